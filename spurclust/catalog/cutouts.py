@@ -1,0 +1,364 @@
+"""Read cutouts from PNG, JPEG, TIFF and FITS files into one array."""
+
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from spurclust.catalog._gather import Gathered, Layout, Reading, gather
+from spurclust.catalog._names import list_cutouts, path_text, source_ids_from_paths
+from spurclust.catalog.errors import CatalogError
+
+__all__ = ["CutoutReader", "Cutouts", "list_cutouts", "read_cutouts", "source_ids_from_paths"]
+
+# A warning lists no more files than a person reads; Cutouts.skipped has all.
+_MAX_LISTED = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Cutouts:
+    """The cutouts of a survey in one array, with their ids and files.
+
+    What `read_cutouts` returns. Entry i of `images`, `source_ids` and `paths` is one source.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
+        The pixels, `images[i, y, x]`; without the last axis when every cutout is grey.
+    source_ids : list of str
+        The ids, all different.
+    paths : list of str
+        The files.
+    skipped : list of (str, str)
+        With ``on_error="skip"``, the files passed over, each with the reason.
+    """
+
+    images: NDArray[Any]
+    source_ids: list[str]
+    paths: list[str]
+    skipped: list[tuple[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def read_cutouts(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    id_pattern: str | re.Pattern[str] | None = None,
+    size: int | tuple[int, int] | None = None,
+    reduce: int | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Cutouts:
+    """Read the cutouts of a folder, a pattern or a list into one array.
+
+    The start of every analysis of files. All cutouts must have one size and one pixel type, and the
+    array must fit into memory: `size` or `reduce` make it smaller while it is read.
+
+    Parameters
+    ----------
+    source : str, path, or sequence of them
+        A folder, a glob pattern, a file or a sequence of files, see `list_cutouts`.
+    id_pattern : str or compiled regular expression, default=None
+        Where in the file name the id stands, see `source_ids_from_paths`.
+    size : int or (height, width), default=None
+        Shrink every cutout to this many pixels; also makes one size of several. A new pixel is the
+        mean over its area. Integers are rounded, halves up; NaN takes no part.
+    reduce : int, default=None
+        Shrink by this factor: the mean of blocks of `reduce` x `reduce` pixels. Blocks at the far
+        edges are smaller when the factor does not divide the size. Not together with `size`.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a file that cannot be read: an error, or pass over it, with a warning and an
+        entry in `Cutouts.skipped`. "skip" also passes over cutouts of another size when at least
+        90 % have one size; otherwise two sizes are an error.
+    n_jobs : int, default=None
+        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+    progress : bool, default=False
+        Show a progress bar on standard error, if that is a terminal.
+
+    Returns
+    -------
+    Cutouts
+        Images, ids, paths, and what was skipped.
+
+    Raises
+    ------
+    CatalogError
+        On a file that is no image, two sizes or pixel types, two files with one id, no file at all.
+        The message names the files.
+    ImportError
+        When a format needs a package that is not installed; the message has the command.
+
+    Notes
+    -----
+    uint8 stays uint8, uint16 stays uint16 (also in colour), signed and 32-bit integers stay; 64-bit
+    integers and all floats become float32. One-bit pixels become 0 and 255, a palette its colours.
+    Grey saved as equal channels becomes one channel; when some cutouts are coloured, grey ones are
+    repeated.
+
+    An alpha channel is left out and the colours stay as stored: blending them with a background
+    would invent pixels. A warning says so when it was not constant.
+
+    Of a FITS file the first part with an image is read; of a cube the first axis, in numpy's order,
+    becomes the last: ``(n_channels, height, width)`` to ``(height, width, n_channels)``. NaN stays,
+    as "no data"; integers in a file with BLANK become float32 with NaN for it. Row 0 is the first
+    row stored: the bottom one of a FITS image, the top one of others; nothing is flipped. The pages
+    of a TIFF file are channels.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for k in (12, 7):
+    ...         Image.new("RGB", (51, 40), (k, k, k)).save(f"{folder}/z6_{k}_F606W.png")
+    ...     cutouts = read_cutouts(folder, reduce=2)
+    >>> cutouts.source_ids, cutouts.images.shape, cutouts.images.dtype
+    (['7', '12'], (2, 20, 26), dtype('uint8'))
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
+    reading = Reading(*_check_shrinking(size, reduce), on_error == "skip", n_jobs, progress)
+    paths = list_cutouts(source)
+    ids = dict(zip(paths, source_ids_from_paths(paths, id_pattern=id_pattern), strict=True))
+    gathered = gather(paths, reading)
+    _warn(gathered, len(paths))
+    return Cutouts(
+        images=gathered.images,
+        source_ids=[ids[path] for path in gathered.paths],
+        paths=gathered.paths,
+        skipped=list(gathered.skipped.items()),
+    )
+
+
+class CutoutReader(TransformerMixin, BaseEstimator):
+    """Read cutouts as a step of a pipeline: paths in, images out.
+
+    `read_cutouts` as a transformer, so that a search or cross-validation runs on file names:
+    ``make_pipeline(CutoutReader(), SpuriousRegionDetector())``. A file that cannot be read is
+    always an error here, because rows must keep their labels.
+
+    Parameters
+    ----------
+    size : int or (height, width), default=None
+        Shrink every cutout to this many pixels, see `read_cutouts`.
+    reduce : int, default=None
+        Shrink by this factor, see `read_cutouts`. Not together with `size`.
+    n_jobs : int, default=None
+        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+
+    Attributes
+    ----------
+    cutout_shape_ : tuple of int
+        (height, width) or, if any cutout of `fit` was coloured, (height, width, n_channels).
+    cutout_dtype_ : dtype
+        Type of the pixels.
+
+    See Also
+    --------
+    read_cutouts : The same for a folder, with ids.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [f"{folder}/{k}.png" for k in range(3)]
+    ...     for path in paths:
+    ...         Image.new("L", (51, 40)).save(path)
+    ...     CutoutReader(size=10).fit_transform(paths).shape
+    (3, 10, 10)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
+        "reduce": [Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        size: int | tuple[int, int] | None = None,
+        reduce: int | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.size = size
+        self.reduce = reduce
+        self.n_jobs = n_jobs
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
+        """Find out the shape and type that the cutouts have in common.
+
+        Every file is read, because one coloured cutout makes the set coloured; `fit_transform`
+        reads each only once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_sources,) or (n_sources, 1)
+            Paths.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        CutoutReader
+            Itself.
+
+        Raises
+        ------
+        CatalogError
+            On a file that is no image, or cutouts that differ in size or type.
+        """
+        self._fit(X, keep=False)
+        return self
+
+    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[Any]:  # noqa: ARG002
+        """Fit, and return the images, reading every file once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_sources,) or (n_sources, 1)
+            Paths.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
+            The images, in the order of `X`.
+
+        Raises
+        ------
+        CatalogError
+            On a file that is no image, or cutouts that differ in size or type.
+        """
+        gathered = self._fit(X, keep=True)
+        _warn(gathered, len(gathered.paths))
+        return gathered.images
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Read cutouts of the shape and type seen in `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_sources,) or (n_sources, 1)
+            Paths.
+
+        Returns
+        -------
+        ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
+            The images, in the order of `X`; grey ones repeated if `fit` saw coloured ones.
+
+        Raises
+        ------
+        CatalogError
+            On a file that is no image, or whose image differs from those of `fit`.
+        """
+        check_is_fitted(self)
+        shape = self.cutout_shape_
+        n_channels = shape[2] if len(shape) == 3 else 1
+        layout = Layout((shape[0], shape[1]), n_channels, self.cutout_dtype_)
+        gathered = gather(_paths_of_rows(X), self._reading(), layout=layout)
+        _warn(gathered, len(gathered.paths))
+        return gathered.images
+
+    def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
+        """Do nothing: images are not a table, and stay arrays whatever a pipeline is set to.
+
+        Parameters
+        ----------
+        transform : str, default=None
+            Not used.
+
+        Returns
+        -------
+        CutoutReader
+            Itself.
+        """
+        return self
+
+    def _fit(self, X: ArrayLike, *, keep: bool) -> Gathered:
+        """Read all, with or without holding the images, and learn what they have in common."""
+        self._validate_params()
+        gathered = gather(_paths_of_rows(X), self._reading(), keep=keep)
+        self.cutout_shape_ = gathered.layout.shape
+        self.cutout_dtype_ = gathered.layout.dtype
+        return gathered
+
+    def _reading(self) -> Reading:
+        """Say how to read."""
+        return Reading(*_check_shrinking(self.size, self.reduce), n_jobs=self.n_jobs)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _check_shrinking(
+    size: int | Sequence[int] | None, reduce: int | None
+) -> tuple[tuple[int, int] | None, int | None]:
+    """Check what to shrink to; one number means a square."""
+    if size is not None and reduce is not None:
+        raise ValueError("size and reduce cannot both be given: choose one")
+    if reduce is not None and not _is_count(reduce):
+        raise ValueError(f"reduce={reduce!r}: it must be a whole number of at least 1")
+    if size is None:
+        return None, reduce
+    pair = tuple(size) if isinstance(size, (tuple, list)) else (size, size)
+    if len(pair) != 2 or not all(map(_is_count, pair)):
+        raise ValueError(f"size={size!r}: it must be (height, width) or one number, at least 1")
+    return (int(pair[0]), int(pair[1])), None
+
+
+def _is_count(value: object) -> bool:
+    """Tell whether a value is a whole number of at least 1."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
+def _paths_of_rows(X: ArrayLike) -> list[str]:
+    """Return the paths in a list, a 1-D array or a column."""
+    rows = np.asarray(X, dtype=object)
+    if rows.ndim == 2 and rows.shape[1] == 1:
+        rows = rows[:, 0]
+    if rows.ndim != 1:
+        raise CatalogError(
+            f"CutoutReader reads a list of paths, not an array of shape {rows.shape}; a folder is "
+            "listed by list_cutouts"
+        )
+    if not len(rows):
+        raise CatalogError("Found array with 0 sample(s): CutoutReader needs at least one path")
+    return [path_text(path) for path in rows]
+
+
+def _warn(gathered: Gathered, n_paths: int) -> None:
+    """Report, once, what was passed over and which alpha channels meant something."""
+    if gathered.skipped:
+        shown = [f"{path}: {why}" for path, why in list(gathered.skipped.items())[:_MAX_LISTED]]
+        if len(gathered.skipped) > len(shown):
+            shown.append("... and more, all of them in Cutouts.skipped")
+        lines = "\n  ".join(shown)
+        warnings.warn(
+            f"{len(gathered.skipped)} of {n_paths} cutouts were skipped:\n  {lines}", stacklevel=3
+        )
+    if gathered.lost_alpha:
+        warnings.warn(
+            f"{len(gathered.lost_alpha)} cutouts are partly transparent, {gathered.lost_alpha[0]} "
+            "for one: their colours are kept as stored, without the transparency",
+            stacklevel=3,
+        )

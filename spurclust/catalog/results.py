@@ -1,0 +1,227 @@
+"""Write what was found: the flagged sources, in the formats that astronomers read."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence, Sized
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spurclust.catalog._output import check_output_folder, file_beside, write_results
+from spurclust.catalog._table_writers import writable_suffixes, write_frame
+from spurclust.catalog.errors import CatalogError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "check_output_folder",
+    "check_table_path",
+    "sources_table",
+    "write_results",
+    "write_table",
+]
+
+_DESCRIPTIONS = {
+    "source_id": "Identifier of the source",
+    "path": "File of the cutout",
+    "label": "1 spurious, 0 reliable, missing if uninspected",
+    "reason": "Why the source is spurious",
+    "tsne_x": "First coordinate of the t-SNE embedding",
+    "tsne_y": "Second coordinate of the t-SNE embedding",
+    "component": "Component of the Gaussian mixture, counted from 0",
+    "spurious_probability": "Spurious fraction that the source's place in the embedding gives it",
+    "flagged": "Whether the source lies in the spurious region",
+    "size": "Number of sources in the component",
+    "n_inspected": "Number of inspected sources in the component",
+    "n_spurious": "Number of inspected sources in the component that are spurious",
+    "fraction": "Spurious fraction: n_spurious / n_inspected",
+    "in_region": "Whether the component belongs to the spurious region",
+}
+
+
+def sources_table(
+    source_ids: Sequence[object],
+    *,
+    embedding: ArrayLike,
+    component: ArrayLike,
+    spurious_probability: ArrayLike,
+    flagged: ArrayLike,
+    paths: Sequence[str | os.PathLike[str]] | None = None,
+    y: ArrayLike | None = None,
+    reasons: Sequence[str] | None = None,
+) -> "pd.DataFrame":
+    """Put what is known of every source into one table.
+
+    One row per source, in the order given. `write_table` writes it, and `read_labels` reads the
+    labels of the file again with ``id_column="source_id"``, ``label_column="label"``,
+    ``reason_column="reason"``, ``spurious_value=1``.
+
+    Parameters
+    ----------
+    source_ids : sequence of str or int of length n_sources
+        The ids; text in the table.
+    embedding : array-like of shape (n_sources, 2)
+        The t-SNE coordinates.
+    component : array-like of shape (n_sources,)
+        The component of every source, from 0.
+    spurious_probability : array-like of shape (n_sources,)
+        The spurious fraction that applies to every source, 0 to 1.
+    flagged : array-like of shape (n_sources,)
+        Whether each source lies in the region.
+    paths : sequence of str or path of length n_sources, default=None
+        The files of the cutouts; None leaves them blank.
+    y : array-like of shape (n_sources,), default=None
+        1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
+    reasons : sequence of str of length n_sources, default=None
+        Why; None leaves them blank.
+
+    Returns
+    -------
+    DataFrame
+        The columns source_id, path, label, reason, tsne_x, tsne_y, component,
+        spurious_probability, flagged. An uninspected source's label is missing, a blank in csv.
+
+    Raises
+    ------
+    ValueError
+        When lengths differ, or `y` has other values.
+
+    Examples
+    --------
+    >>> table = sources_table(
+    ...     ["00123"],
+    ...     embedding=[[0.5, 2.0]],
+    ...     component=[3],
+    ...     spurious_probability=[0.25],
+    ...     flagged=[True],
+    ... )
+    >>> table["source_id"].item(), table["tsne_y"].item(), table["flagged"].item()
+    ('00123', 2.0, True)
+    """
+    import pandas as pd
+
+    n_sources = len(source_ids)
+    labels = np.full(n_sources, -1) if y is None else np.asarray(y)
+    if not np.isin(labels, (-1, 0, 1)).all():
+        raise ValueError("y has values other than 1 (spurious), 0 (reliable), -1 (uninspected)")
+    places = np.asarray(embedding, dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2:
+        raise ValueError(f"embedding has the shape {places.shape}: it must be (n_sources, 2)")
+    columns: dict[str, Sized] = {
+        "source_id": [str(source_id) for source_id in source_ids],
+        "path": [""] * n_sources if paths is None else [os.fspath(path) for path in paths],
+        "label": labels,
+        "reason": [""] * n_sources if reasons is None else list(reasons),
+        "tsne_x": places[:, 0],
+        "tsne_y": places[:, 1],
+        "component": np.asarray(component, dtype=np.int64),
+        "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
+        "flagged": np.asarray(flagged, dtype=bool),
+    }
+    lengths = {name: len(cells) for name, cells in columns.items()}
+    if set(lengths.values()) != {n_sources}:
+        raise ValueError(f"columns of different lengths: {lengths}")
+    table = pd.DataFrame(columns)
+    table["label"] = table["label"].astype("Int8").mask(labels == -1)
+    return table
+
+
+def write_table(
+    table: "pd.DataFrame",
+    path: str | os.PathLike[str],
+    *,
+    descriptions: Mapping[str, str] | None = None,
+) -> None:
+    r"""Write a table to a file that appears whole or not at all.
+
+    Any table of numbers, truth values and text. Numbers keep every bit, in xlsx 16 digits. Text is
+    written as it is, also if a spreadsheet program that opens the csv file would take it for a
+    formula; in xlsx it is marked as text. In csv a missing value and empty text are both blank.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table. Its index is written, as the first column, if it has a name.
+    path : str or path
+        The file. The suffix says the format: .csv, .tsv, .ecsv, .vot, .votable, .xml (VOTable),
+        .fits, .fit, .xlsx. A file that exists is replaced.
+    descriptions : mapping of str to str, default=None
+        What columns mean, in addition to those of `sources_table` and of the table of components.
+        Kept in ECSV, VOTable and FITS.
+
+    Raises
+    ------
+    CatalogError
+        When the suffix is not known, the folder is missing or not writable, or the disk is full.
+        No file is left then, and one that existed is as it was.
+    ImportError
+        When the format needs a package that is not installed; the message has the command.
+
+    Warns
+    -----
+    UserWarning
+        When the format cannot hold a character, as FITS none outside ASCII: it is written as an
+        escape, \xe9.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(pd.DataFrame({"source_id": ["00123"]}), f"{folder}/sources.csv")
+    ...     Path(f"{folder}/sources.csv").read_text(encoding="utf-8")
+    'source_id\n00123\n'
+    """
+    _check_suffix(path)
+    frame = table if table.index.name is None else table.reset_index()
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
+        raise CatalogError(f"{path}: several columns are named {repeated}: rename them")
+    with file_beside(path) as part:
+        escaped = write_frame(frame, part, {**_DESCRIPTIONS, **(descriptions or {})})
+        # Through a symbolic link: the link stays.
+        part.replace(Path(path).resolve())
+    if escaped:
+        warnings.warn(
+            f"{path}: this format cannot hold some characters in {', '.join(escaped)}; they are "
+            "written as escapes. csv and ecsv keep them",
+            stacklevel=2,
+        )
+
+
+def check_table_path(path: str | os.PathLike[str]) -> None:
+    """Find out, before the work is done, whether a table can be written to a file.
+
+    Parameters
+    ----------
+    path : str or path
+        The file that `write_table` will be given.
+
+    Raises
+    ------
+    CatalogError
+        When the suffix is not known, or the folder is missing or not writable.
+    ImportError
+        When the format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_table_path(f"{folder}/sources.csv")
+    """
+    import pandas as pd
+
+    _check_suffix(path)
+    with file_beside(path) as part:
+        write_frame(pd.DataFrame({"source_id": ["1"]}), part, {})
+
+
+def _check_suffix(path: str | os.PathLike[str]) -> None:
+    """Raise an error for a name that says no format."""
+    known = writable_suffixes()
+    if Path(path).suffix.lower() not in known:
+        raise CatalogError(f"{path}: the name of a table must end in one of {', '.join(known)}")

@@ -1,0 +1,162 @@
+"""What the cutout of a spurious source shows: the three defects."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.simulate.filters import FILTERS, PIXEL_SCALE, fluxes_from_magnitudes
+from spurclust.simulate.galaxies import Galaxy, power_law_magnitudes
+from spurclust.simulate.optics import SPIKE_ANGLES, WEAK_SPIKE_ANGLES
+from spurclust.simulate.scenes import Edge, Scene, Star, render
+from spurclust.simulate.sources import draw_candidate, draw_field, draw_gradient, star_fluxes
+
+__all__ = ["DEFECTS", "count_defects", "draw_close", "draw_edge", "draw_spike"]
+
+_LONG_WAVE = np.array([band.blue > 2.35 for band in FILTERS])
+# The filter in which a false detection is made as bright as is wanted.
+_DETECTION = next(k for k, band in enumerate(FILTERS) if band.name == "F200W")
+_TEMPERATURES = (3000.0, 6500.0)
+
+
+def draw_spike(rng: np.random.Generator, roll: float) -> Scene:
+    """Draw a diffraction spike that was taken for a source.
+
+    The star is outside the cutout or at its edge, and the spike passes through its middle.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where the chances come from.
+    roll : float
+        Angle of the telescope, in degrees.
+
+    Returns
+    -------
+    Scene
+        What the cutout shows; no galaxy at its middle.
+    """
+    strong = rng.random() < 0.9
+    angle = np.deg2rad(roll + rng.choice(SPIKE_ANGLES if strong else WEAK_SPIKE_ANGLES))
+    along = 1.0 * 6.0 ** rng.random()
+    beside = rng.normal(0.0, 1.0) * PIXEL_SCALE
+    x = -along * np.cos(angle) - beside * np.sin(angle)
+    y = -along * np.sin(angle) + beside * np.cos(angle)
+    star = Star(float(x), float(y), star_fluxes(18.0, rng.uniform(*_TEMPERATURES)))
+    # As bright as detections are, from faint to strong.
+    wanted = 5.0 * (60.0 / 5.0) ** rng.random()
+    middle = render(Scene(roll, stars=[star]))[_DETECTION, 23:28, 23:28].max()
+    bright = Star(star.x, star.y, star.fluxes * (wanted / float(middle)))
+    return Scene(roll, draw_field(rng), [bright], gradient=draw_gradient(rng))
+
+
+def draw_edge(rng: np.random.Generator, roll: float) -> Scene:
+    """Draw the edge of the data, with a piece of a galaxy or only its noise taken for a source.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where the chances come from.
+    roll : float
+        Angle of the telescope, in degrees: detectors are turned with it.
+
+    Returns
+    -------
+    Scene
+        What the cutout shows.
+    """
+    angle = float(np.deg2rad(roll + 90 * rng.integers(4)))
+    distances = rng.uniform(-0.4, 0.45) + rng.normal(0.0, 0.04, len(FILTERS))
+    kind = rng.random()
+    # The short-wave detectors have edges of their own, with gaps between them.
+    if kind < 0.25:
+        distances[_LONG_WAVE] = np.inf
+    elif kind < 0.35:
+        distances[~_LONG_WAVE] = np.inf
+    galaxies = draw_field(rng)
+    if rng.random() < 0.5:
+        galaxies += draw_candidate(rng).galaxies
+    return Scene(roll, galaxies, edge=Edge(angle, distances), gradient=draw_gradient(rng))
+
+
+def draw_close(rng: np.random.Generator, roll: float) -> Scene:
+    """Draw a bright galaxy or star of which a piece was taken for a source.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Where the chances come from.
+    roll : float
+        Angle of the telescope, in degrees.
+
+    Returns
+    -------
+    Scene
+        What the cutout shows.
+    """
+    direction = rng.uniform(0, 2 * np.pi)
+    towards = np.array([np.cos(direction), np.sin(direction)])
+    galaxies, stars = draw_field(rng), []
+    if rng.random() < 0.65:
+        galaxies += _host_and_clumps(rng, towards)
+    else:
+        x, y = rng.uniform(0.35, 0.9) * towards
+        fluxes = star_fluxes(rng.uniform(17.0, 20.5), rng.uniform(*_TEMPERATURES))
+        stars.append(Star(float(x), float(y), fluxes))
+    return Scene(roll, galaxies, stars, gradient=draw_gradient(rng))
+
+
+def _host_and_clumps(rng: np.random.Generator, towards: NDArray[np.float64]) -> list[Galaxy]:
+    """Draw a bright galaxy with clumps, the first of which was taken for a source."""
+    magnitude, slope = rng.uniform(20.0, 23.5), rng.uniform(-1.8, 0.3)
+    radius = float(np.clip(0.3 * 10 ** (-0.1 * (magnitude - 23) + rng.normal(0, 0.15)), 0.12, 0.9))
+    x, y = rng.uniform(0.2, 0.75) * towards
+    fluxes = fluxes_from_magnitudes(power_law_magnitudes(magnitude, slope))
+    shape = rng.uniform(0.8, 3.5), rng.uniform(0.35, 1.0), rng.uniform(0, np.pi)
+    galaxies = [Galaxy(float(x), float(y), radius, *shape, fluxes)]
+    places = [np.zeros(2), *rng.normal((x, y), 0.7 * radius, (rng.poisson(1.5), 2))]
+    for place in places:
+        faint = power_law_magnitudes(rng.uniform(25.5, 28.0), slope + rng.normal(0.0, 0.4))
+        shape = rng.uniform(0.5, 1.5), rng.uniform(0.5, 1.0), rng.uniform(0, np.pi)
+        size = rng.uniform(0.03, 0.1)
+        galaxies.append(Galaxy(*map(float, place), size, *shape, fluxes_from_magnitudes(faint)))
+    return galaxies
+
+
+# In a survey of 1816 sources with 57 spurious ones: 29, 7 and 22 of them.
+_SHARES = {"diffraction spike": 29, "edge data": 7, "close to another source": 22}
+_DRAW = {
+    "diffraction spike": draw_spike,
+    "edge data": draw_edge,
+    "close to another source": draw_close,
+}
+DEFECTS: Mapping[str, Callable[[np.random.Generator, float], Scene]] = MappingProxyType(_DRAW)
+"""How to draw each defect, by the reason that people write down."""
+
+
+def count_defects(n_spurious: int) -> dict[str, int]:
+    """Share spurious sources out among the defects as 29 : 7 : 22.
+
+    Parameters
+    ----------
+    n_spurious : int
+        How many in all.
+
+    Returns
+    -------
+    dict of str to int
+        How many of each, by reason; what rounding leaves goes to the largest remainders.
+
+    Examples
+    --------
+    >>> count_defects(57)
+    {'diffraction spike': 28, 'edge data': 7, 'close to another source': 22}
+    """
+    total = sum(_SHARES.values())
+    counts = {reason: n_spurious * share // total for reason, share in _SHARES.items()}
+    remainders = {reason: n_spurious * share % total for reason, share in _SHARES.items()}
+    left = n_spurious - sum(counts.values())
+    for reason in sorted(remainders, key=lambda r: -remainders[r])[:left]:
+        counts[reason] += 1
+    return counts

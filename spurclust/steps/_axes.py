@@ -1,0 +1,259 @@
+"""The leading principal axes of rows of pixels: exact where that is cheap, Krylov where not."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh, qr
+from sklearn.utils import check_random_state
+
+from spurclust.steps._blocks import map_threads, single_threaded_blas
+from spurclust.steps._pixels import Float32, centred, column_means, tile_bounds
+
+Axes = tuple[Float32, NDArray[np.float64]]
+
+FIT_ROWS = 512
+"""Rows converted to float32 at once in fit: large enough for BLAS, small beside the input."""
+
+EXACT_LIMIT = 3000
+"""Up to so many rows or distinct pixels, an exact matrix of products costs less than Krylov."""
+
+KEY_ROWS = 32
+"""Rows that tell pixels apart before all rows are compared."""
+
+PARTIAL_SUMS = 8
+"""Partial products held at once: a fixed number, so that sums do not depend on the threads."""
+
+
+class Pixels(NamedTuple):
+    """Rows of pixels, the mean of each and the weight of its square in a distance."""
+
+    X: NDArray[Any]
+    mean: Float32
+    weight: Float32
+
+    def tile(self, rows: slice, bounds: tuple[int, int]) -> Float32:
+        """Return some rows of one tile, centred and weighted."""
+        tile = centred(self.X[rows], bounds, self.mean)
+        tile *= self.weight[slice(*bounds)]
+        return tile
+
+
+def merge_equal_columns(
+    X: NDArray[Any], n_jobs: int | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find columns that are equal in every row, as where pixels are drawn several times larger.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of pixels.
+    n_jobs : int, default=None
+        Number of threads.
+
+    Returns
+    -------
+    first : ndarray of shape (n_distinct,)
+        The first column of each group of equal ones, ascending.
+    group : ndarray of shape (n_features,)
+        The group of each column: `X[:, first[group]]` equals `X`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.steps._axes import merge_equal_columns
+    >>> merge_equal_columns(np.array([[1, 1, 2], [3, 3, 3]], dtype=np.uint8))
+    (array([0, 2]), array([0, 0, 1]))
+    """
+    chosen = np.unique(np.linspace(0, len(X) - 1, KEY_ROWS).astype(int))
+    keys = np.ascontiguousarray(X[chosen].T)
+    keys = keys.view(np.dtype((np.void, keys.itemsize * keys.shape[1])))[:, 0]
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    twin = first[group]
+    copies = np.flatnonzero(twin != np.arange(X.shape[1]))
+    if len(copies):
+        originals = twin[copies]
+
+        def differing(start: int) -> NDArray[np.bool_]:
+            rows = X[start : start + FIT_ROWS // 8]
+            return np.any(rows[:, copies] != rows[:, originals], axis=0)
+
+        parts = map_threads(differing, range(0, len(X), FIT_ROWS // 8), n_jobs)
+        differs = copies[np.logical_or.reduce(parts)]
+        twin[differs] = differs
+    return np.unique(twin, return_inverse=True)
+
+
+def _leading(matrix: NDArray[np.float64], n_components: int) -> Axes:
+    """Return the largest eigenvalues' vectors as columns, and the values, descending."""
+    last = len(matrix) - 1
+    with single_threaded_blas():
+        values, vectors = eigh(
+            matrix, subset_by_index=(last - n_components + 1, last), check_finite=False
+        )
+    return np.ascontiguousarray(vectors[:, ::-1]), np.maximum(values[::-1], 0)
+
+
+def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
+    """Find the axes from the products between rows."""
+    n_samples, n_features = pixels.X.shape
+    tiles = tile_bounds(n_features)
+
+    def product(bounds: tuple[int, int]) -> Float32:
+        tile = pixels.tile(slice(None), bounds)
+        return tile @ tile.T
+
+    gram = np.zeros((n_samples, n_samples))
+    for low in range(0, len(tiles), PARTIAL_SUMS):
+        for partial in map_threads(product, tiles[low : low + PARTIAL_SUMS], n_jobs):
+            gram += partial
+    vectors, values = _leading(gram, n_components)
+    length = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
+    scaled = np.where(values > 0, vectors / length, 0).T.astype(np.float32)
+    parts = map_threads(lambda bounds: scaled @ pixels.tile(slice(None), bounds), tiles, n_jobs)
+    return np.concatenate(parts, axis=1), values
+
+
+def _covariance_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
+    """Find the axes from the products between pixels."""
+    n_samples, n_features = pixels.X.shape
+
+    def product(start: int) -> Float32:
+        rows = pixels.tile(slice(start, start + FIT_ROWS), (0, n_features))
+        return rows.T @ rows
+
+    scatter = np.zeros((n_features, n_features))
+    starts = range(0, n_samples, FIT_ROWS)
+    for low in range(0, len(starts), PARTIAL_SUMS):
+        for partial in map_threads(product, starts[low : low + PARTIAL_SUMS], n_jobs):
+            scatter += partial
+    vectors, values = _leading(scatter, n_components)
+    return vectors.T.astype(np.float32), values
+
+
+def _scatter_times(pixels: Pixels, basis: Float32, n_jobs: int | None) -> Float32:
+    """Multiply the scatter matrix by some vectors in one pass over the rows."""
+    tiles = tile_bounds(pixels.X.shape[1])
+    product = np.zeros_like(basis)
+    for start in range(0, len(pixels.X), FIT_ROWS):
+        rows = slice(start, start + FIT_ROWS)
+
+        def project(bounds: tuple[int, int], rows: slice = rows) -> Float32:
+            return pixels.tile(rows, bounds) @ basis[slice(*bounds)]
+
+        projected = np.add.reduce(map_threads(project, tiles, n_jobs))
+
+        def accumulate(
+            bounds: tuple[int, int], rows: slice = rows, projected: Float32 = projected
+        ) -> None:
+            product[slice(*bounds)] += pixels.tile(rows, bounds).T @ projected
+
+        map_threads(accumulate, tiles, n_jobs)
+    return product
+
+
+def _krylov_blocks(
+    pixels: Pixels, block: Float32, n_iter: int, n_jobs: int | None
+) -> Iterator[tuple[Float32, Float32]]:
+    """Yield orthonormal blocks Q and their images S Q under the scatter matrix S."""
+    previous: list[Float32] = []
+    for _ in range(n_iter):
+        for _ in range(2):  # once leaves rounding that the next block would amplify
+            for other in previous:
+                block = block - other @ (other.T @ block)
+            block = qr(block, mode="economic", check_finite=False)[0]
+        previous.append(block)
+        image = _scatter_times(pixels, block, n_jobs)
+        yield block, image
+        if (len(previous) + 1) * block.shape[1] > pixels.X.shape[1]:
+            return
+        block = image
+
+
+def _krylov_axes(
+    pixels: Pixels, n_components: int, start: Float32, n_iter: int, n_jobs: int | None
+) -> Axes:
+    """Find the axes in the span of a few random vectors and of their images."""
+    blocks, images = zip(*_krylov_blocks(pixels, start, n_iter, n_jobs), strict=True)
+    with single_threaded_blas():
+        projected = np.block([[q.T @ image for image in images] for q in blocks])
+        vectors, values = _leading((projected + projected.T).astype(np.float64) / 2, n_components)
+        weights = np.split(vectors.astype(np.float32), len(blocks))
+        axes = np.add.reduce([q @ weight for q, weight in zip(blocks, weights, strict=True)])
+    return axes.T, values
+
+
+def principal_axes(
+    X: NDArray[Any],
+    n_components: int,
+    *,
+    n_oversamples: int = 10,
+    n_iter: int = 8,
+    random_state: int | np.random.RandomState | None = None,
+    n_jobs: int | None = None,
+) -> tuple[Float32, Float32, NDArray[np.float64]]:
+    """Find the leading principal axes of rows of pixels.
+
+    Columns that are equal in every row are merged first. Then the matrix of products between
+    rows (or between distinct pixels) is decomposed exactly where there are at most 3000 of
+    either; a randomised block Krylov method takes over above.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of any real dtype.
+    n_components : int
+        Number of axes, at most the smaller side of `X`.
+    n_oversamples : int, default=10
+        Extra vectors in each Krylov block.
+    n_iter : int, default=8
+        Number of Krylov blocks, which is the number of passes over the rows.
+    random_state : int, RandomState or None, default=None
+        Seeds the first Krylov block.
+    n_jobs : int, default=None
+        Number of threads; the result is the same to the bit for any.
+
+    Returns
+    -------
+    mean : ndarray of shape (n_features,), float32
+        Mean of each pixel.
+    axes : ndarray of shape (n_components, n_features), float32
+        Orthonormal rows, or zero where the rows span fewer; the largest entry is positive.
+    variance : ndarray of shape (n_components,), float64
+        Variance along each axis (divisor `n_samples - 1`).
+
+    References
+    ----------
+    C. Musco and C. Musco, "Randomized block Krylov methods for stronger and faster approximate
+    singular value decomposition", NeurIPS 2015.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.steps._axes import principal_axes
+    >>> X = np.array([[0, 0], [2, 0], [4, 0]], dtype=np.uint8)
+    >>> mean, axes, variance = principal_axes(X, 1)
+    >>> axes.round(3) + 0, variance.round(3)
+    (array([[1., 0.]], dtype=float32), array([4.]))
+    """
+    first, group = merge_equal_columns(X, n_jobs)
+    if len(first) < X.shape[1]:
+        X = np.ascontiguousarray(X[:, first])
+    weight = np.sqrt(np.bincount(group)).astype(np.float32)
+    pixels = Pixels(X, column_means(X, n_jobs), weight)
+    n_kept = min(n_components, *X.shape)
+    if min(X.shape) <= EXACT_LIMIT:
+        exact = _gram_axes if X.shape[0] < X.shape[1] else _covariance_axes
+        axes, values = exact(pixels, n_kept, n_jobs)
+    else:
+        shape = (X.shape[1], min(n_kept + n_oversamples, X.shape[1]))
+        start = check_random_state(random_state).standard_normal(shape).astype(np.float32)
+        axes, values = _krylov_axes(pixels, n_kept, start, n_iter, n_jobs)
+    # Equal columns leave fewer distinct ones than components asked for: the rest is zero.
+    axes = np.pad(axes, ((0, n_components - n_kept), (0, 0)))
+    values = np.pad(values, (0, n_components - n_kept))
+    largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
+    axes = axes * np.where(largest < 0, -1, 1).astype(np.float32)[:, None]
+    axes = np.ascontiguousarray((axes / weight)[:, group])
+    return pixels.mean[group], axes, values / max(len(X) - 1, 1)

@@ -1,0 +1,61 @@
+"""Row blocks of one fixed shape, so that a row's result never depends on its company.
+
+The last bits of a BLAS product change with the shape of its operands and with the number of
+threads. Every block here has the same number of rows (the last is padded with zeros) and runs on
+one BLAS thread; the parallelism is over blocks.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@cache
+def _threadpools() -> ThreadpoolController:
+    """Find the native thread pools, once a process: the search takes milliseconds."""
+    return ThreadpoolController()
+
+
+def single_threaded_blas() -> Any:
+    """Return a context in which each native call (BLAS, OpenMP) uses one thread."""
+    return _threadpools().limit(limits=1)
+
+
+def map_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
+) -> list[Result]:
+    """Apply a function that releases the GIL to every item, results in the order of the items."""
+    n_threads = effective_n_jobs(n_jobs)
+    with single_threaded_blas():
+        if n_threads == 1:
+            return [function(item) for item in items]
+        with ThreadPoolExecutor(n_threads) as pool:
+            return list(pool.map(function, items))
+
+
+def map_row_blocks(
+    function: Callable[[NDArray[Any]], NDArray[Any]],
+    X: NDArray[Any],
+    block_rows: int,
+    n_jobs: int | None = None,
+) -> NDArray[Any]:
+    """Apply a row-wise function to blocks of exactly `block_rows` rows and join the results."""
+
+    def on_block(start: int) -> NDArray[Any]:
+        block = X[start : start + block_rows]
+        if len(block) == block_rows:
+            return function(block)
+        padded = np.zeros((block_rows, *X.shape[1:]), dtype=X.dtype)
+        padded[: len(block)] = block
+        return function(padded)[: len(block)]
+
+    return np.concatenate(map_threads(on_block, range(0, len(X), block_rows), n_jobs))

@@ -1,0 +1,127 @@
+"""Passes over rows of pixels, tile by tile, in float32 about the mean."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.steps._blocks import map_row_blocks, map_threads
+
+Float32 = NDArray[np.float32]
+
+TRANSFORM_ROWS = 64
+"""Rows of one block in transform; a single new source costs as much as one block."""
+
+TILE_FEATURES = 4096
+"""Pixels of one tile: 512 rows of them in float32 are 8 MB, about a core's share of cache."""
+
+MIN_TILES = 16
+"""At least so many tiles when the pixels are few, so that threads have something to share."""
+
+
+def tile_bounds(n_features: int) -> list[tuple[int, int]]:
+    """Cut the features into tiles whose bounds depend on nothing but their number.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of pixels.
+
+    Returns
+    -------
+    list of (int, int)
+        First and last-plus-one feature of each tile.
+
+    Examples
+    --------
+    >>> from spurclust.steps._pixels import tile_bounds
+    >>> tile_bounds(300)
+    [(0, 256), (256, 300)]
+    """
+    width = min(TILE_FEATURES, max(256, -(-n_features // MIN_TILES)))
+    return [(low, min(low + width, n_features)) for low in range(0, n_features, width)]
+
+
+def column_means(X: NDArray[Any], n_jobs: int | None = None) -> Float32:
+    """Average each column, in float64 or in exact integers, tile by tile.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of any real dtype.
+    n_jobs : int, default=None
+        Number of threads.
+
+    Returns
+    -------
+    ndarray of shape (n_features,), float32
+        The means.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.steps._pixels import column_means
+    >>> column_means(np.array([[0, 255], [1, 255]], dtype=np.uint8))
+    array([  0.5, 255. ], dtype=float32)
+    """
+    # 2^16 rows of uint8 or uint16 cannot overflow 32 bits.
+    narrow = X.dtype.kind in "bu" and X.dtype.itemsize <= 2
+    accumulator, chunk = (np.uint32, 2**16) if narrow else (np.float64, 2**13)
+
+    def tile_mean(bounds: tuple[int, int]) -> NDArray[np.float64]:
+        total = np.zeros(bounds[1] - bounds[0])
+        for start in range(0, len(X), chunk):
+            total += X[start : start + chunk, slice(*bounds)].sum(axis=0, dtype=accumulator)
+        return total / len(X)
+
+    return np.concatenate(map_threads(tile_mean, tile_bounds(X.shape[1]), n_jobs)).astype(
+        np.float32
+    )
+
+
+def centred(X: NDArray[Any], bounds: tuple[int, int], mean: Float32) -> Float32:
+    """Convert one tile of some rows to float32 about the mean."""
+    tile = X[:, slice(*bounds)].astype(np.float32)
+    tile -= mean[slice(*bounds)]
+    return tile
+
+
+def project_rows(
+    X: NDArray[Any], mean: Float32, axes: Float32, n_jobs: int | None = None
+) -> Float32:
+    """Project rows on the axes; a row's bits depend on that row alone.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of any real dtype.
+    mean : ndarray of shape (n_features,)
+        Subtracted from each row.
+    axes : ndarray of shape (n_components, n_features)
+        The axes.
+    n_jobs : int, default=None
+        Number of threads.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), float32
+        The coordinates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.steps._pixels import project_rows
+    >>> mean, axes = np.zeros(2, np.float32), np.array([[0.0, 1.0]], np.float32)
+    >>> project_rows(np.array([[3, 4]], np.uint8), mean, axes)
+    array([[4.]], dtype=float32)
+    """
+    tiles = tile_bounds(X.shape[1])
+    columns = np.ascontiguousarray(axes.T)
+
+    def project(rows: NDArray[Any]) -> Float32:
+        total = np.zeros((len(rows), len(axes)), dtype=np.float32)
+        for bounds in tiles:
+            total += centred(rows, bounds, mean) @ columns[slice(*bounds)]
+        return total
+
+    return map_row_blocks(project, X, TRANSFORM_ROWS, n_jobs)

@@ -1,0 +1,128 @@
+"""How sources are drawn in an embedding: sizes, signs and order."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.views._fitted import RELIABLE, SPURIOUS, UNINSPECTED, square_limits
+from spurclust.views.style import (
+    OTHER_REASON_STYLE,
+    REASON_STYLES,
+    RELIABLE_COLOR,
+    SPURIOUS_COLOR,
+    SPURIOUS_MARKER,
+    UNINSPECTED_COLOR,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DOT, RING = "dot", "ring"
+# Width of an embedding's axes beside their tick labels, as a part of the figure.
+AXES_PART = 0.84
+# More dots than these make a vector file that no viewer opens quickly.
+_RASTERIZE_ABOVE = 3000
+# Dots of all sources together cover about this part of the axes.
+_COVERAGE = 0.2
+
+
+def dot_area(n_sources: int, width: float) -> float:
+    """Choose the area of a dot in square points: few are seen, many do not blacken the page."""
+    return float(np.clip(_COVERAGE * (72 * width) ** 2 / max(n_sources, 1), 0.15, 20))
+
+
+def spurious_area(n_spurious: int, area: float) -> float:
+    """Choose the area of a spurious source's sign in square points."""
+    return float(max(np.clip(3000 / max(n_spurious, 1), 3, 26), 2 * area))
+
+
+def axes_width(ax: "Axes") -> float:
+    """Return the width of axes in inches."""
+    return float(ax.get_window_extent().width / ax.figure.dpi)
+
+
+def dress_embedding(ax: "Axes", embedding: NDArray[np.float64], margin: float = 0.05) -> None:
+    """Give axes the limits, the scale and the names that an embedding has."""
+    x_limits, y_limits = square_limits(embedding, margin)
+    ax.set(xlim=x_limits, ylim=y_limits, xlabel="t-SNE x", ylabel="t-SNE y")
+    ax.set_aspect("equal", adjustable="box")
+    ax.locator_params(nbins=5, steps=[1, 2, 5, 10])
+
+
+def group_sources(
+    label: NDArray[np.int8], reason: NDArray[np.object_] | None
+) -> list[tuple[str, NDArray[np.bool_], tuple[str, str]]]:
+    """Group sources by name, members and (colour, marker) as they are drawn, the last on top.
+
+    Frequent reasons come first, so that a rare one is not covered. Blank reasons are named.
+    """
+    groups = [
+        ("uninspected", label == UNINSPECTED, (UNINSPECTED_COLOR, RING)),
+        ("reliable", label == RELIABLE, (RELIABLE_COLOR, DOT)),
+    ]
+    spurious = label == SPURIOUS
+    if reason is None or not any(reason[spurious]):
+        groups.append(("spurious", spurious, (SPURIOUS_COLOR, SPURIOUS_MARKER)))
+    else:
+        named = np.where(reason == "", "no reason given", reason)
+        names, counts = np.unique(named[spurious].astype(str), return_counts=True)
+        order = np.argsort(-counts, kind="stable")
+        first, rest = names[order[: len(REASON_STYLES)]], names[order[len(REASON_STYLES) :]]
+        for name, style in zip(first, REASON_STYLES, strict=False):
+            groups.append((f"spurious: {name}", spurious & (named == name), style))
+        others = spurious & np.isin(named.astype(str), rest)
+        groups.append((f"spurious: {len(rest)} other reasons", others, OTHER_REASON_STYLE))
+    return [group for group in groups if group[1].any()]
+
+
+def draw_group(ax: "Axes", places: NDArray[np.float64], area: float, style: tuple[str, str]) -> Any:
+    """Draw one group over dots of some area, and return what stands for it in a legend."""
+    color, marker = style
+    if marker == DOT:
+        return draw_dots(ax, places, area, color)
+    if marker == RING:
+        return draw_rings(ax, places, area, color)
+    return draw_signs(ax, places, area, color, marker)
+
+
+def draw_dots(ax: "Axes", places: NDArray[np.float64], area: float, color: str) -> Any:
+    """Draw many sources as dots."""
+    look: dict[str, Any] = {"alpha": 0.55, "linewidths": 0, "rasterized": _is_many(places)}
+    ax.scatter(places[:, 0], places[:, 1], s=area, color=color, **look)
+    return _legend_sign(marker="o", color=color, alpha=0.7, markersize=3.5, markeredgewidth=0)
+
+
+def draw_rings(ax: "Axes", places: NDArray[np.float64], area: float, color: str) -> Any:
+    """Draw many sources as rings, of which less is seen than of dots."""
+    look: dict[str, Any] = {"linewidths": min(0.5, 0.25 * area**0.5), "facecolors": "none"}
+    look |= {"edgecolors": color, "rasterized": _is_many(places)}
+    ax.scatter(places[:, 0], places[:, 1], s=area, **look)
+    return _legend_sign(
+        marker="o", color=color, markerfacecolor="none", markersize=3.5, markeredgewidth=0.5
+    )
+
+
+def draw_signs(
+    ax: "Axes", places: NDArray[np.float64], area: float, color: str, marker: str
+) -> Any:
+    """Draw spurious sources as signs that stand out from dots of some area."""
+    size = spurious_area(len(places), area)
+    look: dict[str, Any] = {"edgecolors": "black", "linewidths": min(0.5, 0.1 * size**0.5)}
+    look |= {"rasterized": _is_many(places), "zorder": 3}
+    ax.scatter(places[:, 0], places[:, 1], s=size, color=color, marker=marker, **look)
+    return _legend_sign(
+        marker=marker, color=color, markersize=5, markeredgecolor="black", markeredgewidth=0.5
+    )
+
+
+def _is_many(places: NDArray[np.float64]) -> bool:
+    """Tell whether these are too many for a vector file that opens quickly."""
+    return len(places) > _RASTERIZE_ABOVE
+
+
+def _legend_sign(**look: Any) -> Any:
+    """Return a sign for a legend."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], linestyle="none", **look)

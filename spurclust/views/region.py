@@ -1,0 +1,344 @@
+"""The spurious region over the embedding, as a picture."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spurclust.views._fitted import (
+    SPURIOUS,
+    RegionGrid,
+    check_embedding,
+    check_labels,
+    check_length,
+    component_covariances,
+    encode_labels,
+    evaluate_region,
+)
+from spurclust.views._legend import add_legend, legend_height, text_width
+from spurclust.views._marks import (
+    AXES_PART,
+    axes_width,
+    dot_area,
+    draw_dots,
+    draw_signs,
+    dress_embedding,
+)
+from spurclust.views.style import (
+    COLUMN_WIDTH,
+    LINE_COLOR,
+    PAGE_WIDTH,
+    REGION_COLOR,
+    REGION_HATCH,
+    RELIABLE_COLOR,
+    SMALL_FONT_SIZE,
+    SPURIOUS_COLOR,
+    SPURIOUS_MARKER,
+    open_axes,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_FLAGGED_COLOR = "#7A5200"
+# In more components than this the numbers need a page's width to keep apart.
+_COLUMN_COMPONENTS = 15
+# A component's number is tried at so many of its sources, the nearest to its middle first.
+_PLACES_TRIED = 400
+_LABELS = ["source outside", "source in the region", "known spurious", "region", "1 and 2 sigma"]
+
+
+class RegionDisplay:
+    """The region over the embedding: its components, the sources it flags, and the known spurious.
+
+    Shows where the region lies and which spurious sources it misses. The filled area is where a
+    source would be flagged; the ellipses (1 and 2 sigma) show the Gaussians themselves, which
+    overlap. A mixture of another kind has no ellipses: its components' borders are drawn instead.
+
+    Parameters
+    ----------
+    embedding : array-like of shape (n_sources, 2)
+        Coordinates of the sources.
+    label : array-like of shape (n_sources,) or None
+        1 spurious, 0 reliable, -1 uninspected.
+    component : array-like of int of shape (n_sources,)
+        Component of each source.
+    flagged : array-like of bool of shape (n_sources,)
+        Whether a source lies in the region.
+    region : array-like of bool of shape (n_components,)
+        Whether a component belongs to the region.
+    grid : RegionGrid, default=None
+        The region evaluated over the plane: `x` and `y` of shape (n_points,), `component` and
+        `flagged` of shape (n_points, n_points). None leaves out the filled area.
+    means : array-like of shape (n_components, 2), default=None
+        Middle of each Gaussian.
+    covariances : array-like of shape (n_components, 2, 2), default=None
+        Covariance matrix of each Gaussian; None leaves out the ellipses.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from spurclust.views import RegionDisplay
+    >>> display = RegionDisplay([[0, 0], [9, 9]], [1, 0], [0, 1], [True, False], [True, False])
+    >>> display.plot(ax=Figure().add_subplot()).ax_.get_legend().get_title().get_text()
+    'flagged 1 of 2, 1 of 1 known spurious'
+    """
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def __init__(
+        self,
+        embedding: ArrayLike,
+        label: ArrayLike | None,
+        component: ArrayLike,
+        flagged: ArrayLike,
+        region: ArrayLike,
+        *,
+        grid: RegionGrid | None = None,
+        means: ArrayLike | None = None,
+        covariances: ArrayLike | None = None,
+    ) -> None:
+        self.embedding = embedding
+        self.label = label
+        self.component = component
+        self.flagged = flagged
+        self.region = region
+        self.grid = grid
+        self.means = means
+        self.covariances = covariances
+
+    @classmethod
+    def from_estimator(
+        cls,
+        detector: Any,
+        y: ArrayLike | None,
+        *,
+        ax: "Axes | None" = None,
+        width: float | None = None,
+    ) -> Self:
+        """Draw the region of a fitted detector.
+
+        Parameters
+        ----------
+        detector : SpuriousRegionDetector
+            The fitted detector.
+        y : array-like of shape (n_sources,) or None
+            The labels of the fit, in the same order; None marks no source as spurious.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=None
+            Width of a new figure in inches. None means a column, 3.5, and for more than 15
+            components a page, 7.1.
+
+        Returns
+        -------
+        RegionDisplay
+            The display, drawn.
+        """
+        mixture = detector.pipeline_[-1]
+        covariances = component_covariances(mixture)
+        display = cls(
+            detector.embedding_,
+            encode_labels(detector, y),
+            detector.component_,
+            detector.flagged_,
+            detector.region_,
+            grid=evaluate_region(detector),
+            means=None if covariances is None else mixture.means_,
+            covariances=covariances,
+        )
+        return display.plot(ax=ax, width=width)
+
+    def plot(self, ax: "Axes | None" = None, *, width: float | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=None
+            Width of a new figure in inches. None means a column, 3.5, and for more than 15
+            components a page, 7.1.
+
+        Returns
+        -------
+        RegionDisplay
+            The display itself, with `ax_` and `figure_`.
+        """
+        embedding = check_embedding(self.embedding)
+        n_sources = len(embedding)
+        label = check_labels(self.label, n_sources)
+        component = check_length(self.component, n_sources, "component")
+        flagged = check_length(self.flagged, n_sources, "flagged").astype(bool)
+        region = np.asarray(self.region, dtype=bool)
+        if width is None:
+            width = COLUMN_WIDTH if len(region) <= _COLUMN_COMPONENTS else PAGE_WIDTH
+        room = AXES_PART * width
+        height = room + 0.4 + legend_height(_LABELS, room, title=True)
+        with open_axes(ax, width=width, height=height) as axes:
+            room = room if ax is None else axes_width(axes)
+            dress_embedding(axes, embedding)
+            if self.grid is not None:
+                _fill_region(axes, self.grid, borders=self.covariances is None)
+            handles = _draw_sources(axes, embedding, label, flagged, room)
+            handles |= _stand_ins(self.grid is not None and bool(region.any()))
+            if self.means is not None and self.covariances is not None:
+                held = np.isin(np.arange(len(region)), component)
+                handles |= _draw_ellipses(axes, self.means, self.covariances, region, held)
+            _number_components(axes, embedding, component, region, room)
+            names = [name for name in _LABELS if name in handles]
+            title = _describe_flagged(label, flagged)
+            add_legend(axes, [handles[n] for n in names], names, width=room, title=title)
+        self.ax_, self.figure_ = axes, axes.figure
+        return self
+
+
+def _describe_flagged(label: NDArray[np.int8], flagged: NDArray[np.bool_]) -> str:
+    """Say how many sources are flagged, and how many of the known spurious are among them."""
+    spurious = label == SPURIOUS
+    known = f"{flagged[spurious].sum()} of {spurious.sum()}" if spurious.any() else "no"
+    return f"flagged {flagged.sum()} of {len(flagged)}, {known} known spurious"
+
+
+def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> None:
+    """Fill and hatch where a source would be flagged; draw the borders of all components."""
+    if borders:
+        for number in np.unique(grid.component):
+            inside = (grid.component == number).astype(np.float64)
+            if inside.min() < 1:
+                ax.contour(grid.x, grid.y, inside, [0.5], colors=[LINE_COLOR], linewidths=0.5)
+    flagged = grid.flagged.astype(np.float64)
+    if not flagged.any():
+        return
+    filled = ax.contourf(
+        grid.x, grid.y, flagged, [0.5, 1.5], colors=[REGION_COLOR], alpha=0.25, hatches=["////"]
+    )
+    filled.set(edgecolor=REGION_COLOR, linewidth=0, zorder=0)
+    if flagged.min() < 1:
+        ax.contour(grid.x, grid.y, flagged, [0.5], colors=[REGION_COLOR], linewidths=1.0)
+
+
+def _stand_ins(has_region: bool) -> dict[str, Any]:
+    """Return what stands for the filled region in the legend."""
+    from matplotlib.patches import Patch
+
+    style: dict[str, Any] = {
+        "facecolor": REGION_COLOR + "40",
+        "edgecolor": REGION_COLOR,
+        "hatch": REGION_HATCH,
+    }
+    return {"region": Patch(linewidth=0.8, **style)} if has_region else {}
+
+
+def _draw_sources(
+    ax: "Axes",
+    embedding: NDArray[np.float64],
+    label: NDArray[np.int8],
+    flagged: NDArray[np.bool_],
+    width: float,
+) -> dict[str, Any]:
+    """Draw the sources, the known spurious on top, and return what stands for them."""
+    spurious = label == SPURIOUS
+    area = dot_area(len(embedding), width)
+    handles = {}
+    dots = {
+        "source outside": (~flagged & ~spurious, RELIABLE_COLOR),
+        "source in the region": (flagged & ~spurious, _FLAGGED_COLOR),
+    }
+    for name, (members, color) in dots.items():
+        if members.any():
+            handles[name] = draw_dots(ax, embedding[members], area, color)
+    if spurious.any():
+        handles["known spurious"] = draw_signs(
+            ax, embedding[spurious], area, SPURIOUS_COLOR, SPURIOUS_MARKER
+        )
+    return handles
+
+
+def _draw_ellipses(
+    ax: "Axes",
+    means: ArrayLike,
+    covariances: ArrayLike,
+    region: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+) -> dict[str, Any]:
+    """Draw each component that holds a source as ellipses of 1 and 2 sigma."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Ellipse
+
+    for number, (mean, covariance) in enumerate(
+        zip(np.asarray(means), np.asarray(covariances), strict=True)
+    ):
+        if not held[number]:
+            continue
+        variances, axes = np.linalg.eigh(covariance)
+        width, height = 2 * np.sqrt(np.maximum(variances, 0))
+        angle = float(np.degrees(np.arctan2(axes[1, 0], axes[0, 0])))
+        for n_sigma, line in ((1, "-"), (2, (0, (3, 2)))):
+            size = (n_sigma * width, n_sigma * height)
+            thick = 1.1 if region[number] else 0.6
+            look: dict[str, Any] = {"facecolor": "none", "edgecolor": LINE_COLOR, "zorder": 2.5}
+            ax.add_patch(Ellipse(mean, *size, angle=angle, linestyle=line, linewidth=thick, **look))
+    return {"1 and 2 sigma": Line2D([], [], color=LINE_COLOR, linewidth=0.8)}
+
+
+def _number_components(
+    ax: "Axes",
+    embedding: NDArray[np.float64],
+    component: NDArray[Any],
+    region: NDArray[np.bool_],
+    width: float,
+) -> None:
+    """Write each component's number among its sources, where it covers no other number."""
+    from matplotlib.patheffects import withStroke
+
+    scale = float(np.ptp(ax.get_xlim())) / (72 * width)
+    line = 1.15 * SMALL_FONT_SIZE * scale
+    boxes: list[tuple[float, float, float]] = []
+    halo = [withStroke(linewidth=1.8, foreground="white")]
+    for number in np.unique(component):
+        members = embedding[component == number]
+        wide = (text_width(str(number), SMALL_FONT_SIZE) + 2) * scale
+        x, y = _place_number(members, (wide, line), boxes)
+        boxes.append((x, y, wide))
+        ax.text(
+            x,
+            y,
+            str(number),
+            ha="center",
+            va="center",
+            fontsize=SMALL_FONT_SIZE,
+            fontweight="bold" if region[number] else "normal",
+            path_effects=halo,
+            zorder=4,
+        )
+
+
+def _place_number(
+    members: NDArray[np.float64],
+    size: tuple[float, float],
+    taken: list[tuple[float, float, float]],
+) -> tuple[float, float]:
+    """Find the middle of a component's number: its own, or a source near it, free of the others.
+
+    Where there is no free place, it is the component's middle.
+    """
+    middle = np.median(members, axis=0)
+    near = np.argsort(((members - middle) ** 2).sum(axis=1), kind="stable")
+    step = max(1, len(near) // _PLACES_TRIED)
+    for x, y in [middle, *members[near[::step]]]:
+        if all(
+            abs(x - other_x) >= (size[0] + wide) / 2 or abs(y - other_y) >= size[1]
+            for other_x, other_y, wide in taken
+        ):
+            return float(x), float(y)
+    return float(middle[0]), float(middle[1])

@@ -1,0 +1,244 @@
+"""The embedding drawn with the cutouts themselves."""
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spurclust.views._fitted import (
+    SPURIOUS,
+    check_embedding,
+    check_labels,
+    check_length,
+    encode_labels,
+    square_limits,
+)
+from spurclust.views._frames import (
+    Crop,
+    check_cutouts,
+    crop_cutout,
+    draw_framed,
+    frame_handles,
+    frame_of,
+)
+from spurclust.views._legend import add_legend, legend_height
+from spurclust.views._marks import axes_width, dot_area, draw_dots, dress_embedding
+from spurclust.views._stretch import render_cutout
+from spurclust.views.style import (
+    PAGE_WIDTH,
+    UNINSPECTED_COLOR,
+    open_axes,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+_AXES_PART = 0.92
+# Frames are drawn outside the pixels: so much of a thumbnail's height stays free around it.
+_SPACE = 0.12
+# A thumbnail of all sources in one place may not be larger than this part of the axes.
+_MAX_PART = 0.4
+
+
+class CutoutEmbeddingDisplay:
+    """The embedding with cutouts at the places of their sources, as many as there is room for.
+
+    Shows what the parts of the embedding look like. Cutouts never overlap: the spurious have the
+    first choice of a place, then the flagged, then the others. So these are not a fair sample, and
+    the dots show where the others are.
+
+    Parameters
+    ----------
+    embedding : array-like of shape (n_sources, 2)
+        Coordinates of the sources.
+    cutouts : array-like of shape (n_sources, height, width[, n_channels])
+        Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. 8-bit pixels are shown as
+        they are, others stretched between percentiles of each. Three channels are colours; of
+        another number the mean is shown. Only those drawn are read.
+    label : array-like of shape (n_sources,), default=None
+        1 spurious, 0 reliable, -1 uninspected; the frames show it.
+    flagged : array-like of bool of shape (n_sources,), default=None
+        Whether a source lies in the region; the frames show it.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn on.
+    figure_ : matplotlib Figure
+        Their figure.
+    shown_ : ndarray of int
+        Positions of the sources whose cutouts are drawn.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from spurclust.views import CutoutEmbeddingDisplay
+    >>> cutouts = np.zeros((3, 5, 5), dtype=np.uint8)
+    >>> display = CutoutEmbeddingDisplay([[0, 0], [0, 0.01], [9, 9]], cutouts, [0, 1, 0])
+    >>> display.plot(ax=Figure().add_subplot()).shown_
+    array([1, 2])
+    """
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+    shown_: NDArray[np.intp]
+
+    def __init__(
+        self,
+        embedding: ArrayLike,
+        cutouts: Any,
+        label: ArrayLike | None = None,
+        flagged: ArrayLike | None = None,
+    ) -> None:
+        self.embedding = embedding
+        self.cutouts = cutouts
+        self.label = label
+        self.flagged = flagged
+
+    @classmethod
+    def from_estimator(
+        cls,
+        detector: Any,
+        y: ArrayLike | None,
+        cutouts: Any,
+        *,
+        crop: Crop | None = None,
+        max_cutouts: int = 250,
+        origin: Literal["upper", "lower"] = "upper",
+        ax: "Axes | None" = None,
+        width: float = PAGE_WIDTH,
+    ) -> Self:
+        """Draw the embedding of a fitted detector with cutouts.
+
+        Parameters
+        ----------
+        detector : SpuriousRegionDetector
+            The fitted detector.
+        y : array-like of shape (n_sources,) or None
+            The labels of the fit, in the same order; None draws all as uninspected.
+        cutouts : array-like of shape (n_sources, height, width[, n_channels])
+            The cutouts of the fit, in the same order.
+        crop, max_cutouts, origin, ax, width
+            See `plot`.
+
+        Returns
+        -------
+        CutoutEmbeddingDisplay
+            The display, drawn.
+        """
+        display = cls(detector.embedding_, cutouts, encode_labels(detector, y), detector.flagged_)
+        return display.plot(ax=ax, crop=crop, max_cutouts=max_cutouts, origin=origin, width=width)
+
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        crop: Crop | None = None,
+        max_cutouts: int = 250,
+        origin: Literal["upper", "lower"] = "upper",
+        width: float = PAGE_WIDTH,
+    ) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        crop : (top, bottom, left, right), default=None
+            Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``, for example
+            one panel of a strip. None shows it whole.
+        max_cutouts : int, default=250
+            How many cutouts would fill the axes. Fewer are drawn, and larger ones, when it is
+            smaller.
+        origin : {"upper", "lower"}, default="upper"
+            Where row 0 is; "lower" for cutouts from FITS files.
+        width : float, default=7.1
+            Width of a new figure in inches.
+
+        Returns
+        -------
+        CutoutEmbeddingDisplay
+            The display itself, with `ax_`, `figure_` and `shown_`.
+
+        Raises
+        ------
+        ValueError
+            When the lengths differ, the cutouts are no images, or the crop is empty.
+        """
+        embedding = check_embedding(self.embedding)
+        n_sources = len(embedding)
+        label = check_labels(self.label, n_sources)
+        flagged = np.zeros(n_sources, dtype=bool)
+        if self.flagged is not None:
+            flagged = check_length(self.flagged, n_sources, "flagged").astype(bool)
+        if max_cutouts < 1:
+            raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
+        shape = check_cutouts(self.cutouts, n_sources, crop)
+        size = _thumbnail_size(embedding, shape[1] / shape[0], max_cutouts)
+        room = (1 + _SPACE * size[1] / size[0], 1 + _SPACE)
+        shown = choose_thumbnails(
+            embedding,
+            priority=2 * (label == SPURIOUS) + flagged,
+            size=(size[0] * room[0], size[1] * room[1]),
+        )
+        side = _AXES_PART * width
+        height = side + 0.3 + legend_height([""] * 3, side)
+        with open_axes(ax, width=width, height=height) as axes:
+            side = side if ax is None else axes_width(axes)
+            draw_dots(axes, embedding, dot_area(n_sources, side) / 2, UNINSPECTED_COLOR)
+            frames = [frame_of(label[source], flagged[source]) for source in shown]
+            for source, frame in zip(shown, frames, strict=True):
+                picture = render_cutout(crop_cutout(self.cutouts[source], crop), channels="mean")
+                draw_framed(axes, picture, embedding[source], size, frame, origin=origin)
+            dress_embedding(axes, _corners(embedding, shown, size), margin=0.02)
+            title = f"{len(shown)} of {n_sources} cutouts shown"
+            add_legend(axes, *frame_handles(frames), width=side, title=title)
+        self.ax_, self.figure_, self.shown_ = axes, axes.figure, shown
+        return self
+
+
+def _thumbnail_size(
+    embedding: NDArray[np.float64], aspect: float, max_cutouts: int
+) -> tuple[float, float]:
+    """Choose width and height of a thumbnail in the embedding's units; larger for few sources."""
+    (left, right), _ = square_limits(embedding)
+    side = right - left
+    area = side**2 / min(max_cutouts, 4 * len(embedding))
+    width = min((area * aspect) ** 0.5, _MAX_PART * side, _MAX_PART * side * aspect)
+    return width, width / aspect
+
+
+def choose_thumbnails(
+    embedding: NDArray[np.float64], *, priority: NDArray[Any], size: tuple[float, float]
+) -> NDArray[np.intp]:
+    """Choose sources whose thumbnails do not overlap, greedily, in the order of priority."""
+    # Of two thumbnails in one cell of a grid one would cover the other, so that a cell holds one
+    # at most and only the eight cells around it can be in the way.
+    cells = np.floor((embedding - embedding.min(axis=0)) / size).astype(np.int64).tolist()
+    places = embedding.tolist()
+    held: dict[tuple[int, int], tuple[float, float]] = {}
+    chosen = []
+    for source in np.argsort(-priority, kind="stable").tolist():
+        column, row = cells[source]
+        x, y = places[source]
+        neighbours = (
+            held.get((column + right, row + up)) for right in (0, -1, 1) for up in (0, -1, 1)
+        )
+        if not any(
+            abs(x - other[0]) < size[0] and abs(y - other[1]) < size[1]
+            for other in neighbours
+            if other is not None
+        ):
+            held[column, row] = (x, y)
+            chosen.append(source)
+    return np.array(sorted(chosen), dtype=np.intp)
+
+
+def _corners(
+    embedding: NDArray[np.float64], shown: NDArray[np.intp], size: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return places that span all sources and all thumbnails."""
+    half = np.array(size) / 2
+    return np.concatenate([embedding, embedding[shown] - half, embedding[shown] + half])

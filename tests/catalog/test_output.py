@@ -1,0 +1,271 @@
+"""Results appear whole or not at all, and nobody's files are touched."""
+
+import errno
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from spurclust.catalog import _output
+from spurclust.catalog.errors import CatalogError
+from spurclust.catalog.results import check_output_folder, write_results
+
+
+def write(folder, files):
+    """Write a result of these files."""
+    with write_results(folder) as staging:
+        fill(staging, files)
+
+
+def fill(folder, files):
+    for name, text in files.items():
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def tree(folder):
+    """Return everything below a folder, hidden or not, with the text of the files."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_text() if path.is_file() else None
+        for path in Path(folder).rglob("*")
+    }
+
+
+def files_listed(folder):
+    return json.loads((Path(folder) / "summary.json").read_text())["files"]
+
+
+FIRST = {"sources.csv": "1", "plots/a.png": "a", "plots/deep/b.png": "b", "model.skops": "m"}
+SECOND = {"sources.csv": "2", "sources.ecsv": "e", "summary.json": '{"flagged": 3}'}
+
+
+@pytest.mark.parametrize("name", ["out", "new/er/out", "out/"])
+def test_new_folder(tmp_path, name):
+    write(f"{tmp_path}/{name}", FIRST)
+    found = tree(tmp_path / name)
+    assert {file: found[file] for file in FIRST} == FIRST
+    assert files_listed(tmp_path / name) == sorted([*FIRST, "summary.json"])
+    assert len(list(tmp_path.iterdir())) == 1
+    assert set(found) == {*FIRST, "summary.json", "plots", "plots/deep"}
+
+
+def test_summary_keeps_what_is_in_it(tmp_path):
+    summary = {"z": 1, "a": {"completeness": 0.1, "what": "é"}, "files": ["invented"]}
+    write(tmp_path / "out", {"summary.json": json.dumps(summary), "x": "x"})
+    found = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    expected = {**summary, "files": ["summary.json", "x"], "written_by": "spurclust"}
+    assert found == expected
+    assert list(found)[:2] == ["z", "a"]
+
+
+def test_folder_is_readable_by_those_that_others_are(tmp_path):
+    write(tmp_path / "out", FIRST)
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_folder_with_other_files(tmp_path):
+    fill(tmp_path, {"notes.txt": "mine", "plots/mine.png": "p"})
+    write(tmp_path, FIRST)
+    found = tree(tmp_path)
+    assert found["notes.txt"] == "mine"
+    assert found["plots/mine.png"] == "p"
+    assert found["plots/a.png"] == "a"
+    assert not [name for name in found if name.startswith(".")]
+
+
+def test_new_result_replaces_the_earlier_one(tmp_path):
+    write(tmp_path, FIRST)
+    fill(tmp_path, {"notes.txt": "mine"})
+    write(tmp_path, SECOND)
+    found = tree(tmp_path)
+    assert set(found) == {*SECOND, "notes.txt"}
+    assert found["sources.csv"] == "2"
+    assert found["notes.txt"] == "mine"
+    assert files_listed(tmp_path) == sorted(SECOND)
+
+
+def test_subfolder_with_other_files_stays(tmp_path):
+    write(tmp_path, FIRST)
+    fill(tmp_path, {"plots/mine.png": "p"})
+    write(tmp_path, SECOND)
+    assert {name for name in tree(tmp_path) if "plots" in name} == {"plots", "plots/mine.png"}
+
+
+def test_files_of_an_earlier_result_may_be_gone(tmp_path):
+    write(tmp_path, FIRST)
+    (tmp_path / "plots" / "a.png").unlink()
+    (tmp_path / "model.skops").unlink()
+    (tmp_path / "model.skops").mkdir()
+    write(tmp_path, SECOND)
+    assert set(tree(tmp_path)) == {*SECOND, "model.skops"}
+
+
+@pytest.mark.parametrize("make", [check_output_folder, None])
+@pytest.mark.parametrize(
+    ("foreign", "named"),
+    [
+        ({"sources.csv": "mine"}, "sources.csv"),
+        ({"plots": "mine"}, "plots"),
+        ({"plots/a.png/x": "mine"}, "plots/a.png"),
+        ({"model.skops": "mine", "sources.csv": "mine"}, "model.skops, sources.csv"),
+    ],
+)
+def test_other_files_are_never_overwritten(tmp_path, foreign, named, make):
+    fill(tmp_path, foreign)
+    before = tree(tmp_path)
+    with pytest.raises(CatalogError, match=f"holds {named}, not from an earlier result"):
+        make(tmp_path, iter(FIRST)) if make else write(tmp_path, FIRST)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [
+        "not json",
+        "[1]",
+        '{"files": ["data.csv"]}',
+        '{"files": ["data.csv"], "written_by": "another program"}',
+    ],
+)
+def test_summary_of_another_program(tmp_path, summary):
+    fill(tmp_path, {"summary.json": summary, "data.csv": "mine"})
+    before = tree(tmp_path)
+    with pytest.raises(CatalogError, match=r"holds summary\.json, not from"):
+        write(tmp_path, FIRST)
+    assert tree(tmp_path) == before
+
+
+def test_summary_that_names_files_elsewhere(tmp_path):
+    place = tmp_path / "out"
+    fill(tmp_path, {"mine.csv": "mine", "linked/mine.csv": "mine"})
+    write(place, FIRST)
+    (place / "link").symlink_to(tmp_path / "linked")
+    names = ["../mine.csv", str(tmp_path / "mine.csv"), "link/mine.csv", 7, "summary.json"]
+    for listed in (names, "summary.json", None):
+        summary = {"written_by": "spurclust", "files": listed}
+        (place / "summary.json").write_text(json.dumps(summary))
+        if listed is names:
+            write(place, {"x": "x"})
+        else:
+            with pytest.raises(CatalogError, match=r"holds summary\.json"):
+                write(place, {"x": "x"})
+    assert tree(tmp_path)["mine.csv"] == "mine"
+    assert tree(tmp_path)["linked/mine.csv"] == "mine"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError, SystemExit])
+@pytest.mark.parametrize("earlier", [FIRST, None])
+def test_failure_while_writing(tmp_path, error, earlier):
+    place = tmp_path / "new" / "out"
+    if earlier:
+        write(place, earlier)
+    before = tree(tmp_path)
+
+    def write_and_fail():
+        with write_results(place) as staging:
+            fill(staging, SECOND)
+            raise error
+
+    with pytest.raises(error):
+        write_and_fail()
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EACCES, "Permission denied")])
+@pytest.mark.parametrize("n_moves", range(9))
+def test_failure_while_moving(tmp_path, monkeypatch, error, n_moves):
+    place = tmp_path / "out"
+    write(place, FIRST)
+    fill(place, {"notes.txt": "mine"})
+    before = tree(tmp_path)
+    move, calls = _output._move, []
+
+    def move_some(file, target):
+        calls.append(file)
+        if len(calls) == n_moves + 1:
+            raise error
+        move(file, target)
+
+    monkeypatch.setattr(_output, "_move", move_some)
+    # Five files are put aside, four moved in.
+    with pytest.raises((KeyboardInterrupt, CatalogError)):
+        write(place, {**SECOND, "tables/x": "x"})
+    assert tree(tmp_path) == before
+
+
+def test_summary_is_the_last_to_arrive(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    moved = []
+    monkeypatch.setattr(_output, "_move", lambda file, _: moved.append(file.name))
+    write(tmp_path / "out", {"zz": "z", "summary.json": "{}", "aa": "a"})
+    assert moved == ["aa", "zz", "summary.json"]
+
+
+def test_full_disk(tmp_path):
+    with (
+        pytest.raises(CatalogError, match=r"the disk of .* is full"),
+        write_results(tmp_path / "out"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_summary_that_is_no_object(tmp_path):
+    with pytest.raises(TypeError):
+        write(tmp_path / "out", {"summary.json": "[1]"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_that_appears_meanwhile(tmp_path):
+    place = tmp_path / "out"
+    with write_results(place) as staging:
+        fill(staging, SECOND)
+        fill(place, {"notes.txt": "mine"})
+    assert set(tree(tmp_path)) == {"out", "out/notes.txt", *(f"out/{name}" for name in SECOND)}
+
+
+@pytest.mark.parametrize("use", [check_output_folder, lambda folder: write(folder, FIRST)])
+@pytest.mark.parametrize("name", ["file", "file/out", "file/new/out"])
+def test_file_in_place_of_a_folder(tmp_path, use, name):
+    fill(tmp_path, {"file": "mine"})
+    with pytest.raises(CatalogError, match="file is not a folder"):
+        use(tmp_path / name)
+    assert tree(tmp_path) == {"file": "mine"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links as in POSIX")
+def test_links(tmp_path):
+    (tmp_path / "broken").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(CatalogError, match="broken is not a folder"):
+        check_output_folder(tmp_path / "broken")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    write(tmp_path / "out", SECOND)
+    assert (tmp_path / "out").is_symlink()
+    assert set(tree(tmp_path / "real")) == set(SECOND)
+
+
+def test_relative_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("out", SECOND)
+    write(".", SECOND)
+    assert set(tree(tmp_path)) == {*SECOND, "out", *(f"out/{name}" for name in SECOND)}
+
+
+@pytest.mark.parametrize("use", [check_output_folder, lambda folder: write(folder, FIRST)])
+def test_folder_that_cannot_be_written_to(tmp_path, monkeypatch, use):
+    monkeypatch.setattr(_output, "_hidden_name", lambda: "n" * 300)
+    with pytest.raises(CatalogError, match=r"cannot write to .* \(.*\): choose another folder"):
+        use(tmp_path / "out")
+
+
+def test_check_leaves_nothing(tmp_path):
+    check_output_folder(tmp_path / "new" / "out", FIRST)
+    assert not list(tmp_path.iterdir())
+    write(tmp_path, FIRST)
+    before = tree(tmp_path)
+    check_output_folder(tmp_path, FIRST)
+    assert tree(tmp_path) == before
