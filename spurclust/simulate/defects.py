@@ -98,7 +98,7 @@ def draw_close(rng: np.random.Generator, roll: float) -> Scene:
     direction = rng.uniform(0, 2 * np.pi)
     towards = np.array([np.cos(direction), np.sin(direction)])
     galaxies, stars = draw_field(rng), []
-    if rng.random() < 0.65:
+    if rng.random() < 0.7:
         galaxies += _host_and_clumps(rng, towards)
     else:
         x, y = rng.uniform(0.35, 0.9) * towards
@@ -115,12 +115,13 @@ def _host_and_clumps(rng: np.random.Generator, towards: NDArray[np.float64]) -> 
     fluxes = fluxes_from_magnitudes(power_law_magnitudes(magnitude, slope))
     shape = rng.uniform(0.8, 3.5), rng.uniform(0.35, 1.0), rng.uniform(0, np.pi)
     galaxies = [Galaxy(float(x), float(y), radius, *shape, fluxes)]
-    places = [np.zeros(2), *rng.normal((x, y), 0.7 * radius, (rng.poisson(1.5), 2))]
-    for place in places:
+    places = [(0.0, 0.0), *rng.normal((x, y), 0.7 * radius, (rng.poisson(1.5), 2)).tolist()]
+    for x_clump, y_clump in places:
         faint = power_law_magnitudes(rng.uniform(25.5, 28.0), slope + rng.normal(0.0, 0.4))
-        shape = rng.uniform(0.5, 1.5), rng.uniform(0.5, 1.0), rng.uniform(0, np.pi)
         size = rng.uniform(0.03, 0.1)
-        galaxies.append(Galaxy(*map(float, place), size, *shape, fluxes_from_magnitudes(faint)))
+        shape = rng.uniform(0.5, 1.5), rng.uniform(0.5, 1.0), rng.uniform(0, np.pi)
+        fluxes = fluxes_from_magnitudes(faint)
+        galaxies.append(Galaxy(x_clump, y_clump, size, *shape, fluxes))
     return galaxies
 
 

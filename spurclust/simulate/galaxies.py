@@ -130,7 +130,7 @@ def lyman_break_magnitudes(magnitude: float, slope: float, redshift: float) -> N
     Examples
     --------
     >>> lyman_break_magnitudes(28.0, -2.0, 7.5).round(2).tolist()
-    [inf, 28.08, 28.0, 28.0, 28.0, 28.0]
+    [inf, 28.09, 28.0, 28.0, 28.0, 28.0]
     """
     break_wavelength = _LYMAN_ALPHA * (1 + redshift)
     share = np.array([(b.red - max(b.blue, break_wavelength)) / (b.red - b.blue) for b in FILTERS])

@@ -46,12 +46,29 @@ def draw_strips(cubes: NDArray[np.float32]) -> NDArray[np.uint8]:
         Each panel is drawn 3 times larger and stretched between its own 5th and 99.5th percentile,
         black off the data, on white.
 
+    Raises
+    ------
+    ValueError
+        When the panels do not fit into a strip, or `cubes` has another number of axes.
+
     Examples
     --------
     >>> strip = draw_strips(np.zeros((51, 51, 6), dtype=np.float32))
     >>> strip.shape, int(strip[0, 0])
     ((170, 950), 255)
     """
+    if cubes.ndim not in (3, 4):
+        raise ValueError(
+            f"cubes has the shape {cubes.shape}: give ([n_sources,] height, width, n_filters)"
+        )
+    height, width = STRIP_SHAPE
+    panel_height, panel_width = (_ENLARGEMENT * length for length in cubes.shape[-3:-1])
+    n_panels = cubes.shape[-1]
+    if panel_height > height or n_panels * (panel_width + _GAP) - _GAP > width:
+        raise ValueError(
+            f"{n_panels} panels, {_ENLARGEMENT} times larger than {cubes.shape[-3:-1]} pixels, do "
+            f"not fit into a strip of {height} x {width}: give fewer or smaller ones"
+        )
     if cubes.ndim == 3:
         return _draw_strip(cubes)
     strips = np.empty((len(cubes), *STRIP_SHAPE), dtype=np.uint8)
@@ -63,13 +80,14 @@ def draw_strips(cubes: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _draw_strip(cube: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Draw one strip."""
     strip = np.full(STRIP_SHAPE, _WHITE, dtype=np.uint8)
-    side, n_panels = cube.shape[0] * _ENLARGEMENT, cube.shape[-1]
-    top = (STRIP_SHAPE[0] - side) // 2
-    left = (STRIP_SHAPE[1] - n_panels * side - (n_panels - 1) * _GAP) // 2
+    rows, columns = cube.shape[0] * _ENLARGEMENT, cube.shape[1] * _ENLARGEMENT
+    n_panels = cube.shape[-1]
+    top = (STRIP_SHAPE[0] - rows) // 2
+    left = (STRIP_SHAPE[1] - n_panels * (columns + _GAP) + _GAP) // 2
     for k, panel in enumerate(np.moveaxis(cube, -1, 0)):
         grey = _stretched(panel).repeat(_ENLARGEMENT, axis=0).repeat(_ENLARGEMENT, axis=1)
-        start = left + k * (side + _GAP)
-        strip[top : top + side, start : start + side] = grey
+        start = left + k * (columns + _GAP)
+        strip[top : top + rows, start : start + columns] = grey
     return strip
 
 

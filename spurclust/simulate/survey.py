@@ -84,9 +84,9 @@ def simulate_survey(
 
     For demonstrations, tests and benchmarks: cutouts in the six wide filters of a JWST deep field,
     through JWST's pupil. The spurious ones are diffraction spikes, edges of the data, and pieces of
-    bright neighbours, as 29 : 7 : 22; some reliable ones have such things beside them. Labels are
-    true by construction, so figures measured here are kinder than on a survey that people inspected.
-    A source takes 62 kB of memory, and 162 kB more as a strip.
+    bright neighbours, as 29 : 7 : 22; some reliable ones have such things beside them. Optics and
+    labels are without error, so figures measured here are kinder than those of a real survey. A
+    source takes 62 kB of memory, and 162 kB more as a strip.
 
     Parameters
     ----------

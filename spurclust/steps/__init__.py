@@ -1,1 +1,7 @@
-"""To be written."""
+"""The detector's steps, each a scikit-learn transformer that is useful alone."""
+
+from spurclust.steps.embed import TSNE
+from spurclust.steps.flatten import ImageFlattener
+from spurclust.steps.reduce import PixelPCA
+
+__all__ = ["TSNE", "ImageFlattener", "PixelPCA"]

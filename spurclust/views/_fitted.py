@@ -8,6 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 # Points across the plane, each way, where the region is evaluated.
 _GRID_POINTS = 300
+# The region is drawn as far from a source as this part of the embedding's extent.
+_REACH = 0.04
+# The shorter side of the picture has at least this part of the longer one.
+_LEAST_SIDE = 0.35
 
 
 class RegionGrid(NamedTuple):
@@ -21,12 +25,16 @@ class RegionGrid(NamedTuple):
         Component at ``[y, x]``.
     flagged : ndarray of shape (n_points, n_points)
         Whether a source there would be flagged.
+    near : ndarray of shape (n_points, n_points)
+        Whether there are sources around; only there the region is drawn, since a mixture also
+        assigns the emptiest places to some component.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     component: NDArray[np.intp]
     flagged: NDArray[np.bool_]
+    near: NDArray[np.bool_]
 
 
 def check_embedding(embedding: ArrayLike) -> NDArray[np.float64]:
@@ -115,17 +123,18 @@ def check_reasons(reason: ArrayLike | None, n_sources: int) -> NDArray[np.object
     return texts if any(texts) else None
 
 
-def square_limits(
+def plane_limits(
     embedding: NDArray[np.float64], margin: float = 0.05
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Give x and y limits of a square that holds all sources, with a margin on each side."""
+    """Give x and y limits that hold all sources, with a margin, and are not too flat."""
     low, high = embedding.min(axis=0), embedding.max(axis=0)
-    centre = (low + high) / 2
     span = float((high - low).max())
-    # All sources in one place still need a scale.
-    half = span * (0.5 + margin) if span > 0 else max(1.0, 1e-3 * float(np.abs(centre).max()))
-    x, y = (float(value) for value in centre)
-    return (x - half, x + half), (y - half, y + half)
+    if not span > 0:
+        # All sources in one place still need a scale.
+        span = 2 * max(1.0, 1e-3 * float(np.abs(high).max()))
+    half = np.maximum(high - low, _LEAST_SIDE * span) / 2 + margin * span
+    (left, bottom), (right, top) = (low + high) / 2 - half, (low + high) / 2 + half
+    return (float(left), float(right)), (float(bottom), float(top))
 
 
 def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
@@ -150,8 +159,7 @@ def evaluate_region(detector: Any) -> RegionGrid:
     """Evaluate the mixture and the region on a grid over the embedding."""
     embedding = np.asarray(detector.embedding_)
     mixture = detector.pipeline_[-1]
-    (left, right), (bottom, top) = square_limits(embedding)
-    x, y = np.linspace(left, right, _GRID_POINTS), np.linspace(bottom, top, _GRID_POINTS)
+    x, y = (np.linspace(*limits, _GRID_POINTS) for limits in plane_limits(embedding))
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(embedding.dtype)
     if getattr(detector, "assignment", "hard") == "soft":
         responsibility = np.asarray(mixture.predict_proba(points))
@@ -162,4 +170,16 @@ def evaluate_region(detector: Any) -> RegionGrid:
         component = np.asarray(mixture.predict(points))
         flagged = np.asarray(detector.region_, dtype=bool)[component]
     shape = (len(y), len(x))
-    return RegionGrid(x, y, component.reshape(shape), flagged.reshape(shape))
+    near = _is_near(points, embedding).reshape(shape)
+    return RegionGrid(x, y, component.reshape(shape), flagged.reshape(shape), near)
+
+
+def _is_near(points: NDArray[Any], embedding: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which points have a source near enough for the region to mean something there."""
+    from scipy.spatial import cKDTree
+
+    span = float(np.ptp(embedding, axis=0).max()) or 2.0
+    # Few sources lie far apart, and the part around each must still be seen.
+    reach = span * max(_REACH, 0.15 / len(embedding) ** 0.5)
+    distance, _ = cKDTree(embedding).query(points, distance_upper_bound=reach)
+    return np.asarray(np.isfinite(distance))

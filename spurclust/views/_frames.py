@@ -16,18 +16,17 @@ Crop = tuple[int, int, int, int]
 
 
 class Frame(NamedTuple):
-    """The look of a frame: its meaning, colour, line width in points, and line style."""
+    """The look of a frame: its meaning, colour, and line width in points."""
 
     name: str
     color: str
     width: float
-    line: Any
 
 
-# In grey print the line tells them apart: thick, broken, thin.
-SPURIOUS_FRAME = Frame("known spurious", SPURIOUS_COLOR, 1.6, "-")
-FLAGGED_FRAME = Frame("flagged", REGION_COLOR, 1.3, (0, (2.5, 1)))
-OTHER_FRAME = Frame("other", UNINSPECTED_COLOR, 0.4, "-")
+# In grey print the thickness tells them apart.
+SPURIOUS_FRAME = Frame("known spurious", SPURIOUS_COLOR, 2.0)
+FLAGGED_FRAME = Frame("flagged", REGION_COLOR, 1.2)
+OTHER_FRAME = Frame("other", UNINSPECTED_COLOR, 0.4)
 
 
 def frame_of(label: int, flagged: bool) -> Frame:
@@ -43,10 +42,7 @@ def frame_handles(frames: Iterable[Frame]) -> tuple[list[Any], list[str]]:
 
     used = set(frames)
     shown = [frame for frame in (SPURIOUS_FRAME, FLAGGED_FRAME, OTHER_FRAME) if frame in used]
-    handles = [
-        Patch(facecolor="none", edgecolor=f.color, linewidth=f.width, linestyle=f.line)
-        for f in shown
-    ]
+    handles = [Patch(facecolor="none", edgecolor=f.color, linewidth=f.width) for f in shown]
     return handles, [frame.name for frame in shown]
 
 
@@ -110,7 +106,7 @@ def draw_framed(
             facecolor="none",
             edgecolor=frame.color,
             linewidth=frame.width,
-            linestyle=frame.line,
+            clip_on=False,
             zorder=2,
         )
     )

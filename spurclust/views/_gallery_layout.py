@@ -2,15 +2,15 @@
 
 from typing import NamedTuple
 
-from spurclust.views.style import SMALL_FONT_SIZE
-
 # A cutout covers about this many square inches: a strip is seen, and many find room.
 _AREA = 1.1
 # Room between cutouts, in inches.
 _GAP = 0.12
 # Below this width, in inches, an id has no room; above the other, the reason stands beside it.
 _MIN_WIDTH, _ONE_LINE_WIDTH = 0.85, 1.6
-LINE = 1.35 * SMALL_FONT_SIZE / 72
+# Size of the writing in points, and height of its lines in inches.
+CAPTION_SIZE = 6.5
+LINE = 1.35 * CAPTION_SIZE / 72
 # The least width, in which a legend finds room.
 _MIN_TOTAL = 2.2
 

@@ -1,11 +1,13 @@
 """How sources are drawn in an embedding: sizes, signs and order."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.views._fitted import RELIABLE, SPURIOUS, UNINSPECTED, square_limits
+from spurclust.views._fitted import RELIABLE, SPURIOUS, UNINSPECTED, plane_limits
 from spurclust.views.style import (
     OTHER_REASON_STYLE,
     REASON_STYLES,
@@ -13,41 +15,48 @@ from spurclust.views.style import (
     SPURIOUS_COLOR,
     SPURIOUS_MARKER,
     UNINSPECTED_COLOR,
+    open_axes,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DOT, RING = "dot", "ring"
-# Width of an embedding's axes beside their tick labels, as a part of the figure.
-AXES_PART = 0.84
 # More dots than these make a vector file that no viewer opens quickly.
 _RASTERIZE_ABOVE = 3000
+# What stands beside an embedding's axes, in inches.
+_BESIDE = 0.6
 # Dots of all sources together cover about this part of the axes.
-_COVERAGE = 0.2
+_COVERAGE = 0.12
 
 
 def dot_area(n_sources: int, width: float) -> float:
     """Choose the area of a dot in square points: few are seen, many do not blacken the page."""
-    return float(np.clip(_COVERAGE * (72 * width) ** 2 / max(n_sources, 1), 0.15, 20))
+    return float(np.clip(_COVERAGE * (72 * width) ** 2 / max(n_sources, 1), 0.3, 14))
 
 
 def spurious_area(n_spurious: int, area: float) -> float:
     """Choose the area of a spurious source's sign in square points."""
-    return float(max(np.clip(3000 / max(n_spurious, 1), 3, 26), 2 * area))
+    return float(max(np.clip(6000 / max(n_spurious, 1), 6, 26), 1.5 * area))
+
+
+@contextmanager
+def open_embedding(
+    ax: "Axes | None", embedding: NDArray[np.float64], width: float, margin: float = 0.05
+) -> "Iterator[tuple[Axes, float]]":
+    """Give axes with the scale and the names that an embedding has, and their width in inches."""
+    # As high as the legend can need; open_axes cuts off the rest.
+    with open_axes(ax, width=width, height=width + 2) as axes:
+        x_limits, y_limits = plane_limits(embedding, margin)
+        axes.set(xlim=x_limits, ylim=y_limits, xlabel="t-SNE x", ylabel="t-SNE y")
+        axes.set_aspect("equal", adjustable="box")
+        axes.locator_params(nbins=7, steps=[1, 2, 5, 10])
+        yield axes, width - _BESIDE if ax is None else axes_width(ax)
 
 
 def axes_width(ax: "Axes") -> float:
     """Return the width of axes in inches."""
     return float(ax.get_window_extent().width / ax.figure.dpi)
-
-
-def dress_embedding(ax: "Axes", embedding: NDArray[np.float64], margin: float = 0.05) -> None:
-    """Give axes the limits, the scale and the names that an embedding has."""
-    x_limits, y_limits = square_limits(embedding, margin)
-    ax.set(xlim=x_limits, ylim=y_limits, xlabel="t-SNE x", ylabel="t-SNE y")
-    ax.set_aspect("equal", adjustable="box")
-    ax.locator_params(nbins=5, steps=[1, 2, 5, 10])
 
 
 def group_sources(
@@ -83,7 +92,7 @@ def draw_group(ax: "Axes", places: NDArray[np.float64], area: float, style: tupl
         return draw_dots(ax, places, area, color)
     if marker == RING:
         return draw_rings(ax, places, area, color)
-    return draw_signs(ax, places, area, color, marker)
+    return draw_signs(ax, places, sign_area, color, marker)
 
 
 def draw_dots(ax: "Axes", places: NDArray[np.float64], area: float, color: str) -> Any:
@@ -106,11 +115,10 @@ def draw_rings(ax: "Axes", places: NDArray[np.float64], area: float, color: str)
 def draw_signs(
     ax: "Axes", places: NDArray[np.float64], area: float, color: str, marker: str
 ) -> Any:
-    """Draw spurious sources as signs that stand out from dots of some area."""
-    size = spurious_area(len(places), area)
-    look: dict[str, Any] = {"edgecolors": "black", "linewidths": min(0.5, 0.1 * size**0.5)}
+    """Draw spurious sources as signs, on top of all others."""
+    look: dict[str, Any] = {"edgecolors": "black", "linewidths": min(0.5, 0.1 * area**0.5)}
     look |= {"rasterized": _is_many(places), "zorder": 3}
-    ax.scatter(places[:, 0], places[:, 1], s=size, color=color, marker=marker, **look)
+    ax.scatter(places[:, 0], places[:, 1], s=area, color=color, marker=marker, **look)
     return _legend_sign(
         marker=marker, color=color, markersize=5, markeredgecolor="black", markeredgewidth=0.5
     )

@@ -23,15 +23,14 @@ from spurclust.views._frames import (
     frame_handles,
     frame_of,
 )
-from spurclust.views._gallery_layout import LINE, GalleryLayout, lay_out_gallery
-from spurclust.views._legend import add_legend, legend_height, shorten, text_width
+from spurclust.views._gallery_layout import CAPTION_SIZE, LINE, GalleryLayout, lay_out_gallery
+from spurclust.views._legend import add_legend, shorten, text_width
 from spurclust.views._marks import axes_width
 from spurclust.views._stretch import render_cutout
 from spurclust.views.style import (
     FONT_SIZE,
     LINE_COLOR,
     PAGE_WIDTH,
-    SMALL_FONT_SIZE,
     open_axes,
 )
 
@@ -211,10 +210,11 @@ class GalleryDisplay:
         layout = lay_out_gallery(len(shown), aspect, room, n_columns, has_reasons=has_reasons)
         note = _describe_shown(len(shown), n_left)
         used = [frames[i] for i in shown] if frames else []
-        top = legend_height([""] * len(set(used)), layout.width, title=bool(note)) + 2 * _PAD
-        size = {"width": layout.width + 2 * _PAD, "height": layout.height + top + 2 * _PAD}
-        with open_axes(ax, **size) as axes:
-            scale = _prepare_gallery(axes, layout)
+        with open_axes(ax, width=layout.width + 2 * _PAD, height=layout.height + 1) as axes:
+            scale = 1.0 if ax is None else _scale_down(axes, layout)
+            axes.set(xlim=(0, layout.width), ylim=(0, layout.height))
+            axes.set_aspect("equal", adjustable="box", anchor="N")
+            axes.set_axis_off()
             for place, (i, picture) in enumerate(zip(shown, pictures, strict=True)):
                 middle = layout.middle(place)
                 frame = frames[i] if frames else OTHER_FRAME
@@ -282,14 +282,10 @@ def _describe_shown(n_shown: int, n_left: int) -> str:
     return f"first {n_shown} of {n_shown + n_left} cutouts, {n_left} not shown"
 
 
-def _prepare_gallery(ax: "Axes", layout: GalleryLayout) -> float:
-    """Give axes coordinates in inches, and return by how much all is drawn smaller."""
+def _scale_down(ax: "Axes", layout: GalleryLayout) -> float:
+    """Tell by how much all must be drawn smaller because the axes are too low."""
     box = ax.get_window_extent()
-    scale = min(1.0, float(box.height / box.width) * layout.width / layout.height)
-    ax.set(xlim=(0, layout.width), ylim=(0, layout.height))
-    ax.set_aspect("equal", adjustable="box", anchor="N")
-    ax.set_axis_off()
-    return scale
+    return min(1.0, float(box.height / box.width) * layout.width / layout.height)
 
 
 def _write_caption(
@@ -302,7 +298,7 @@ def _write_caption(
     """Write id and reason beneath a cutout, shortened to its width."""
     source_id, reason = caption
     room = 72 * layout.cutout[0]
-    size = SMALL_FONT_SIZE
+    size = CAPTION_SIZE
     top = middle[1] - layout.cutout[1] / 2 - 0.25 * LINE
     # Not mathematics, whatever an id looks like.
     style: dict[str, Any] = {"va": "top", "fontsize": size * scale, "color": LINE_COLOR}

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spurclust.views._fitted import (
+    SPURIOUS,
     check_embedding,
     check_labels,
     check_reasons,
@@ -13,12 +14,12 @@ from spurclust.views._fitted import (
 )
 from spurclust.views._legend import add_legend, legend_height
 from spurclust.views._marks import (
-    AXES_PART,
     axes_width,
     dot_area,
     draw_group,
-    dress_embedding,
     group_sources,
+    open_embedding,
+    spurious_area,
 )
 from spurclust.views.style import (
     COLUMN_WIDTH,
@@ -148,15 +149,13 @@ class EmbeddingDisplay:
         reason = check_reasons(self.reason, len(embedding))
         groups = group_sources(label, reason)
         labels = [f"{name} ({members.sum()})" for name, members, _ in groups]
-        room = AXES_PART * width
-        height = room + 0.4 + legend_height(labels, room)
-        with open_axes(ax, width=width, height=height) as axes:
-            room = room if ax is None else axes_width(axes)
+        with open_embedding(ax, embedding, width) as (axes, room):
             area = dot_area(len(embedding), room)
+            sign_area = spurious_area(int((label == SPURIOUS).sum()), area)
             handles = [
-                draw_group(axes, embedding[members], area, style) for _, members, style in groups
+                draw_group(axes, embedding[members], style, area=area, sign_area=sign_area)
+                for _, members, style in groups
             ]
-            dress_embedding(axes, embedding)
             add_legend(axes, handles, labels, width=room)
         self.ax_, self.figure_ = axes, axes.figure
         return self
@@ -263,7 +262,7 @@ class ComponentsDisplay:
         table = _sort_components(self.components, sort)
         row = _row_height(len(table))
         height = row * len(table) + 0.55 + legend_height([""] * 4, width)
-        with open_axes(ax, width=width, height=max(height, 1.3)) as axes:
+        with open_axes(ax, width=width, height=max(height, 1.5)) as axes:
             font = min(SMALL_FONT_SIZE, 72 * 0.9 * row)
             _draw_bars(axes, table, font)
             room = _BARS_PART * width if ax is None else axes_width(axes)
@@ -333,7 +332,7 @@ def _explain_bars(ax: "Axes", table: "pd.DataFrame", threshold: float, width: fl
         entries.append((Patch(linewidth=0.5, **_OUTSIDE_BAR), "outside"))
     line: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.8}
     entries.append((Line2D([], [], **line), f"threshold {100 * threshold:g} %"))
-    entries.append((Line2D([], [], color=LINE_COLOR, linewidth=0.7), "95 % interval"))
+    entries.append((Line2D([], [], color="black", linewidth=1.0), "95 % interval"))
     handles, labels = zip(*entries, strict=True)
     add_legend(ax, handles, labels, width=width)
 

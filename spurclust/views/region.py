@@ -15,14 +15,13 @@ from spurclust.views._fitted import (
     encode_labels,
     evaluate_region,
 )
-from spurclust.views._legend import add_legend, legend_height, text_width
+from spurclust.views._legend import add_legend, text_width
 from spurclust.views._marks import (
-    AXES_PART,
-    axes_width,
     dot_area,
     draw_dots,
     draw_signs,
-    dress_embedding,
+    open_embedding,
+    spurious_area,
 )
 from spurclust.views.style import (
     COLUMN_WIDTH,
@@ -34,27 +33,38 @@ from spurclust.views.style import (
     SMALL_FONT_SIZE,
     SPURIOUS_COLOR,
     SPURIOUS_MARKER,
-    open_axes,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-_FLAGGED_COLOR = "#7A5200"
+# Sources in the region, and the region itself: its colour, dark and light.
+_FLAGGED_COLOR, _FILL_COLOR = "#7A5200", "#FBEBCB"
 # In more components than this the numbers need a page's width to keep apart.
 _COLUMN_COMPONENTS = 15
+# A number stands above its sources, not on them, when there are fewer than this.
+_FEW_SOURCES = 6
 # A component's number is tried at so many of its sources, the nearest to its middle first.
 _PLACES_TRIED = 400
-_LABELS = ["source outside", "source in the region", "known spurious", "region", "1 and 2 sigma"]
+_SIGMA_LINES: tuple[tuple[int, Any], ...] = ((1, "-"), (2, (0, (3, 2))))
+_LABELS = [
+    "source outside",
+    "source in the region",
+    "known spurious",
+    "region",
+    "1 sigma",
+    "2 sigma",
+]
 
 
 class RegionDisplay:
     """The region over the embedding: its components, the sources it flags, and the known spurious.
 
     Shows where the region lies and which spurious sources it misses. The filled area is where a
-    source would be flagged; the ellipses (1 and 2 sigma) show the Gaussians themselves, which
-    overlap. A mixture of another kind has no ellipses: its components' borders are drawn instead.
+    source would be flagged, as far as there are sources; the ellipses (1 and 2 sigma) show the
+    Gaussians themselves, which overlap. A mixture of another kind has no ellipses: its components'
+    borders are drawn instead.
 
     Parameters
     ----------
@@ -69,8 +79,9 @@ class RegionDisplay:
     region : array-like of bool of shape (n_components,)
         Whether a component belongs to the region.
     grid : RegionGrid, default=None
-        The region evaluated over the plane: `x` and `y` of shape (n_points,), `component` and
-        `flagged` of shape (n_points, n_points). None leaves out the filled area.
+        The region evaluated over the plane: `x` and `y` of shape (n_points,), `component`,
+        `flagged` and `near` (where there are sources) of shape (n_points, n_points). None leaves
+        out the filled area.
     means : array-like of shape (n_components, 2), default=None
         Middle of each Gaussian.
     covariances : array-like of shape (n_components, 2, 2), default=None
@@ -182,11 +193,7 @@ class RegionDisplay:
         region = np.asarray(self.region, dtype=bool)
         if width is None:
             width = COLUMN_WIDTH if len(region) <= _COLUMN_COMPONENTS else PAGE_WIDTH
-        room = AXES_PART * width
-        height = room + 0.4 + legend_height(_LABELS, room, title=True)
-        with open_axes(ax, width=width, height=height) as axes:
-            room = room if ax is None else axes_width(axes)
-            dress_embedding(axes, embedding)
+        with open_embedding(ax, embedding, width) as (axes, room):
             if self.grid is not None:
                 _fill_region(axes, self.grid, borders=self.covariances is None)
             handles = _draw_sources(axes, embedding, label, flagged, room)
@@ -212,15 +219,15 @@ def _describe_flagged(label: NDArray[np.int8], flagged: NDArray[np.bool_]) -> st
 def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> None:
     """Fill and hatch where a source would be flagged; draw the borders of all components."""
     if borders:
-        for number in np.unique(grid.component):
-            inside = (grid.component == number).astype(np.float64)
+        for number in np.unique(grid.component[grid.near]):
+            inside = np.ma.masked_where(~grid.near, (grid.component == number).astype(np.float64))
             if inside.min() < 1:
                 ax.contour(grid.x, grid.y, inside, [0.5], colors=[LINE_COLOR], linewidths=0.5)
-    flagged = grid.flagged.astype(np.float64)
+    flagged = (grid.flagged & grid.near).astype(np.float64)
     if not flagged.any():
         return
     filled = ax.contourf(
-        grid.x, grid.y, flagged, [0.5, 1.5], colors=[REGION_COLOR], alpha=0.25, hatches=["////"]
+        grid.x, grid.y, flagged, [0.5, 1.5], colors=[_FILL_COLOR], hatches=["////"]
     )
     filled.set(edgecolor=REGION_COLOR, linewidth=0, zorder=0)
     if flagged.min() < 1:
@@ -232,7 +239,7 @@ def _stand_ins(has_region: bool) -> dict[str, Any]:
     from matplotlib.patches import Patch
 
     style: dict[str, Any] = {
-        "facecolor": REGION_COLOR + "40",
+        "facecolor": _FILL_COLOR,
         "edgecolor": REGION_COLOR,
         "hatch": REGION_HATCH,
     }
@@ -258,8 +265,9 @@ def _draw_sources(
         if members.any():
             handles[name] = draw_dots(ax, embedding[members], area, color)
     if spurious.any():
+        sign_area = spurious_area(int(spurious.sum()), area)
         handles["known spurious"] = draw_signs(
-            ax, embedding[spurious], area, SPURIOUS_COLOR, SPURIOUS_MARKER
+            ax, embedding[spurious], sign_area, SPURIOUS_COLOR, SPURIOUS_MARKER
         )
     return handles
 
@@ -283,12 +291,15 @@ def _draw_ellipses(
         variances, axes = np.linalg.eigh(covariance)
         width, height = 2 * np.sqrt(np.maximum(variances, 0))
         angle = float(np.degrees(np.arctan2(axes[1, 0], axes[0, 0])))
-        for n_sigma, line in ((1, "-"), (2, (0, (3, 2)))):
+        for n_sigma, line in _SIGMA_LINES:
             size = (n_sigma * width, n_sigma * height)
             thick = 1.1 if region[number] else 0.6
             look: dict[str, Any] = {"facecolor": "none", "edgecolor": LINE_COLOR, "zorder": 2.5}
             ax.add_patch(Ellipse(mean, *size, angle=angle, linestyle=line, linewidth=thick, **look))
-    return {"1 and 2 sigma": Line2D([], [], color=LINE_COLOR, linewidth=0.8)}
+    return {
+        f"{n_sigma} sigma": Line2D([], [], color=LINE_COLOR, linewidth=0.8, linestyle=line)
+        for n_sigma, line in _SIGMA_LINES
+    }
 
 
 def _number_components(
@@ -308,6 +319,8 @@ def _number_components(
     for number in np.unique(component):
         members = embedding[component == number]
         wide = (text_width(str(number), SMALL_FONT_SIZE) + 2) * scale
+        if len(members) < _FEW_SOURCES:
+            members = members + (0, line)
         x, y = _place_number(members, (wide, line), boxes)
         boxes.append((x, y, wide))
         ax.text(

@@ -41,6 +41,8 @@ COLUMN_WIDTH = 3.5
 PAGE_WIDTH = 7.1
 FONT_SIZE = 8.0
 SMALL_FONT_SIZE = 7.0
+# White above and below a picture, in inches.
+_MARGIN = 0.04
 _PNG_DPI = 200
 # Dots, rasterised or not, are this fine in SVG and PDF.
 _VECTOR_DPI = 300
@@ -82,7 +84,7 @@ def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Ax
     ax : matplotlib Axes or None
         The caller's axes.
     width, height : float
-        Size of a new figure in inches.
+        Size of a new figure in inches. What of the height is not needed is cut off at the end.
 
     Yields
     ------
@@ -102,6 +104,8 @@ def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Ax
         figure = pyplot.figure(figsize=(width, height), layout="constrained")
         try:
             yield figure.add_subplot()
+            figure.draw_without_rendering()
+            figure.set_figheight(figure.get_tightbbox().height + 2 * _MARGIN)
         except BaseException:
             pyplot.close(figure)
             raise

@@ -11,7 +11,7 @@ from spurclust.views._fitted import (
     check_labels,
     check_length,
     encode_labels,
-    square_limits,
+    plane_limits,
 )
 from spurclust.views._frames import (
     Crop,
@@ -21,20 +21,18 @@ from spurclust.views._frames import (
     frame_handles,
     frame_of,
 )
-from spurclust.views._legend import add_legend, legend_height
-from spurclust.views._marks import axes_width, dot_area, draw_dots, dress_embedding
+from spurclust.views._legend import add_legend
+from spurclust.views._marks import dot_area, draw_dots, open_embedding
 from spurclust.views._stretch import render_cutout
 from spurclust.views.style import (
     PAGE_WIDTH,
     UNINSPECTED_COLOR,
-    open_axes,
 )
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-_AXES_PART = 0.92
 # Frames are drawn outside the pixels: so much of a thumbnail's height stays free around it.
 _SPACE = 0.12
 # A thumbnail of all sources in one place may not be larger than this part of the axes.
@@ -105,7 +103,7 @@ class CutoutEmbeddingDisplay:
         cutouts: Any,
         *,
         crop: Crop | None = None,
-        max_cutouts: int = 250,
+        max_cutouts: int = 120,
         origin: Literal["upper", "lower"] = "upper",
         ax: "Axes | None" = None,
         width: float = PAGE_WIDTH,
@@ -136,7 +134,7 @@ class CutoutEmbeddingDisplay:
         ax: "Axes | None" = None,
         *,
         crop: Crop | None = None,
-        max_cutouts: int = 250,
+        max_cutouts: int = 120,
         origin: Literal["upper", "lower"] = "upper",
         width: float = PAGE_WIDTH,
     ) -> Self:
@@ -149,7 +147,7 @@ class CutoutEmbeddingDisplay:
         crop : (top, bottom, left, right), default=None
             Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``, for example
             one panel of a strip. None shows it whole.
-        max_cutouts : int, default=250
+        max_cutouts : int, default=120
             How many cutouts would fill the axes. Fewer are drawn, and larger ones, when it is
             smaller.
         origin : {"upper", "lower"}, default="upper"
@@ -183,16 +181,12 @@ class CutoutEmbeddingDisplay:
             priority=2 * (label == SPURIOUS) + flagged,
             size=(size[0] * room[0], size[1] * room[1]),
         )
-        side = _AXES_PART * width
-        height = side + 0.3 + legend_height([""] * 3, side)
-        with open_axes(ax, width=width, height=height) as axes:
-            side = side if ax is None else axes_width(axes)
+        with open_embedding(ax, _corners(embedding, shown, size), width, 0.02) as (axes, side):
             draw_dots(axes, embedding, dot_area(n_sources, side) / 2, UNINSPECTED_COLOR)
             frames = [frame_of(label[source], flagged[source]) for source in shown]
             for source, frame in zip(shown, frames, strict=True):
                 picture = render_cutout(crop_cutout(self.cutouts[source], crop), channels="mean")
                 draw_framed(axes, picture, embedding[source], size, frame, origin=origin)
-            dress_embedding(axes, _corners(embedding, shown, size), margin=0.02)
             title = f"{len(shown)} of {n_sources} cutouts shown"
             add_legend(axes, *frame_handles(frames), width=side, title=title)
         self.ax_, self.figure_, self.shown_ = axes, axes.figure, shown
@@ -203,9 +197,9 @@ def _thumbnail_size(
     embedding: NDArray[np.float64], aspect: float, max_cutouts: int
 ) -> tuple[float, float]:
     """Choose width and height of a thumbnail in the embedding's units; larger for few sources."""
-    (left, right), _ = square_limits(embedding)
-    side = right - left
-    area = side**2 / min(max_cutouts, 4 * len(embedding))
+    (left, right), (bottom, top) = plane_limits(embedding)
+    side = max(right - left, top - bottom)
+    area = (right - left) * (top - bottom) / min(max_cutouts, 4 * len(embedding))
     width = min((area * aspect) ** 0.5, _MAX_PART * side, _MAX_PART * side * aspect)
     return width, width / aspect
 

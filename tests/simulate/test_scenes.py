@@ -1,0 +1,110 @@
+"""Light arrives where it belongs, noise has the size it should, nothing is there off the data."""
+
+import numpy as np
+import pytest
+
+from spurclust.simulate.filters import FILTERS, PIXEL_SCALE
+from spurclust.simulate.galaxies import Galaxy
+from spurclust.simulate.scenes import Edge, Scene, Star, kernel_spectra, observe, render
+
+FLUXES = np.array([0.0, 100.0, 200.0, 300.0, 400.0, 500.0])
+
+
+def galaxy(x=0.0, y=0.0, radius=0.05, fluxes=FLUXES):
+    return Galaxy(x, y, radius, 1.0, 1.0, 0.0, fluxes)
+
+
+def centroid(image):
+    offsets = np.arange(51) - 25
+    return (image * offsets).sum() / image.sum(), (image * offsets[:, None]).sum() / image.sum()
+
+
+def test_flux_is_kept_but_for_the_far_wings():
+    totals = render(Scene(0.0, [galaxy()])).sum(axis=(1, 2))
+    assert totals[0] == pytest.approx(0.0, abs=1e-3)
+    assert (totals[1:] / FLUXES[1:] > 0.85).all()
+    assert (totals[1:] / FLUXES[1:] < 1.01).all()
+
+
+def test_a_tiny_galaxy_looks_like_a_star():
+    compact = render(Scene(17.0, [galaxy(radius=0.012)]))
+    star = render(Scene(17.0, stars=[Star(0.0, 0.0, FLUXES)]))
+    np.testing.assert_allclose(compact[3:], star[3:], atol=0.1 * star[3:].max())
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.3, 0.0), (0.0, 0.3), (-0.15, 0.24)])
+def test_sources_are_where_they_are_put(x, y):
+    for scene in (Scene(0.0, [galaxy(x, y)]), Scene(0.0, stars=[Star(x, y, FLUXES)])):
+        image = render(scene)[2]
+        row, column = np.unravel_index(image.argmax(), image.shape)
+        assert abs(column - 25 - x / PIXEL_SCALE) <= 0.5
+        assert abs(row - 25 - y / PIXEL_SCALE) <= 0.5
+
+
+def test_light_adds_up():
+    one, two = galaxy(-0.2, 0.1), galaxy(0.3, 0.3)
+    both = render(Scene(0.0, [one, two]))
+    np.testing.assert_allclose(
+        both, render(Scene(0.0, [one])) + render(Scene(0.0, [two])), atol=1e-3
+    )
+
+
+def test_centred_light_is_centred():
+    for image in render(Scene(0.0, [galaxy()]))[1:]:
+        assert centroid(image) == pytest.approx((0.0, 0.0), abs=0.02)
+
+
+def test_a_star_outside_sends_its_spike_in():
+    star = Star(0.0, -3.0, np.full(6, 1e6))
+    image = render(Scene(0.0, stars=[star]))[0]
+    assert image[:, 23:28].mean() > 20 * image[:, :8].mean()
+
+
+def test_noise_has_sigma_one_and_grows_under_bright_light():
+    rng = np.random.default_rng(0)
+    dark = np.stack([observe(Scene(0.0), rng) for _ in range(40)])
+    np.testing.assert_allclose(dark.std(axis=(0, 1, 2)), 1.0, rtol=0.02)
+    np.testing.assert_allclose(dark.mean(axis=(0, 1, 2)), 0.0, atol=0.03)
+    scene = Scene(0.0, [galaxy(radius=0.3, fluxes=np.full(6, 1e5))])
+    bright = np.stack([observe(scene, rng) for _ in range(40)]) - np.moveaxis(render(scene), 0, -1)
+    assert (bright[:, 25, 25].std(axis=0) > 1.5).all()
+
+
+def test_noise_of_neighbouring_pixels_is_correlated_most_in_long_wave_filters():
+    rng = np.random.default_rng(1)
+    noise = np.stack([observe(Scene(0.0), rng) for _ in range(20)])
+    correlation = (noise[:, :, 1:] * noise[:, :, :-1]).mean(axis=(0, 1, 2))
+    assert (correlation > 0.05).all()
+    assert correlation[4:].min() > correlation[:4].max()
+
+
+def test_sky_is_tilted_by_as_much_as_is_said():
+    flat, tilted = (
+        observe(Scene(0.0, gradient=slope), np.random.default_rng(2))
+        for slope in ((0.0, 0.0), (5.1, -10.2))
+    )
+    slopes = np.gradient(tilted - flat, axis=(1, 0))
+    np.testing.assert_allclose(slopes[0], 0.1, atol=1e-4)
+    np.testing.assert_allclose(slopes[1], -0.2, atol=1e-4)
+
+
+def test_no_data_beyond_an_edge():
+    distances = np.array([0.0, 0.3, -0.3, np.inf, 10.0, 0.0])
+    image = observe(Scene(0.0, edge=Edge(0.0, distances)), np.random.default_rng(3))
+    offsets = (np.arange(51) - 25) * PIXEL_SCALE
+    for k, distance in enumerate(distances):
+        off_data = np.isnan(image[..., k])
+        np.testing.assert_array_equal(off_data.all(axis=0), offsets > distance + 1e-6)
+        np.testing.assert_array_equal(off_data.any(axis=0), off_data.all(axis=0))
+
+
+def test_noise_is_larger_where_dithers_end():
+    rng = np.random.default_rng(4)
+    edge = Edge(0.0, np.zeros(len(FILTERS)))
+    images = np.stack([observe(Scene(0.0, edge=edge), rng) for _ in range(20)])
+    assert images[:, :, 22:25].std() > 1.3 * images[:, :, :15].std()
+
+
+def test_kernels_cannot_be_changed():
+    with pytest.raises(ValueError, match="read-only"):
+        kernel_spectra(0.0)[0, 0, 0] = 1
