@@ -14,7 +14,7 @@ _LYMAN_ALPHA = 0.1216  # micrometres
 # Magnitudes are given at this wavelength, in micrometres: the middle of F150W.
 _REFERENCE_WAVELENGTH = 1.5
 # A cusp is not drawn sharper than the samples can hold, in arcsec.
-_SOFTENING = 0.006
+_SOFTENING = 0.002
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def sersic_profile(
 
 
 def power_law_magnitudes(magnitude: float, slope: float) -> NDArray[np.float64]:
-    """Magnitudes of a spectrum that is a power law.
+    """Compute the magnitudes of a spectrum that is a power law.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def power_law_magnitudes(magnitude: float, slope: float) -> NDArray[np.float64]:
 
 
 def lyman_break_magnitudes(magnitude: float, slope: float, redshift: float) -> NDArray[np.float64]:
-    """Magnitudes of a young galaxy behind neutral hydrogen: no light blueward of Lyman alpha.
+    """Compute magnitudes of a young galaxy behind neutral gas: no light blueward of Lyman alpha.
 
     Parameters
     ----------

@@ -216,7 +216,7 @@ def light_at(
 def point_spread_function(
     name: str, n_pixels: int = 401, *, roll: float = 0.0
 ) -> NDArray[np.float32]:
-    """Image of a point source through a filter.
+    """Draw the image of a point source through a filter.
 
     For looking at, and for simulations of one's own. The optics are perfect: no wavefront error, no
     scattering in the detector.

@@ -22,6 +22,9 @@ _N_FINE = 2 * N_PIXELS
 # one side comes in on the other, and this keeps it out of the cutout.
 _KERNEL_REACH = 30
 _N_GRID = _N_FINE + 2 * _KERNEL_REACH
+# A galaxy's middle is steeper than the samples: this many around it are averages of parts.
+_CUSP_REACH = 4
+_CUSP_PARTS = 5
 # Variance of a pixel, in units of the background's, for every sigma of light in it. Background of
 # 2500 electrons per pixel.
 _VARIANCE_PER_SIGMA = 0.02
@@ -90,7 +93,7 @@ class Scene:
 
 
 def pixel_offsets(n_pixels: int, scale: float) -> NDArray[np.float32]:
-    """Centres of a row of pixels relative to its middle, in arcsec.
+    """List the centres of a row of pixels relative to its middle, in arcsec.
 
     Parameters
     ----------
@@ -160,7 +163,7 @@ def _convolved(galaxies: Sequence[Galaxy], roll: float) -> NDArray[np.float32]:
     spectra = np.zeros_like(kernels)
     offsets = pixel_offsets(_N_GRID, FINE_SCALE)
     for galaxy in galaxies:
-        profile = sersic_profile(galaxy, offsets[None, :], offsets[:, None])
+        profile = _sampled_profile(galaxy, offsets)
         fluxes = (galaxy.fluxes * FINE_SCALE**2).astype(np.float32)
         spectra += fluxes[:, None, None] * scipy.fft.rfft2(profile, workers=1)
     spectra *= kernels
@@ -169,6 +172,22 @@ def _convolved(galaxies: Sequence[Galaxy], roll: float) -> NDArray[np.float32]:
     middle: NDArray[np.float32] = images[:, inner, inner]
     # The transform leaves rounding noise of either sign.
     return np.maximum(middle, 0)
+
+
+def _sampled_profile(galaxy: Galaxy, offsets: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Draw a galaxy's profile, its cusp as means over the samples' areas."""
+    profile = sersic_profile(galaxy, offsets[None, :], offsets[:, None])
+    inner, places = [], []
+    for centre in (galaxy.y, galaxy.x):
+        nearest = round((centre - float(offsets[0])) / FINE_SCALE)
+        inner.append(slice(max(nearest - _CUSP_REACH, 0), max(nearest + _CUSP_REACH + 1, 0)))
+        parts = pixel_offsets(_CUSP_PARTS, FINE_SCALE / _CUSP_PARTS)
+        places.append((offsets[inner[-1]][:, None] + parts).ravel())
+    y, x = places
+    cusp = sersic_profile(galaxy, x[None, :], y[:, None])
+    blocks = cusp.reshape(len(y) // _CUSP_PARTS, _CUSP_PARTS, len(x) // _CUSP_PARTS, _CUSP_PARTS)
+    profile[inner[0], inner[1]] = blocks.mean(axis=(1, 3))
+    return profile
 
 
 @lru_cache(maxsize=8)

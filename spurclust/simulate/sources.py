@@ -171,7 +171,7 @@ def draw_gradient(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def star_fluxes(magnitude: float, temperature: float) -> NDArray[np.float64]:
-    """Fluxes of a star that radiates as a black body.
+    """Compute the fluxes of a star that radiates as a black body.
 
     Parameters
     ----------

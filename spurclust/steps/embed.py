@@ -112,18 +112,19 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     it is repeatable to the bit for any number of threads: all pairs of points in each iteration,
     which costs time as the square of their number. Above 12 000 distinct rows the repulsion is
     interpolated by openTSNE where the extra `fft` is installed. Distances in the result have no
-    unit and global distances little meaning.
+    unit and global distances little meaning. The defaults of `perplexity` and `max_iter` are those
+    of the detector, not of scikit-learn.
 
     Parameters
     ----------
-    perplexity : float, default=30.0
-        Effective number of neighbours of a row, at least 1. A larger one keeps more of the global
+    perplexity : float, default=50.0
+        Effective number of neighbours of a row, above 0. A larger one keeps more of the global
         structure. It shrinks, with a warning, to a third of the other distinct rows.
     early_exaggeration : float, default=12.0
         Factor on the attraction in the first 250 iterations.
     learning_rate : float or "auto", default="auto"
         Step length. "auto" is `max(n_samples / early_exaggeration / 4, 50)`.
-    max_iter : int, default=1000
+    max_iter : int, default=1500
         Most iterations, at least 250.
     n_iter_without_progress : int, default=300
         Stop after so many iterations in which the divergence did not fall (exact method).
@@ -192,7 +193,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "perplexity": [Interval(Real, 1, None, closed="left")],
+        "perplexity": [Interval(Real, 0, None, closed="neither")],
         "early_exaggeration": [Interval(Real, 1, None, closed="left")],
         "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 250, None, closed="left")],
@@ -207,11 +208,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        perplexity: float = 30.0,
+        perplexity: float = 50.0,
         *,
         early_exaggeration: float = 12.0,
         learning_rate: float | str = "auto",
-        max_iter: int = 1000,
+        max_iter: int = 1500,
         n_iter_without_progress: int = 300,
         min_grad_norm: float = 1e-7,
         init: str | NDArray[Any] = "pca",

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import NotFittedError
 
 SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 # Points across the plane, each way, where the region is evaluated.
@@ -75,10 +76,26 @@ def check_labels(label: ArrayLike | None, n_sources: int) -> NDArray[np.int8]:
     return array.astype(np.int8)
 
 
+def check_flagged(flagged: ArrayLike | None, n_sources: int) -> NDArray[np.bool_]:
+    """Return flags, one for each source; None means that none is flagged."""
+    if flagged is None:
+        return np.zeros(n_sources, dtype=bool)
+    return check_length(flagged, n_sources, "flagged").astype(bool)
+
+
+def check_fitted(detector: Any) -> None:
+    """Raise an error unless the detector is fitted."""
+    if not hasattr(detector, "embedding_"):
+        raise NotFittedError(
+            f"this {type(detector).__name__} is not fitted: call its fit before drawing"
+        )
+
+
 def encode_labels(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
     """Turn labels in the detector's words into 1 spurious, 0 reliable, -1 uninspected."""
     import pandas as pd
 
+    check_fitted(detector)
     n_sources = len(detector.embedding_)
     if y is None:
         return check_labels(None, n_sources)
@@ -132,7 +149,9 @@ def plane_limits(
     if not span > 0:
         # All sources in one place still need a scale.
         span = 2 * max(1.0, 1e-3 * float(np.abs(high).max()))
-    half = np.maximum(high - low, _LEAST_SIDE * span) / 2 + margin * span
+    half = (
+        np.maximum(high - low, _LEAST_SIDE * span) / 2 + max(margin, 0.25 / len(embedding)) * span
+    )
     (left, bottom), (right, top) = (low + high) / 2 - half, (low + high) / 2 + half
     return (float(left), float(right)), (float(bottom), float(top))
 

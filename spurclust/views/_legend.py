@@ -68,7 +68,9 @@ def add_legend(
     title: str | None = None,
 ) -> "Legend":
     """Put a legend above the axes, where it covers nothing, in as many columns as fit."""
-    shown = [shorten(label, 72 * width - _LEGEND_ENTRY, SMALL_FONT_SIZE) for label in labels]
+    room = 72 * width - _LEGEND_ENTRY
+    # Its end, often a count, is as telling as its start.
+    shown = [shorten(label, room, SMALL_FONT_SIZE, middle=True) for label in labels]
     legend = ax.legend(
         list(handles),
         [str(number) for number in range(len(shown))],

@@ -85,8 +85,15 @@ def group_sources(
     return [group for group in groups if group[1].any()]
 
 
-def draw_group(ax: "Axes", places: NDArray[np.float64], area: float, style: tuple[str, str]) -> Any:
-    """Draw one group over dots of some area, and return what stands for it in a legend."""
+def draw_group(
+    ax: "Axes",
+    places: NDArray[np.float64],
+    style: tuple[str, str],
+    *,
+    area: float,
+    sign_area: float,
+) -> Any:
+    """Draw one group as dots, rings or signs, and return what stands for it in a legend."""
     color, marker = style
     if marker == DOT:
         return draw_dots(ax, places, area, color)

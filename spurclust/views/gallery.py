@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from spurclust.views._fitted import (
     SPURIOUS,
     UNINSPECTED,
+    check_flagged,
     check_labels,
     check_length,
     check_reasons,
     encode_labels,
 )
 from spurclust.views._frames import (
-    OTHER_FRAME,
     Crop,
     Frame,
     check_cutouts,
@@ -148,10 +148,9 @@ class GalleryDisplay:
         GalleryDisplay
             The display of the chosen sources, drawn.
         """
-        n_sources = len(detector.embedding_)
         label = encode_labels(detector, y)
         flagged = np.asarray(detector.flagged_, dtype=bool)
-        check_cutouts(cutouts, n_sources, crop)
+        check_cutouts(cutouts, len(label), crop)
         position = _choose_sources(label, flagged, which)
         probability = np.nan_to_num(np.asarray(detector.spurious_probability_, dtype=np.float64))
         position = position[np.argsort(-probability[position], kind="stable")]
@@ -197,65 +196,63 @@ class GalleryDisplay:
         ValueError
             When the lengths differ, the cutouts are no images, or the crop is empty.
         """
-        n_cutouts = len(self.cutouts)
-        shown, n_left = self._choose(n_cutouts, max_cutouts)
-        if len(shown):
-            check_cutouts(self.cutouts, n_cutouts, crop)
-        captions = self._captions(n_cutouts)
-        frames = self._frames(n_cutouts)
+        shown, n_left = self._choose(max_cutouts, crop)
         pictures = [render_cutout(crop_cutout(self.cutouts[i], crop)) for i in shown]
         aspect = pictures[0].shape[1] / pictures[0].shape[0] if pictures else 1.0
-        has_reasons = any(captions[i][1] for i in shown)
+        captions, frames = self._captions(shown), self._frames(shown)
+        has_reasons = any(reason for _, reason in captions)
         room = (width if ax is None else axes_width(ax)) - 2 * _PAD
         layout = lay_out_gallery(len(shown), aspect, room, n_columns, has_reasons=has_reasons)
-        note = _describe_shown(len(shown), n_left)
-        used = [frames[i] for i in shown] if frames else []
         with open_axes(ax, width=layout.width + 2 * _PAD, height=layout.height + 1) as axes:
             scale = 1.0 if ax is None else _scale_down(axes, layout)
             axes.set(xlim=(0, layout.width), ylim=(0, layout.height))
             axes.set_aspect("equal", adjustable="box", anchor="N")
             axes.set_axis_off()
-            for place, (i, picture) in enumerate(zip(shown, pictures, strict=True)):
+            for place, picture in enumerate(pictures):
                 middle = layout.middle(place)
-                frame = frames[i] if frames else OTHER_FRAME
-                draw_framed(axes, picture, middle, layout.cutout, frame, origin=origin)
-                _write_caption(axes, captions[i], layout, middle, scale)
+                draw_framed(axes, picture, middle, layout.cutout, frames[place], origin=origin)
+                _write_caption(axes, captions[place], layout, middle, scale)
             if not pictures:
                 axes.text(layout.width / 2, layout.height / 2, "no cutouts", **_CENTRED)
-            if used or note:
-                handles, labels = frame_handles(used)
-                add_legend(axes, handles, labels, width=layout.width, title=note or None)
+            self._explain(axes, frames, _describe_shown(len(shown), n_left), layout.width)
         self.ax_, self.figure_, self.n_columns_ = axes, axes.figure, layout.n_columns
         return self
 
-    def _choose(self, n_cutouts: int, max_cutouts: int) -> tuple[NDArray[np.intp], int]:
+    def _choose(self, max_cutouts: int, crop: Crop | None) -> tuple[NDArray[np.intp], int]:
         """Return the positions to draw, and how many are left out."""
         if max_cutouts < 1:
             raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
+        n_cutouts = len(self.cutouts)
         position = np.arange(n_cutouts) if self.position is None else np.asarray(self.position)
         position = position.astype(np.intp)
         if ((position < 0) | (position >= n_cutouts)).any():
             raise ValueError(f"position must be from 0 to {n_cutouts - 1}, one less than cutouts")
+        if len(position):
+            check_cutouts(self.cutouts, n_cutouts, crop)
         return position[:max_cutouts], max(0, len(position) - max_cutouts)
 
-    def _captions(self, n_cutouts: int) -> list[tuple[str, str]]:
-        """Return id and reason of each cutout."""
+    def _captions(self, shown: NDArray[np.intp]) -> list[tuple[str, str]]:
+        """Return id and reason of each cutout that is drawn."""
+        n_cutouts = len(self.cutouts)
         ids = np.arange(n_cutouts) if self.source_id is None else self.source_id
-        names = check_length(ids, n_cutouts, "source_id")
+        names = check_length(ids, n_cutouts, "source_id")[shown]
         reasons = check_reasons(self.reason, n_cutouts)
-        if reasons is None:
-            reasons = np.full(n_cutouts, "", dtype=object)
-        return [(str(name), reason) for name, reason in zip(names, reasons, strict=True)]
+        known = [""] * len(shown) if reasons is None else reasons[shown]
+        return [(str(name), reason) for name, reason in zip(names, known, strict=True)]
 
-    def _frames(self, n_cutouts: int) -> list[Frame]:
-        """Return the frame of each cutout, none when nothing is known of any."""
-        if self.label is None and self.flagged is None:
-            return []
-        label = check_labels(self.label, n_cutouts)
-        flagged = np.zeros(n_cutouts, dtype=bool)
-        if self.flagged is not None:
-            flagged = check_length(self.flagged, n_cutouts, "flagged").astype(bool)
+    def _frames(self, shown: NDArray[np.intp]) -> list[Frame]:
+        """Return the frame of each cutout that is drawn."""
+        n_cutouts = len(self.cutouts)
+        label = check_labels(self.label, n_cutouts)[shown]
+        flagged = check_flagged(self.flagged, n_cutouts)[shown]
         return [frame_of(*known) for known in zip(label, flagged, strict=True)]
+
+    def _explain(self, ax: "Axes", frames: list[Frame], note: str, width: float) -> None:
+        """Add a legend of the frames, unless nothing is known of any, and the note."""
+        known = self.label is not None or self.flagged is not None
+        handles, labels = frame_handles(frames if known else [])
+        if handles or note:
+            add_legend(ax, handles, labels, width=width, title=note or None)
 
 
 def _choose_sources(

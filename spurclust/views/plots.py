@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from spurclust.views._fitted import (
     SPURIOUS,
     check_embedding,
+    check_fitted,
     check_labels,
     check_reasons,
     encode_labels,
@@ -229,6 +230,7 @@ class ComponentsDisplay:
         ComponentsDisplay
             The display, drawn.
         """
+        check_fitted(detector)
         return cls(detector.components_, detector.threshold).plot(ax=ax, sort=sort, width=width)
 
     def plot(

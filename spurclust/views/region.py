@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 _FLAGGED_COLOR, _FILL_COLOR = "#7A5200", "#FBEBCB"
 # In more components than this the numbers need a page's width to keep apart.
 _COLUMN_COMPONENTS = 15
+# Signs of the known spurious, in points, are kept free of numbers when they are fewer than this.
+_MANY_SIGNS, _SIGN_SIZE = 300, 6.0
 # A number stands above its sources, not on them, when there are fewer than this.
 _FEW_SOURCES = 6
 # A component's number is tried at so many of its sources, the nearest to its middle first.
@@ -201,7 +203,8 @@ class RegionDisplay:
             if self.means is not None and self.covariances is not None:
                 held = np.isin(np.arange(len(region)), component)
                 handles |= _draw_ellipses(axes, self.means, self.covariances, region, held)
-            _number_components(axes, embedding, component, region, room)
+            signs = embedding[label == SPURIOUS]
+            _number_components(axes, embedding, component, region, signs=signs, width=room)
             names = [name for name in _LABELS if name in handles]
             title = _describe_flagged(label, flagged)
             add_legend(axes, [handles[n] for n in names], names, width=room, title=title)
@@ -307,51 +310,50 @@ def _number_components(
     embedding: NDArray[np.float64],
     component: NDArray[Any],
     region: NDArray[np.bool_],
+    *,
+    signs: NDArray[np.float64],
     width: float,
 ) -> None:
-    """Write each component's number among its sources, where it covers no other number."""
+    """Write each component's number among its sources, where it covers no number and no sign."""
     from matplotlib.patheffects import withStroke
 
     scale = float(np.ptp(ax.get_xlim())) / (72 * width)
     line = 1.15 * SMALL_FONT_SIZE * scale
-    boxes: list[tuple[float, float, float]] = []
-    halo = [withStroke(linewidth=1.8, foreground="white")]
+    # Too many signs leave no place free.
+    crowd = signs if len(signs) <= _MANY_SIGNS else signs[:0]
+    covered = np.column_stack([crowd, np.full(len(crowd), _SIGN_SIZE * scale)])
+    numbers = np.empty((0, 3))
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": SMALL_FONT_SIZE}
+    look["path_effects"] = [withStroke(linewidth=1.8, foreground="white")]
     for number in np.unique(component):
         members = embedding[component == number]
         wide = (text_width(str(number), SMALL_FONT_SIZE) + 2) * scale
         if len(members) < _FEW_SOURCES:
-            members = members + (0, line)
-        x, y = _place_number(members, (wide, line), boxes)
-        boxes.append((x, y, wide))
-        ax.text(
-            x,
-            y,
-            str(number),
-            ha="center",
-            va="center",
-            fontsize=SMALL_FONT_SIZE,
-            fontweight="bold" if region[number] else "normal",
-            path_effects=halo,
-            zorder=4,
-        )
+            members = members + np.array([0, line])
+        x, y = _place_number(members, (wide, line), numbers, covered)
+        numbers = np.vstack([numbers, (x, y, wide)])
+        weight = "bold" if region[number] else "normal"
+        ax.text(x, y, str(number), fontweight=weight, zorder=4, **look)
 
 
 def _place_number(
     members: NDArray[np.float64],
     size: tuple[float, float],
-    taken: list[tuple[float, float, float]],
+    numbers: NDArray[np.float64],
+    signs: NDArray[np.float64],
 ) -> tuple[float, float]:
     """Find the middle of a component's number: its own, or a source near it, free of the others.
 
-    Where there is no free place, it is the component's middle.
+    Where no place is free of signs it is one free of numbers, and at last the component's middle.
     """
     middle = np.median(members, axis=0)
     near = np.argsort(((members - middle) ** 2).sum(axis=1), kind="stable")
     step = max(1, len(near) // _PLACES_TRIED)
-    for x, y in [middle, *members[near[::step]]]:
-        if all(
-            abs(x - other_x) >= (size[0] + wide) / 2 or abs(y - other_y) >= size[1]
-            for other_x, other_y, wide in taken
-        ):
-            return float(x), float(y)
+    places = np.vstack([middle, members[near[::step]]])
+    for taken in (np.vstack([numbers, signs]), numbers):
+        for x, y in places:
+            apart_x = np.abs(taken[:, 0] - x) >= (taken[:, 2] + size[0]) / 2
+            apart_y = np.abs(taken[:, 1] - y) >= size[1]
+            if (apart_x | apart_y).all():
+                return float(x), float(y)
     return float(middle[0]), float(middle[1])

@@ -96,19 +96,32 @@ def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Ax
     ImportError
         When matplotlib is not installed; the message has the command.
     """
-    pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
     if ax is not None:
         yield ax
         return
+    pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
     with pyplot.rc_context(_RC):
         figure = pyplot.figure(figsize=(width, height), layout="constrained")
         try:
-            yield figure.add_subplot()
-            figure.draw_without_rendering()
-            figure.set_figheight(figure.get_tightbbox().height + 2 * _MARGIN)
+            axes = figure.add_subplot()
+            yield axes
+            _trim(figure, axes)
         except BaseException:
             pyplot.close(figure)
             raise
+
+
+def _trim(figure: Any, ax: "Axes") -> None:
+    """Cut off the height that is not needed, which axes of a fixed aspect leave empty."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    height = figure.get_figheight()
+    extent = figure.get_tightbbox()
+    needed = extent.height + 2 * _MARGIN
+    box = ax.get_position()
+    bottom = (box.y0 * height - extent.y0 + _MARGIN) / needed
+    figure.set_figheight(needed)
+    ax.set_position((box.x0, bottom, box.width, box.height * height / needed))
 
 
 def save_figure(
@@ -156,17 +169,17 @@ def save_figure(
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{target} cannot be written: there is no folder {target.parent}")
     drawn = _figure_of(figure)
-    pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
+    matplotlib = import_optional("matplotlib", feature="Drawing")
     part = target.with_name(f".spurclust-{token_hex(6)}{suffix}")
     try:
-        with pyplot.rc_context(_SAVE_RC):
+        with matplotlib.rc_context(_SAVE_RC):
             dpi = _PNG_DPI if suffix == ".png" else _VECTOR_DPI
             drawn.savefig(part, dpi=dpi, metadata=_UNDATED[suffix])
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
         if close:
-            pyplot.close(drawn)
+            import_optional("matplotlib.pyplot", feature="Drawing").close(drawn)
     return target
 
 

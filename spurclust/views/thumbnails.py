@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from spurclust.views._fitted import (
     SPURIOUS,
     check_embedding,
+    check_flagged,
     check_labels,
-    check_length,
     encode_labels,
     plane_limits,
 )
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
 
 # Frames are drawn outside the pixels: so much of a thumbnail's height stays free around it.
-_SPACE = 0.12
+_SPACE = 0.2
 # A thumbnail of all sources in one place may not be larger than this part of the axes.
 _MAX_PART = 0.4
 
@@ -168,9 +168,7 @@ class CutoutEmbeddingDisplay:
         embedding = check_embedding(self.embedding)
         n_sources = len(embedding)
         label = check_labels(self.label, n_sources)
-        flagged = np.zeros(n_sources, dtype=bool)
-        if self.flagged is not None:
-            flagged = check_length(self.flagged, n_sources, "flagged").astype(bool)
+        flagged = check_flagged(self.flagged, n_sources)
         if max_cutouts < 1:
             raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
         shape = check_cutouts(self.cutouts, n_sources, crop)

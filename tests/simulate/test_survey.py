@@ -143,5 +143,5 @@ def test_impossible_numbers(arguments, message):
 
 @pytest.mark.parametrize("random_state", [-1, 0.5, "12"])
 def test_impossible_seeds(random_state):
-    with pytest.raises(ValueError, match="random_state is .*: give None or a whole number"):
+    with pytest.raises(ValueError, match=r"random_state is .*: give None or a whole number"):
         simulate_survey(2, 1, random_state=random_state)

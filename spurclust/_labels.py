@@ -1,0 +1,107 @@
+"""What `y` means: which value is spurious, which reliable, which uninspected."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+
+def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
+    """Tell which labels mean that nobody has looked.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Labels.
+    unlabeled : object
+        The value that means uninspected, NaN included; None when there is none.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_samples,)
+        True where uninspected.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust._labels import is_uninspected
+    >>> is_uninspected(np.array([0, -1]), -1)
+    array([False,  True])
+    """
+    if unlabeled is None:
+        return np.zeros(len(y), dtype=bool)
+    if isinstance(unlabeled, float) and np.isnan(unlabeled):
+        return np.asarray(y != y, dtype=bool)  # noqa: PLR0124 - only NaN differs from itself
+    return np.asarray([value == unlabeled for value in y.tolist()], dtype=bool)
+
+
+def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Split labels into the two classes and a code per source.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Two values, of which the larger is spurious, and `unlabeled`. A single value is understood
+        when it is 0 or 1 (False or True).
+    unlabeled : object, default=None
+        The value that means uninspected.
+
+    Returns
+    -------
+    classes : ndarray of shape (2,)
+        Reliable and spurious.
+    codes : ndarray of int8 of shape (n_samples,)
+        1 spurious, 0 reliable, -1 uninspected.
+
+    Raises
+    ------
+    ValueError
+        When no source is inspected, there are more than two classes, or the only class is neither
+        0 nor 1.
+
+    Examples
+    --------
+    >>> from spurclust._labels import binary_labels
+    >>> binary_labels(["fine", "spurious", "?"], "?")
+    (array(['fine', 'spurious'], dtype='<U8'), array([ 0,  1, -1], dtype=int8))
+    """
+    y = column_or_1d(y, warn=True)
+    uninspected = is_uninspected(y, unlabeled)
+    known = y[~uninspected]
+    if len(known) == 0:
+        raise ValueError(
+            f"All {len(y)} sources are uninspected (unlabeled={unlabeled!r}): label at least one."
+        )
+    if known.dtype == object and all(isinstance(value, str) for value in known):
+        known = known.astype(str)
+    check_classification_targets(known)
+    classes = np.unique(known)
+    if len(classes) > 2 or type_of_target(known).startswith("multi"):
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{type_of_target(known)}: {classes[:5].tolist()}. Is one of them the value that "
+            "means uninspected? Then name it: unlabeled=..."
+        )
+    if len(classes) == 1:
+        classes = _both_classes(classes)
+    codes = np.full(len(y), -1, dtype=np.int8)
+    codes[~uninspected] = np.searchsorted(classes, known)
+    if not (codes == 1).any():
+        warnings.warn(
+            f"None of the {len(known)} inspected sources is spurious: the region is empty.",
+            stacklevel=3,
+        )
+    return classes, codes
+
+
+def _both_classes(classes: NDArray[Any]) -> NDArray[Any]:
+    """Complete the only class, 0 or 1, to both."""
+    if classes.dtype.kind not in "biuf" or classes[0] not in (0, 1):
+        raise ValueError(
+            f"y holds only one class, {classes[0]!r}, which does not tell whether it is spurious "
+            "or reliable: use 1 and 0."
+        )
+    return np.array([0, 1]).astype(classes.dtype)

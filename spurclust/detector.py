@@ -1,0 +1,409 @@
+"""SpuriousRegionDetector: flatten, reduce, embed, cluster, and flag the spurious region."""
+
+import time
+import warnings
+from collections.abc import Callable
+from inspect import signature
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import Pipeline
+from sklearn.utils import Tags, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from spurclust._labels import binary_labels
+from spurclust.components import (
+    component_counts,
+    component_table,
+    region_of,
+    spurious_fractions,
+)
+from spurclust.steps import TSNE, ImageFlattener, PixelPCA
+from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
+from spurclust.steps.flatten import validate_images
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIXTURE_ROWS = 256
+"""Rows of one block when the mixture assigns sources."""
+
+
+def _fit_transform(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Fit one step and return its output and itself; this is what `memory` keeps."""
+    return step.fit_transform(X, y), step
+
+
+def _set_missing(step: Any, **values: Any) -> Any:
+    """Set values on a step that has these parameters and was not given others."""
+    if step == "passthrough":
+        return step
+    own = step.get_params(deep=False)
+    defaults = signature(type(step)).parameters
+    unset = {
+        name: value
+        for name, value in values.items()
+        if name in own and value is not None and own[name] == defaults[name].default
+    }
+    return step.set_params(**unset)
+
+
+class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
+    """Flag the sources that lie where known spurious sources gather.
+
+    Flattens each source's cutout, embeds all of them with t-SNE, fits a Gaussian mixture on the
+    embedding, and flags every source of a component in which the fraction of spurious among the
+    inspected sources reaches a threshold. The figures on the labels that chose the region flatter
+    it: judge it on sources that were held out.
+
+    Parameters
+    ----------
+    n_components : int, default=6
+        Number of components of the mixture. More make a finer region from fewer labels each. It
+        shrinks, with a warning, to the number of distinct points of the embedding.
+    threshold : float, default=0.05
+        Least spurious fraction of a component in the region, in (0, 1]. Raising it flags fewer.
+    perplexity : float, default=50
+        Perplexity of the embedding, unless `embed` was given one of its own.
+    assignment : {"hard", "soft"}, default="hard"
+        A source has the spurious fraction of its most likely component, or the mean over all
+        components weighted by its responsibilities.
+    unlabeled : object, default=None
+        Value of `y` that means uninspected, for example -1. Such sources shape the embedding and
+        the mixture, never the fractions.
+    flatten, reduce, embed : transformer or "passthrough", default=None
+        The steps; None is `ImageFlattener()`, `PixelPCA()`, and `TSNE()`.
+    mixture : estimator with `predict` and `predict_proba`, default=None
+        The last step; None is `GaussianMixture()`. It gets `n_components`.
+    memory : str, path or joblib.Memory, default=None
+        Where to keep the results of `reduce` and `embed`, so that a search over `n_components` and
+        `threshold` computes the embedding of each split once.
+    random_state : int, RandomState or None, default=None
+        Seeds every step that was not given a `random_state` of its own.
+    n_jobs : int, default=None
+        Number of threads of the steps; None is 1, -1 is all cores.
+    verbose : int, default=0
+        Whether to print the name and the time of each step.
+
+    Attributes
+    ----------
+    pipeline_ : sklearn.pipeline.Pipeline
+        The fitted steps flatten, reduce, embed, mixture.
+    embedding_ : ndarray of shape (n_samples, 2)
+        The embedding of the fitted sources.
+    component_ : ndarray of int of shape (n_samples,)
+        Most likely component of each fitted source.
+    components_ : pandas.DataFrame
+        One row a component: size, n_inspected, n_spurious, fraction, its exact 95 % interval
+        fraction_low and fraction_high, in_region.
+    component_counts_ : ndarray of int of shape (n_components_, 3)
+        Size, inspected and spurious of each component.
+    region_ : ndarray of bool of shape (n_components_,)
+        Which components form the spurious region.
+    spurious_probability_ : ndarray of shape (n_samples,)
+        Spurious fraction at each fitted source.
+    flagged_ : ndarray of bool of shape (n_samples,)
+        Which fitted sources are flagged.
+    classes_ : ndarray of shape (2,)
+        Reliable and spurious.
+    n_components_ : int
+        Number of components used.
+    perplexity_ : float
+        Perplexity used; absent when the embedding has none.
+    stage_seconds_ : dict of str to float
+        Seconds of each step.
+    n_features_in_ : int
+        Number of pixels times channels of a source.
+    image_shape_ : tuple of int
+        Shape of one source.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Column names, when fitted on a data frame with string columns.
+
+    Notes
+    -----
+    A source in a component without any inspected source has probability 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust import SpuriousRegionDetector
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(200, 8, 8)) + 6 * (np.arange(200) < 20)[:, None, None]
+    >>> y = (np.arange(200) < 20).astype(int)
+    >>> detector = SpuriousRegionDetector(2, perplexity=20, random_state=0).fit(X, y)
+    >>> int(detector.flagged_.sum())
+    20
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "threshold": [Interval(Real, 0, 1, closed="right")],
+        "perplexity": [Interval(Real, 0, None, closed="neither")],
+        "assignment": [StrOptions({"hard", "soft"})],
+        "unlabeled": "no_validation",
+        "flatten": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "reduce": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "embed": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "mixture": [None, HasMethods(["fit", "predict"])],
+        "memory": "no_validation",
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 6,
+        threshold: float = 0.05,
+        *,
+        perplexity: float = 50,
+        assignment: str = "hard",
+        unlabeled: object = None,
+        flatten: Any = None,
+        reduce: Any = None,
+        embed: Any = None,
+        mixture: Any = None,
+        memory: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.threshold = threshold
+        self.perplexity = perplexity
+        self.assignment = assignment
+        self.unlabeled = unlabeled
+        self.flatten = flatten
+        self.reduce = reduce
+        self.embed = embed
+        self.mixture = mixture
+        self.memory = memory
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Embed the sources, fit the mixture and choose the region.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+(n_samples, height, width, n_channels)
+            Rows or cutouts of any real dtype, at least two.
+        y : array-like of shape (n_samples,)
+            1 spurious, 0 reliable, or any two values of which the larger is spurious; `unlabeled`
+            where uninspected.
+
+        Returns
+        -------
+        SpuriousRegionDetector
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            When the sources or labels cannot be used; the message says what to do.
+
+        Warns
+        -----
+        UserWarning
+            When no inspected source is spurious, or when there are fewer sources than
+            `n_components` or `perplexity` need.
+        """
+        self._validate_params()
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        images = validate_images(self, X, reset=True, min_samples=2)
+        self.classes_, codes = binary_labels(y, self.unlabeled)
+        if len(codes) != len(images):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: {len(images)} "
+                f"sources in X, {len(codes)} labels in y."
+            )
+        self.stage_seconds_: dict[str, float] = {}
+        steps = self._fit_embedding(images, np.asarray(y).ravel())
+        mixture = self._timed("mixture", lambda: self._fit_mixture(codes))
+        self.pipeline_ = Pipeline([*steps, ("mixture", mixture)])
+        self.component_ = self._assigned("predict", self.embedding_).astype(np.int64)
+        self.n_components_ = int(
+            getattr(mixture, "n_components", max(self.component_.max() + 1, 1))
+        )
+        self.component_counts_ = component_counts(self.component_, codes, self.n_components_)
+        self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
+        self.spurious_probability_ = self._probability(self.embedding_)
+        self.flagged_ = self.spurious_probability_ >= self.threshold
+        return self
+
+    def _timed(self, name: str, work: Callable[[], Any]) -> Any:
+        """Do the work of a stage and note its seconds."""
+        start = time.perf_counter()
+        result = work()
+        self.stage_seconds_[name] = time.perf_counter() - start
+        if self.verbose:
+            print(f"[{type(self).__name__}] {name}: {self.stage_seconds_[name]:.2f} s")
+        return result
+
+    def _fit_embedding(self, images: NDArray[Any], y: NDArray[Any]) -> list[tuple[str, Any]]:
+        """Fit the steps up to the embedding, through `memory` where they cost something."""
+        cached = check_memory(self.memory).cache(_fit_transform)
+        shared = {"random_state": self.random_state, "n_jobs": self.n_jobs}
+        defaults = {
+            "flatten": ImageFlattener(),
+            "reduce": PixelPCA(),
+            "embed": TSNE(),
+        }
+        steps = []
+        rows = images
+        for name, default in defaults.items():
+            given = getattr(self, name)
+            step = clone(default if given is None else given) if given != "passthrough" else given
+            step = _set_missing(step, **shared, perplexity=self.perplexity)
+            if step != "passthrough":
+                apply = _fit_transform if name == "flatten" else cached
+                rows, step = self._timed(
+                    name, lambda apply=apply, step=step, rows=rows: apply(step, rows, y)
+                )
+            steps.append((name, step))
+        self.embedding_ = np.asarray(rows, dtype=np.float64)
+        if hasattr(step, "perplexity_"):
+            self.perplexity_ = step.perplexity_
+        return steps
+
+    def _fit_mixture(self, codes: NDArray[np.int8]) -> Any:
+        """Fit the mixture with as many components as there are distinct points for."""
+        mixture = clone(GaussianMixture() if self.mixture is None else self.mixture)
+        mixture = _set_missing(mixture, random_state=self.random_state)
+        if "n_components" in mixture.get_params(deep=False):
+            n_distinct = len(np.unique(self.embedding_, axis=0))
+            if n_distinct < self.n_components:
+                warnings.warn(
+                    f"n_components={self.n_components} is too large for {n_distinct} distinct "
+                    f"points of the embedding: {n_distinct} are used.",
+                    stacklevel=5,
+                )
+            mixture.set_params(n_components=min(self.n_components, n_distinct))
+        with single_threaded_blas():  # sums of several threads differ in their last bits
+            return mixture.fit(self.embedding_)
+
+    def _assigned(self, method: str, embedding: NDArray[np.float64]) -> NDArray[Any]:
+        """Ask the mixture about points, in blocks, so that a point's answer is its own."""
+        mixture = self.pipeline_.named_steps["mixture"]
+        return map_row_blocks(getattr(mixture, method), embedding, MIXTURE_ROWS)
+
+    def _probability(self, embedding: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Look up or average the spurious fractions at points of the embedding."""
+        fractions = np.nan_to_num(spurious_fractions(self.component_counts_))
+        if self.assignment == "hard":
+            return fractions[self._assigned("predict", embedding)]
+        # Summed by einsum, whose order does not depend on the other rows.
+        responsibilities = self._assigned("predict_proba", embedding)
+        return np.asarray(np.einsum("ij,j->i", responsibilities, fractions))
+
+    def embed_sources(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Place sources in the embedding; a fitted source keeps its fitted place.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            The points.
+        """
+        check_is_fitted(self)
+        images = validate_images(self, X, reset=False)
+        return np.asarray(self.pipeline_[:-1].transform(images), dtype=np.float64)
+
+    def assign(self, X: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64], Any]:
+        """Place sources and tell their components and probabilities, in one pass.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        embedding : ndarray of shape (n_samples, 2)
+            The points.
+        component : ndarray of int of shape (n_samples,)
+            The most likely component of each.
+        spurious_probability : ndarray of shape (n_samples,)
+            Spurious fraction at each source.
+        """
+        embedding = self.embed_sources(X)
+        component = self._assigned("predict", embedding).astype(np.int64)
+        return embedding, component, self._probability(embedding)
+
+    def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Tell the spurious fraction at each source.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Between 0 and 1.
+        """
+        return self._probability(self.embed_sources(X))
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Subtract the number just below the threshold from the spurious probability.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positive exactly where flagged.
+        """
+        return self.spurious_probability(X) - np.nextafter(self.threshold, -np.inf)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Flag the sources whose spurious probability reaches the threshold.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            `classes_[1]` where flagged, else `classes_[0]`.
+        """
+        flagged = self.spurious_probability(X) >= self.threshold
+        return self.classes_[flagged.astype(int)]
+
+    @property
+    def components_(self) -> "pd.DataFrame":
+        """The table of components."""
+        if not hasattr(self, "component_counts_"):
+            raise AttributeError("components_ is known after fit.")
+        return component_table(self.component_counts_, self.threshold)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = (
+            self.flatten is None
+            or self.flatten != "passthrough"
+            and get_tags(self.flatten).input_tags.allow_nan
+        )
+        return tags
