@@ -183,11 +183,11 @@ def save_figure(
     return target
 
 
-def _figure_of(figure: Any) -> Any:
+def _figure_of(picture: Any) -> Any:
     """Return the whole figure, of a display or of a part of a figure."""
-    if hasattr(figure, "savefig"):
-        return figure
-    drawn = getattr(figure, "figure_", None)
+    drawn = getattr(picture, "figure_", picture)
+    if not hasattr(drawn, "savefig"):
+        drawn = getattr(drawn, "figure", None)
     if drawn is None:
-        raise ValueError(f"{type(figure).__name__} has not been plotted: call its plot() first")
-    return getattr(drawn, "figure", drawn)
+        raise ValueError(f"{type(picture).__name__} has not been plotted: call its plot() first")
+    return drawn

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # Frames are drawn outside the pixels: so much of a thumbnail's height stays free around it.
 _SPACE = 0.2
+# Of a grid of so many cells each way, those with sources tell how much room they take.
+_CELLS = 8
 # A thumbnail of all sources in one place may not be larger than this part of the axes.
 _MAX_PART = 0.4
 
@@ -103,7 +105,7 @@ class CutoutEmbeddingDisplay:
         cutouts: Any,
         *,
         crop: Crop | None = None,
-        max_cutouts: int = 120,
+        max_cutouts: int = 100,
         origin: Literal["upper", "lower"] = "upper",
         ax: "Axes | None" = None,
         width: float = PAGE_WIDTH,
@@ -134,7 +136,7 @@ class CutoutEmbeddingDisplay:
         ax: "Axes | None" = None,
         *,
         crop: Crop | None = None,
-        max_cutouts: int = 120,
+        max_cutouts: int = 100,
         origin: Literal["upper", "lower"] = "upper",
         width: float = PAGE_WIDTH,
     ) -> Self:
@@ -147,9 +149,9 @@ class CutoutEmbeddingDisplay:
         crop : (top, bottom, left, right), default=None
             Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``, for example
             one panel of a strip. None shows it whole.
-        max_cutouts : int, default=120
-            How many cutouts would fill the axes. Fewer are drawn, and larger ones, when it is
-            smaller.
+        max_cutouts : int, default=100
+            How many cutouts would fill the room that the sources take. A smaller number means
+            fewer and larger ones.
         origin : {"upper", "lower"}, default="upper"
             Where row 0 is; "lower" for cutouts from FITS files.
         width : float, default=7.1
@@ -195,10 +197,13 @@ def _thumbnail_size(
     embedding: NDArray[np.float64], aspect: float, max_cutouts: int
 ) -> tuple[float, float]:
     """Choose width and height of a thumbnail in the embedding's units; larger for few sources."""
-    (left, right), (bottom, top) = plane_limits(embedding)
-    side = max(right - left, top - bottom)
-    area = (right - left) * (top - bottom) / min(max_cutouts, 4 * len(embedding))
-    width = min((area * aspect) ** 0.5, _MAX_PART * side, _MAX_PART * side * aspect)
+    limits = np.array(plane_limits(embedding))
+    sides = np.ptp(limits, axis=1)
+    occupied, _, _ = np.histogram2d(*embedding.T, bins=_CELLS, range=limits)
+    n_wanted = min(max_cutouts, max(1.0, len(embedding) / 4))
+    area = float(sides.prod() * (occupied > 0).mean() / n_wanted)
+    side = _MAX_PART * float(sides.max())
+    width = min((area * aspect) ** 0.5, side, side * aspect)
     return width, width / aspect
 
 

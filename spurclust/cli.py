@@ -1,0 +1,407 @@
+"""The command line: demo, simulate, run, predict."""
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import spurclust
+
+TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
+
+PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
+
+
+class _Stages:
+    """Prints each stage with its time, and remembers the times."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        self.seconds[name] = seconds
+        print(f"  {name:<12}{seconds:8.2f} s", flush=True)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("reading cutouts")
+    group.add_argument("--id-pattern", help="regular expression with a group (?P<source_id>...)")
+    group.add_argument("--size", type=int, nargs="+", help="shrink to HEIGHT [WIDTH] pixels")
+    group.add_argument("--reduce", type=int, help="shrink by this factor")
+    group.add_argument(
+        "--skip-unreadable", action="store_true", help="pass over unreadable files, naming each"
+    )
+
+
+def _add_method(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("method")
+    group.add_argument("-N", "--n-components", type=int, default=6, help="default: %(default)s")
+    group.add_argument("--threshold", type=float, default=0.05, help="default: %(default)s")
+    group.add_argument("--perplexity", type=float, default=50, help="default: %(default)s")
+    group.add_argument("--assignment", choices=("hard", "soft"), default="hard")
+    group.add_argument(
+        "--format",
+        choices=sorted(TABLE_SUFFIXES),
+        default="ecsv",
+        help="of the sources' table beside the csv (default: %(default)s)",
+    )
+    group.add_argument("--no-plots", action="store_true", help="write no pictures")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--random-state", type=int, default=12, help="default: %(default)s")
+    parser.add_argument(
+        "--jobs", type=int, default=-1, help="number of threads, -1 is all (default: %(default)s)"
+    )
+
+
+def _add_survey(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--n-sources", type=int, default=1816, help="default: %(default)s")
+    parser.add_argument("--n-spurious", type=int, default=57, help="default: %(default)s")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its namespaces have the command's function as `command`.
+    """
+    parser = argparse.ArgumentParser(
+        prog="spurclust", description="Find spurious sources among galaxy candidates."
+    )
+    parser.add_argument("--version", action="version", version=spurclust.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="the whole job on a simulated survey")
+    demo.add_argument("--out", default="spurclust-demo", help="folder (default: %(default)s)")
+    _add_survey(demo)
+    _add_method(demo)
+    _add_common(demo)
+    demo.set_defaults(command=run_demo)
+
+    simulate = commands.add_parser("simulate", help="write a simulated survey: strips and labels")
+    simulate.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    _add_survey(simulate)
+    _add_common(simulate)
+    simulate.set_defaults(command=run_simulate)
+
+    run = commands.add_parser("run", help="from cutouts and labels to flagged sources")
+    run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
+    run.add_argument("--labels", required=True, metavar="TABLE", help="xlsx, csv, FITS, VOTable")
+    run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    columns = run.add_argument_group("columns of the label table")
+    columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
+    columns.add_argument("--label-column", default="Reliable_Source", help="default: %(default)s")
+    columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
+    columns.add_argument("--spurious-value", type=int, default=0, choices=(0, 1))
+    _add_reading(run)
+    _add_method(run)
+    _add_common(run)
+    run.set_defaults(command=run_run)
+
+    predict = commands.add_parser("predict", help="flag new sources with a fitted model")
+    predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
+    predict.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
+    predict.add_argument("--out", required=True, metavar="TABLE", help="csv, ecsv, vot, fits, xlsx")
+    predict.add_argument("--id-pattern", help="if the names differ from those of the fit")
+    predict.add_argument(
+        "--skip-unreadable", action="store_true", help="pass over unreadable files, naming each"
+    )
+    predict.add_argument("--jobs", type=int, default=-1, help="number of threads, -1 is all")
+    predict.set_defaults(command=run_predict)
+    return parser
+
+
+def run_simulate(args: argparse.Namespace) -> None:
+    """Write a simulated survey.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of `spurclust simulate`.
+    """
+    from spurclust.simulate import simulate_survey, write_survey
+
+    stages = _Stages()
+    with stages("simulating"):
+        survey = simulate_survey(
+            args.n_sources, args.n_spurious, random_state=args.random_state, n_jobs=args.jobs
+        )
+    with stages("drawing"):
+        write_survey(survey, args.folder, n_jobs=args.jobs)
+    print(f"{args.n_sources} strips and labels.xlsx are in {args.folder}")
+
+
+def run_demo(args: argparse.Namespace) -> None:
+    """Simulate a survey and run the whole job on it.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of `spurclust demo`.
+    """
+    name = f"survey-{args.n_sources}-{args.n_spurious}-{args.random_state}"
+    folder = Path(args.out) / name
+    if (folder / "labels.xlsx").exists():
+        print(f"Using the simulated survey that is in {folder}")
+    else:
+        run_simulate(argparse.Namespace(**{**vars(args), "folder": str(folder)}))
+    given = ["run", str(folder), "--labels", str(folder / "labels.xlsx")]
+    defaults = vars(make_parser().parse_args([*given, "--out", str(Path(args.out) / "results")]))
+    run_run(argparse.Namespace(**{**vars(args), **{
+        name: value
+        for name, value in defaults.items()
+        if name not in vars(args) or name in ("out", "command")
+    }}))
+
+
+def run_run(args: argparse.Namespace) -> None:
+    """Go from cutouts and labels to a folder of results.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of `spurclust run`.
+    """
+    from spurclust import catalog
+    from spurclust.views.report.summary import format_components, format_summary, summarize_run
+
+    catalog.check_output_folder(args.out, _planned_files(args))
+    stages = _Stages()
+    reading = {"size": _size(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
+    with stages("reading"):
+        labels = catalog.read_labels(
+            args.labels,
+            id_column=args.id_column,
+            label_column=args.label_column,
+            reason_column=args.reason_column,
+            spurious_value=args.spurious_value,
+        )
+        cutouts = _read(args, reading)
+        matched = catalog.match_labels(labels, cutouts.source_ids)
+    counts = catalog.count_labels(matched.y, matched.reasons)
+    print(catalog.format_counts(counts))
+    detector = spurclust.SpuriousRegionDetector(
+        args.n_components,
+        args.threshold,
+        perplexity=args.perplexity,
+        assignment=args.assignment,
+        unlabeled=-1,
+        random_state=args.random_state,
+        n_jobs=args.jobs,
+    ).fit(cutouts.images, matched.y)
+    for name, seconds in detector.stage_seconds_.items():
+        stages.add(name, seconds)
+    with catalog.write_results(args.out) as staging:
+        if not args.no_plots:
+            with stages("plots"):
+                _draw(detector, cutouts, matched, staging / "plots")
+        table = _table(detector, cutouts, matched)
+        with stages("writing"):
+            catalog.write_table(table, staging / "sources.csv")
+            catalog.write_table(table, staging / f"sources{TABLE_SUFFIXES[args.format]}")
+            catalog.write_table(detector.components_, staging / "components.csv")
+            catalog.save_model(detector, staging / "model.skops", metadata={"reading": reading})
+        summary = summarize_run(
+            detector,
+            matched.y,
+            reasons=matched.reasons,
+            counts=counts,
+            settings=_settings(args),
+            seconds=stages.seconds,
+        )
+        text = json.dumps(summary, indent=2, allow_nan=False)
+        (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
+    print(format_components(detector.components_))
+    print(format_summary(summary))
+    print(f"Results are in {args.out}")
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """List what a run was given, for repeating it."""
+    return {name: value for name, value in vars(args).items() if name != "command"}
+
+
+def _planned_files(args: argparse.Namespace) -> list[str]:
+    """Name the files that a run will write."""
+    names = ["sources.csv", f"sources{TABLE_SUFFIXES[args.format]}", "components.csv"]
+    names += ["summary.json", "model.skops"]
+    return names if args.no_plots else names + [f"plots/{name}.png" for name in PLOTS]
+
+
+def _size(given: list[int] | None) -> int | tuple[int, int] | None:
+    """Turn one or two numbers into what `read_cutouts` takes."""
+    if given is None or len(given) == 1:
+        return given[0] if given else None
+    if len(given) > 2:
+        raise ValueError(f"--size takes HEIGHT or HEIGHT WIDTH, got {len(given)} numbers")
+    return given[0], given[1]
+
+
+def _read(args: argparse.Namespace, reading: dict[str, Any]) -> Any:
+    """Read the cutouts that the command line names."""
+    from spurclust.catalog import read_cutouts
+
+    return read_cutouts(
+        args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts,
+        **reading,
+        on_error="skip" if args.skip_unreadable else "raise",
+        n_jobs=args.jobs,
+        progress=sys.stderr.isatty(),
+    )
+
+
+def _table(detector: Any, cutouts: Any, matched: Any) -> Any:
+    """Make the table of the fitted sources."""
+    from spurclust.catalog import sources_table
+
+    return sources_table(
+        cutouts.source_ids,
+        paths=cutouts.paths,
+        y=matched.y,
+        reasons=matched.reasons,
+        embedding=detector.embedding_,
+        component=detector.component_,
+        spurious_probability=detector.spurious_probability_,
+        flagged=detector.flagged_,
+    )
+
+
+def _draw(detector: Any, cutouts: Any, matched: Any, folder: Path) -> None:
+    """Write the pictures of a run; a gallery without sources is left out."""
+    import matplotlib as mpl
+
+    from spurclust import views
+
+    mpl.use("Agg")
+    folder.mkdir()
+    y, images = matched.y, cutouts.images
+    displays = {
+        "embedding": lambda: views.EmbeddingDisplay.from_estimator(
+            detector, y, reason=matched.reasons
+        ),
+        "cutouts": lambda: views.CutoutEmbeddingDisplay.from_estimator(detector, y, images),
+        "components": lambda: views.ComponentsDisplay.from_estimator(detector),
+        "region": lambda: views.RegionDisplay.from_estimator(detector, y),
+    }
+    galleries = {"spurious": y == 1, "flagged": detector.flagged_}
+    for which, chosen in galleries.items():
+        if chosen.any():
+            displays[which] = lambda which=which: views.GalleryDisplay.from_estimator(
+                detector,
+                y,
+                images,
+                source_id=cutouts.source_ids,
+                reason=matched.reasons,
+                which=which,
+            )
+    for name, draw in displays.items():
+        views.save_figure(draw(), folder / f"{name}.png", close=True)
+
+
+def run_predict(args: argparse.Namespace) -> None:
+    """Flag new sources with a fitted model.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of `spurclust predict`.
+    """
+    from spurclust import catalog
+
+    catalog.check_table_path(args.out)
+    stages = _Stages()
+    with stages("model"):
+        detector = catalog.load_model(args.model)
+        reading = catalog.read_model_metadata(args.model).get("reading", {})
+    detector.pipeline_.set_params(
+        **{
+            name: args.jobs
+            for name in detector.pipeline_.get_params()
+            if name.endswith("__n_jobs")
+        }
+    )
+    if isinstance(reading.get("size"), list):
+        reading["size"] = tuple(reading["size"])
+    if args.id_pattern is not None:
+        reading["id_pattern"] = args.id_pattern
+    with stages("reading"):
+        cutouts = _read(args, reading)
+    with stages("predicting"):
+        images = _with_channels(cutouts.images, detector.image_shape_)
+        embedding, component, probability = detector.assign(images)
+    flagged = probability >= detector.threshold
+    with stages("writing"):
+        table = catalog.sources_table(
+            cutouts.source_ids,
+            paths=cutouts.paths,
+            embedding=embedding,
+            component=component,
+            spurious_probability=probability,
+            flagged=flagged,
+        )
+        catalog.write_table(table, args.out)
+    print(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
+
+
+def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Give grey cutouts three equal channels where the fitted ones had colours."""
+    if images.ndim == 3 and len(shape) == 3 and shape[2] == 3:
+        return np.repeat(images[..., None], 3, axis=3)
+    return images
+
+
+def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Print a warning as one line, without the place in the code."""
+    print(f"spurclust: warning: {message}", file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments; None takes those of the process.
+
+    Returns
+    -------
+    int
+        0 when all went well, 1 for input that cannot be used. Wrong usage exits with 2.
+
+    Examples
+    --------
+    >>> from spurclust.cli import main
+    >>> main(["predict", "missing.skops", ".", "--out", "table.csv"])
+    1
+    """
+    args = make_parser().parse_args(argv)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _print_warning
+            args.command(args)
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        print(f"spurclust: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("spurclust: interrupted, nothing was written", file=sys.stderr)
+        return 130
+    sys.stdout.flush()
+    return os.EX_OK

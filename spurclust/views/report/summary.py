@@ -1,0 +1,172 @@
+"""A run as a plain dict, and that dict as text."""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spurclust.metrics import binomial_interval
+
+VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
+
+
+def _proportion(k: int, n: int) -> dict[str, Any]:
+    """Return k of n with its fraction and exact 95 % interval; None where n is 0."""
+    low, high = binomial_interval(k, n)
+    return {
+        "k": int(k),
+        "n": int(n),
+        "fraction": k / n if n else None,
+        "interval": [float(low), float(high)] if n else None,
+    }
+
+
+def summarize_run(
+    detector: Any,
+    y: ArrayLike,
+    *,
+    reasons: Sequence[str] = (),
+    counts: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seconds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Summarise a fitted detector: what was flagged, and how many of the known spurious.
+
+    The completeness and purity here are in-sample: the same labels chose the region.
+
+    Parameters
+    ----------
+    detector : SpuriousRegionDetector
+        The fitted detector.
+    y : array-like of shape (n_samples,)
+        1 spurious, 0 reliable, -1 uninspected, in the order of the fit.
+    reasons : sequence of str of length n_samples, default=()
+        Why a source is spurious.
+    counts : mapping, default=None
+        What `spurclust.catalog.count_labels` returns.
+    settings : mapping, default=None
+        How the run was called.
+    seconds : mapping of str to float, default=None
+        Seconds of each stage.
+
+    Returns
+    -------
+    dict
+        Plain Python values, None for what is not defined; ready for JSON.
+    """
+    label, flagged = np.asarray(y), np.asarray(detector.flagged_)
+    spurious, inspected = label == 1, label >= 0
+    embed = detector.pipeline_.named_steps["embed"]
+    kl = getattr(embed, "kl_divergence_", None)
+    return {
+        "written_by": "spurclust",
+        "versions": {package: version(package) for package in VERSIONED},
+        "settings": dict(settings or {}),
+        "labels": dict(counts or {}),
+        "embedding": {
+            "perplexity": getattr(detector, "perplexity_", None),
+            "kl_divergence": None if kl is None else float(kl),
+            "n_iter": getattr(embed, "n_iter_", None),
+        },
+        "region": {
+            "n_components": detector.n_components_,
+            "threshold": float(detector.threshold),
+            "components": [int(number) for number in np.flatnonzero(detector.region_)],
+        },
+        "flagged": _proportion(int(flagged.sum()), len(flagged)),
+        "flagged_uninspected": int((flagged & ~inspected).sum()),
+        "in_sample": {
+            "completeness": _proportion(int((flagged & spurious).sum()), int(spurious.sum())),
+            "purity": _proportion(
+                int((flagged & spurious).sum()), int((flagged & inspected).sum())
+            ),
+            "completeness_by_reason": _by_reason(spurious, flagged, reasons),
+        },
+        "seconds": {name: round(float(value), 3) for name, value in (seconds or {}).items()},
+    }
+
+
+def _by_reason(
+    spurious: NDArray[np.bool_], flagged: NDArray[np.bool_], reasons: Sequence[str]
+) -> dict[str, Any]:
+    """Count the flagged among the spurious of each reason, the most frequent first."""
+    if not len(reasons):
+        return {}
+    given = np.asarray(reasons, dtype=object)
+    names, sizes = np.unique(given[spurious].astype(str), return_counts=True)
+    return {
+        str(names[place]) or "no reason given": _proportion(
+            int((flagged & spurious & (given == names[place])).sum()), int(sizes[place])
+        )
+        for place in np.argsort(-sizes, kind="stable")
+    }
+
+
+def _words(name: str, share: Mapping[str, Any]) -> str:
+    """Render one proportion as a line."""
+    if share["fraction"] is None:
+        return f"  {name:<14}not defined (0 of 0)"
+    low, high = share["interval"]
+    return (
+        f"  {name:<14}{share['k']} of {share['n']} = {share['fraction']:.3f} "
+        f"(95 % interval {low:.3f} to {high:.3f})"
+    )
+
+
+def format_components(table: Any) -> str:
+    """Render the table of components for a terminal.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        `components_` of a detector.
+
+    Returns
+    -------
+    str
+        One line a component; a star marks those of the region.
+    """
+    lines = ["  component   size  inspected  spurious  fraction   95 % interval"]
+    for number, row in table.iterrows():
+        fraction = "       -" if math.isnan(row["fraction"]) else f"{row['fraction']:8.3f}"
+        lines.append(
+            f"{'*' if row['in_region'] else ' '} {number:>9} {row['size']:>6} "
+            f"{row['n_inspected']:>10} {row['n_spurious']:>9}  {fraction}   "
+            f"{row['fraction_low']:.3f} to {row['fraction_high']:.3f}"
+        )
+    return "\n".join(lines)
+
+
+def format_summary(summary: Mapping[str, Any]) -> str:
+    """Render the result in the words of the field.
+
+    Parameters
+    ----------
+    summary : mapping
+        What `summarize_run` returns.
+
+    Returns
+    -------
+    str
+        A few lines, in-sample figures marked as such.
+    """
+    flagged, in_sample = summary["flagged"], summary["in_sample"]
+    region = summary["region"]
+    numbers = ", ".join(map(str, region["components"])) or "none"
+    lines = [
+        f"Region: {len(region['components'])} of {region['n_components']} components ({numbers}) "
+        f"hold at least {region['threshold']:.3g} spurious among the inspected.",
+        f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
+        f"{summary['flagged_uninspected']} of them uninspected.",
+        "In-sample (the same labels chose the region, so expect less on new sources):",
+        _words("completeness", in_sample["completeness"]),
+        _words("purity", in_sample["purity"]),
+    ]
+    lines += [
+        f"    {name}: {share['k']} of {share['n']}"
+        for name, share in in_sample["completeness_by_reason"].items()
+    ]
+    return "\n".join(lines)
