@@ -34,7 +34,7 @@ def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
     if unlabeled is None:
         return np.zeros(len(y), dtype=bool)
     if isinstance(unlabeled, float) and np.isnan(unlabeled):
-        return np.asarray(y != y, dtype=bool)  # noqa: PLR0124 - only NaN differs from itself
+        return np.asarray(y != y, dtype=bool)
     return np.asarray([value == unlabeled for value in y.tolist()], dtype=bool)
 
 
@@ -68,12 +68,12 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
     >>> binary_labels(["fine", "spurious", "?"], "?")
     (array(['fine', 'spurious'], dtype='<U8'), array([ 0,  1, -1], dtype=int8))
     """
-    y = column_or_1d(y, warn=True)
-    uninspected = is_uninspected(y, unlabeled)
-    known = y[~uninspected]
+    given: NDArray[Any] = column_or_1d(y, warn=True)
+    uninspected = is_uninspected(given, unlabeled)
+    known = given[~uninspected]
     if len(known) == 0:
         raise ValueError(
-            f"All {len(y)} sources are uninspected (unlabeled={unlabeled!r}): label at least one."
+            f"All {len(given)} sources are uninspected (unlabeled={unlabeled!r}): label at least one."
         )
     if known.dtype == object and all(isinstance(value, str) for value in known):
         known = known.astype(str)
@@ -87,7 +87,7 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
         )
     if len(classes) == 1:
         classes = _both_classes(classes)
-    codes = np.full(len(y), -1, dtype=np.int8)
+    codes = np.full(len(given), -1, dtype=np.int8)
     codes[~uninspected] = np.searchsorted(classes, known)
     if not (codes == 1).any():
         warnings.warn(

@@ -6,8 +6,9 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +166,18 @@ def run_demo(args: argparse.Namespace) -> None:
         run_simulate(argparse.Namespace(**{**vars(args), "folder": str(folder)}))
     given = ["run", str(folder), "--labels", str(folder / "labels.xlsx")]
     defaults = vars(make_parser().parse_args([*given, "--out", str(Path(args.out) / "results")]))
-    run_run(argparse.Namespace(**{**vars(args), **{
-        name: value
-        for name, value in defaults.items()
-        if name not in vars(args) or name in ("out", "command")
-    }}))
+    run_run(
+        argparse.Namespace(
+            **{
+                **vars(args),
+                **{
+                    name: value
+                    for name, value in defaults.items()
+                    if name not in vars(args) or name in ("out", "command")
+                },
+            }
+        )
+    )
 
 
 def run_run(args: argparse.Namespace) -> None:
@@ -293,25 +301,24 @@ def _draw(detector: Any, cutouts: Any, matched: Any, folder: Path) -> None:
     mpl.use("Agg")
     folder.mkdir()
     y, images = matched.y, cutouts.images
-    displays = {
-        "embedding": lambda: views.EmbeddingDisplay.from_estimator(
-            detector, y, reason=matched.reasons
-        ),
-        "cutouts": lambda: views.CutoutEmbeddingDisplay.from_estimator(detector, y, images),
-        "components": lambda: views.ComponentsDisplay.from_estimator(detector),
-        "region": lambda: views.RegionDisplay.from_estimator(detector, y),
+    reasons = matched.reasons
+    displays: dict[str, Callable[[], Any]] = {
+        "embedding": partial(views.EmbeddingDisplay.from_estimator, detector, y, reason=reasons),
+        "cutouts": partial(views.CutoutEmbeddingDisplay.from_estimator, detector, y, images),
+        "components": partial(views.ComponentsDisplay.from_estimator, detector),
+        "region": partial(views.RegionDisplay.from_estimator, detector, y),
     }
-    galleries = {"spurious": y == 1, "flagged": detector.flagged_}
-    for which, chosen in galleries.items():
+    gallery = partial(
+        views.GalleryDisplay.from_estimator,
+        detector,
+        y,
+        images,
+        source_id=cutouts.source_ids,
+        reason=reasons,
+    )
+    for which, chosen in (("spurious", y == 1), ("flagged", detector.flagged_)):
         if chosen.any():
-            displays[which] = lambda which=which: views.GalleryDisplay.from_estimator(
-                detector,
-                y,
-                images,
-                source_id=cutouts.source_ids,
-                reason=matched.reasons,
-                which=which,
-            )
+            displays[which] = partial(gallery, which=which)
     for name, draw in displays.items():
         views.save_figure(draw(), folder / f"{name}.png", close=True)
 
@@ -332,11 +339,7 @@ def run_predict(args: argparse.Namespace) -> None:
         detector = catalog.load_model(args.model)
         reading = catalog.read_model_metadata(args.model).get("reading", {})
     detector.pipeline_.set_params(
-        **{
-            name: args.jobs
-            for name in detector.pipeline_.get_params()
-            if name.endswith("__n_jobs")
-        }
+        **{name: args.jobs for name in detector.pipeline_.get_params() if name.endswith("__n_jobs")}
     )
     if isinstance(reading.get("size"), list):
         reading["size"] = tuple(reading["size"])

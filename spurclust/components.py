@@ -66,7 +66,9 @@ def spurious_fractions(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     array([0.25,  nan])
     """
     known = counts[:, 1].astype(float)
-    return np.divide(counts[:, 2], known, out=np.full(len(counts), np.nan), where=known > 0)
+    fractions = np.full(len(counts), np.nan)
+    np.divide(counts[:, 2], known, out=fractions, where=known > 0)
+    return fractions
 
 
 def region_of(fractions: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:

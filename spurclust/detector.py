@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from inspect import signature
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -140,7 +141,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     20
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+    _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "threshold": [Interval(Real, 0, 1, closed="right")],
         "perplexity": [Interval(Real, 0, None, closed="neither")],
@@ -229,7 +230,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             )
         self.stage_seconds_: dict[str, float] = {}
         steps = self._fit_embedding(images, np.asarray(y).ravel())
-        mixture = self._timed("mixture", lambda: self._fit_mixture(codes))
+        mixture = self._timed("mixture", self._fit_mixture)
         self.pipeline_ = Pipeline([*steps, ("mixture", mixture)])
         self.component_ = self._assigned("predict", self.embedding_).astype(np.int64)
         self.n_components_ = int(
@@ -267,16 +268,14 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             step = _set_missing(step, **shared, perplexity=self.perplexity)
             if step != "passthrough":
                 apply = _fit_transform if name == "flatten" else cached
-                rows, step = self._timed(
-                    name, lambda apply=apply, step=step, rows=rows: apply(step, rows, y)
-                )
+                rows, step = self._timed(name, partial(apply, step, rows, y))
             steps.append((name, step))
         self.embedding_ = np.asarray(rows, dtype=np.float64)
         if hasattr(step, "perplexity_"):
             self.perplexity_ = step.perplexity_
         return steps
 
-    def _fit_mixture(self, codes: NDArray[np.int8]) -> Any:
+    def _fit_mixture(self) -> Any:
         """Fit the mixture with as many components as there are distinct points for."""
         mixture = clone(GaussianMixture() if self.mixture is None else self.mixture)
         mixture = _set_missing(mixture, random_state=self.random_state)
@@ -301,7 +300,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         """Look up or average the spurious fractions at points of the embedding."""
         fractions = np.nan_to_num(spurious_fractions(self.component_counts_))
         if self.assignment == "hard":
-            return fractions[self._assigned("predict", embedding)]
+            return np.asarray(fractions[self._assigned("predict", embedding)])
         # Summed by einsum, whose order does not depend on the other rows.
         responsibilities = self._assigned("predict_proba", embedding)
         return np.asarray(np.einsum("ij,j->i", responsibilities, fractions))
@@ -372,7 +371,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Positive exactly where flagged.
         """
-        return self.spurious_probability(X) - np.nextafter(self.threshold, -np.inf)
+        return np.asarray(self.spurious_probability(X) - np.nextafter(self.threshold, -np.inf))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Flag the sources whose spurious probability reaches the threshold.
@@ -388,7 +387,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             `classes_[1]` where flagged, else `classes_[0]`.
         """
         flagged = self.spurious_probability(X) >= self.threshold
-        return self.classes_[flagged.astype(int)]
+        return np.asarray(self.classes_[flagged.astype(int)])
 
     @property
     def components_(self) -> "pd.DataFrame":
@@ -401,9 +400,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = (
-            self.flatten is None
-            or self.flatten != "passthrough"
-            and get_tags(self.flatten).input_tags.allow_nan
+        tags.input_tags.allow_nan = self.flatten is None or (
+            self.flatten != "passthrough" and get_tags(self.flatten).input_tags.allow_nan
         )
         return tags

@@ -77,7 +77,7 @@ def merge_equal_columns(
 
         def differing(start: int) -> NDArray[np.bool_]:
             rows = X[start : start + FIT_ROWS // 8]
-            return np.any(rows[:, copies] != rows[:, originals], axis=0)
+            return np.asarray(np.any(rows[:, copies] != rows[:, originals], axis=0))
 
         parts = map_threads(differing, range(0, len(X), FIT_ROWS // 8), n_jobs)
         differs = copies[np.logical_or.reduce(parts)]

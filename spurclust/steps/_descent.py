@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +76,7 @@ class _Progress:
 def _shares(n_rows: int, n_threads: int) -> list[tuple[int, int]]:
     """Cut rows into one range for each thread."""
     bounds = np.linspace(0, n_rows, n_threads + 1).astype(int).tolist()
-    return [(low, high) for low, high in zip(bounds, bounds[1:], strict=False) if high > low]
+    return [(low, high) for low, high in pairwise(bounds) if high > low]
 
 
 def _csr_arrays(affinities: Any) -> tuple[NDArray[np.int32], NDArray[np.int32], Float32]:

@@ -26,10 +26,12 @@ def _kernel(*signatures: str) -> Callable[[Kernel], Kernel]:
     def compile_it(function: Kernel) -> Kernel:
         # Python's check for division by zero would keep the loops from SIMD.
         options = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
+        compiled: Kernel
         try:
-            return numba.njit(list(signatures), cache=True, **options)(function)
+            compiled = numba.njit(list(signatures), cache=True, **options)(function)
         except RuntimeError:  # no folder for the cache can be written
-            return numba.njit(list(signatures), **options)(function)
+            compiled = numba.njit(list(signatures), **options)(function)
+        return compiled
 
     return compile_it
 

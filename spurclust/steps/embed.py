@@ -233,7 +233,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Embed rows.
 
         Parameters
@@ -254,9 +254,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             When the perplexity is too large for the rows, or openTSNE is missing for many rows.
         """
         self._validate_params()
-        X = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
-        self.center_ = X.mean(axis=0, dtype=np.float64)
-        rows = (X - self.center_).astype(np.float32)
+        given = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
+        self.center_ = given.mean(axis=0, dtype=np.float64)
+        rows = (given - self.center_).astype(np.float32)
         # t-SNE pushes equal rows apart; one source should not have two places.
         self.reference_rows_, first, group = np.unique(
             rows, axis=0, return_index=True, return_inverse=True

@@ -48,7 +48,7 @@ def validate_images(
     >>> flattener.image_shape_
     (3, 4)
     """
-    images = check_array(
+    images: NDArray[Any] = check_array(
         X,
         dtype="numeric",
         allow_nd=True,
@@ -109,7 +109,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
     def __init__(self, *, fill_value: float = 0.0) -> None:
         self.fill_value = fill_value
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Learn the shape of one source.
 
         Parameters

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 # What a legend's entry takes beside its text, in points: the handle and two gaps.
 _LEGEND_ENTRY = 3.1 * SMALL_FONT_SIZE
+# On a screen letters are moved to whole pixels, which makes small writing wider.
+_HINTING = 1.08
 
 
 def text_width(text: str, size: float) -> float:
@@ -21,7 +23,7 @@ def text_width(text: str, size: float) -> float:
     if not text:
         return 0.0
     font = FontProperties(size=size)
-    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
+    return _HINTING * float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0])
 
 
 def shorten(text: object, width: float, size: float, *, middle: bool = False) -> str:

@@ -199,9 +199,10 @@ def _thumbnail_size(
     """Choose width and height of a thumbnail in the embedding's units; larger for few sources."""
     limits = np.array(plane_limits(embedding))
     sides = np.ptp(limits, axis=1)
-    occupied, _, _ = np.histogram2d(*embedding.T, bins=_CELLS, range=limits)
+    cells = np.floor(_CELLS * (embedding - limits[:, 0]) / sides)
+    occupied = len(np.unique(cells, axis=0)) / _CELLS**2
     n_wanted = min(max_cutouts, max(1.0, len(embedding) / 4))
-    area = float(sides.prod() * (occupied > 0).mean() / n_wanted)
+    area = float(sides.prod() * occupied / n_wanted)
     side = _MAX_PART * float(sides.max())
     width = min((area * aspect) ** 0.5, side, side * aspect)
     return width, width / aspect

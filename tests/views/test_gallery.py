@@ -40,6 +40,12 @@ def test_nothing_overlaps_with_long_ids_and_reasons(shape, width, overlaps, stay
     assert all("…" in text for text in captions(display)[1::2])
 
 
+@pytest.mark.parametrize("shape", [(17, 95), (20, 20)])
+def test_a_reason_that_is_not_known_leaves_its_place_empty(shape):
+    display = GalleryDisplay(cutouts(2, shape), ["a", "b"], [None, "edge data"]).plot()
+    assert captions(display) == ["a", "b", "edge data"]
+
+
 def test_the_ends_of_long_ids_stay():
     ids = [f"{'survey-' * 20}{number:03d}" for number in range(3)]
     texts = captions(GalleryDisplay(cutouts(3), ids).plot())

@@ -7,7 +7,7 @@ from matplotlib.patches import Ellipse
 from sklearn.cluster import KMeans
 
 from spurclust.views import RegionDisplay
-from spurclust.views._fitted import evaluate_region
+from spurclust.views._fitted import RegionGrid, evaluate_region
 from spurclust.views.style import PAGE_WIDTH, REGION_COLOR
 
 
@@ -133,13 +133,11 @@ def test_everything_is_in_the_region(build_detector, legend_texts):
     assert legend_texts(display)[:2] == ["known spurious", "region"]
 
 
-def test_the_only_component_is_the_region_everywhere(build_detector):
-    # A grid that is flagged wherever there are sources, and they are everywhere.
-    side = np.linspace(-1, 1, 12)
-    embedding = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
-    y = np.ones(len(embedding), dtype=int)
-    detector = build_detector(embedding, y, 1, mixture=KMeans(1, n_init=1))
-    display = RegionDisplay.from_estimator(detector, y)
+def test_a_region_without_a_border():
+    everywhere = np.ones((5, 5), dtype=bool)
+    steps = np.linspace(0, 1, 5)
+    grid = RegionGrid(steps, steps, np.zeros((5, 5), dtype=int), everywhere, everywhere)
+    display = RegionDisplay(np.eye(2), [1, 0], [0, 0], [True] * 2, [True], grid=grid).plot()
     assert is_region_filled(display)
 
 
