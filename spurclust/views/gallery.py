@@ -140,8 +140,16 @@ class GalleryDisplay:
         which : {"spurious", "flagged", "missed", "new", "all"}, default="flagged"
             The known spurious; all in the region; the known spurious outside it; the uninspected in
             it; or all sources.
-        crop, max_cutouts, origin, ax, width
-            See `plot`.
+        crop : (top, bottom, left, right), default=None
+            Part of each cutout to show, in pixels.
+        max_cutouts : int, default=48
+            Draw the first so many.
+        origin : {"upper", "lower"}, default="upper"
+            Where row 0 is; "lower" for cutouts from FITS files.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=7.1
+            Width of a new figure in inches.
 
         Returns
         -------

@@ -120,8 +120,16 @@ class CutoutEmbeddingDisplay:
             The labels of the fit, in the same order; None draws all as uninspected.
         cutouts : array-like of shape (n_sources, height, width[, n_channels])
             The cutouts of the fit, in the same order.
-        crop, max_cutouts, origin, ax, width
-            See `plot`.
+        crop : (top, bottom, left, right), default=None
+            Part of each cutout to show, in pixels.
+        max_cutouts : int, default=100
+            How many would fill the room that the sources take.
+        origin : {"upper", "lower"}, default="upper"
+            Where row 0 is; "lower" for cutouts from FITS files.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=7.1
+            Width of a new figure in inches.
 
         Returns
         -------

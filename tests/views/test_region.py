@@ -180,6 +180,11 @@ def test_few_sources(build_detector, embedding, stays_inside):
     assert stays_inside(display)
 
 
+def test_another_width(detector, survey):
+    display = RegionDisplay.from_estimator(detector, survey[1], width=5)
+    assert display.figure_.get_size_inches()[0] == 5
+
+
 def test_given_axes_and_labels_of_another_length(detector, survey):
     axes = Figure().add_subplot()
     assert RegionDisplay.from_estimator(detector, survey[1], ax=axes).ax_ is axes
