@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 import time
 import warnings
@@ -16,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import spurclust
-
-TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
+from spurclust._parser import TABLE_SUFFIXES, make_parser
 
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
 
@@ -37,97 +35,6 @@ class _Stages:
     def add(self, name: str, seconds: float) -> None:
         self.seconds[name] = seconds
         print(f"  {name:<12}{seconds:8.2f} s", flush=True)
-
-
-def _add_reading(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("reading cutouts")
-    group.add_argument("--id-pattern", help="regular expression with a group (?P<source_id>...)")
-    group.add_argument("--size", type=int, nargs="+", help="shrink to HEIGHT [WIDTH] pixels")
-    group.add_argument("--reduce", type=int, help="shrink by this factor")
-    group.add_argument(
-        "--skip-unreadable", action="store_true", help="pass over unreadable files, naming each"
-    )
-
-
-def _add_method(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("method")
-    group.add_argument("-N", "--n-components", type=int, default=6, help="default: %(default)s")
-    group.add_argument("--threshold", type=float, default=0.05, help="default: %(default)s")
-    group.add_argument("--perplexity", type=float, default=50, help="default: %(default)s")
-    group.add_argument("--assignment", choices=("hard", "soft"), default="hard")
-    group.add_argument(
-        "--format",
-        choices=sorted(TABLE_SUFFIXES),
-        default="ecsv",
-        help="of the sources' table beside the csv (default: %(default)s)",
-    )
-    group.add_argument("--no-plots", action="store_true", help="write no pictures")
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--random-state", type=int, default=12, help="default: %(default)s")
-    parser.add_argument(
-        "--jobs", type=int, default=-1, help="number of threads, -1 is all (default: %(default)s)"
-    )
-
-
-def _add_survey(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--n-sources", type=int, default=1816, help="default: %(default)s")
-    parser.add_argument("--n-spurious", type=int, default=57, help="default: %(default)s")
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Make the parser of the command line.
-
-    Returns
-    -------
-    argparse.ArgumentParser
-        Its namespaces have the command's function as `command`.
-    """
-    parser = argparse.ArgumentParser(
-        prog="spurclust", description="Find spurious sources among galaxy candidates."
-    )
-    parser.add_argument("--version", action="version", version=spurclust.__version__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    demo = commands.add_parser("demo", help="the whole job on a simulated survey")
-    demo.add_argument("--out", default="spurclust-demo", help="folder (default: %(default)s)")
-    _add_survey(demo)
-    _add_method(demo)
-    _add_common(demo)
-    demo.set_defaults(command=run_demo)
-
-    simulate = commands.add_parser("simulate", help="write a simulated survey: strips and labels")
-    simulate.add_argument("folder", metavar="DIR", help="a new or empty folder")
-    _add_survey(simulate)
-    _add_common(simulate)
-    simulate.set_defaults(command=run_simulate)
-
-    run = commands.add_parser("run", help="from cutouts and labels to flagged sources")
-    run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
-    run.add_argument("--labels", required=True, metavar="TABLE", help="xlsx, csv, FITS, VOTable")
-    run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
-    columns = run.add_argument_group("columns of the label table")
-    columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
-    columns.add_argument("--label-column", default="Reliable_Source", help="default: %(default)s")
-    columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
-    columns.add_argument("--spurious-value", type=int, default=0, choices=(0, 1))
-    _add_reading(run)
-    _add_method(run)
-    _add_common(run)
-    run.set_defaults(command=run_run)
-
-    predict = commands.add_parser("predict", help="flag new sources with a fitted model")
-    predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
-    predict.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
-    predict.add_argument("--out", required=True, metavar="TABLE", help="csv, ecsv, vot, fits, xlsx")
-    predict.add_argument("--id-pattern", help="if the names differ from those of the fit")
-    predict.add_argument(
-        "--skip-unreadable", action="store_true", help="pass over unreadable files, naming each"
-    )
-    predict.add_argument("--jobs", type=int, default=-1, help="number of threads, -1 is all")
-    predict.set_defaults(command=run_predict)
-    return parser
 
 
 def run_simulate(args: argparse.Namespace) -> None:
@@ -164,20 +71,11 @@ def run_demo(args: argparse.Namespace) -> None:
         print(f"Using the simulated survey that is in {folder}")
     else:
         run_simulate(argparse.Namespace(**{**vars(args), "folder": str(folder)}))
-    given = ["run", str(folder), "--labels", str(folder / "labels.xlsx")]
-    defaults = vars(make_parser().parse_args([*given, "--out", str(Path(args.out) / "results")]))
-    run_run(
-        argparse.Namespace(
-            **{
-                **vars(args),
-                **{
-                    name: value
-                    for name, value in defaults.items()
-                    if name not in vars(args) or name in ("out", "command")
-                },
-            }
-        )
-    )
+    command = ["run", str(folder), "--labels", str(folder / "labels.xlsx")]
+    run = make_parser().parse_args([*command, "--out", str(Path(args.out) / "results")])
+    chosen = {name: value for name, value in vars(args).items() if name not in ("command", "out")}
+    shared = {name: value for name, value in chosen.items() if hasattr(run, name)}
+    run_run(argparse.Namespace(**{**vars(run), **shared}))
 
 
 def run_run(args: argparse.Namespace) -> None:
@@ -195,34 +93,18 @@ def run_run(args: argparse.Namespace) -> None:
     stages = _Stages()
     reading = {"size": _size(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
     with stages("reading"):
-        labels = catalog.read_labels(
-            args.labels,
-            id_column=args.id_column,
-            label_column=args.label_column,
-            reason_column=args.reason_column,
-            spurious_value=args.spurious_value,
-        )
-        cutouts = _read(args, reading)
-        matched = catalog.match_labels(labels, cutouts.source_ids)
+        cutouts, matched = _read_survey(args, reading)
     counts = catalog.count_labels(matched.y, matched.reasons)
-    print(catalog.format_counts(counts))
-    detector = spurclust.SpuriousRegionDetector(
-        args.n_components,
-        args.threshold,
-        perplexity=args.perplexity,
-        assignment=args.assignment,
-        unlabeled=-1,
-        random_state=args.random_state,
-        n_jobs=args.jobs,
-    ).fit(cutouts.images, matched.y)
+    print(catalog.format_counts(counts), flush=True)
+    detector = _fit(args, cutouts.images, matched.y)
     for name, seconds in detector.stage_seconds_.items():
         stages.add(name, seconds)
     with catalog.write_results(args.out) as staging:
         if not args.no_plots:
             with stages("plots"):
                 _draw(detector, cutouts, matched, staging / "plots")
-        table = _table(detector, cutouts, matched)
         with stages("writing"):
+            table = _table(detector, cutouts, matched)
             catalog.write_table(table, staging / "sources.csv")
             catalog.write_table(table, staging / f"sources{TABLE_SUFFIXES[args.format]}")
             catalog.write_table(detector.components_, staging / "components.csv")
@@ -232,9 +114,10 @@ def run_run(args: argparse.Namespace) -> None:
             matched.y,
             reasons=matched.reasons,
             counts=counts,
-            settings=_settings(args),
+            settings=vars(args),
             seconds=stages.seconds,
         )
+        summary["skipped"] = dict(cutouts.skipped)
         text = json.dumps(summary, indent=2, allow_nan=False)
         (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
     print(format_components(detector.components_))
@@ -242,9 +125,32 @@ def run_run(args: argparse.Namespace) -> None:
     print(f"Results are in {args.out}")
 
 
-def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """List what a run was given, for repeating it."""
-    return {name: value for name, value in vars(args).items() if name != "command"}
+def _read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any, Any]:
+    """Read labels and cutouts, and join them."""
+    from spurclust import catalog
+
+    labels = catalog.read_labels(
+        args.labels,
+        id_column=args.id_column,
+        label_column=args.label_column,
+        reason_column=args.reason_column,
+        spurious_value=args.spurious_value,
+    )
+    cutouts = _read(args, reading)
+    return cutouts, catalog.match_labels(labels, cutouts.source_ids)
+
+
+def _fit(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any:
+    """Fit a detector as the command line says."""
+    return spurclust.SpuriousRegionDetector(
+        args.n_components,
+        args.threshold,
+        perplexity=args.perplexity,
+        assignment=args.assignment,
+        unlabeled=-1,
+        random_state=args.random_state,
+        n_jobs=args.jobs,
+    ).fit(images, y)
 
 
 def _planned_files(args: argparse.Namespace) -> list[str]:
@@ -336,15 +242,7 @@ def run_predict(args: argparse.Namespace) -> None:
     catalog.check_table_path(args.out)
     stages = _Stages()
     with stages("model"):
-        detector = catalog.load_model(args.model)
-        reading = catalog.read_model_metadata(args.model).get("reading", {})
-    detector.pipeline_.set_params(
-        **{name: args.jobs for name in detector.pipeline_.get_params() if name.endswith("__n_jobs")}
-    )
-    if isinstance(reading.get("size"), list):
-        reading["size"] = tuple(reading["size"])
-    if args.id_pattern is not None:
-        reading["id_pattern"] = args.id_pattern
+        detector, reading = _load(args)
     with stages("reading"):
         cutouts = _read(args, reading)
     with stages("predicting"):
@@ -364,6 +262,26 @@ def run_predict(args: argparse.Namespace) -> None:
     print(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
 
 
+def _load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    """Load a detector, and how the cutouts of its fit were read."""
+    from spurclust import catalog
+
+    detector = catalog.load_model(args.model)
+    if not isinstance(detector, spurclust.SpuriousRegionDetector):
+        raise catalog.CatalogError(
+            f"{args.model} holds a {type(detector).__name__}, not a detector: give the model.skops "
+            "of a run"
+        )
+    steps = detector.pipeline_
+    names = [name for name in steps.get_params() if name.endswith("__n_jobs")]
+    steps.set_params(**dict.fromkeys(names, args.jobs))
+    saved = catalog.read_model_metadata(args.model).get("reading", {})
+    reading = {name: saved.get(name) for name in ("size", "reduce", "id_pattern")}
+    if args.id_pattern is not None:
+        reading["id_pattern"] = args.id_pattern
+    return detector, reading
+
+
 def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Give grey cutouts three equal channels where the fitted ones had colours."""
     if images.ndim == 3 and len(shape) == 3 and shape[2] == 3:
@@ -372,8 +290,17 @@ def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning as one line, without the place in the code."""
-    print(f"spurclust: warning: {message}", file=sys.stderr)
+    """Print a warning without the place in the code, each of its lines marked."""
+    for line in str(message).splitlines():
+        print(f"spurclust: warning: {line.strip()}", file=sys.stderr)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "demo": run_demo,
+    "simulate": run_simulate,
+    "run": run_run,
+    "predict": run_predict,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -398,8 +325,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
+            # Also under -W error: a warning of ours is for the reader, not the end of a run.
+            warnings.filterwarnings("always", category=UserWarning)
             warnings.showwarning = _print_warning
-            args.command(args)
+            COMMANDS[args.command](args)
     except (ValueError, OSError, ImportError, MemoryError) as error:
         print(f"spurclust: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -407,4 +336,4 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("spurclust: interrupted, nothing was written", file=sys.stderr)
         return 130
     sys.stdout.flush()
-    return os.EX_OK
+    return 0

@@ -1,14 +1,22 @@
 """Save and load a fitted detector, without running code from the file."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
+
+from sklearn.utils.validation import check_is_fitted
 
 from spurclust._optional import import_optional
 from spurclust.catalog._output import file_beside
 from spurclust.catalog.errors import CatalogError
+
+FORMAT = "spurclust model"
+STAMP = "spurclust.json"
+"""Member of the file that says what it is; skops passes over it."""
 
 FORMAT_VERSION = 1
 """Rises when a file can no longer be read by an older spurclust."""
@@ -43,12 +51,16 @@ def save_model(
     path : str or path
         The file, by custom `*.skops`. An existing one is replaced.
     metadata : mapping, default=None
-        What else to keep, of plain Python types, for example how the cutouts were read.
+        What else to keep, of types that JSON has, for example how the cutouts were read.
 
     Raises
     ------
     CatalogError
         When the file cannot be written.
+    sklearn.exceptions.NotFittedError
+        When the detector is not fitted.
+    TypeError
+        When the metadata hold what JSON has not.
     ImportError
         When skops is not installed.
 
@@ -63,16 +75,20 @@ def save_model(
     9
     """
     skops_io = import_optional("skops.io", feature="Saving a model")
-    content = {
-        "format": "spurclust model",
+    check_is_fitted(detector)
+    stamp = {
+        "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "versions": {package: version(package) for package in STAMPED_PACKAGES},
         "metadata": dict(metadata or {}),
-        "detector": detector,
     }
+    text = json.dumps(stamp, indent=2, allow_nan=False)
     with file_beside(path) as part:
-        skops_io.dump(content, part)
-        part.replace(Path(path))
+        skops_io.dump(detector, part)
+        with ZipFile(part, "a") as archive:
+            archive.writestr(STAMP, text)
+        # Through a symbolic link: the link stays.
+        part.replace(Path(path).resolve())
 
 
 def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> Any:
@@ -99,61 +115,84 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
     ImportError
         When skops is not installed.
     """
-    return _load(path, trusted)["detector"]
+    skops_io = import_optional("skops.io", feature="Loading a model")
+    _read_stamp(path)
+    allowed = [*OWN_TYPES, *trusted]
+    try:
+        unknown = sorted(set(skops_io.get_untrusted_types(file=path)) - set(allowed))
+        if not unknown:
+            return skops_io.load(path, trusted=allowed)
+    except Exception as error:  # a damaged file can fail in any way
+        raise CatalogError(_damaged(path, error)) from error
+    raise CatalogError(
+        f"{path}: the model holds types that are not trusted: {', '.join(unknown)}. If you know "
+        f"them, load it with load_model(..., trusted={unknown})"
+    )
 
 
-def read_model_metadata(
-    path: str | os.PathLike[str], *, trusted: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Read what was saved beside the detector.
+def read_model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what was saved beside the detector, without loading the detector.
 
     Parameters
     ----------
     path : str or path
         A file of `save_model`.
-    trusted : sequence of str, default=()
-        As for `load_model`.
 
     Returns
     -------
     dict
-        The `metadata` given to `save_model`, and the package versions as "versions".
+        The `metadata` given to `save_model`, with lists for tuples, and the package versions as
+        "versions".
 
     Raises
     ------
     CatalogError
-        As `load_model`.
+        When the file is missing, is not a model of this package, or is of a newer format.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from spurclust.catalog import read_model_metadata, save_model
+    >>> from spurclust.steps import ImageFlattener
+    >>> flattener = ImageFlattener().fit(np.ones((2, 3, 3)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(flattener, f"{folder}/model.skops", metadata={"field": "north"})
+    ...     read_model_metadata(f"{folder}/model.skops")["field"]
+    'north'
     """
-    content = _load(path, trusted)
-    return {**content["metadata"], "versions": content["versions"]}
+    stamp = _read_stamp(path)
+    return {**stamp["metadata"], "versions": stamp["versions"]}
 
 
-def _load(path: str | os.PathLike[str], trusted: Sequence[str]) -> dict[str, Any]:
-    """Load and check the whole content of a file."""
-    skops_io = import_optional("skops.io", feature="Loading a model")
+def _read_stamp(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read and check what a file says of itself, before anything else in it is touched."""
     if not Path(path).is_file():
         raise CatalogError(f"{path}: there is no such model file")
-    allowed = [*OWN_TYPES, *trusted]
     try:
-        unknown = sorted(set(skops_io.get_untrusted_types(file=path)) - set(allowed))
-        if unknown:
-            raise CatalogError(
-                f"{path}: the model holds types that are not trusted: {', '.join(unknown)}. If you "
-                f"know them, load it with load_model(..., trusted={unknown})"
-            )
-        content = skops_io.load(path, trusted=allowed)
-    except CatalogError:
-        raise
+        with ZipFile(path) as archive:
+            stamp = json.loads(archive.read(STAMP)) if STAMP in archive.namelist() else None
     except Exception as error:  # a damaged file can fail in any way
+        raise CatalogError(_damaged(path, error)) from error
+    if not isinstance(stamp, dict) or stamp.get("format") != FORMAT:
         raise CatalogError(
-            f"{path}: the file cannot be read as a model of spurclust ({error}); save it anew"
-        ) from error
-    if not isinstance(content, dict) or content.get("format") != "spurclust model":
-        raise CatalogError(f"{path}: the file was not written by spurclust's save_model")
-    if content["format_version"] > FORMAT_VERSION:
-        raise CatalogError(
-            f"{path}: the model has format {content['format_version']} of spurclust "
-            f"{content['versions']['spurclust']}, this version reads up to {FORMAT_VERSION}: "
-            "update spurclust"
+            f"{path}: the file was not written by spurclust's save_model; give the model.skops of "
+            "a run"
         )
-    return content
+    versions, metadata = stamp.get("versions"), stamp.get("metadata")
+    format_version = stamp.get("format_version")
+    if not (
+        isinstance(versions, dict) and isinstance(metadata, dict) and type(format_version) is int
+    ):
+        raise CatalogError(_damaged(path, "its stamp is not complete"))
+    if format_version > FORMAT_VERSION:
+        raise CatalogError(
+            f"{path}: the model has format {format_version}, of spurclust "
+            f"{versions.get('spurclust')}; this version reads up to {FORMAT_VERSION}: update "
+            "spurclust"
+        )
+    return stamp
+
+
+def _damaged(path: str | os.PathLike[str], why: object) -> str:
+    """Say that a file cannot be read."""
+    return f"{path}: the file cannot be read as a model of spurclust ({why}); save it anew"

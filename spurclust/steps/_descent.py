@@ -234,7 +234,9 @@ def descend_interpolated(
     opentsne = import_optional("openTSNE", feature="Interpolated t-SNE", extra="fft")
     from scipy.sparse import csr_matrix
 
-    fixed = opentsne.affinity.PrecomputedAffinities(csr_matrix(affinities), normalize=False)
+    fixed = opentsne.affinity.PrecomputedAffinities(
+        csr_matrix(affinities, dtype=np.float64), normalize=False
+    )
     embedding = opentsne.TSNEEmbedding(
         start.astype(np.float64),
         fixed,
@@ -244,6 +246,8 @@ def descend_interpolated(
     )
     for n_iter, exaggeration, momentum in schedule.phases():
         if n_iter:
+            # As in the exact descent, what exaggeration has set in motion must not go on.
+            embedding.optimizer = type(embedding.optimizer)()
             # openTSNE's gradient lacks the factor 4 of van der Maaten's.
             embedding.optimize(
                 n_iter,

@@ -196,10 +196,9 @@ class RegionDisplay:
         if width is None:
             width = COLUMN_WIDTH if len(region) <= _COLUMN_COMPONENTS else PAGE_WIDTH
         with open_embedding(ax, embedding, width) as (axes, room):
-            if self.grid is not None:
-                _fill_region(axes, self.grid, borders=self.covariances is None)
             handles = _draw_sources(axes, embedding, label, flagged, room)
-            handles |= _stand_ins(self.grid is not None and bool(region.any()))
+            if self.grid is not None:
+                handles |= _fill_region(axes, self.grid, borders=self.covariances is None)
             if self.means is not None and self.covariances is not None:
                 held = np.isin(np.arange(len(region)), component)
                 handles |= _draw_ellipses(axes, self.means, self.covariances, region, held)
@@ -219,8 +218,10 @@ def _describe_flagged(label: NDArray[np.int8], flagged: NDArray[np.bool_]) -> st
     return f"flagged {flagged.sum()} of {len(flagged)}, {known} known spurious"
 
 
-def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> None:
+def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> dict[str, Any]:
     """Fill and hatch where a source would be flagged; draw the borders of all components."""
+    from matplotlib.patches import Patch
+
     if borders:
         for number in np.unique(grid.component[grid.near]):
             inside = np.ma.masked_where(~grid.near, (grid.component == number).astype(np.float64))
@@ -228,25 +229,15 @@ def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> None:
                 ax.contour(grid.x, grid.y, inside, [0.5], colors=[LINE_COLOR], linewidths=0.5)
     flagged = (grid.flagged & grid.near).astype(np.float64)
     if not flagged.any():
-        return
+        return {}
     filled = ax.contourf(
         grid.x, grid.y, flagged, [0.5, 1.5], colors=[_FILL_COLOR], hatches=["////"]
     )
     filled.set(edgecolor=REGION_COLOR, linewidth=0, zorder=0)
     if flagged.min() < 1:
         ax.contour(grid.x, grid.y, flagged, [0.5], colors=[REGION_COLOR], linewidths=1.0)
-
-
-def _stand_ins(has_region: bool) -> dict[str, Any]:
-    """Return what stands for the filled region in the legend."""
-    from matplotlib.patches import Patch
-
-    style: dict[str, Any] = {
-        "facecolor": _FILL_COLOR,
-        "edgecolor": REGION_COLOR,
-        "hatch": REGION_HATCH,
-    }
-    return {"region": Patch(linewidth=0.8, **style)} if has_region else {}
+    style: dict[str, Any] = {"facecolor": _FILL_COLOR, "edgecolor": REGION_COLOR}
+    return {"region": Patch(linewidth=0.8, hatch=REGION_HATCH, **style)}
 
 
 def _draw_sources(

@@ -1,0 +1,171 @@
+"""What the command line accepts."""
+
+import argparse
+from collections.abc import Callable
+
+import spurclust
+
+TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
+"""What `--format` may be, and the suffix of the file."""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line.
+
+    Returns
+    -------
+    argparse.ArgumentParser
+        Its namespaces have the name of the command as `command`.
+    """
+    parser = argparse.ArgumentParser(
+        prog="spurclust", description="Find spurious sources among galaxy candidates."
+    )
+    parser.add_argument("--version", action="version", version=spurclust.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    demo = commands.add_parser("demo", help="the whole job on a simulated survey")
+    demo.add_argument("--out", default="spurclust-demo", help="folder (default: %(default)s)")
+    _add_survey(demo)
+    _add_method(demo)
+    _add_common(demo)
+    simulate = commands.add_parser("simulate", help="write a simulated survey: strips and labels")
+    simulate.add_argument("folder", metavar="DIR", help="a new or empty folder")
+    _add_survey(simulate)
+    _add_common(simulate)
+    _add_run(commands.add_parser("run", help="from cutouts and labels to flagged sources"))
+    _add_predict(commands.add_parser("predict", help="flag new sources with a fitted model"))
+    return parser
+
+
+def _number(
+    kind: type[int] | type[float], what: str, allowed: Callable[[float], bool]
+) -> Callable[[str], float]:
+    """Make a type of argument: a number of which only some values are allowed."""
+
+    def convert(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not allowed(value):
+            raise argparse.ArgumentTypeError(f"{text} is not {what}")
+        return value
+
+    return convert
+
+
+_COUNT = _number(int, "a whole number of at least 1", lambda value: value >= 1)
+_COUNT_OR_NONE = _number(int, "a whole number from 0 up", lambda value: value >= 0)
+_SEED = _number(int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
+_JOBS = _number(int, "a whole number other than 0", lambda value: value != 0)
+_FRACTION = _number(float, "above 0 and at most 1", lambda value: 0 < value <= 1)
+_POSITIVE = _number(float, "a number above 0", lambda value: 0 < value < float("inf"))
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust run`."""
+    run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
+    run.add_argument("--labels", required=True, metavar="TABLE", help="xlsx, csv, FITS, VOTable")
+    run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    columns = run.add_argument_group("columns of the label table")
+    columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
+    columns.add_argument("--label-column", default="Reliable_Source", help="default: %(default)s")
+    columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
+    columns.add_argument(
+        "--spurious-value",
+        type=int,
+        default=0,
+        choices=(0, 1),
+        help="which label means spurious (default: %(default)s)",
+    )
+    reading = run.add_argument_group("reading cutouts")
+    reading.add_argument(
+        "--id-pattern",
+        metavar="REGEX",
+        help="where the id is in a file's name: a regular expression with (?P<source_id>...)",
+    )
+    reading.add_argument(
+        "--size",
+        type=_COUNT,
+        nargs="+",
+        metavar="PIXELS",
+        help="shrink to HEIGHT [WIDTH]; files before this option, or end it with --",
+    )
+    reading.add_argument("--reduce", type=_COUNT, metavar="FACTOR", help="shrink by this factor")
+    _add_skipping(reading)
+    _add_method(run)
+    _add_common(run)
+
+
+def _add_predict(predict: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust predict`."""
+    predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
+    predict.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
+    predict.add_argument("--out", required=True, metavar="TABLE", help="csv, ecsv, vot, fits, xlsx")
+    predict.add_argument(
+        "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
+    )
+    _add_skipping(predict)
+    _add_jobs(predict)
+
+
+def _add_skipping(parser: argparse._ActionsContainer) -> None:
+    """Add the option that goes on after an unreadable file."""
+    parser.add_argument(
+        "--skip-unreadable", action="store_true", help="pass over unreadable files, naming each"
+    )
+
+
+def _add_method(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the detector and of its results."""
+    group = parser.add_argument_group("method")
+    group.add_argument(
+        "-N",
+        "--n-components",
+        type=_COUNT,
+        default=6,
+        help="components of the mixture (default: %(default)s)",
+    )
+    group.add_argument(
+        "--threshold",
+        type=_FRACTION,
+        default=0.05,
+        help="spurious fraction at which a component joins the region (default: %(default)s)",
+    )
+    group.add_argument(
+        "--perplexity", type=_POSITIVE, default=50, help="of t-SNE (default: %(default)s)"
+    )
+    group.add_argument(
+        "--assignment",
+        choices=("hard", "soft"),
+        default="hard",
+        help="one component a source, or all by their responsibilities (default: %(default)s)",
+    )
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--format",
+        choices=sorted(TABLE_SUFFIXES),
+        default="ecsv",
+        help="of the sources' table beside the csv (default: %(default)s)",
+    )
+    results.add_argument("--no-plots", action="store_true", help="write no pictures")
+
+
+def _add_survey(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a simulated survey."""
+    parser.add_argument("--n-sources", type=_COUNT, default=1816, help="default: %(default)s")
+    parser.add_argument(
+        "--n-spurious", type=_COUNT_OR_NONE, default=57, help="default: %(default)s"
+    )
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options of everything that is random."""
+    parser.add_argument("--random-state", type=_SEED, default=12, help="default: %(default)s")
+    _add_jobs(parser)
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    """Add the number of threads."""
+    parser.add_argument(
+        "--jobs", type=_JOBS, default=-1, help="number of threads, -1 is all (default: %(default)s)"
+    )
