@@ -89,7 +89,7 @@ def initial_points(
     >>> import numpy as np
     >>> from spurclust.steps.embed import initial_points
     >>> rows = np.array([[-1.0], [1.0]], dtype=np.float32)
-    >>> initial_points(rows, "pca", np.random.RandomState(0))
+    >>> initial_points(rows, "pca", np.random.RandomState(0)).round(6)
     array([[-0.0001,  0.    ],
            [ 0.0001,  0.    ]], dtype=float32)
     """
