@@ -276,6 +276,8 @@ def _load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     names = [name for name in steps.get_params() if name.endswith("__n_jobs")]
     steps.set_params(**dict.fromkeys(names, args.jobs))
     saved = catalog.read_model_metadata(args.model).get("reading", {})
+    if not isinstance(saved, dict):
+        raise catalog.CatalogError(f"{args.model}: how its cutouts were read is not known")
     reading = {name: saved.get(name) for name in ("size", "reduce", "id_pattern")}
     if args.id_pattern is not None:
         reading["id_pattern"] = args.id_pattern

@@ -63,7 +63,7 @@ def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = (
     ----------
     folder : str or path
         The folder; it, and the folders above it, need not exist.
-    names : iterable of str
+    names : iterable of str, default=()
         The files that will be written, relative to the folder, with "/" between parts.
 
     Raises

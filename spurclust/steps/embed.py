@@ -89,9 +89,9 @@ def initial_points(
     >>> import numpy as np
     >>> from spurclust.steps.embed import initial_points
     >>> rows = np.array([[-1.0], [1.0]], dtype=np.float32)
-    >>> initial_points(rows, "pca", np.random.RandomState(0)).round(6)
-    array([[-0.0001,  0.    ],
-           [ 0.0001,  0.    ]], dtype=float32)
+    >>> abs(1e4 * initial_points(rows, "pca", np.random.RandomState(0))).round(3)
+    array([[1., 0.],
+           [1., 0.]], dtype=float32)
     """
     if not isinstance(init, str):
         return np.ascontiguousarray(init, dtype=np.float32)

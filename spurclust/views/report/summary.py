@@ -95,10 +95,11 @@ def _by_reason(
     """Count the flagged among the spurious of each reason, the most frequent first."""
     if not len(reasons):
         return {}
-    given = np.asarray(reasons, dtype=object)
-    names, sizes = np.unique(given[spurious].astype(str), return_counts=True)
+    # As count_labels of the catalogue names them.
+    given = np.array([str(reason).strip() or "no reason given" for reason in reasons])
+    names, sizes = np.unique(given[spurious], return_counts=True)
     return {
-        str(names[place]) or "no reason given": _proportion(
+        str(names[place]): _proportion(
             int((flagged & spurious & (given == names[place])).sum()), int(sizes[place])
         )
         for place in np.argsort(-sizes, kind="stable")

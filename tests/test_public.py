@@ -1,0 +1,223 @@
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc
+from sklearn.base import BaseEstimator, clone
+
+import spurclust
+
+PACKAGES = [
+    "spurclust",
+    "spurclust.steps",
+    "spurclust.catalog",
+    "spurclust.simulate",
+    "spurclust.views",
+    "spurclust.views.report",
+]
+# Modules whose functions are public without being in a package's __all__.
+MODULES = ["spurclust.metrics", "spurclust.components", "spurclust.cli"]
+HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
+# Attributes that only some fits have.
+SOMETIMES = {"feature_names_in_"}
+
+
+def public_objects():
+    found = {}
+    for package in PACKAGES:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            if name != "__version__":
+                value = getattr(module, name)
+                found[f"{value.__module__}.{name}"] = value
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for attribute, value in vars(module).items():
+            own = getattr(value, "__module__", None) == name
+            if own and callable(value) and not attribute.startswith("_"):
+                found[f"{name}.{attribute}"] = value
+    return found
+
+
+OBJECTS = public_objects()
+CLASSES = {name: value for name, value in OBJECTS.items() if inspect.isclass(value)}
+ESTIMATORS = {name: value for name, value in CLASSES.items() if issubclass(value, BaseEstimator)}
+
+
+def public_callables():
+    found = {name: value for name, value in OBJECTS.items() if not inspect.isclass(value)}
+    for class_name, owner in CLASSES.items():
+        for name, value in vars(owner).items():
+            plain = value.__func__ if isinstance(value, (classmethod, staticmethod)) else value
+            if inspect.isfunction(plain) and not name.startswith("_"):
+                found[f"{class_name}.{name}"] = plain
+    return found
+
+
+CALLABLES = public_callables()
+
+
+def parameters_of(function):
+    given = inspect.signature(function).parameters.values()
+    return {value.name: value for value in given if value.name not in ("self", "cls")}
+
+
+def documented_parameters(doc):
+    return {
+        name.strip().lstrip("*"): entry.type
+        for section in ("Parameters", "Other Parameters")
+        for entry in doc[section]
+        for name in entry.name.split(",")
+    }
+
+
+def check_defaults(documented, signature):
+    for name, parameter in signature.items():
+        _, said, default = documented[name].partition("default=")
+        if parameter.default is inspect.Parameter.empty:
+            assert not said, f"{name} has no default"
+        elif said:
+            shown = ast.literal_eval(default.strip())
+            assert shown == parameter.default, f"{name}: the signature has {parameter.default!r}"
+        else:
+            optional = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            ignored = name == "y" and documented[name] == "None"
+            assert optional or ignored, f"{name} has a default that is not documented"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_is_exactly_what_is_public(package):
+    module = importlib.import_module(package)
+    public = {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    dunder = {name for name in module.__all__ if name.startswith("__")}
+    assert set(module.__all__) == public | dunder
+    assert len(module.__all__) == len(set(module.__all__))
+    assert dunder <= {"__version__"}
+
+
+def test_there_is_something_to_check():
+    assert {"SpuriousRegionDetector", "TSNE", "ImageFlattener", "PixelPCA", "CutoutReader"} == {
+        value.__name__ for value in ESTIMATORS.values()
+    }
+    assert len(CALLABLES) > 40
+
+
+def test_the_version_is_that_of_the_installed_package():
+    from importlib.metadata import version
+
+    assert spurclust.__version__ == version("spurclust")
+
+
+@pytest.mark.parametrize("package", ["spurclust", "spurclust.views", "spurclust.simulate"])
+def test_importing_loads_no_heavy_module(package):
+    heavy = [name for name in HEAVY if name != "PIL" or package == "spurclust"]
+    # What scikit-learn itself loads (pandas, from 1.9 on) is not ours to leave out.
+    code = (
+        "import sys, sklearn.pipeline; before = set(sys.modules); "
+        f"import {package}; print([name for name in {heavy} if name in set(sys.modules) - before])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_functions_are_documented_as_they_are(name):
+    function = CALLABLES[name]
+    doc = FunctionDoc(function)
+    assert " ".join(doc["Summary"]).endswith("."), "the summary is one sentence"
+    assert len(doc["Summary"]) == 1, "the summary is one line"
+    documented, signature = documented_parameters(doc), parameters_of(function)
+    assert list(documented) == list(signature)
+    check_defaults(documented, signature)
+    annotation = inspect.signature(function).return_annotation
+    assert annotation is not inspect.Signature.empty
+    returns = annotation not in (None, "None")
+    assert bool(doc["Returns"] or doc["Yields"]) == returns
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes_are_documented_as_they_are(name):
+    cls = CLASSES[name]
+    doc = ClassDoc(cls)
+    assert len(doc["Summary"]) == 1
+    assert doc["Extended Summary"], "when to use it, and its main limit"
+    if issubclass(cls, Exception):
+        return
+    documented, signature = documented_parameters(doc), parameters_of(cls)
+    if documented or issubclass(cls, BaseEstimator):
+        assert list(documented) == list(signature)
+        check_defaults(documented, signature)
+    else:
+        # A result that users do not make themselves lists its fields as attributes.
+        assert {entry.name for entry in doc["Attributes"]} >= set(signature)
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTS if ".views.report" not in name])
+def test_every_public_name_has_an_example(name):
+    value = OBJECTS[name]
+    if name.startswith("spurclust.cli.run_") or not callable(value) or name in NO_EXAMPLE:
+        pytest.skip("a command, or made by a function that has one")
+    doc = ClassDoc(value) if inspect.isclass(value) else FunctionDoc(value)
+    assert any(line.startswith(">>>") for line in doc["Examples"])
+
+
+NO_EXAMPLE = {
+    "spurclust.catalog.cutouts.Cutouts",
+    "spurclust.catalog.errors.CatalogError",
+    "spurclust.catalog.labels.Labels",
+    "spurclust.catalog.labels.MatchedLabels",
+    "spurclust.catalog.model.load_model",
+    "spurclust.simulate.survey.SimulatedSurvey",
+}
+
+
+def fitted(cls, tmp_path):
+    rng = np.random.default_rng(0)
+    images = (255 * rng.random((40, 6, 6))).astype(np.uint8)
+    if cls.__name__ == "CutoutReader":
+        from PIL import Image
+
+        Image.fromarray(images[0]).save(tmp_path / "1.png")
+        return cls().fit([str(tmp_path / "1.png")])
+    quick = {"perplexity": 5, "random_state": 0}
+    estimator = cls()
+    own = estimator.get_params()
+    estimator.set_params(**{name: value for name, value in quick.items() if name in own})
+    data = images.reshape(40, -1) if cls.__name__ in ("TSNE", "PixelPCA") else images
+    return estimator.fit(data, np.arange(40) % 2)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_attributes_after_a_fit_are_those_documented(name, tmp_path):
+    cls = ESTIMATORS[name]
+    documented = {
+        part.strip() for entry in ClassDoc(cls)["Attributes"] for part in entry.name.split(",")
+    }
+    documented = {entry for entry in documented if entry.endswith("_")}
+    assert not [entry for entry in documented if hasattr(cls(), entry)]
+    estimator = fitted(cls, tmp_path)
+    present = {
+        entry
+        for entry in dir(estimator)
+        if entry.endswith("_") and not entry.startswith("_") and hasattr(estimator, entry)
+    }
+    assert present - SOMETIMES == documented - SOMETIMES
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_fitting_leaves_the_parameters_as_they_were(name, tmp_path):
+    estimator = fitted(ESTIMATORS[name], tmp_path)
+    before = clone(estimator).get_params()
+    assert {key: value for key, value in estimator.get_params().items() if "__" not in key} == {
+        key: value for key, value in before.items() if "__" not in key
+    }
