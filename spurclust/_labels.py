@@ -73,7 +73,12 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
     known = given[~uninspected]
     if len(known) == 0:
         raise ValueError(
-            f"All {len(given)} sources are uninspected (unlabeled={unlabeled!r}): label at least one."
+            f"All {len(given)} sources are uninspected (unlabeled={unlabeled!r}): label at least "
+            "one."
+        )
+    if known.dtype.kind == "f" and not np.isfinite(known).all():
+        raise ValueError(
+            "Input y contains infinity or NaN. If NaN means uninspected, name it: unlabeled=np.nan"
         )
     if known.dtype == object and all(isinstance(value, str) for value in known):
         known = known.astype(str)
@@ -101,7 +106,7 @@ def _both_classes(classes: NDArray[Any]) -> NDArray[Any]:
     """Complete the only class, 0 or 1, to both."""
     if classes.dtype.kind not in "biuf" or classes[0] not in (0, 1):
         raise ValueError(
-            f"y holds only one class, {classes[0]!r}, which does not tell whether it is spurious "
-            "or reliable: use 1 and 0."
+            f"y holds only one class, {classes[0].item()!r}, which does not tell whether it is "
+            "spurious or reliable: use 1 and 0."
         )
     return np.array([0, 1]).astype(classes.dtype)

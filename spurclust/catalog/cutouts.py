@@ -143,7 +143,9 @@ def read_cutouts(
     )
 
 
-class CutoutReader(TransformerMixin, BaseEstimator):
+class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the keyword
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
     """Read cutouts as a step of a pipeline: paths in, images out.
 
     `read_cutouts` as a transformer, so that a search or cross-validation runs on file names:

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.steps._blocks import map_row_blocks, map_threads
+from spurclust.steps._blocks import map_threads
 
 Float32 = NDArray[np.float32]
 
 TRANSFORM_ROWS = 64
-"""Rows of one block in transform; a single new source costs as much as one block."""
+"""Rows that one thread projects at a time, so that the axes are read once for all of them."""
 
 TILE_FEATURES = 4096
 """Pixels of one tile: 512 rows of them in float32 are 8 MB, about a core's share of cache."""
@@ -81,7 +81,7 @@ def column_means(X: NDArray[Any], n_jobs: int | None = None) -> Float32:
 
 def centred(X: NDArray[Any], bounds: tuple[int, int], mean: Float32) -> Float32:
     """Convert one tile of some rows to float32 about the mean."""
-    tile = X[:, slice(*bounds)].astype(np.float32)
+    tile = X[:, slice(*bounds)].astype(np.float32, order="C")
     tile -= mean[slice(*bounds)]
     return tile
 
@@ -115,13 +115,16 @@ def project_rows(
     >>> project_rows(np.array([[3, 4]], np.uint8), mean, axes)
     array([[4.]], dtype=float32)
     """
+    from spurclust.steps._projection import add_products
+
     tiles = tile_bounds(X.shape[1])
     columns = np.ascontiguousarray(axes.T)
+    projected = np.zeros((len(X), len(axes)), dtype=np.float32)
 
-    def project(rows: NDArray[Any]) -> Float32:
-        total = np.zeros((len(rows), len(axes)), dtype=np.float32)
+    def project(start: int) -> None:
+        rows = slice(start, start + TRANSFORM_ROWS)
         for bounds in tiles:
-            total += centred(rows, bounds, mean) @ columns[slice(*bounds)]
-        return total
+            add_products(centred(X[rows], bounds, mean), columns[slice(*bounds)], projected[rows])
 
-    return map_row_blocks(project, X, TRANSFORM_ROWS, n_jobs)
+    map_threads(project, range(0, len(X), TRANSFORM_ROWS), n_jobs)
+    return projected

@@ -5,38 +5,15 @@ share the rows and a row's bits do not depend on how. Each is compiled for one s
 on disk.
 """
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
-
-# Sums may be reordered for SIMD and multiply-adds fused; NaN and infinity keep their meaning.
-_FAST = {"reassoc", "contract", "nsz"}
+from spurclust.steps._compile import kernel
 
 REFERENCE_TILE = 512
 """Reference rows whose distances to one query are summed together: they stay in L1 cache."""
 
 
-def _kernel(*signatures: str) -> Callable[[Kernel], Kernel]:
-    """Compile for the signatures given, or leave to the first call where caching is refused."""
-
-    def compile_it(function: Kernel) -> Kernel:
-        # Python's check for division by zero would keep the loops from SIMD.
-        options = {"nogil": True, "fastmath": _FAST, "error_model": "numpy"}
-        compiled: Kernel
-        try:
-            compiled = numba.njit(list(signatures), cache=True, **options)(function)
-        except RuntimeError:  # no folder for the cache can be written
-            compiled = numba.njit(list(signatures), **options)(function)
-        return compiled
-
-    return compile_it
-
-
-@_kernel("void(float32[::1], float32[:, ::1], int64, int64, float32[::1])")
+@kernel("void(float32[::1], float32[:, ::1], int64, int64, float32[::1])")
 def _squared_distances(query, references, low, high, out):  # type: ignore[no-untyped-def]
     """Sum squared differences feature by feature, each pair in the same order."""
     n = high - low
@@ -50,7 +27,7 @@ def _squared_distances(query, references, low, high, out):  # type: ignore[no-un
             out[j] += difference * difference
 
 
-@_kernel("void(float32[::1], int64[::1], int64, float32, int64)")
+@kernel("void(float32[::1], int64[::1], int64, float32, int64)")
 def _heap_replace(distances, indices, size, distance, index):  # type: ignore[no-untyped-def]
     """Put a nearer row in the place of the farthest of a max-heap ordered by (distance, index)."""
     place = 0
@@ -73,7 +50,7 @@ def _heap_replace(distances, indices, size, distance, index):  # type: ignore[no
     indices[place] = index
 
 
-@_kernel(
+@kernel(
     "void(float32[:, ::1], float32[:, ::1], int64, int64, int64, float32[:, ::1], int64[:, ::1])"
 )
 def nearest_rows(queries, references, skip, start, stop, distances, indices):  # type: ignore[no-untyped-def]
@@ -105,7 +82,7 @@ def nearest_rows(queries, references, skip, start, stop, distances, indices):  #
             _heap_replace(heap_d, heap_i, size, last_d, last_i)
 
 
-@_kernel("void(float32[:, ::1], float64, int64, int64, float32[:, ::1])")
+@kernel("void(float32[:, ::1], float64, int64, int64, float32[:, ::1])")
 def conditional_affinities(distances, perplexity, start, stop, affinities):  # type: ignore[no-untyped-def]
     """Find each row's Gaussian bandwidth by bisection; each row of affinities sums to 1."""
     target = np.log(perplexity)
@@ -142,7 +119,7 @@ def conditional_affinities(distances, perplexity, start, stop, affinities):  # t
             affinities[i, j] = weights[j] / total
 
 
-@_kernel(
+@kernel(
     "void(float32[::1], float32[::1], int32[::1], int32[::1], float32[::1], float32, int64, int64,"
     " float32[:, ::1], float32[:, ::1], float64[::1])"
 )
@@ -180,7 +157,7 @@ def forces(  # type: ignore[no-untyped-def]
         attraction[1, i] = fy * exaggeration
 
 
-@_kernel(
+@kernel(
     "float64(float32[::1], float32[::1], float32[:, ::1], float32[:, ::1], float64[::1],"
     " float32[:, ::1], float32[:, ::1], float64, float64, float64)"
 )
@@ -212,7 +189,7 @@ def descend(  # type: ignore[no-untyped-def]
     return np.sqrt(norm)
 
 
-@_kernel(
+@kernel(
     "void(float32[::1], float32[::1], int32[::1], int32[::1], float32[::1], int64, int64,"
     " float64[::1], float64[::1])"
 )
@@ -235,7 +212,7 @@ def divergence_terms(x, y, starts, neighbours, affinities, start, stop, sums, te
         terms[i] = term
 
 
-@_kernel(
+@kernel(
     "void(float32[::1], float32[::1], int64[:, ::1], float32[:, ::1], int64, float64, float64,"
     " float64, float64, int64, int64, float32[:, ::1])"
 )

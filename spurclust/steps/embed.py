@@ -289,11 +289,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                     f"init has shape {init.shape}, but {n_samples} rows need ({n_samples}, 2)."
                 )
             init = init[first]
-        start = initial_points(rows, init, check_random_state(self.random_state))
         self.method_ = self._choose_method(len(rows))
         if len(rows) == 1:
             self.kl_divergence_, self.n_iter_ = 0.0, 0
             return np.zeros((1, 2), dtype=np.float32)
+        start = initial_points(rows, init, check_random_state(self.random_state))
         affinities = joint_affinities(rows, self.perplexity_, self.n_jobs)
         points = self._descend(affinities, start)
         self.kl_divergence_ = kl_divergence(points, affinities, self.n_jobs)

@@ -57,7 +57,7 @@ def test_a_folder_in_natural_order_and_one_channel(strips, n_jobs):
 
 
 def test_a_glob_a_list_and_a_file(strips):
-    folder, pixels = strips
+    folder, _ = strips
     by_glob = read_cutouts(str(folder / "z6_1*_F*.png"))
     assert by_glob.source_ids == ["1", "10"]
     paths = [folder / f"z6_{number}_F090WF115W_crop.png" for number in (33, 2)]

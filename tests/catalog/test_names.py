@@ -12,6 +12,11 @@ from spurclust.catalog.cutouts import list_cutouts, source_ids_from_paths
 from spurclust.catalog.errors import CatalogError
 
 
+class BytesPath:
+    def __fspath__(self):
+        return b"a.png"
+
+
 def touch(folder, *names):
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +80,7 @@ def test_nothing_to_read_is_an_error(tmp_path):
         list_cutouts([])
 
 
-@pytest.mark.parametrize("wrong", [3, None, b"a.png"])
+@pytest.mark.parametrize("wrong", [3, None, b"a.png", BytesPath()])
 def test_what_is_no_path_is_an_error(wrong):
     with pytest.raises(CatalogError, match="is not a path"):
         list_cutouts(["a.png", wrong])

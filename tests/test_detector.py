@@ -1,0 +1,394 @@
+"""The detector's contract, as laws, and its edges."""
+
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from PIL import Image
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from spurclust import TSNE, PixelPCA, SpuriousRegionDetector
+from spurclust.catalog import CutoutReader
+
+QUICK = TSNE(max_iter=250)
+
+
+def survey(n=90, shape=(6, 7), seed=0, dtype=np.uint8):
+    """Images of which the first sixth are bright and spurious."""
+    rng = np.random.default_rng(seed)
+    y = (np.arange(n) < n // 6).astype(int)
+    images = rng.integers(0, 60, (n, *shape)) + 150 * y.reshape(-1, *[1] * len(shape))
+    order = rng.permutation(n)
+    return images.astype(dtype)[order], y[order]
+
+
+def detector(**parameters):
+    return SpuriousRegionDetector(
+        **{"n_components": 4, "perplexity": 10, "embed": QUICK, "random_state": 0, **parameters}
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return detector().fit(*survey())
+
+
+def blank_images():
+    images, y = survey(dtype=np.float32)
+    images[3, :2] = np.nan
+    return images, y
+
+
+def equal_sources():
+    images, y = survey()
+    return np.concatenate([images, images[:20]]), np.concatenate([y, y[:20]])
+
+
+SETS = {
+    "uint8 images": survey,
+    "rows": lambda: survey(shape=(20,), dtype=np.float64),
+    "colour": lambda: survey(shape=(4, 5, 3), dtype=np.uint16),
+    "blank": blank_images,
+    "equal sources": equal_sources,
+}
+
+
+@pytest.mark.parametrize("assignment", ["hard", "soft"])
+@pytest.mark.parametrize("name", SETS)
+def test_a_fitted_source_keeps_its_place(name, assignment):
+    X, y = SETS[name]()
+    model = detector(assignment=assignment).fit(X, y)
+    assert_array_equal(model.predict(X), model.flagged_.astype(int))
+    assert_array_equal(model.spurious_probability(X), model.spurious_probability_)
+    embedding, component, probability = model.assign(X)
+    assert_array_equal(embedding, model.embedding_)
+    assert_array_equal(component, model.component_)
+    assert_array_equal(probability, model.spurious_probability_)
+    assert 0 < model.flagged_.sum() < len(X)
+
+
+@pytest.mark.parametrize("assignment", ["hard", "soft"])
+def test_batch_order_and_threads_change_no_bit(assignment):
+    X, y = survey()
+    new = survey(seed=1)[0]
+    one = detector(assignment=assignment, n_jobs=1).fit(X, y)
+    for n_jobs in (2, 3):
+        many = detector(assignment=assignment, n_jobs=n_jobs).fit(X, y)
+        assert_array_equal(one.embedding_, many.embedding_)
+        assert_array_equal(one.spurious_probability_, many.spurious_probability_)
+        assert_array_equal(one.embed_sources(new), many.embed_sources(new))
+    whole, points = one.spurious_probability(new), one.embed_sources(new)
+    order = np.random.default_rng(0).permutation(len(new))
+    assert_array_equal(one.spurious_probability(new[order]), whole[order])
+    for size in (1, 7, 64, 65):
+        batches = [new[low : low + size] for low in range(0, len(new), size)]
+        assert_array_equal(np.concatenate([one.embed_sources(b) for b in batches]), points)
+        assert_array_equal(np.concatenate([one.spurious_probability(b) for b in batches]), whole)
+
+
+def test_predict_changes_nothing_fitted(fitted):
+    before = joblib.hash(fitted)
+    fitted.predict(survey(seed=2)[0])
+    fitted.decision_function(survey(seed=3)[0])
+    assert joblib.hash(fitted) == before
+
+
+def test_the_same_in_a_new_process(fitted):
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "import numpy as np\n"
+        "from test_detector import detector, survey\n"
+        "model = detector().fit(*survey())\n"
+        "print(model.embedding_.tobytes().hex())\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == fitted.embedding_.tobytes().hex()
+
+
+def test_decision_function_is_positive_exactly_where_flagged(fitted):
+    X = np.concatenate([survey()[0], survey(seed=4)[0]])
+    assert_array_equal(fitted.decision_function(X) > 0, fitted.predict(X) == 1)
+    exact = clone(fitted).set_params(threshold=fitted.components_["fraction"].max())
+    exact.fit(*survey())
+    assert exact.flagged_.any()
+    assert_array_equal(exact.decision_function(X) > 0, exact.predict(X) == 1)
+
+
+def test_fitted_attributes_agree(fitted):
+    X, y = survey()
+    table = fitted.components_
+    assert table["size"].sum() == len(X)
+    assert table["n_inspected"].sum() == len(y)
+    assert table["n_spurious"].sum() == y.sum()
+    assert_array_equal(table["in_region"], fitted.region_)
+    assert_array_equal(fitted.region_[fitted.component_], fitted.flagged_)
+    assert fitted.n_features_in_ == 42
+    assert fitted.image_shape_ == (6, 7)
+    assert list(fitted.pipeline_.named_steps) == ["flatten", "reduce", "embed", "mixture"]
+    assert_array_equal(fitted.pipeline_.predict(X), fitted.component_)
+    assert list(fitted.stage_seconds_) == ["flatten", "reduce", "embed", "mixture"]
+    with pytest.raises(AttributeError, match="after fit"):
+        _ = detector().components_
+
+
+def test_uninspected_sources_shape_the_embedding_only(fitted):
+    X, y = survey()
+    hidden = np.where(np.arange(len(y)) % 2, y, -1)
+    model = detector(unlabeled=-1).fit(X, hidden)
+    assert_array_equal(model.embedding_, fitted.embedding_)
+    assert_array_equal(model.component_, fitted.component_)
+    assert model.components_["n_inspected"].sum() == (hidden >= 0).sum()
+    assert_array_equal(model.classes_, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("values", "unlabeled"),
+    [
+        ([0.0, 1.0, np.nan], np.nan),
+        (["fine", "spurious", "?"], "?"),
+        ([0, 1, 9], np.int64(9)),
+        ([False, True, None], None),
+    ],
+)
+def test_any_two_values_and_any_mark(values, unlabeled, fitted):
+    X, y = survey()
+    marked = unlabeled is not None
+    names = np.array([values[k] for k in y], dtype=object if isinstance(values[0], str) else None)
+    if marked:
+        names[:10] = unlabeled
+    model = detector(unlabeled=unlabeled).fit(X, names)
+    assert_array_equal(model.classes_, values[:2])
+    assert set(np.unique(model.predict(X))) <= set(values[:2])
+    assert model.components_["n_inspected"].sum() == len(X) - 10 * marked
+
+
+def paths_of(images, folder):
+    paths = [folder / f"{number}.png" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    return [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("kind", ["rows", "images", "paths"])
+def test_grid_search(kind, tmp_path):
+    images, y = survey()
+    model, prefix = detector(), ""
+    X = images
+    if kind == "rows":
+        X = images.reshape(len(images), -1)
+    if kind == "paths":
+        X = paths_of(images, tmp_path)
+        model, prefix = make_pipeline(CutoutReader(), model), "spuriousregiondetector__"
+    grid = {f"{prefix}n_components": [2, 4], f"{prefix}threshold": [0.05, 0.5]}
+    search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
+    assert search.best_score_ > 0.8
+    assert search.predict(X).shape == (len(y),)
+
+
+class CountingPCA(PCA):
+    """Counts its fits in a file, which survives clones."""
+
+    def __init__(self, n_components=2, *, log=None):
+        super().__init__(n_components)
+        self.log = log
+
+    def fit_transform(self, X, y=None):
+        with open(self.log, "a") as file:  # noqa: PTH123 - the name may be any path
+            file.write("x")
+        return super().fit_transform(X, y)
+
+
+def test_memory_keeps_the_embedding(tmp_path):
+    X, y = survey()
+    log = tmp_path / "log"
+    model = detector(embed=CountingPCA(log=str(log)), memory=str(tmp_path / "cache"))
+    grid = {"n_components": [2, 3, 4], "threshold": [0.05, 0.3]}
+    search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
+    assert log.read_text() == "xxx"  # two splits and the final fit
+    plain = GridSearchCV(clone(model).set_params(memory=None), grid, scoring="recall", cv=2)
+    assert_array_equal(
+        plain.fit(X, y).cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
+    )
+
+
+def test_steps_can_be_searched():
+    X, y = survey()
+    grid = {"embed__perplexity": [5, 12], "reduce__n_components": [3, 5]}
+    model = detector(perplexity=50, reduce=PixelPCA())
+    search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
+    steps = search.best_estimator_.pipeline_.named_steps
+    assert steps["embed"].perplexity_ == search.best_params_["embed__perplexity"]
+    assert steps["reduce"].n_components_ == search.best_params_["reduce__n_components"]
+
+
+def test_cross_validation_clone_and_pickle(fitted):
+    X, y = survey()
+    assert cross_val_predict(detector(), X, y, cv=3).shape == y.shape
+    assert cross_validate(detector(), X, y, cv=3, scoring="recall")["test_score"].mean() > 0.8
+    again = pickle.loads(pickle.dumps(fitted))
+    assert_array_equal(again.predict(survey(seed=5)[0]), fitted.predict(survey(seed=5)[0]))
+    assert clone(fitted).get_params()["n_components"] == 4
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"embed": PCA(2)},
+        {"embed": "passthrough", "reduce": PixelPCA(3)},
+        {"reduce": "passthrough"},
+        {"mixture": BayesianGaussianMixture(max_iter=300)},
+        {"flatten": "passthrough"},
+    ],
+    ids=str,
+)
+def test_any_step_can_be_replaced(steps):
+    rows = "flatten" in steps
+    X, y = survey(shape=(20,)) if rows else survey()
+    before = joblib.hash(steps)
+    model = detector(**steps).fit(X, y)
+    assert_array_equal(model.predict(X), model.flagged_.astype(int))
+    assert model.pipeline_.named_steps["mixture"].n_components == 4
+    assert joblib.hash(steps) == before
+
+
+def test_a_step_keeps_what_it_was_given():
+    embed = TSNE(perplexity=7, random_state=3, max_iter=250)
+    model = detector(embed=embed, mixture=GaussianMixture(random_state=5)).fit(*survey())
+    steps = model.pipeline_.named_steps
+    assert steps["embed"].get_params()["perplexity"] == 7
+    assert steps["embed"].random_state == 3
+    assert steps["mixture"].random_state == 5
+    assert steps["reduce"].random_state == 0
+
+
+class TestEdges:
+    def fit(self, X, y, **parameters):
+        return SpuriousRegionDetector(random_state=0, **parameters).fit(X, y)
+
+    @pytest.mark.parametrize("n", [2, 3])
+    def test_few_sources(self, n):
+        with (
+            pytest.warns(UserWarning, match=rf"perplexity=50 is too large for {n} .*: 1 is used"),
+            pytest.warns(UserWarning, match=rf"n_components=6 is too large for {n} .*: {n} are"),
+        ):
+            model = self.fit(survey(n)[0], np.arange(n) == 0)
+        assert (model.n_components_, model.perplexity_) == (n, 1.0)
+        assert_array_equal(model.flagged_, np.arange(n) == 0)
+
+    def test_one_source(self):
+        with pytest.raises(ValueError, match="1 sample"):
+            self.fit(survey(6)[0][:1], [1])
+
+    def test_all_spurious(self):
+        model = detector().fit(survey()[0], np.ones(90, int))
+        assert model.flagged_.all()
+        assert_array_equal(model.classes_, [0, 1])
+
+    def test_none_spurious(self):
+        with pytest.warns(UserWarning, match="None of the 90 inspected sources is spurious"):
+            model = detector().fit(survey()[0], np.zeros(90, int))
+        assert not model.flagged_.any()
+        assert not model.region_.any()
+
+    def test_all_uninspected(self):
+        with pytest.raises(ValueError, match="All 90 sources are uninspected"):
+            detector(unlabeled=-1).fit(survey()[0], np.full(90, -1))
+
+    def test_one_class_that_says_nothing(self):
+        with pytest.raises(ValueError, match="only one class, 'fine'"):
+            detector().fit(survey()[0], ["fine"] * 90)
+
+    def test_three_classes(self):
+        with pytest.raises(ValueError, match="multiclass.*unlabeled="):
+            detector().fit(survey()[0], np.arange(90) % 3 - 1)
+
+    @pytest.mark.parametrize("shape", [(4, 5), (1, 1)])
+    def test_constant_images(self, shape):
+        X = np.full((20, *shape), 7, dtype=np.uint8)
+        with (
+            pytest.warns(UserWarning, match="perplexity=50"),
+            pytest.warns(UserWarning, match="n_components=6 is too large for 1 distinct"),
+        ):
+            model = self.fit(X, np.arange(20) < 2)
+        assert_array_equal(model.embedding_, np.zeros((20, 2)))
+        assert model.flagged_.all()
+        assert_array_equal(model.predict(X), np.ones(20))
+
+    def test_one_distinct_image(self):
+        X = np.zeros((20, 4, 5), np.uint8)
+        X[3] = 200
+        with (
+            pytest.warns(UserWarning, match="perplexity=50"),
+            pytest.warns(UserWarning, match="n_components=6 is too large for 2 distinct"),
+        ):
+            model = self.fit(X, np.arange(20) == 3)
+        assert_array_equal(model.flagged_, np.arange(20) == 3)
+
+    def test_single_pixel_images(self):
+        X = (np.arange(40) // 20 * 100 + np.arange(40) % 20).reshape(-1, 1, 1).astype(np.uint8)
+        with pytest.warns(UserWarning, match="perplexity=50"):
+            model = self.fit(X, np.arange(40) < 20, n_components=2)
+        assert_array_equal(model.flagged_, np.arange(40) < 20)
+
+    @pytest.mark.parametrize(
+        ("X", "message"),
+        [
+            (np.zeros((4, 2, 2, 2, 2)), "shape"),
+            (np.full((4, 3), np.inf), "infinity"),
+            (np.zeros((4, 0, 3)), "none of them 0"),
+            (np.array([["a"], ["b"], ["c"], ["d"]]), "numeric|convert|string"),
+        ],
+    )
+    def test_bad_images(self, X, message):
+        with pytest.raises(ValueError, match=message):
+            self.fit(X, [0, 1, 0, 1])
+
+    def test_bad_labels_and_parameters(self):
+        X, y = survey()
+        with pytest.raises(ValueError, match="90 sources in X, 89 labels"):
+            detector().fit(X, y[:-1])
+        with pytest.raises(ValueError, match="y is None"):
+            detector().fit(X, None)
+        for parameters in ({"threshold": 0}, {"threshold": 1.1}, {"n_components": 0}):
+            with pytest.raises(ValueError, match=next(iter(parameters))):
+                detector(**parameters).fit(X, y)
+
+    def test_another_shape_than_in_fit(self, fitted):
+        with pytest.raises(ValueError, match="42 features"):
+            fitted.predict(np.zeros((3, 8, 8), np.uint8))
+        with pytest.raises(ValueError, match=r"\(7, 6\).*\(6, 7\)"):
+            fitted.predict(np.zeros((3, 7, 6), np.uint8))
+
+
+def test_a_threshold_exactly_reached_is_in_the_region():
+    X = np.zeros((20, 2, 2), np.uint8)
+    with pytest.warns(UserWarning, match="perplexity=50"):
+        model = SpuriousRegionDetector(1, 0.05).fit(X, np.arange(20) == 0)
+    assert model.flagged_.all()
+
+
+def test_a_component_nobody_inspected_is_not_in_the_region():
+    X, y = survey()
+    known = np.where(y == 1, -1, 0)
+    known[np.flatnonzero(y == 0)[0]] = 1
+    model = detector(unlabeled=-1, threshold=0.001).fit(X, known)
+    blank = model.components_["n_inspected"] == 0
+    assert blank.any()
+    assert not model.components_["in_region"][blank].any()
+    assert_array_equal(model.spurious_probability_[blank[model.component_]], 0)
+
+
+def test_verbose_names_the_stages(capsys):
+    detector(verbose=1).fit(*survey())
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["flatten:", "reduce:", "embed:", "mixture:"]
