@@ -1,0 +1,138 @@
+"""PixelPCA against an exact decomposition, on each of its routes."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
+
+from spurclust.steps import PixelPCA, _axes
+from spurclust.steps._axes import merge_equal_columns
+from spurclust.steps._pixels import column_means, tile_bounds
+
+
+def pictures(n, n_features, dtype=np.uint8, seed=0):
+    """Rows with a decaying spectrum and noise."""
+    rng = np.random.default_rng(seed)
+    basis = rng.normal(size=(12, n_features)) * np.linspace(30, 6, 12)[:, None]
+    rows = rng.normal(size=(n, 12)) @ basis / 3 + rng.normal(size=(n, n_features)) + 120
+    return np.clip(rows, 0, 255).astype(dtype)
+
+
+ROUTES = {"gram": (120, 900, 3000), "covariance": (400, 90, 3000), "krylov": (150, 600, 10)}
+
+
+@pytest.fixture(params=ROUTES)
+def route(request, monkeypatch):
+    n, n_features, limit = ROUTES[request.param]
+    monkeypatch.setattr(_axes, "EXACT_LIMIT", limit)
+    return pictures(n, n_features)
+
+
+def neighbours(rows, k=15):
+    return NearestNeighbors(n_neighbors=k + 1).fit(rows).kneighbors(rows)[1][:, 1:]
+
+
+def test_close_to_an_exact_decomposition(route):
+    exact = PCA(10, svd_solver="full").fit(route.astype(float))
+    pca = PixelPCA(10, random_state=0).fit(route)
+    assert_allclose(pca.explained_variance_, exact.explained_variance_, rtol=1e-4)
+    assert_allclose(pca.components_ @ pca.components_.T, np.eye(10), atol=1e-4)
+    cosines = np.linalg.svd(pca.components_ @ exact.components_.T)[1]
+    assert cosines.min() > 0.9999
+    pairs = zip(
+        neighbours(pca.transform(route)),
+        neighbours(exact.transform(route.astype(float))),
+        strict=True,
+    )
+    assert np.mean([len(set(a) & set(b)) / 15 for a, b in pairs]) > 0.99
+
+
+def test_threads_change_no_bit(route):
+    one, three = (PixelPCA(10, random_state=0, n_jobs=n).fit(route) for n in (1, 3))
+    assert_array_equal(one.components_, three.components_)
+    assert_array_equal(one.transform(route), three.transform(route))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
+def test_any_dtype(dtype):
+    rows = pictures(60, 200)
+    expected = PixelPCA(5).fit(rows).transform(rows)
+    assert_allclose(PixelPCA(5).fit(rows.astype(dtype)).transform(rows), expected, atol=1e-2)
+    assert expected.dtype == np.float32
+
+
+def test_equal_columns_are_merged_without_a_trace():
+    rows = pictures(80, 150)
+    enlarged = np.repeat(rows, 4, axis=1)
+    assert_allclose(
+        PixelPCA(6).fit_transform(enlarged), 2 * PixelPCA(6).fit_transform(rows), atol=2e-2
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 32), st.integers(1, 12)), elements=st.integers(0, 1))
+)
+def test_merging_finds_exactly_the_equal_columns(rows):
+    first, group = merge_equal_columns(rows)
+    assert_array_equal(rows[:, first[group]], rows)
+    assert len({column.tobytes() for column in rows.T}) == len(first)
+
+
+def test_columns_that_differ_in_one_unsampled_row_are_kept_apart():
+    rows = np.tile(np.arange(200, dtype=np.uint8)[:, None], (1, 2))
+    rows[7, 1] = 99
+    assert len(merge_equal_columns(rows)[0]) == 2
+
+
+@pytest.mark.parametrize("shape", [(2, 500), (3, 1), (30, 8)])
+def test_few_rows_or_pixels_keep_all(shape):
+    rows = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    pca = PixelPCA(50).fit(rows)
+    assert pca.n_components_ == min(shape)
+    assert_allclose(
+        np.linalg.norm(pca.transform(rows), axis=1),
+        np.linalg.norm(rows - rows.mean(axis=0), axis=1),
+        rtol=1e-4,
+        atol=1e-2,
+    )
+
+
+def test_constant_rows_become_zero():
+    assert_array_equal(PixelPCA(3).fit_transform(np.full((9, 40), 7, np.uint8)), np.zeros((9, 3)))
+
+
+def test_a_memory_map_and_any_layout(tmp_path):
+    rows = pictures(70, 300)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    expected = PixelPCA(5).fit(rows).transform(rows)
+    assert_array_equal(PixelPCA(5).fit(mapped).transform(mapped), expected)
+    assert_array_equal(PixelPCA(5).fit(rows).transform(np.asfortranarray(rows)), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool, np.float64])
+def test_means_are_exact(dtype):
+    rows = pictures(999, 70).astype(dtype)
+    assert_allclose(column_means(rows, 2), rows.mean(axis=0), rtol=1e-6)
+
+
+@given(st.integers(1, 500_000))
+def test_tiles_cover_every_pixel_once(n_features):
+    tiles = tile_bounds(n_features)
+    assert tiles[0][0] == 0
+    assert tiles[-1][1] == n_features
+    assert all(a[1] == b[0] for a, b in pairwise(tiles))
+
+
+def test_set_output_and_names():
+    pd = pytest.importorskip("pandas")
+    table = PixelPCA(3).set_output(transform="pandas").fit_transform(pictures(20, 50))
+    assert isinstance(table, pd.DataFrame)
+    assert list(table.columns) == ["pixelpca0", "pixelpca1", "pixelpca2"]
