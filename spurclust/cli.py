@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import spurclust
+from spurclust._optional import import_optional
 from spurclust._parser import TABLE_SUFFIXES, make_parser
 
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
@@ -90,6 +91,7 @@ def run_run(args: argparse.Namespace) -> None:
     from spurclust.views.report.summary import format_components, format_summary, summarize_run
 
     catalog.check_output_folder(args.out, _planned_files(args))
+    _check_extras(args)
     stages = _Stages()
     reading = {"size": _size(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
     with stages("reading"):
@@ -153,6 +155,14 @@ def _fit(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any
     ).fit(images, y)
 
 
+def _check_extras(args: argparse.Namespace) -> None:
+    """Find out before the work whether what it needs at its end is installed."""
+    import_optional("skops", feature="Saving the model")
+    import_optional("openpyxl" if args.format == "xlsx" else "astropy", feature="Writing tables")
+    if not args.no_plots:
+        import_optional("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
+
+
 def _planned_files(args: argparse.Namespace) -> list[str]:
     """Name the files that a run will write."""
     names = ["sources.csv", f"sources{TABLE_SUFFIXES[args.format]}", "components.csv"]
@@ -208,9 +218,14 @@ def _draw(detector: Any, cutouts: Any, matched: Any, folder: Path) -> None:
     folder.mkdir()
     y, images = matched.y, cutouts.images
     reasons = matched.reasons
+    # The first row of a FITS image is its bottom.
+    is_fits = Path(cutouts.paths[0]).name.lower().removesuffix(".gz").endswith((".fits", ".fit"))
+    origin: Literal["upper", "lower"] = "lower" if is_fits else "upper"
     displays: dict[str, Callable[[], Any]] = {
         "embedding": partial(views.EmbeddingDisplay.from_estimator, detector, y, reason=reasons),
-        "cutouts": partial(views.CutoutEmbeddingDisplay.from_estimator, detector, y, images),
+        "cutouts": partial(
+            views.CutoutEmbeddingDisplay.from_estimator, detector, y, images, origin=origin
+        ),
         "components": partial(views.ComponentsDisplay.from_estimator, detector),
         "region": partial(views.RegionDisplay.from_estimator, detector, y),
     }
@@ -221,6 +236,7 @@ def _draw(detector: Any, cutouts: Any, matched: Any, folder: Path) -> None:
         images,
         source_id=cutouts.source_ids,
         reason=reasons,
+        origin=origin,
     )
     for which, chosen in (("spurious", y == 1), ("flagged", detector.flagged_)):
         if chosen.any():

@@ -70,7 +70,9 @@ def _known(y_true: ArrayLike, flagged: ArrayLike, unlabeled: Any) -> tuple[Any, 
         truth, flags = truth[inspected], flags[inspected]
     wrong = set(np.unique(truth)) - {0, 1} | set(np.unique(flags)) - {0, 1}
     if wrong:
-        raise ValueError(f"Labels and flags must be 0 or 1, got {sorted(value.item() for value in wrong)}.")
+        raise ValueError(
+            f"Labels and flags must be 0 or 1, got {sorted(value.item() for value in wrong)}."
+        )
     return truth.astype(bool), flags.astype(bool)
 
 
