@@ -4,7 +4,6 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from inspect import signature
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -17,6 +16,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
+from spurclust._assembly import fit_step, set_missing
 from spurclust._labels import binary_labels
 from spurclust.components import (
     component_counts,
@@ -33,25 +33,6 @@ if TYPE_CHECKING:
 
 MIXTURE_ROWS = 256
 """Rows of one block when the mixture assigns sources."""
-
-
-def _fit_transform(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Fit one step and return its output and itself; this is what `memory` keeps."""
-    return step.fit_transform(X, y), step
-
-
-def _set_missing(step: Any, **values: Any) -> Any:
-    """Set values on a step that has these parameters and was not given others."""
-    if step == "passthrough":
-        return step
-    own = step.get_params(deep=False)
-    defaults = signature(type(step)).parameters
-    unset = {
-        name: value
-        for name, value in values.items()
-        if name in own and value is not None and own[name] == defaults[name].default
-    }
-    return step.set_params(**unset)
 
 
 class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
@@ -253,7 +234,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
 
     def _fit_embedding(self, images: NDArray[Any], y: NDArray[Any]) -> list[tuple[str, Any]]:
         """Fit the steps up to the embedding, through `memory` where they cost something."""
-        cached = check_memory(self.memory).cache(_fit_transform)
+        cached = check_memory(self.memory).cache(fit_step)
         shared = {"random_state": self.random_state, "n_jobs": self.n_jobs}
         defaults = {
             "flatten": ImageFlattener(),
@@ -265,9 +246,9 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         for name, default in defaults.items():
             given = getattr(self, name)
             step = clone(default if given is None else given) if given != "passthrough" else given
-            step = _set_missing(step, **shared, perplexity=self.perplexity)
+            step = set_missing(step, **shared, perplexity=self.perplexity)
             if step != "passthrough":
-                apply = _fit_transform if name == "flatten" else cached
+                apply = fit_step if name == "flatten" else cached
                 rows, step = self._timed(name, partial(apply, step, rows, y))
             steps.append((name, step))
         self.embedding_ = np.asarray(rows, dtype=np.float64)
@@ -278,7 +259,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     def _fit_mixture(self) -> Any:
         """Fit the mixture with as many components as there are distinct points for."""
         mixture = clone(GaussianMixture() if self.mixture is None else self.mixture)
-        mixture = _set_missing(mixture, random_state=self.random_state)
+        mixture = set_missing(mixture, random_state=self.random_state)
         if "n_components" in mixture.get_params(deep=False):
             n_distinct = len(np.unique(self.embedding_, axis=0))
             if n_distinct < self.n_components:

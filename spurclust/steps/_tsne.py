@@ -119,6 +119,23 @@ def conditional_affinities(distances, perplexity, start, stop, affinities):  # t
             affinities[i, j] = weights[j] / total
 
 
+@kernel("UniTuple(float32, 3)(float32[::1], float32[::1], float32, float32)")
+def _repulsion(x, y, xi, yi):  # type: ignore[no-untyped-def]
+    """Sum over all points: what normalises the affinities, and the unnormalised repulsion."""
+    total = np.float32(0)
+    fx = np.float32(0)
+    fy = np.float32(0)
+    for j in range(x.shape[0]):
+        dx = xi - x[j]
+        dy = yi - y[j]
+        q = np.float32(1) / (np.float32(1) + dx * dx + dy * dy)
+        total += q
+        q *= q
+        fx += q * dx
+        fy += q * dy
+    return total, fx, fy
+
+
 @kernel(
     "void(float32[::1], float32[::1], int32[::1], int32[::1], float32[::1], float32, int64, int64,"
     " float32[:, ::1], float32[:, ::1], float64[::1])"
@@ -130,17 +147,7 @@ def forces(  # type: ignore[no-untyped-def]
     for i in range(start, stop):
         xi = x[i]
         yi = y[i]
-        total = np.float32(0)
-        fx = np.float32(0)
-        fy = np.float32(0)
-        for j in range(x.shape[0]):
-            dx = xi - x[j]
-            dy = yi - y[j]
-            q = np.float32(1) / (np.float32(1) + dx * dx + dy * dy)
-            total += q
-            q *= q
-            fx += q * dx
-            fy += q * dy
+        total, fx, fy = _repulsion(x, y, xi, yi)
         repulsion[0, i] = fx
         repulsion[1, i] = fy
         sums[i] = total - np.float32(1)
@@ -239,17 +246,7 @@ def place_rows(  # type: ignore[no-untyped-def]
         for _ in range(n_iter):
             xi = np.float32(px)
             yi = np.float32(py)
-            total = np.float32(0)
-            fx = np.float32(0)
-            fy = np.float32(0)
-            for j in range(x.shape[0]):
-                dx = xi - x[j]
-                dy = yi - y[j]
-                q = np.float32(1) / (np.float32(1) + dx * dx + dy * dy)
-                total += q
-                q *= q
-                fx += q * dx
-                fy += q * dy
+            total, fx, fy = _repulsion(x, y, xi, yi)
             gx = -np.float64(fx) / total
             gy = -np.float64(fy) / total
             for place in range(neighbours.shape[1]):

@@ -71,7 +71,7 @@ def test_reasons_are_counted_the_most_frequent_first():
     reasons = ["edge", "spike", "spike", "", "spike", "spike"]
     summary = summarize_run(detector, y, reasons=reasons)
     shares = summary["in_sample"]["completeness_by_reason"]
-    assert list(shares) == ["spike", "no reason given", "edge"]
+    assert list(shares) == ["spike", "edge", "no reason given"]
     assert [(share["k"], share["n"]) for share in shares.values()] == [(1, 3), (1, 1), (1, 1)]
     text = format_summary(summary)
     assert "    spike: 1 of 3" in text.splitlines()
