@@ -18,8 +18,7 @@ from spurclust.catalog.errors import CatalogError
 if TYPE_CHECKING:
     import pandas as pd
 
-_MAX_LISTED = 10
-_MAX_COLUMNS_LISTED = 30
+_MAX_LISTED, _MAX_COLUMNS_LISTED = 10, 30
 
 # How files begin that are mistaken for others.
 _SIGNATURES = {
