@@ -21,6 +21,16 @@ from spurclust._parser import TABLE_SUFFIXES, make_parser
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
 
 
+# What the readers advise a programmer to pass, and what it is called here.
+OPTIONS_OF_ARGUMENTS = {
+    'read_cutouts(..., on_error="skip")': "--skip-unreadable",
+    "Choose it with id_column": "Choose it with --id-column",
+    "Choose it with label_column": "Choose it with --label-column",
+    "Choose it with reason_column": "Choose it with --reason-column",
+    "Pass size=(height, width)": "Pass --size HEIGHT WIDTH",
+}
+
+
 class _Stages:
     """Prints each stage with its time, and remembers the times."""
 
@@ -307,6 +317,13 @@ def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]
     return images
 
 
+def _with_options(message: str) -> str:
+    """Name the options of the command line where a message advises arguments in Python."""
+    for argument, option in OPTIONS_OF_ARGUMENTS.items():
+        message = message.replace(argument, option)
+    return message
+
+
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning without the place in the code, each of its lines marked."""
     for line in str(message).splitlines():
@@ -348,7 +365,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = _print_warning
             COMMANDS[args.command](args)
     except (ValueError, OSError, ImportError, MemoryError) as error:
-        print(f"spurclust: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"spurclust: error: {_with_options(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("spurclust: interrupted, nothing was written", file=sys.stderr)

@@ -451,3 +451,14 @@ def test_the_module_is_the_command():
     command = [sys.executable, "-m", "spurclust", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == spurclust.__version__
+
+
+def test_errors_advise_options_of_the_command_line(tmp_path, capsys):
+    (tmp_path / "table.csv").write_text("Source_ID,Verdict\n1,0\n")
+    argv = ["run", str(tmp_path), "--labels", str(tmp_path / "table.csv")]
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 1
+    assert "Choose it with --label-column" in capsys.readouterr().err
+    (tmp_path / "1.png").write_bytes(b"")
+    (tmp_path / "table.csv").write_text("Source_ID,Reliable_Source\n1,0\n")
+    assert main([*argv, "--out", str(tmp_path / "out")]) == 1
+    assert "pass over it with --skip-unreadable" in capsys.readouterr().err
