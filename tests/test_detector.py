@@ -377,15 +377,15 @@ def test_a_threshold_exactly_reached_is_in_the_region():
     assert model.flagged_.all()
 
 
-def test_a_component_nobody_inspected_is_not_in_the_region():
+def test_a_component_nobody_inspected_is_not_in_the_region(fitted):
     X, y = survey()
-    known = np.where(y == 1, -1, 0)
-    known[np.flatnonzero(y == 0)[0]] = 1
-    model = detector(unlabeled=-1, threshold=0.001).fit(X, known)
-    blank = model.components_["n_inspected"] == 0
-    assert blank.any()
-    assert not model.components_["in_region"][blank].any()
-    assert_array_equal(model.spurious_probability_[blank[model.component_]], 0)
+    flagged = int(np.flatnonzero(fitted.region_)[0])
+    hidden = np.where(fitted.component_ == flagged, -1, y)
+    hidden[np.flatnonzero(hidden == 0)[0]] = 1
+    model = detector(unlabeled=-1).fit(X, hidden)
+    assert model.components_.loc[flagged, "n_inspected"] == 0
+    assert not model.region_[flagged]
+    assert_array_equal(model.spurious_probability_[model.component_ == flagged], 0)
 
 
 def test_verbose_names_the_stages(capsys):
