@@ -17,7 +17,7 @@ def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
     y : ndarray of shape (n_samples,)
         Labels.
     unlabeled : object
-        The value that means uninspected, NaN included; None when there is none.
+        The value that means uninspected, NaN and pandas.NA included; None when there is none.
 
     Returns
     -------
@@ -33,9 +33,18 @@ def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
     """
     if unlabeled is None:
         return np.zeros(len(y), dtype=bool)
-    if isinstance(unlabeled, float) and np.isnan(unlabeled):
-        return np.asarray(y != y, dtype=bool)
-    return np.asarray([value == unlabeled for value in y.tolist()], dtype=bool)
+    missing = _is_missing(y)
+    if _is_missing(np.array([unlabeled], dtype=object))[0]:
+        return missing
+    pairs = zip(y.tolist(), missing, strict=True)
+    return np.asarray([not gone and value == unlabeled for value, gone in pairs], dtype=bool)
+
+
+def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which values are NaN, None or pandas.NA."""
+    import pandas as pd
+
+    return np.asarray(pd.isna(values), dtype=bool)
 
 
 def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any], NDArray[np.int8]]:
@@ -76,12 +85,13 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
             f"All {len(given)} sources are uninspected (unlabeled={unlabeled!r}): label at least "
             "one."
         )
-    if known.dtype.kind == "f" and not np.isfinite(known).all():
+    infinite = known.dtype.kind == "f" and np.isinf(known).any()
+    if infinite or _is_missing(known).any():
         raise ValueError(
             "Input y contains infinity or NaN. If NaN means uninspected, name it: unlabeled=np.nan"
         )
-    if known.dtype == object and all(isinstance(value, str) for value in known):
-        known = known.astype(str)
+    if known.dtype == object and len({isinstance(value, str) for value in known}) == 1:
+        known = np.array(known.tolist())
     check_classification_targets(known)
     classes = np.unique(known)
     if len(classes) > 2 or type_of_target(known).startswith("multi"):

@@ -202,6 +202,12 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        mixture = GaussianMixture() if self.mixture is None else self.mixture
+        if self.assignment == "soft" and not hasattr(mixture, "predict_proba"):
+            raise ValueError(
+                'assignment="soft" needs a mixture with predict_proba, which '
+                f'{type(mixture).__name__} has not: use assignment="hard".'
+            )
         images = validate_images(self, X, reset=True, min_samples=2)
         self.classes_, codes = binary_labels(y, self.unlabeled)
         if len(codes) != len(images):

@@ -66,7 +66,8 @@ def _known(y_true: ArrayLike, flagged: ArrayLike, unlabeled: Any) -> tuple[Any, 
             "(n_samples,)."
         )
     if unlabeled is not None:
-        inspected = truth != unlabeled
+        # NaN, as a mark, equals itself here.
+        inspected = (truth != unlabeled) & ((truth == truth) | (unlabeled == unlabeled))
         truth, flags = truth[inspected], flags[inspected]
     wrong = set(np.unique(truth)) - {0, 1} | set(np.unique(flags)) - {0, 1}
     if wrong:

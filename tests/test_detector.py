@@ -3,13 +3,17 @@
 import pickle
 import subprocess
 import sys
+from functools import cache
 
 import joblib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import clone
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
@@ -92,6 +96,36 @@ def test_batch_order_and_threads_change_no_bit(assignment):
         batches = [new[low : low + size] for low in range(0, len(new), size)]
         assert_array_equal(np.concatenate([one.embed_sources(b) for b in batches]), points)
         assert_array_equal(np.concatenate([one.spurious_probability(b) for b in batches]), whole)
+
+
+@pytest.mark.parametrize("assignment", ["hard", "soft"])
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+def test_any_rows_in_any_company_get_the_same_bits(assignment, data):
+    model, X = fitted_and_new(assignment)
+    rows = data.draw(st.lists(st.integers(0, len(X) - 1), min_size=1, max_size=80))
+    for method in ("predict", "decision_function", "spurious_probability", "embed_sources"):
+        whole = getattr(model, method)(X)
+        assert_array_equal(getattr(model, method)(X[rows]), whole[rows], strict=True)
+
+
+@cache
+def fitted_and_new(assignment):
+    X, y = survey()
+    return detector(assignment=assignment, n_jobs=2).fit(X, y), np.concatenate(
+        [X[:40], survey(seed=1)[0][:40]]
+    )
+
+
+@pytest.mark.parametrize("exponent", [-66, -40, 66])
+def test_the_unit_of_the_pixels_does_not_matter(exponent):
+    # Fluxes in cgs units are about 2^-66, whose squares float32 cannot hold.
+    X, y = survey(dtype=np.float64)
+    one = detector().fit(X, y)
+    other = detector().fit(X * 2.0**exponent, y)
+    assert_array_equal(other.embedding_, one.embedding_)
+    new = survey(seed=1, dtype=np.float64)[0]
+    assert_array_equal(other.predict(new * 2.0**exponent), one.predict(new))
 
 
 def test_predict_changes_nothing_fitted(fitted):
@@ -208,17 +242,48 @@ class CountingPCA(PCA):
         return super().fit_transform(X, y)
 
 
-def test_memory_keeps_the_embedding(tmp_path):
+@pytest.mark.parametrize("kind", ["rows", "images", "paths"])
+def test_memory_keeps_the_embedding(kind, tmp_path):
     X, y = survey()
     log = tmp_path / "log"
     model = detector(embed=CountingPCA(log=str(log)), memory=str(tmp_path / "cache"))
-    grid = {"n_components": [2, 3, 4], "threshold": [0.05, 0.3]}
-    search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
-    assert log.read_text() == "xxx"  # two splits and the final fit
-    plain = GridSearchCV(clone(model).set_params(memory=None), grid, scoring="recall", cv=2)
-    assert_array_equal(
-        plain.fit(X, y).cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
+    prefix, reader = "", ()
+    if kind == "rows":
+        X = X.reshape(len(X), -1)
+    if kind == "paths":
+        X, prefix, reader = paths_of(X, tmp_path), "spuriousregiondetector__", (CutoutReader(),)
+    grid = {f"{prefix}n_components": [2, 3, 4], f"{prefix}threshold": [0.05, 0.3]}
+    scores = []
+    for memory in (model.memory, None):
+        step = clone(model).set_params(memory=memory)
+        whole = make_pipeline(*reader, step) if reader else step
+        search = GridSearchCV(whole, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
+        scores.append(search.cv_results_["mean_test_score"])
+        if memory:
+            assert log.read_text() == "xxx"  # two splits and the final fit
+    assert_array_equal(*scores)
+    assert log.read_text() == "x" * (3 + 2 * 6 + 1)
+
+
+def test_memory_gives_equal_results(fitted, tmp_path):
+    X, y = survey()
+    new = survey(seed=1)[0]
+    for _ in ("computed", "read back"):
+        model = detector(memory=str(tmp_path)).fit(X, y)
+        assert_array_equal(model.embedding_, fitted.embedding_)
+        assert_array_equal(model.embed_sources(new), fitted.embed_sources(new))
+
+
+def test_a_search_in_several_processes(fitted):
+    X, y = survey()
+    grid = {"n_components": [2, 4]}
+    one, two = (
+        GridSearchCV(detector(), grid, scoring="recall", cv=2, n_jobs=n, error_score="raise")
+        .fit(X, y)
+        .cv_results_["mean_test_score"]
+        for n in (1, 2)
     )
+    assert_array_equal(one, two)
 
 
 def test_steps_can_be_searched():
@@ -259,6 +324,25 @@ def test_any_step_can_be_replaced(steps):
     assert_array_equal(model.predict(X), model.flagged_.astype(int))
     assert model.pipeline_.named_steps["mixture"].n_components == 4
     assert joblib.hash(steps) == before
+
+
+def test_soft_assignment_needs_probabilities():
+    with pytest.raises(ValueError, match=r'predict_proba, which KMeans has not.*"hard"'):
+        detector(mixture=KMeans(4), assignment="soft").fit(*survey())
+    assert detector(mixture=KMeans(4, n_init=1)).fit(*survey()).n_components_ == 4
+
+
+def test_a_user_s_own_reduction_keeps_fitted_places():
+    # scikit-learn's fit_transform and transform differ in their last bits.
+    X, y = survey()
+    model = detector(reduce=PCA(5)).fit(X, y)
+    assert_array_equal(model.embed_sources(X), model.embedding_)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, np.uint16])
+def test_predict_takes_another_dtype(fitted, dtype):
+    new = survey(seed=1)[0]
+    assert_array_equal(fitted.embed_sources(new.astype(dtype)), fitted.embed_sources(new))
 
 
 def test_a_step_keeps_what_it_was_given():
@@ -323,6 +407,7 @@ class TestEdges:
         assert_array_equal(model.embedding_, np.zeros((20, 2)))
         assert model.flagged_.all()
         assert_array_equal(model.predict(X), np.ones(20))
+        assert np.isfinite(model.embed_sources(np.arange(20).reshape(-1, 1, 1) + X)).all()
 
     def test_one_distinct_image(self):
         X = np.zeros((20, 4, 5), np.uint8)

@@ -46,6 +46,14 @@ def test_they_are_recall_and_precision_of_the_inspected(sources):
     assert workload(flagged) == flagged.mean()
 
 
+def test_nan_can_mean_uninspected():
+    y = [1.0, 0.0, np.nan, np.nan]
+    assert completeness(y, [1, 0, 1, 0], unlabeled=np.nan) == 1
+    assert purity(y, [1, 1, 1, 0], unlabeled=float("nan")) == 0.5
+    with pytest.raises(ValueError, match=r"must be 0 or 1, got \[nan\]"):
+        purity(y, [1, 1, 1, 0])
+
+
 def test_bad_input():
     with pytest.raises(ValueError, match=r"\(2,\) and flagged has \(1,\)"):
         completeness([0, 1], [1])

@@ -22,12 +22,19 @@ EXACT_LIMIT = 3000
 KEY_ROWS = 32
 """Rows that tell pixels apart before all rows are compared."""
 
+LEAST_SHARE = 1e-10
+"""Variance, as a share of the first axis', below which an axis made from products between rows
+is rounding: float32 knows its direction no better than that of the first axis."""
+
+LARGEST_EXPONENT = 120
+"""Largest power of two, either way, by which pixels are scaled: 2^127 is the end of float32."""
+
 PARTIAL_SUMS = 8
 """Partial products held at once: a fixed number, so that sums do not depend on the threads."""
 
 
 class Pixels(NamedTuple):
-    """Rows of pixels, the mean of each and the weight of its square in a distance."""
+    """Rows of pixels, the mean of each and the weight of its deviation from it."""
 
     X: NDArray[Any]
     mean: Float32
@@ -85,6 +92,43 @@ def merge_equal_columns(
     return np.unique(twin, return_inverse=True)
 
 
+def unit_scale(largest: float) -> float:
+    """Choose the power of two that brings values near 1, where float32 can hold their squares.
+
+    Fluxes in cgs units are about 1e-20. A power of two changes no bit of an ordinary result.
+
+    Parameters
+    ----------
+    largest : float
+        The largest absolute value.
+
+    Returns
+    -------
+    float
+        What to multiply by.
+
+    Examples
+    --------
+    >>> from spurclust.steps._axes import unit_scale
+    >>> unit_scale(3.0), unit_scale(0.0)
+    (0.25, 1.0)
+    """
+    exponent = int(np.clip(np.frexp(largest)[1], -LARGEST_EXPONENT, LARGEST_EXPONENT))
+    return float(np.ldexp(1.0, -exponent))
+
+
+def _largest_deviation(X: NDArray[Any], mean: Float32, n_jobs: int | None) -> float:
+    """Find how far a pixel is from its mean, at most; 1 for narrow integers, which always fit."""
+    if X.dtype.kind in "bu" and X.dtype.itemsize <= 2:
+        return 1.0
+
+    def deviation(bounds: tuple[int, int]) -> float:
+        tile, middle = X[:, slice(*bounds)], mean[slice(*bounds)].astype(np.float64)
+        return float(np.maximum(tile.max(axis=0) - middle, middle - tile.min(axis=0)).max())
+
+    return max(map_threads(deviation, tile_bounds(X.shape[1]), n_jobs))
+
+
 def _leading(matrix: NDArray[np.float64], n_components: int) -> Axes:
     """Return the largest eigenvalues' vectors as columns, and the values, descending."""
     last = len(matrix) - 1
@@ -109,6 +153,7 @@ def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
         for partial in map_threads(product, tiles[low : low + PARTIAL_SUMS], n_jobs):
             gram += partial
     vectors, values = _leading(gram, n_components)
+    values = np.where(values > LEAST_SHARE * values[0], values, 0)
     length = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
     scaled = np.where(values > 0, vectors / length, 0).T.astype(np.float32)
     parts = map_threads(lambda bounds: scaled @ pixels.tile(slice(None), bounds), tiles, n_jobs)
@@ -241,7 +286,9 @@ def principal_axes(
     if len(first) < X.shape[1]:
         X = np.ascontiguousarray(X[:, first])
     weight = np.sqrt(np.bincount(group)).astype(np.float32)
-    pixels = Pixels(X, column_means(X, n_jobs), weight)
+    mean = column_means(X, n_jobs)
+    scale = unit_scale(_largest_deviation(X, mean, n_jobs))
+    pixels = Pixels(X, mean, weight * np.float32(scale))
     n_kept = min(n_components, *X.shape)
     if min(X.shape) <= EXACT_LIMIT:
         exact = _gram_axes if X.shape[0] < X.shape[1] else _covariance_axes
@@ -256,4 +303,4 @@ def principal_axes(
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
     axes = axes * np.where(largest < 0, -1, 1).astype(np.float32)[:, None]
     axes = np.ascontiguousarray((axes / weight)[:, group])
-    return pixels.mean[group], axes, values / max(len(X) - 1, 1)
+    return mean[group], axes, values / scale**2 / max(len(X) - 1, 1)

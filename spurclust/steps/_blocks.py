@@ -26,7 +26,7 @@ def _threadpools() -> ThreadpoolController:
 
 
 def single_threaded_blas() -> Any:
-    """Return a context in which each native call (BLAS, OpenMP) uses one thread."""
+    """Return a context in which BLAS, and OpenMP called from this thread, use one thread."""
     return _threadpools().limit(limits=1)
 
 

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust.steps._affinities import Float32, joint_affinities, nearest_neighbors
+from spurclust.steps._axes import unit_scale
 from spurclust.steps._blocks import single_threaded_blas
 from spurclust.steps._descent import (
     PlacementSettings,
@@ -146,11 +147,13 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     embedding_ : ndarray of shape (n_samples, 2), float32
         The points of the fitted rows; equal rows share one.
     reference_rows_ : ndarray of shape (n_distinct, n_features), float32
-        The distinct fitted rows about `center_`.
+        The distinct fitted rows about `center_`, times `scale_`.
     reference_embedding_ : ndarray of shape (n_distinct, 2), float32
         Their points.
     center_ : ndarray of shape (n_features,)
         Mean of the fitted rows.
+    scale_ : float
+        Power of two that keeps the squares of the rows within float32.
     kl_divergence_ : float
         Divergence of the embedding of the distinct rows, in nats.
     n_iter_ : int
@@ -256,7 +259,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         given = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
         self.center_ = given.mean(axis=0, dtype=np.float64)
-        rows = (given - self.center_).astype(np.float32)
+        self.scale_ = unit_scale(np.abs(given - self.center_).max())
+        rows = ((given - self.center_) * self.scale_).astype(np.float32)
         # t-SNE pushes equal rows apart; one source should not have two places.
         self.reference_rows_, first, group = np.unique(
             rows, axis=0, return_index=True, return_inverse=True
@@ -367,7 +371,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        rows = (X - self.center_).astype(np.float32)
+        rows = ((X - self.center_) * self.scale_).astype(np.float32)
         n_neighbors = min(PlacementSettings().n_start_neighbors, len(self.reference_rows_))
         distances, indices = nearest_neighbors(
             rows, self.reference_rows_, n_neighbors, n_jobs=self.n_jobs

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -115,6 +116,49 @@ def test_new_rows_land_among_their_like():
     assert np.isfinite(far).all()
 
 
+def test_a_new_row_lands_in_the_group_it_belongs_to():
+    tsne = TSNE(perplexity=20, max_iter=500, random_state=0).fit(blobs())
+    groups = [tsne.embedding_[k::5] for k in range(5)]
+    rng = np.random.default_rng(1)
+    centres = np.array([blobs()[k::5].mean(axis=0) for k in range(5)])
+    for k, centre in enumerate(centres):
+        new = tsne.transform(centre + rng.normal(size=(6, 8)) / 2)
+        for point in new:
+            nearest = [np.linalg.norm(group - point, axis=1).min() for group in groups]
+            assert np.argmin(nearest) == k
+
+
+@settings(deadline=None, max_examples=20)
+@given(rows=st.lists(st.integers(0, 79), min_size=1, max_size=80), n_jobs=st.integers(1, 3))
+def test_a_row_is_placed_with_the_same_bits_in_any_company(rows, n_jobs):
+    tsne, new = placing()
+    assert_array_equal(
+        tsne.set_params(n_jobs=n_jobs).transform(new[rows]), tsne.transform(new)[rows]
+    )
+
+
+@cache
+def placing():
+    new = np.concatenate([blobs(40), blobs(40, seed=2)])
+    return TSNE(perplexity=8, max_iter=250).fit(blobs(60)), new
+
+
+@pytest.mark.parametrize("exponent", [-66, 66])
+def test_the_unit_of_the_rows_does_not_matter(exponent):
+    rows, unit = blobs(60), np.float32(2.0**exponent)
+    one, other = (
+        TSNE(perplexity=8, max_iter=250, random_state=0).fit(X) for X in (rows, rows * unit)
+    )
+    assert_array_equal(one.embedding_, other.embedding_)
+    assert_array_equal(one.transform(blobs(9, seed=2)), other.transform(unit * blobs(9, seed=2)))
+
+
+def test_set_output():
+    table = TSNE(8, max_iter=250).set_output(transform="pandas").fit_transform(blobs(40))
+    assert list(table.columns) == ["tsne0", "tsne1"]
+    assert table.shape == (40, 2)
+
+
 def test_rows_equal_to_rounding_are_fitted_rows():
     rows = blobs(60)
     tsne = TSNE(perplexity=10, max_iter=250).fit(rows)
@@ -176,6 +220,11 @@ class TestManyRows:
         assert_array_equal(one.embedding_, two.embedding_)
         exact = TSNE(perplexity=20, max_iter=500, method="exact").fit(blobs())
         assert one.kl_divergence_ < 1.15 * exact.kl_divergence_
+
+    def test_asked_for_without_opentsne(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "openTSNE", None)
+        with pytest.raises(ImportError, match=r"Interpolated t-SNE.*spurclust\[fft\]"):
+            TSNE(perplexity=20, max_iter=250, method="fft").fit(blobs())
 
     def test_exact_with_a_warning_without_opentsne(self, monkeypatch):
         monkeypatch.setattr(embed, "EXACT_ROWS", 100)

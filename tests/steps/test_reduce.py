@@ -59,6 +59,47 @@ def test_threads_change_no_bit(route):
     assert_array_equal(one.transform(route), three.transform(route))
 
 
+def test_few_dimensions_leave_the_other_axes_without_variance(route):
+    flat = route[np.arange(len(route)) % 6]
+    pca = PixelPCA(20, random_state=0).fit(flat)
+    share = pca.explained_variance_ / pca.explained_variance_[0]
+    assert (share[:5] > 1e-3).all()
+    assert_allclose(share[5:], 0, atol=1e-6)
+    assert_allclose(
+        np.linalg.norm(pca.transform(flat), axis=1),
+        np.linalg.norm(flat - flat.mean(axis=0), axis=1),
+        rtol=1e-3,
+    )
+
+
+@pytest.mark.parametrize("exponent", [-66, 66])
+def test_the_unit_of_the_pixels_does_not_matter(route, exponent):
+    # Fluxes in cgs units are about 2^-66, whose squares float32 cannot hold.
+    rows, unit = route.astype(float), 2.0**exponent
+    one, other = (PixelPCA(5, random_state=0).fit(X) for X in (rows, rows * unit))
+    assert_array_equal(one.components_, other.components_)
+    assert_array_equal(one.explained_variance_ * unit**2, other.explained_variance_)
+    assert_array_equal(one.transform(rows) * np.float32(unit), other.transform(rows * unit))
+
+
+def test_two_levels_of_pixels():
+    rows = pictures(60, 200) > 120
+    expected = PixelPCA(5).fit_transform(rows.astype(np.uint8))
+    assert_array_equal(PixelPCA(5).fit_transform(rows), expected)
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_a_row_projects_to_the_same_bits_in_any_company(data):
+    rows = pictures(150, 300)
+    pca = PixelPCA(7).fit(rows)
+    chosen = data.draw(st.lists(st.integers(0, 149), min_size=1, max_size=150))
+    n_jobs = data.draw(st.sampled_from([1, 2, 3]))
+    assert_array_equal(
+        pca.set_params(n_jobs=n_jobs).transform(rows[chosen]), pca.transform(rows)[chosen]
+    )
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
 def test_any_dtype(dtype):
     rows = pictures(60, 200)
@@ -91,7 +132,7 @@ def test_columns_that_differ_in_one_unsampled_row_are_kept_apart():
     assert len(merge_equal_columns(rows)[0]) == 2
 
 
-@pytest.mark.parametrize("shape", [(2, 500), (3, 1), (30, 8)])
+@pytest.mark.parametrize("shape", [(2, 500), (3, 1), (30, 8), (30, 500)])
 def test_few_rows_or_pixels_keep_all(shape):
     rows = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
     pca = PixelPCA(50).fit(rows)

@@ -1,0 +1,63 @@
+"""Blocks of one shape on one BLAS thread each, in the order of the rows."""
+
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from threadpoolctl import threadpool_info
+
+from spurclust.steps._blocks import map_row_blocks, map_threads, single_threaded_blas
+
+THREADS = st.sampled_from([None, 1, 2, 3])
+
+
+def pool_sizes(*apis):
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] in apis]
+
+
+@given(n=st.integers(1, 70), block_rows=st.integers(1, 20), n_jobs=THREADS)
+def test_every_block_has_the_same_rows_and_every_row_its_own_result(n, block_rows, n_jobs):
+    X = np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32)
+    shapes = set()
+
+    def work(block):
+        shapes.add((block.shape, block.dtype))
+        return np.stack([block.sum(axis=1), block.max(axis=1)], axis=1)
+
+    assert_array_equal(
+        map_row_blocks(work, X, block_rows, n_jobs), np.stack([X.sum(axis=1), X.max(axis=1)], 1)
+    )
+    assert shapes == {((block_rows, 3), X.dtype)}
+
+
+@given(items=st.lists(st.integers()), n_jobs=THREADS)
+def test_results_come_in_the_order_of_the_items(items, n_jobs):
+    assert map_threads(lambda item: item * 2, iter(items), n_jobs) == [2 * item for item in items]
+
+
+def test_so_many_threads_as_jobs_work_at_once():
+    together = threading.Barrier(3, timeout=20)
+    # Each waits for the other two, so one after another would never end.
+    assert len(map_threads(lambda _: together.wait(), range(3), 3)) == 3
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_blas_has_one_thread_inside_and_its_own_after(n_jobs):
+    before = pool_sizes("blas", "openmp")
+    for sizes in map_threads(lambda _: pool_sizes("blas"), range(4), n_jobs):
+        assert set(sizes) == {1}
+    assert pool_sizes("blas", "openmp") == before
+    with single_threaded_blas():
+        assert set(pool_sizes("blas", "openmp")) == {1}
+    assert pool_sizes("blas", "openmp") == before
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_passes_and_leaves_the_pools_as_they_were(n_jobs):
+    before = pool_sizes("blas", "openmp")
+    with pytest.raises(ZeroDivisionError):
+        map_threads(lambda item: 1 / item, [1, 0, 2], n_jobs)
+    assert pool_sizes("blas", "openmp") == before
