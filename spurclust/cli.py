@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -31,6 +32,14 @@ OPTIONS_OF_ARGUMENTS = {
 }
 
 
+def _say(text: str) -> None:
+    """Print at once; a reader that has gone, as `head` does, must not end the work."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 class _Stages:
     """Prints each stage with its time, and remembers the times."""
 
@@ -45,7 +54,7 @@ class _Stages:
 
     def add(self, name: str, seconds: float) -> None:
         self.seconds[name] = seconds
-        print(f"  {name:<12}{seconds:8.2f} s", flush=True)
+        _say(f"  {name:<12}{seconds:8.2f} s")
 
 
 def run_simulate(args: argparse.Namespace) -> None:
@@ -65,7 +74,7 @@ def run_simulate(args: argparse.Namespace) -> None:
         )
     with stages("drawing"):
         write_survey(survey, args.folder, n_jobs=args.jobs)
-    print(f"{args.n_sources} strips and labels.xlsx are in {args.folder}")
+    _say(f"{args.n_sources} strips and labels.xlsx are in {args.folder}")
 
 
 def run_demo(args: argparse.Namespace) -> None:
@@ -79,7 +88,7 @@ def run_demo(args: argparse.Namespace) -> None:
     name = f"survey-{args.n_sources}-{args.n_spurious}-{args.random_state}"
     folder = Path(args.out) / name
     if (folder / "labels.xlsx").exists():
-        print(f"Using the simulated survey that is in {folder}")
+        _say(f"Using the simulated survey that is in {folder}")
     else:
         run_simulate(argparse.Namespace(**{**vars(args), "folder": str(folder)}))
     command = ["run", str(folder), "--labels", str(folder / "labels.xlsx")]
@@ -102,12 +111,13 @@ def run_run(args: argparse.Namespace) -> None:
 
     catalog.check_output_folder(args.out, _planned_files(args))
     _check_extras(args)
+    replaces = (Path(args.out) / "summary.json").exists()
     stages = _Stages()
     reading = {"size": _size(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
     with stages("reading"):
         cutouts, matched = _read_survey(args, reading)
     counts = catalog.count_labels(matched.y, matched.reasons)
-    print(catalog.format_counts(counts), flush=True)
+    _say(catalog.format_counts(counts))
     detector = _fit(args, cutouts.images, matched.y)
     for name, seconds in detector.stage_seconds_.items():
         stages.add(name, seconds)
@@ -132,9 +142,9 @@ def run_run(args: argparse.Namespace) -> None:
         summary["skipped"] = dict(cutouts.skipped)
         text = json.dumps(summary, indent=2, allow_nan=False)
         (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
-    print(format_components(detector.components_))
-    print(format_summary(summary))
-    print(f"Results are in {args.out}")
+    _say(format_components(detector.components_))
+    _say(format_summary(summary))
+    _say(f"Results are in {args.out}" + (", in place of earlier ones" if replaces else ""))
 
 
 def _read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any, Any]:
@@ -285,7 +295,7 @@ def run_predict(args: argparse.Namespace) -> None:
             flagged=flagged,
         )
         catalog.write_table(table, args.out)
-    print(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
+    _say(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
 
 
 def _load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:

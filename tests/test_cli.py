@@ -462,3 +462,25 @@ def test_errors_advise_options_of_the_command_line(tmp_path, capsys):
     (tmp_path / "table.csv").write_text("Source_ID,Reliable_Source\n1,0\n")
     assert main([*argv, "--out", str(tmp_path / "out")]) == 1
     assert "pass over it with --skip-unreadable" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_gone_does_not_end_the_work(survey, tmp_path):
+    out = tmp_path / "out"
+    labels = survey / "labels.xlsx"
+    options = "--no-plots --perplexity 5 -N 2"
+    command = f"{sys.executable} -m spurclust run {survey} --labels {labels} --out {out} {options}"
+    done = subprocess.run(
+        f"{command} | head -n 1", shell=True, capture_output=True, text=True, check=True
+    )
+    assert "Broken pipe" not in done.stderr
+    assert (out / "summary.json").exists()
+    again = subprocess.run(command.split(), capture_output=True, text=True, check=True)
+    assert "in place of earlier ones" in again.stdout
+
+
+def test_cutouts_of_another_shape_than_the_model(survey, results, tmp_path, capsys):
+    Image.new("L", (20, 10)).save(tmp_path / "1.png")
+    table = tmp_path / "table.csv"
+    assert main(["predict", str(results / "model.skops"), str(tmp_path), "--out", str(table)]) == 1
+    assert "sources of shape (2, 4), but" in capsys.readouterr().err
+    assert not table.exists()

@@ -62,15 +62,22 @@ def validate_images(
             f"Found array with shape {images.shape}: a source is a row of pixels or an image "
             "(height, width) or (height, width, n_channels), none of them 0."
         )
+    shape = images.shape[1:]
+    # Rows of another length are told by scikit-learn, in its own words.
+    if (
+        not reset
+        and shape != estimator.image_shape_
+        and max(images.ndim - 1, len(estimator.image_shape_)) > 1
+    ):
+        raise ValueError(
+            f"X holds sources of shape {shape}, but {type(estimator).__name__} was fitted on "
+            f"sources of shape {estimator.image_shape_}: give cutouts of the size and number of "
+            "channels of the fit."
+        )
     rows = images.reshape(len(images), -1)
     validate_data(estimator, X if images.ndim == 2 else rows, reset=reset, skip_check_array=True)
     if reset:
-        estimator.image_shape_ = images.shape[1:]
-    elif images.shape[1:] != estimator.image_shape_:
-        raise ValueError(
-            f"X holds sources of shape {images.shape[1:]}, but {type(estimator).__name__} was "
-            f"fitted on sources of shape {estimator.image_shape_}."
-        )
+        estimator.image_shape_ = shape
     return images
 
 

@@ -162,3 +162,12 @@ def test_components_are_a_line_each_and_a_star_marks_the_region():
     assert lines[1].split()[:5] == ["1", "3", "0", "0", "-"]
     ends = [line.index(" to ") for line in lines]
     assert len(set(ends)) == 1
+
+
+def test_a_region_that_is_everything_is_told():
+    detector, y = make_run([1, 1, 1, 1], [1, 0, 0, 1])
+    everything = summarize_run(detector, y)
+    assert everything["flagged"]["k"] == 4
+    assert "raise the threshold above" in format_summary(everything)
+    detector, y = make_run([1, 0, 1, 1], [1, 0, 0, 1])
+    assert "raise the threshold" not in format_summary(summarize_run(detector, y))

@@ -141,6 +141,17 @@ def format_components(table: Any) -> str:
     return "\n".join(lines)
 
 
+def _nothing_saved(flagged: Mapping[str, Any], in_sample: Mapping[str, Any]) -> list[str]:
+    """Say what to do where every source is flagged, which makes completeness 1 and is no help."""
+    overall = in_sample["purity"]["fraction"]
+    if flagged["k"] < flagged["n"] or overall is None:
+        return []
+    return [
+        "Every source is flagged, so nothing is saved: raise the threshold above the spurious "
+        f"fraction of all inspected sources, {overall:.3g}."
+    ]
+
+
 def format_summary(summary: Mapping[str, Any]) -> str:
     """Render the result in the words of the field.
 
@@ -162,6 +173,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"hold at least {region['threshold']:.3g} spurious among the inspected.",
         f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
         f"{summary['flagged_uninspected']} of them uninspected.",
+        *_nothing_saved(flagged, in_sample),
         "In-sample (the same labels chose the region, so expect less on new sources):",
         _words("completeness", in_sample["completeness"]),
         _words("purity", in_sample["purity"]),
