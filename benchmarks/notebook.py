@@ -75,13 +75,16 @@ def read_with_pillow(paths: list[str]) -> Any:
     return np.stack(rows)
 
 
-def plain_tsne(n_jobs: int) -> Any:
+def plain_tsne(n_rows: int, n_jobs: int) -> Any:
     """Make scikit-learn's t-SNE with the settings of the original."""
     from sklearn.manifold import TSNE
 
+    from spurclust.steps.embed import allowed_perplexity
+
     return TSNE(
         n_components=2,
-        perplexity=PERPLEXITY,
+        # Below 151 cutouts both sides need a smaller one.
+        perplexity=allowed_perplexity(PERPLEXITY, n_rows),
         max_iter=MAX_ITER,
         random_state=RANDOM_STATE,
         n_jobs=n_jobs,
@@ -99,7 +102,7 @@ def run_original(args: argparse.Namespace) -> dict[str, Any]:
     paths = list_cutouts(args.folder)
     with stages("reading"):
         rows = read_with_pillow(paths)
-    tsne = plain_tsne(args.jobs)
+    tsne = plain_tsne(len(rows), args.jobs)
     # Only its messages tell how long the search for neighbours took.
     messages = io.StringIO()
     with stages("embed"), contextlib.redirect_stdout(messages):
@@ -167,7 +170,9 @@ def start_side(args: argparse.Namespace, side: str, folder: str) -> dict[str, An
     print(f"Running {side} ...", flush=True)
     path = Path(folder) / f"{side}.json"
     command = [sys.executable, __file__, args.folder, args.labels, "--jobs", str(args.jobs)]
-    subprocess.run([*command, "--side", side, "--result", str(path)], check=True)
+    done = subprocess.run([*command, "--side", side, "--result", str(path)], check=False)
+    if done.returncode:
+        sys.exit(f"The side {side} failed; its message is above.")
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return result
 
@@ -216,7 +221,7 @@ def judge(args: argparse.Namespace, sides: dict[str, dict[str, Any]]) -> dict[st
     original, ours = (sides[side]["points"] for side in ("original", "spurclust"))
     print("Embedding the same rows with both ...", flush=True)
     with contextlib.redirect_stdout(io.StringIO()):
-        original_reduced = plain_tsne(args.jobs).fit_transform(reduced)
+        original_reduced = plain_tsne(len(reduced), args.jobs).fit_transform(reduced)
     ours_pixels = TSNE(PERPLEXITY, random_state=RANDOM_STATE, n_jobs=args.jobs).fit_transform(rows)
     judgements = {
         "t-SNE alone, of the pixels": (rows, original, ours_pixels),
