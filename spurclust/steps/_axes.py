@@ -234,7 +234,7 @@ def principal_axes(
     n_components: int,
     *,
     n_oversamples: int = 10,
-    n_iter: int = 8,
+    n_iter: int = 12,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
 ) -> tuple[Float32, Float32, NDArray[np.float64]]:
@@ -252,7 +252,7 @@ def principal_axes(
         Number of axes, at most the smaller side of `X`.
     n_oversamples : int, default=10
         Extra vectors in each Krylov block.
-    n_iter : int, default=8
+    n_iter : int, default=12
         Number of Krylov blocks, which is the number of passes over the rows.
     random_state : int, RandomState or None, default=None
         Seeds the first Krylov block.

@@ -31,7 +31,7 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         finer detail, and noise.
     n_oversamples : int, default=10
         Extra vectors in each Krylov block.
-    n_iter : int, default=8
+    n_iter : int, default=12
         Number of Krylov blocks, each a pass over the rows. More is more exact and slower.
     random_state : int, RandomState or None, default=None
         Seeds the first Krylov block. An int makes the result repeatable.
@@ -80,7 +80,7 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         n_components: int = 50,
         *,
         n_oversamples: int = 10,
-        n_iter: int = 8,
+        n_iter: int = 12,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> None:

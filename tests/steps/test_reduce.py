@@ -177,3 +177,13 @@ def test_set_output_and_names():
     table = PixelPCA(3).set_output(transform="pandas").fit_transform(pictures(20, 50))
     assert isinstance(table, pd.DataFrame)
     assert list(table.columns) == ["pixelpca0", "pixelpca1", "pixelpca2"]
+
+
+def test_the_krylov_route_is_close_where_noise_hides_the_last_axes(monkeypatch):
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(400, 700)) * 20 + rng.normal(size=(400, 1)) * 90 + 128
+    exact = PixelPCA(30).fit_transform(rows)
+    monkeypatch.setattr(_axes, "EXACT_LIMIT", 10)
+    krylov = PixelPCA(30, random_state=0).fit_transform(rows)
+    pairs = zip(neighbours(krylov), neighbours(exact), strict=True)
+    assert np.mean([len(set(a) & set(b)) / 15 for a, b in pairs]) > 0.99
