@@ -15,9 +15,9 @@ def test_a_module_that_is_there_is_returned():
 
 def test_the_error_names_feature_package_and_command():
     message = "Reading FITS cutouts needs the package no_such_package, which is not installed: "
-    message += "pip install 'spurclust[fft]'"
+    message += "pip install 'spurclust[scale]'"
     with pytest.raises(ImportError, match=re.escape(message)) as caught:
-        import_optional("no_such_package.io.fits", feature="Reading FITS cutouts", extra="fft")
+        import_optional("no_such_package.io.fits", feature="Reading FITS cutouts", extra="scale")
     assert caught.value.name == "no_such_package"
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 

@@ -1,17 +1,28 @@
 """Which rows are alike, and how much: neighbours and affinities of t-SNE."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, get_index_dtype
 
 from spurclust.steps._blocks import map_threads
 
 Float32 = NDArray[np.float32]
 
-QUERY_ROWS = 64
+QUERY_ROWS = 256
 """Rows that one thread takes at a time."""
+
+REFERENCE_ROWS = 4096
+"""References whose products with those rows are computed at once: 4 MB."""
+
+FIRST_REFERENCES = 512
+"""The first such block, each next being twice as long: until a row has met enough references, all
+pass for its nearest."""
+
+ROUNDING = 6e-8
+"""Relative error of one float32 operation."""
 
 
 def _row_ranges(n_rows: int) -> list[tuple[int, int]]:
@@ -26,8 +37,8 @@ def nearest_neighbors(
     *,
     exclude_self: bool = False,
     n_jobs: int | None = None,
-) -> tuple[Float32, NDArray[np.int64]]:
-    """Find each query's nearest references by comparing with all of them.
+) -> tuple[Float32, NDArray[np.int32]]:
+    """Find each query's nearest references by comparing with all of them, exactly.
 
     Parameters
     ----------
@@ -55,21 +66,53 @@ def nearest_neighbors(
     >>> from spurclust.steps._affinities import nearest_neighbors
     >>> rows = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
     >>> nearest_neighbors(rows, rows, 1, exclude_self=True)[1].ravel()
-    array([1, 0, 1])
+    array([1, 0, 1], dtype=int32)
     """
-    from spurclust.steps._tsne import nearest_rows
+    from spurclust.steps._tsne import keep_nearest, sort_nearest
 
-    queries = np.ascontiguousarray(queries)
+    queries, references = (
+        np.require(rows, requirements=["C", "W"]) for rows in (queries, references)
+    )
     columns = np.ascontiguousarray(references.T)
-    distances = np.empty((len(queries), n_neighbors), dtype=np.float32)
-    indices = np.empty((len(queries), n_neighbors), dtype=np.int64)
-    skip = 0 if exclude_self else -1
+    distances = np.full((len(queries), n_neighbors), np.inf, dtype=np.float32)
+    indices = np.full((len(queries), n_neighbors), len(references), dtype=np.int32)
+    # Lowered by more than the rounding of a product, so that none of the nearest is missed.
+    kept = 1 - 4 * (queries.shape[1] + 4) * ROUNDING
+    query_norms, reference_norms = (
+        (kept * np.einsum("ij,ij->i", rows, rows, dtype=np.float64)).astype(np.float32)
+        for rows in (queries, references)
+    )
+    blocks = _reference_blocks(len(references))
 
     def search(bounds: tuple[int, int]) -> None:
-        nearest_rows(queries, columns, skip, *bounds, distances, indices)
+        start, stop = bounds
+        for low, high in blocks:
+            products = queries[start:stop] @ columns[:, low:high]
+            keep_nearest(
+                products,
+                queries,
+                references,
+                query_norms,
+                reference_norms,
+                start,
+                low,
+                exclude_self,
+                distances,
+                indices,
+            )
+        sort_nearest(start, stop, distances, indices)
 
     map_threads(search, _row_ranges(len(queries)), n_jobs)
     return distances, indices
+
+
+def _reference_blocks(n_references: int) -> list[tuple[int, int]]:
+    """Cut the references into blocks whose lengths double up to a limit."""
+    lengths = [FIRST_REFERENCES]
+    while sum(lengths) < n_references:
+        lengths.append(min(2 * lengths[-1], REFERENCE_ROWS))
+    bounds = np.minimum(np.cumsum([0, *lengths]), n_references).tolist()
+    return list(pairwise(bounds))
 
 
 def neighbor_affinities(
@@ -149,7 +192,8 @@ def joint_affinities(rows: Float32, perplexity: float, n_jobs: int | None = None
         rows, rows, n_neighbors, exclude_self=True, n_jobs=n_jobs
     )
     conditional = neighbor_affinities(distances, perplexity, n_jobs)
-    starts = np.arange(0, n_samples * n_neighbors + 1, n_neighbors)
+    n_pairs = n_samples * n_neighbors
+    starts = np.arange(0, n_pairs + 1, n_neighbors, dtype=get_index_dtype(maxval=2 * n_pairs))
     directed = csr_array(
         (conditional.ravel(), indices.ravel(), starts), shape=(n_samples, n_samples)
     )

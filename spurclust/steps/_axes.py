@@ -1,6 +1,6 @@
 """The leading principal axes of rows of pixels: exact where that is cheap, Krylov where not."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from scipy.linalg import eigh, qr
 from sklearn.utils import check_random_state
 
 from spurclust.steps._blocks import map_threads, single_threaded_blas
+from spurclust.steps._groups import merge_equal_columns
 from spurclust.steps._pixels import Float32, centred, column_means, tile_bounds
 
 Axes = tuple[Float32, NDArray[np.float64]]
@@ -19,9 +20,6 @@ FIT_ROWS = 512
 EXACT_LIMIT = 3000
 """Up to so many rows or distinct pixels, an exact matrix of products costs less than Krylov."""
 
-KEY_ROWS = 32
-"""Rows that tell pixels apart before all rows are compared."""
-
 LEAST_SHARE = 1e-10
 """Variance, as a share of the first axis', below which an axis made from products between rows
 is rounding: float32 knows its direction no better than that of the first axis."""
@@ -29,8 +27,8 @@ is rounding: float32 knows its direction no better than that of the first axis."
 LARGEST_EXPONENT = 120
 """Largest power of two, either way, by which pixels are scaled: 2^127 is the end of float32."""
 
-PARTIAL_SUMS = 8
-"""Partial products held at once: a fixed number, so that sums do not depend on the threads."""
+PARTIAL_SUMS = 4
+"""Sums of products held at once: a fixed number, so that bits do not depend on the threads."""
 
 
 class Pixels(NamedTuple):
@@ -45,51 +43,6 @@ class Pixels(NamedTuple):
         tile = centred(self.X[rows], bounds, self.mean)
         tile *= self.weight[slice(*bounds)]
         return tile
-
-
-def merge_equal_columns(
-    X: NDArray[Any], n_jobs: int | None = None
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find columns that are equal in every row, as where pixels are drawn several times larger.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, n_features)
-        Rows of pixels.
-    n_jobs : int, default=None
-        Number of threads.
-
-    Returns
-    -------
-    first : ndarray of shape (n_distinct,)
-        The first column of each group of equal ones, ascending.
-    group : ndarray of shape (n_features,)
-        The group of each column: `X[:, first[group]]` equals `X`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.steps._axes import merge_equal_columns
-    >>> merge_equal_columns(np.array([[1, 1, 2], [3, 3, 3]], dtype=np.uint8))
-    (array([0, 2]), array([0, 0, 1]))
-    """
-    chosen = np.unique(np.linspace(0, len(X) - 1, KEY_ROWS).astype(int))
-    keys = np.ascontiguousarray(X[chosen].T)
-    keys = keys.view(np.dtype((np.void, keys.itemsize * keys.shape[1])))[:, 0]
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    twin = first[group]
-    copies = np.flatnonzero(twin != np.arange(X.shape[1]))
-    if len(copies):
-        originals = twin[copies]
-
-        def differing(start: int) -> NDArray[np.bool_]:
-            rows = X[start : start + FIT_ROWS // 8]
-            return np.asarray(np.any(rows[:, copies] != rows[:, originals], axis=0))
-
-        parts = map_threads(differing, range(0, len(X), FIT_ROWS // 8), n_jobs)
-        differs = copies[np.logical_or.reduce(parts)]
-        twin[differs] = differs
-    return np.unique(twin, return_inverse=True)
 
 
 def unit_scale(largest: float) -> float:
@@ -139,6 +92,23 @@ def _leading(matrix: NDArray[np.float64], n_components: int) -> Axes:
     return np.ascontiguousarray(vectors[:, ::-1]), np.maximum(values[::-1], 0)
 
 
+def _sum_products(
+    product: Callable[[Any], Float32], parts: Sequence[Any], size: int, n_jobs: int | None
+) -> NDArray[np.float64]:
+    """Sum square matrices in float64, in an order that does not depend on the threads."""
+
+    def add(first: int) -> NDArray[np.float64]:
+        total = np.zeros((size, size))
+        for part in parts[first::PARTIAL_SUMS]:
+            total += product(part)
+        return total
+
+    sums = map_threads(add, range(min(PARTIAL_SUMS, len(parts))), n_jobs)
+    for other in sums[1:]:
+        sums[0] += other
+    return sums[0]
+
+
 def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
     """Find the axes from the products between rows."""
     n_samples, n_features = pixels.X.shape
@@ -148,10 +118,7 @@ def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
         tile = pixels.tile(slice(None), bounds)
         return tile @ tile.T
 
-    gram = np.zeros((n_samples, n_samples))
-    for low in range(0, len(tiles), PARTIAL_SUMS):
-        for partial in map_threads(product, tiles[low : low + PARTIAL_SUMS], n_jobs):
-            gram += partial
+    gram = _sum_products(product, tiles, n_samples, n_jobs)
     vectors, values = _leading(gram, n_components)
     values = np.where(values > LEAST_SHARE * values[0], values, 0)
     length = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
@@ -168,11 +135,8 @@ def _covariance_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> A
         rows = pixels.tile(slice(start, start + FIT_ROWS), (0, n_features))
         return rows.T @ rows
 
-    scatter = np.zeros((n_features, n_features))
     starts = range(0, n_samples, FIT_ROWS)
-    for low in range(0, len(starts), PARTIAL_SUMS):
-        for partial in map_threads(product, starts[low : low + PARTIAL_SUMS], n_jobs):
-            scatter += partial
+    scatter = _sum_products(product, starts, n_features, n_jobs)
     vectors, values = _leading(scatter, n_components)
     return vectors.T.astype(np.float32), values
 
@@ -229,6 +193,15 @@ def _krylov_axes(
     return axes.T, values
 
 
+class PixelAxes(NamedTuple):
+    """Principal axes of pixels in groups: those of a group are equal in every row."""
+
+    group: NDArray[np.int32]
+    mean: Float32
+    axes: Float32
+    variance: NDArray[np.float64]
+
+
 def principal_axes(
     X: NDArray[Any],
     n_components: int,
@@ -237,7 +210,7 @@ def principal_axes(
     n_iter: int = 12,
     random_state: int | np.random.RandomState | None = None,
     n_jobs: int | None = None,
-) -> tuple[Float32, Float32, NDArray[np.float64]]:
+) -> PixelAxes:
     """Find the leading principal axes of rows of pixels.
 
     Columns that are equal in every row are merged first. Then the matrix of products between
@@ -261,10 +234,13 @@ def principal_axes(
 
     Returns
     -------
-    mean : ndarray of shape (n_features,), float32
-        Mean of each pixel.
-    axes : ndarray of shape (n_components, n_features), float32
-        Orthonormal rows, or zero where the rows span fewer; the largest entry is positive.
+    group : ndarray of shape (n_features,), int32
+        Group of each pixel.
+    mean : ndarray of shape (n_groups,), float32
+        Mean of each group's pixels.
+    axes : ndarray of shape (n_components, n_groups), float32
+        What an axis is at each pixel of a group. Spread over the pixels they are orthonormal
+        rows, or zero where the rows span fewer; the largest entry is positive.
     variance : ndarray of shape (n_components,), float64
         Variance along each axis (divisor `n_samples - 1`).
 
@@ -278,7 +254,7 @@ def principal_axes(
     >>> import numpy as np
     >>> from spurclust.steps._axes import principal_axes
     >>> X = np.array([[0, 0], [2, 0], [4, 0]], dtype=np.uint8)
-    >>> mean, axes, variance = principal_axes(X, 1)
+    >>> group, mean, axes, variance = principal_axes(X, 1)
     >>> axes.round(3) + 0, variance.round(3)
     (array([[1., 0.]], dtype=float32), array([4.]))
     """
@@ -302,5 +278,5 @@ def principal_axes(
     values = np.pad(values, (0, n_components - n_kept))
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
     axes = axes * np.where(largest < 0, -1, 1).astype(np.float32)[:, None]
-    axes = np.ascontiguousarray((axes / weight)[:, group])
-    return mean[group], axes, values / scale**2 / max(len(X) - 1, 1)
+    variance = values / scale**2 / max(len(X) - 1, 1)
+    return PixelAxes(group.astype(np.int32), mean, axes / weight, variance)

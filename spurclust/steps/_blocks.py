@@ -8,7 +8,7 @@ one BLAS thread; the parallelism is over blocks.
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -40,6 +40,42 @@ def map_threads(
             return [function(item) for item in items]
         with ThreadPoolExecutor(n_threads) as pool:
             return list(pool.map(function, items))
+
+
+class Crew:
+    """Threads that stay for many short calls, the caller among them.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Number of threads, as in joblib.
+    """
+
+    def __init__(self, n_jobs: int | None) -> None:
+        self.n_threads = effective_n_jobs(n_jobs)
+
+    def __enter__(self) -> Self:
+        self._limits = single_threaded_blas()
+        self._limits.__enter__()
+        self._pool = ThreadPoolExecutor(max(self.n_threads - 1, 1))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+        self._limits.__exit__(*error)
+
+    def run(self, function: Callable[[Item], object], items: Iterable[Item]) -> None:
+        """Apply a function that releases the GIL to every item; free threads take the next."""
+        waiting = iter(list(items))  # of which one thread at a time takes the next
+
+        def work() -> None:
+            for item in waiting:
+                function(item)
+
+        helpers = [self._pool.submit(work) for _ in range(self.n_threads - 1)]
+        work()
+        for helper in helpers:
+            helper.result()
 
 
 def map_row_blocks(

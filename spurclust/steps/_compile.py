@@ -12,14 +12,14 @@ FAST = frozenset({"reassoc", "contract", "nsz"})
 
 
 def kernel(
-    *signatures: str, fastmath: frozenset[str] | set[str] = FAST
+    *signatures: Any, fastmath: frozenset[str] | set[str] = FAST
 ) -> Callable[[Kernel], Kernel]:
     """Compile a function for the signatures given.
 
     Parameters
     ----------
-    *signatures : str
-        numba signatures; no others are compiled later.
+    *signatures : str or numba signature
+        Types of the arguments; for no others it is compiled later.
     fastmath : set of str
         What the compiler may do to floating-point sums, see LLVM's fast-math flags.
 

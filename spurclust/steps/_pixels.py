@@ -1,16 +1,21 @@
 """Passes over rows of pixels, tile by tile, in float32 about the mean."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.steps._blocks import map_threads
+from spurclust.steps._groups import members_of
 
 Float32 = NDArray[np.float32]
 
 TRANSFORM_ROWS = 64
 """Rows that one thread projects at a time, so that the axes are read once for all of them."""
+
+SUMMED_ROWS = 2
+"""Rows whose pixels are summed by group at a time, so that they stay in cache."""
 
 TILE_FEATURES = 4096
 """Pixels of one tile: 512 rows of them in float32 are 8 MB, about a core's share of cache."""
@@ -87,7 +92,11 @@ def centred(X: NDArray[Any], bounds: tuple[int, int], mean: Float32) -> Float32:
 
 
 def project_rows(
-    X: NDArray[Any], mean: Float32, axes: Float32, n_jobs: int | None = None
+    X: NDArray[Any],
+    group: NDArray[np.int32],
+    mean: Float32,
+    axes: Float32,
+    n_jobs: int | None = None,
 ) -> Float32:
     """Project rows on the axes; a row's bits depend on that row alone.
 
@@ -95,10 +104,12 @@ def project_rows(
     ----------
     X : ndarray of shape (n_samples, n_features)
         Rows of any real dtype.
-    mean : ndarray of shape (n_features,)
-        Subtracted from each row.
-    axes : ndarray of shape (n_components, n_features)
-        The axes.
+    group : ndarray of shape (n_features,), int32
+        Group of each pixel, within which the axes are constant.
+    mean : ndarray of shape (n_groups,)
+        Subtracted from each pixel of a group.
+    axes : ndarray of shape (n_components, n_groups)
+        What an axis is at each pixel of a group.
     n_jobs : int, default=None
         Number of threads.
 
@@ -111,20 +122,51 @@ def project_rows(
     --------
     >>> import numpy as np
     >>> from spurclust.steps._pixels import project_rows
-    >>> mean, axes = np.zeros(2, np.float32), np.array([[0.0, 1.0]], np.float32)
-    >>> project_rows(np.array([[3, 4]], np.uint8), mean, axes)
+    >>> group, mean = np.arange(2, dtype=np.int32), np.zeros(2, np.float32)
+    >>> project_rows(np.array([[3, 4]], np.uint8), group, mean, np.array([[0.0, 1.0]], np.float32))
     array([[4.]], dtype=float32)
     """
     from spurclust.steps._projection import add_products
 
-    tiles = tile_bounds(X.shape[1])
-    columns = np.ascontiguousarray(axes.T)
+    mean, columns = (np.require(each, requirements=["C", "W"]) for each in (mean, axes.T))
     projected = np.zeros((len(X), len(axes)), dtype=np.float32)
+    parts = _tiles(mean) if len(mean) == X.shape[1] else _group_sums(group, mean)
 
     def project(start: int) -> None:
         rows = slice(start, start + TRANSFORM_ROWS)
-        for bounds in tiles:
-            add_products(centred(X[rows], bounds, mean), columns[slice(*bounds)], projected[rows])
+        for part, bounds in parts(X[rows]):
+            add_products(part, columns[bounds], projected[rows])
 
     map_threads(project, range(0, len(X), TRANSFORM_ROWS), n_jobs)
     return projected
+
+
+Parts = Callable[[NDArray[Any]], Iterator[tuple[Float32, slice]]]
+
+
+def _tiles(mean: Float32) -> Parts:
+    """Centre rows tile by tile."""
+    tiles = tile_bounds(len(mean))
+
+    def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
+        for bounds in tiles:
+            yield centred(rows, bounds, mean), slice(*bounds)
+
+    return parts
+
+
+def _group_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
+    """Sum the centred pixels of each group: far fewer numbers than pixels."""
+    from spurclust.steps._projection import sum_groups
+
+    members, starts = members_of(group)
+
+    def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
+        sums = np.empty((len(rows), len(mean)), dtype=np.float32)
+        for low in range(0, len(rows), SUMMED_ROWS):
+            some = slice(low, low + SUMMED_ROWS)
+            pixels = np.require(rows[some], np.float32, ["C", "W"])
+            sum_groups(pixels, mean, members, starts, sums[some])
+        yield sums, slice(None)
+
+    return parts

@@ -1,4 +1,7 @@
-"""The compiled kernel that projects rows of pixels on axes, each row in the same order of sums."""
+"""The compiled kernels that project rows of pixels on axes, each row in the same order of sums."""
+
+import numpy as np
+from numba import types
 
 from spurclust.steps._compile import kernel
 
@@ -25,3 +28,47 @@ def add_products(rows, columns, out):  # type: ignore[no-untyped-def]
             for k in range(max(low, whole), high):
                 for c in range(n_columns):
                     total[c] += rows[i, k] * columns[k, c]
+
+
+@kernel(
+    "void(float32[:, ::1], float32[::1], int32[::1], int32[::1], float32[:, ::1])",
+    fastmath={"contract"},
+)
+def sum_groups(rows, mean, members, starts, out):  # type: ignore[no-untyped-def]
+    """Sum the pixels of each group about their mean; three sums at once hide the waiting."""
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        for g in range(starts.shape[0] - 1):
+            middle = mean[g]
+            stop = starts[g + 1]
+            whole = stop - (stop - starts[g]) % 3
+            one = np.float32(0)
+            two = np.float32(0)
+            three = np.float32(0)
+            for place in range(starts[g], whole, 3):
+                one += row[members[place]] - middle
+                two += row[members[place + 1]] - middle
+                three += row[members[place + 2]] - middle
+            for place in range(whole, stop):
+                one += row[members[place]] - middle
+            out[i, g] = one + two + three
+
+
+@kernel(
+    *(
+        # Rows may be mapped from a file that is only read.
+        types.void(
+            types.Array(bits, 2, "C", readonly=True),
+            types.int64[::1],
+            types.int64[::1],
+            types.boolean[::1],
+        )
+        for bits in (types.uint8, types.uint16, types.uint32, types.uint64)
+    )
+)
+def mark_different(rows, columns, others, marks):  # type: ignore[no-untyped-def]
+    """Mark the columns that differ from another one in any row."""
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        for place in range(columns.shape[0]):
+            marks[place] |= row[columns[place]] != row[others[place]]

@@ -1,7 +1,6 @@
 """Rows to points: t-SNE that can also place rows it has not seen."""
 
 import warnings
-from importlib.util import find_spec
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -14,18 +13,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust.steps._affinities import Float32, joint_affinities, nearest_neighbors
 from spurclust.steps._axes import unit_scale
-from spurclust.steps._descent import (
-    PlacementSettings,
-    Schedule,
-    descend_exactly,
-    descend_interpolated,
-    kl_divergence,
-    place_new_rows,
-)
+from spurclust.steps._descent import LEAST_RATE, Schedule, descend_divergence, kl_divergence
+from spurclust.steps._field import Lattice
+from spurclust.steps._placing import PlacementSettings, PointField, field_of, place_new_rows
 from spurclust.steps._start import initial_points
 
-EXACT_ROWS = 12_000
-"""Above so many distinct rows, interpolated repulsion costs less than all pairs (measured)."""
+EXACT_ROWS = 5_000
+"""Above so many distinct rows, a field costs less than all pairs (measured)."""
 
 SAME_ROW = 1e-5
 """A new row nearer than this to a fitted one, relative to its length, is that row: what float32
@@ -60,12 +54,13 @@ def allowed_perplexity(perplexity: float, n_rows: int) -> float:
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Embed rows in two dimensions by t-SNE, and place new rows among them.
 
-    Takes the parameter names of `sklearn.manifold.TSNE`, adds `transform`, and is exact, so that
-    it is repeatable to the bit for any number of threads: all pairs of points in each iteration,
-    which costs time as the square of their number. Above 12 000 distinct rows the repulsion is
-    interpolated by openTSNE where the extra `fft` is installed. Distances in the result have no
-    unit and global distances little meaning. The defaults of `perplexity` and `max_iter` are those
-    of the detector, not of scikit-learn.
+    Takes the parameter names of `sklearn.manifold.TSNE`, adds `transform` and is repeatable to the
+    bit for any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
+    every iteration; above, the repulsion is read off a field, in time that grows about in
+    proportion to the rows. Neighbours are exact always, which takes time as the square of the rows:
+    most of the time above some 200 000. Distances in the result have no unit and global distances
+    little meaning. The defaults of `perplexity` and `max_iter` are those of the detector, not of
+    scikit-learn.
 
     Parameters
     ----------
@@ -75,17 +70,22 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     early_exaggeration : float, default=12.0
         Factor on the attraction in the first 250 iterations.
     learning_rate : float or "auto", default="auto"
-        Step length. "auto" is `max(n_samples / early_exaggeration / 4, 50)`.
+        Step length. "auto" is `max(n_samples / exaggeration / 4, 50)`, where the exaggeration is
+        `early_exaggeration` in the first 250 iterations and 1 afterwards: the end is reached in
+        half the iterations.
     max_iter : int, default=1500
-        Most iterations, at least 250.
+        Most iterations, at least 250. Few rows need less, see `tol`.
     n_iter_without_progress : int, default=300
-        Stop after so many iterations in which the divergence did not fall (exact method).
+        Stop after so many iterations in which the divergence did not fall.
     min_grad_norm : float, default=1e-7
-        Stop when the gradient is shorter than this (exact method).
+        Stop when the gradient is shorter than this.
+    tol : float, default=2e-4
+        Stop, after early exaggeration, when the divergence fell by less than this share of itself
+        in 50 iterations.
     init : {"pca", "random"} or ndarray of shape (n_samples, 2), default="pca"
         Where the points start.
     method : {"auto", "exact", "fft"}, default="auto"
-        All pairs in compiled kernels, openTSNE's interpolation, or a choice by number of rows.
+        All pairs, a field made by fast Fourier transforms, or a choice by number of rows.
     random_state : int, RandomState or None, default=None
         Seeds `init="random"` and the randomised solver of `init="pca"`.
     n_jobs : int, default=None
@@ -111,8 +111,12 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Number of iterations done.
     perplexity_ : float
         Perplexity used.
+    field_ : ndarray of shape (n_nodes, n_nodes), float32
+        The field by which the fitted points repel new ones, as weights of quintic B-splines.
+    field_place_ : tuple of float
+        Where its first node lies, and the distance of two nodes.
     learning_rate_ : float
-        Step length used.
+        Step length used after early exaggeration.
     method_ : str
         Method used.
     n_features_in_ : int
@@ -153,6 +157,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 250, None, closed="left")],
         "n_iter_without_progress": [Interval(Integral, 1, None, closed="left")],
         "min_grad_norm": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
         "init": [StrOptions({"pca", "random"}), np.ndarray],
         "method": [StrOptions({"auto", "exact", "fft"})],
         "random_state": ["random_state"],
@@ -169,6 +174,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         max_iter: int = 1500,
         n_iter_without_progress: int = 300,
         min_grad_norm: float = 1e-7,
+        tol: float = 2e-4,
         init: str | NDArray[Any] = "pca",
         method: str = "auto",
         random_state: int | np.random.RandomState | None = None,
@@ -181,6 +187,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.max_iter = max_iter
         self.n_iter_without_progress = n_iter_without_progress
         self.min_grad_norm = min_grad_norm
+        self.tol = tol
         self.init = init
         self.method = method
         self.random_state = random_state
@@ -205,7 +212,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            When the perplexity is too large for the rows, or openTSNE is missing for many rows.
+            When the perplexity is too large for the rows.
         """
         self._validate_params()
         given = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
@@ -219,6 +226,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         order = np.argsort(first)  # the order of the rows, so that sums do not depend on values
         self.reference_rows_ = self.reference_rows_[order]
         self.reference_embedding_ = self._embed(first[order], len(rows))
+        lattice, self.field_ = field_of(self.reference_embedding_, self.n_jobs)
+        self.field_place_ = lattice.left, lattice.bottom, lattice.spacing
         self.embedding_ = self.reference_embedding_[np.argsort(order)[group.ravel()]]
         return self
 
@@ -232,11 +241,6 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"{self.perplexity_:.4g} is used.",
                 stacklevel=3,
             )
-        self.learning_rate_ = (
-            max(len(rows) / self.early_exaggeration / 4, 50.0)
-            if self.learning_rate == "auto"
-            else float(self.learning_rate)
-        )
         init = self.init
         if not isinstance(init, str):
             if init.shape != (n_samples, 2):
@@ -244,9 +248,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                     f"init has shape {init.shape}, but {n_samples} rows need ({n_samples}, 2)."
                 )
             init = init[first]
-        self.method_ = self._choose_method(len(rows))
+        self.method_ = self.method
+        if self.method == "auto":
+            self.method_ = "exact" if len(rows) <= EXACT_ROWS else "fft"
         if len(rows) == 1:
-            self.kl_divergence_, self.n_iter_ = 0.0, 0
+            self.kl_divergence_, self.n_iter_, self.learning_rate_ = 0.0, 0, LEAST_RATE
             return np.zeros((1, 2), dtype=np.float32)
         start = initial_points(rows, init, check_random_state(self.random_state))
         affinities = joint_affinities(rows, self.perplexity_, self.n_jobs)
@@ -254,40 +260,25 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.kl_divergence_ = kl_divergence(points, affinities, self.n_jobs)
         return points
 
-    def _choose_method(self, n_rows: int) -> str:
-        """Decide between all pairs and interpolation."""
-        if self.method != "auto":
-            return self.method
-        if n_rows <= EXACT_ROWS:
-            return "exact"
-        if find_spec("openTSNE") is None:
-            warnings.warn(
-                f"{n_rows} distinct rows are embedded with exact forces, which is slow above "
-                f"{EXACT_ROWS}: pip install 'spurclust[fft]' for interpolated ones, or "
-                "method='exact' to accept it.",
-                stacklevel=4,
-            )
-            return "exact"
-        return "fft"
-
     def _descend(self, affinities: Any, start: Float32) -> Float32:
         """Run the chosen descent."""
         schedule = Schedule(
             self.max_iter,
             self.early_exaggeration,
-            self.learning_rate_,
+            self.learning_rate,
             self.n_iter_without_progress,
             self.min_grad_norm,
+            self.tol,
         )
-        if self.method_ == "fft":
-            points, self.n_iter_ = descend_interpolated(
-                affinities, start, schedule, n_jobs=self.n_jobs, verbose=bool(self.verbose)
-            )
-        else:
-            report = _print_progress if self.verbose else None
-            points, self.n_iter_ = descend_exactly(
-                affinities, start, schedule, n_jobs=self.n_jobs, report=report
-            )
+        self.learning_rate_ = schedule.phases(len(start))[-1].learning_rate
+        points, self.n_iter_ = descend_divergence(
+            affinities,
+            start,
+            schedule,
+            interpolated=self.method_ == "fft",
+            n_jobs=self.n_jobs,
+            report=_print_progress if self.verbose else None,
+        )
         return points
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> Float32:
@@ -332,8 +323,14 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         lengths = np.einsum("ij,ij->i", rows, rows)
         new = distances[:, 0] > SAME_ROW**2 * lengths
         if new.any():
+            left, bottom, spacing = self.field_place_
+            lattice = Lattice(left, bottom, spacing, *self.field_.shape[::-1])
             points[new] = place_new_rows(
-                distances[new], indices[new], self.reference_embedding_, n_jobs=self.n_jobs
+                distances[new],
+                indices[new],
+                self.reference_embedding_,
+                PointField(lattice, self.field_),
+                n_jobs=self.n_jobs,
             )
         return points
 

@@ -46,6 +46,12 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         Variance along each axis.
     mean_ : ndarray of shape (n_features,), float32
         Mean of each pixel.
+    group_ : ndarray of shape (n_features,), int32
+        Group of each pixel: those of a group are equal in every fitted row.
+    group_mean_ : ndarray of shape (n_groups,), float32
+        Mean of each pixel of a group.
+    group_axes_ : ndarray of shape (n_components_, n_groups), float32
+        What the axes are at each pixel of a group.
     n_components_ : int
         Number of components kept.
     n_features_in_ : int
@@ -108,7 +114,7 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         self._validate_params()
         rows = validate_data(self, X, dtype="numeric", ensure_min_samples=2)
         self.n_components_ = min(self.n_components, *rows.shape)
-        self.mean_, self.components_, self.explained_variance_ = principal_axes(
+        found = principal_axes(
             rows,
             self.n_components_,
             n_oversamples=self.n_oversamples,
@@ -116,7 +122,25 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
+        self.group_, self.group_mean_, self.group_axes_, self.explained_variance_ = found
         return self
+
+    @property
+    def mean_(self) -> Float32:
+        """Mean of each pixel."""
+        self._check_fitted("mean_")
+        return self.group_mean_[self.group_]
+
+    @property
+    def components_(self) -> Float32:
+        """Principal axes."""
+        self._check_fitted("components_")
+        return self.group_axes_[:, self.group_]
+
+    def _check_fitted(self, name: str) -> None:
+        """Say that an attribute is known after fit, in the way that hasattr understands."""
+        if not hasattr(self, "group_axes_"):
+            raise AttributeError(f"{name} is known after fit.")
 
     def transform(self, X: ArrayLike) -> Float32:
         """Project rows on the principal axes.
@@ -133,7 +157,7 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype="numeric", reset=False)
-        return project_rows(rows, self.mean_, self.components_, self.n_jobs)
+        return project_rows(rows, self.group_, self.group_mean_, self.group_axes_, self.n_jobs)
 
     @property
     def _n_features_out(self) -> int:

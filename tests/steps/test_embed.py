@@ -13,10 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import manifold
 from sklearn.neighbors import NearestNeighbors
 
-from spurclust.steps import TSNE, embed
+from spurclust.steps import TSNE, _descent, embed
 from spurclust.steps._affinities import joint_affinities, nearest_neighbors, neighbor_affinities
-from spurclust.steps._descent import PlacementSettings, kl_divergence
-from spurclust.steps._tsne import descend, forces, place_rows
+from spurclust.steps._descent import kl_divergence
+from spurclust.steps._placing import PlacementSettings, field_of
+from spurclust.steps._tsne import attract, descend, place_rows, repel_by_all
 
 
 def blobs(n=300, n_features=8, seed=0):
@@ -70,11 +71,12 @@ def test_forces_and_divergence_are_those_of_the_definition():
     x, y = np.ascontiguousarray(points.T)
     attraction, repulsion = np.empty((2, 2, 60), np.float32)
     sums = np.empty(60)
-    index = (p.indptr.astype(np.int32), p.indices.astype(np.int32), p.data)
-    forces(x, y, *index, np.float32(1), 0, 60, attraction, repulsion, sums)
-    assert_allclose(sums, q.sum(axis=1), rtol=1e-5)
+    index = (p.indptr.astype(np.int64), p.indices.astype(np.int32), p.data)
+    attract(points.view(np.int64)[:, 0], *index, np.float32(1), 0, 60, attraction)
+    repel_by_all(x, y, 0, 60, repulsion, sums)
+    assert_allclose(sums - 1, q.sum(axis=1), rtol=1e-5)
     gradient = 4 * ((dense - q / q.sum()) * q)[..., None] * offsets
-    measured = 4 * (attraction - repulsion / sums.sum()).T
+    measured = 4 * (attraction - repulsion / (sums.sum() - 60)).T
     assert_allclose(measured, gradient.sum(axis=1), rtol=1e-3, atol=1e-6)
     known = dense > 0
     divergence = (dense[known] * np.log(dense[known] / (q / q.sum())[known])).sum()
@@ -86,7 +88,7 @@ def test_a_step_goes_downhill_with_gains():
     attraction = np.array([[0.5, -0.5], [0, 0]], np.float32)
     repulsion = np.zeros((2, 2), np.float32)
     velocity, gains = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
-    norm = descend(x, y, attraction, repulsion, np.ones(2), velocity, gains, 0.1, 0.5, 0.01)
+    norm = descend(x, y, attraction, repulsion, np.full(2, 2.0), velocity, gains, 0.1, 0.5, 0.01)
     assert_allclose(norm, np.sqrt(8))
     assert_allclose(gains, 0.8)
     assert_allclose(x, [1 - 0.1 * 0.8 * 2, -1 + 0.1 * 0.8 * 2], rtol=1e-6)
@@ -211,37 +213,39 @@ def test_verbose(capsys):
     assert capsys.readouterr().out.count("KL divergence") == 5
 
 
+def test_a_small_tolerance_goes_on_longer():
+    loose, tight = (TSNE(perplexity=20, tol=tol).fit(blobs()) for tol in (1e-2, 0))
+    assert loose.n_iter_ < tight.n_iter_
+    assert tight.kl_divergence_ < loose.kl_divergence_
+
+
 class TestManyRows:
-    def test_interpolated_above_the_limit(self, monkeypatch):
-        pytest.importorskip("openTSNE")
+    def test_a_field_above_the_limit(self, monkeypatch):
         monkeypatch.setattr(embed, "EXACT_ROWS", 100)
         one, two = (TSNE(perplexity=20, max_iter=500, n_jobs=n).fit(blobs()) for n in (1, 2))
         assert one.method_ == "fft"
         assert_array_equal(one.embedding_, two.embedding_)
         exact = TSNE(perplexity=20, max_iter=500, method="exact").fit(blobs())
-        assert one.kl_divergence_ < 1.15 * exact.kl_divergence_
+        assert one.kl_divergence_ < 1.02 * exact.kl_divergence_
 
-    def test_asked_for_without_opentsne(self, monkeypatch):
-        monkeypatch.setitem(sys.modules, "openTSNE", None)
-        with pytest.raises(ImportError, match=r"Interpolated t-SNE.*spurclust\[fft\]"):
-            TSNE(perplexity=20, max_iter=250, method="fft").fit(blobs())
-
-    def test_exact_with_a_warning_without_opentsne(self, monkeypatch):
-        monkeypatch.setattr(embed, "EXACT_ROWS", 100)
-        monkeypatch.setattr(embed, "find_spec", lambda name: None)
-        with pytest.warns(UserWarning, match=r"300 distinct rows.*spurclust\[fft\]"):
-            tsne = TSNE(perplexity=20, max_iter=250).fit(blobs())
-        assert tsne.method_ == "exact"
+    def test_their_order_in_memory_does_not_show(self, monkeypatch):
+        monkeypatch.setattr(_descent, "SORTED_ROWS", 100)
+        rows = blobs()
+        tsne = TSNE(perplexity=20, max_iter=500, method="fft").fit(rows)
+        p = joint_affinities(tsne.reference_rows_, 20)
+        assert_allclose(tsne.kl_divergence_, kl_divergence(tsne.embedding_, p), rtol=1e-5)
+        exact = TSNE(perplexity=20, max_iter=500, method="exact").fit(rows)
+        assert tsne.kl_divergence_ < 1.02 * exact.kl_divergence_
 
 
 def test_a_new_point_alone_goes_where_its_divergence_is_least():
     x, y = np.array([[-5, 5], [0, 0]], np.float32)
     placed = np.array([[0.5, 0.0]], np.float32)
-    near, p = np.array([[0, 1]]), np.array([[0.0, 1.0]], np.float32)
+    near, p = np.array([[0, 1]], np.int32), np.array([[0.0, 1.0]], np.float32)
     rule = PlacementSettings()
-    place_rows(
-        x, y, near, p, 250, rule.exaggeration, rule.learning_rate, rule.momentum, 0.25, 0, 1, placed
-    )
+    field = field_of(np.stack([x, y], axis=1))
+    constants = (250, rule.exaggeration, rule.learning_rate, rule.momentum, 0.25)
+    place_rows(x, y, near, p, *field.lattice.place(), field.weights, *constants, 0, 1, placed)
     assert_allclose(placed, [[5, 0]], atol=0.3)
 
 

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from spurclust.steps import PixelPCA, _axes
-from spurclust.steps._axes import merge_equal_columns
+from spurclust.steps._groups import merge_equal_columns
 from spurclust.steps._pixels import column_means, tile_bounds
 
 
