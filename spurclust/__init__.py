@@ -4,9 +4,34 @@ Flatten each source's cutout, embed all of them with t-SNE, fit a Gaussian mixtu
 and flag every source in a component where enough of the inspected sources are spurious.
 """
 
-from spurclust.detector import SpuriousRegionDetector
-from spurclust.steps import TSNE, ImageFlattener, PixelPCA
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spurclust.detector import SpuriousRegionDetector
+    from spurclust.steps import TSNE, ImageFlattener, PixelPCA
 
 __all__ = ["TSNE", "ImageFlattener", "PixelPCA", "SpuriousRegionDetector", "__version__"]
 
 __version__ = "0.1.0"
+
+# Imported when first used: reading files need not wait for scikit-learn.
+_HOMES = {
+    "SpuriousRegionDetector": "detector",
+    "TSNE": "steps",
+    "ImageFlattener": "steps",
+    "PixelPCA": "steps",
+}
+_MODULES = frozenset({"catalog", "components", "detector", "metrics", "simulate", "steps", "views"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -95,13 +95,21 @@ def test_all_is_exactly_what_is_public(package):
     module = importlib.import_module(package)
     public = {
         name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType)
-    }
+        for name in dir(module)
+        if not name.startswith("_") and not isinstance(getattr(module, name), ModuleType)
+    } - {"Any", "TYPE_CHECKING", "import_module"}
     dunder = {name for name in module.__all__ if name.startswith("__")}
     assert set(module.__all__) == public | dunder
     assert len(module.__all__) == len(set(module.__all__))
     assert dunder <= {"__version__"}
+
+
+def test_submodules_are_found_without_an_import_of_their_own():
+    code = "import spurclust; spurclust.metrics.workload([1]); spurclust.catalog.CutoutReader()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    for module in (spurclust, spurclust.catalog):
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            module.nothing  # noqa: B018
 
 
 def test_there_is_something_to_check():

@@ -1,7 +1,8 @@
 """Files in, files out: cutouts, labels, results, fitted detectors."""
 
+from typing import TYPE_CHECKING, Any
+
 from spurclust.catalog.cutouts import (
-    CutoutReader,
     Cutouts,
     list_cutouts,
     read_cutouts,
@@ -16,7 +17,6 @@ from spurclust.catalog.labels import (
     match_labels,
     read_labels,
 )
-from spurclust.catalog.model import load_model, read_model_metadata, save_model
 from spurclust.catalog.results import (
     check_output_folder,
     check_table_path,
@@ -24,6 +24,10 @@ from spurclust.catalog.results import (
     write_results,
     write_table,
 )
+
+if TYPE_CHECKING:
+    from spurclust.catalog.model import load_model, read_model_metadata, save_model
+    from spurclust.catalog.reader import CutoutReader
 
 __all__ = [
     "CatalogError",
@@ -47,3 +51,23 @@ __all__ = [
     "write_results",
     "write_table",
 ]
+
+# What needs scikit-learn, whose import takes as long as reading a thousand cutouts.
+_HOMES = {
+    "CutoutReader": "reader",
+    "load_model": "model",
+    "read_model_metadata": "model",
+    "save_model": "model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -50,7 +50,10 @@ class Decoded(NamedTuple):
 
 
 def read_image(path: str) -> Decoded:
-    """Read one image file, in native byte order, without its alpha channel."""
+    """Read one image file, in native byte order, without its alpha channel.
+
+    The memory may be written again when the thread reads its next image: copy what is kept.
+    """
     try:
         data = _read_bytes(path)
     except OSError as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import joblib
@@ -211,7 +212,7 @@ def _images(
                 pixels = shrink(pixels, size=reading.size, reduce=reading.reduce)
             except ValueError as error:
                 raise UnreadableCutoutError(path, str(error)) from error
-            return _Image(pixels, decoded.lost_alpha)
+            return _Image(np.array(pixels, order="C"), decoded.lost_alpha)
         except UnreadableCutoutError as error:
             return error
 
@@ -226,6 +227,8 @@ def _grey_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
     if image.ndim == 2:
         return image
     first = image[..., 0]
+    if image.dtype == np.uint8 and image.shape[2] == 3 and image.flags.c_contiguous:
+        return first if _has_equal_channels(image) else image
     for k in range(1, image.shape[2]):
         other = image[..., k]
         # The first row settles most coloured images.
@@ -233,6 +236,21 @@ def _grey_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
             if not np.array_equal(first[part], other[part], equal_nan=image.dtype.kind == "f"):
                 return image
     return first
+
+
+def _has_equal_channels(image: NDArray[np.uint8]) -> bool:
+    """Tell whether red, green and blue are equal everywhere, byte after byte: the usual cutout."""
+    mask = _within_pixels(image[..., 0].size)
+    values = image.reshape(-1)
+    differences = values[1:] ^ values[:-1]
+    differences &= mask
+    return not differences.any()
+
+
+@lru_cache(maxsize=2)
+def _within_pixels(n_pixels: int) -> NDArray[np.uint8]:
+    """Mark the steps from red to green and to blue, not those to the next pixel."""
+    return np.tile(np.array([255, 255, 0], dtype=np.uint8), n_pixels)[:-1]
 
 
 def _in_order(

@@ -6,20 +6,14 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import NDArray
 
-from spurclust.catalog._gather import Gathered, Layout, Reading, gather
-from spurclust.catalog._names import list_cutouts, path_text, source_ids_from_paths
-from spurclust.catalog.errors import CatalogError
+from spurclust.catalog._gather import Gathered, Reading, gather
+from spurclust.catalog._names import list_cutouts, source_ids_from_paths
 
-__all__ = ["CutoutReader", "Cutouts", "list_cutouts", "read_cutouts", "source_ids_from_paths"]
+__all__ = ["Cutouts", "list_cutouts", "read_cutouts", "source_ids_from_paths"]
 
 # A warning lists no more files than a person reads; Cutouts.skipped has all.
 _MAX_LISTED = 20
@@ -130,11 +124,11 @@ def read_cutouts(
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
-    reading = Reading(*_check_shrinking(size, reduce), on_error == "skip", n_jobs, progress)
+    reading = Reading(*check_shrinking(size, reduce), on_error == "skip", n_jobs, progress)
     paths = list_cutouts(source)
     ids = dict(zip(paths, source_ids_from_paths(paths, id_pattern=id_pattern), strict=True))
     gathered = gather(paths, reading)
-    _warn(gathered, len(paths))
+    warn_of_losses(gathered, len(paths))
     return Cutouts(
         images=gathered.images,
         source_ids=[ids[path] for path in gathered.paths],
@@ -143,176 +137,7 @@ def read_cutouts(
     )
 
 
-class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the keyword
-    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
-):
-    """Read cutouts as a step of a pipeline: paths in, images out.
-
-    `read_cutouts` as a transformer, so that a search or cross-validation runs on file names:
-    ``make_pipeline(CutoutReader(), SpuriousRegionDetector())``. A file that cannot be read is
-    always an error here, because rows must keep their labels.
-
-    Parameters
-    ----------
-    size : int or (height, width), default=None
-        Shrink every cutout to this many pixels, see `read_cutouts`.
-    reduce : int, default=None
-        Shrink by this factor, see `read_cutouts`. Not together with `size`.
-    n_jobs : int, default=None
-        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
-
-    Attributes
-    ----------
-    cutout_shape_ : tuple of int
-        (height, width) or, if any cutout of `fit` was coloured, (height, width, n_channels).
-    cutout_dtype_ : dtype
-        Type of the pixels.
-
-    See Also
-    --------
-    read_cutouts : The same for a folder, with ids.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from PIL import Image
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     paths = [f"{folder}/{k}.png" for k in range(3)]
-    ...     for path in paths:
-    ...         Image.new("L", (51, 40)).save(path)
-    ...     CutoutReader(size=10).fit_transform(paths).shape
-    (3, 10, 10)
-    """
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
-        "reduce": [Interval(Integral, 1, None, closed="left"), None],
-        "n_jobs": [Integral, None],
-    }
-
-    def __init__(
-        self,
-        *,
-        size: int | tuple[int, int] | None = None,
-        reduce: int | None = None,
-        n_jobs: int | None = None,
-    ) -> None:
-        self.size = size
-        self.reduce = reduce
-        self.n_jobs = n_jobs
-
-    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
-        """Find out the shape and type that the cutouts have in common.
-
-        Every file is read, because one coloured cutout makes the set coloured; `fit_transform`
-        reads each only once.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_sources,) or (n_sources, 1)
-            Paths.
-        y : None
-            Not used.
-
-        Returns
-        -------
-        CutoutReader
-            Itself.
-
-        Raises
-        ------
-        CatalogError
-            On a file that is no image, or cutouts that differ in size or type.
-        """
-        self._fit(X, keep=False)
-        return self
-
-    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[Any]:  # noqa: ARG002
-        """Fit, and return the images, reading every file once.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_sources,) or (n_sources, 1)
-            Paths.
-        y : None
-            Not used.
-
-        Returns
-        -------
-        ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-            The images, in the order of `X`.
-
-        Raises
-        ------
-        CatalogError
-            On a file that is no image, or cutouts that differ in size or type.
-        """
-        gathered = self._fit(X, keep=True)
-        _warn(gathered, len(gathered.paths))
-        return gathered.images
-
-    def transform(self, X: ArrayLike) -> NDArray[Any]:
-        """Read cutouts of the shape and type seen in `fit`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_sources,) or (n_sources, 1)
-            Paths.
-
-        Returns
-        -------
-        ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-            The images, in the order of `X`; grey ones repeated if `fit` saw coloured ones.
-
-        Raises
-        ------
-        CatalogError
-            On a file that is no image, or whose image differs from those of `fit`.
-        """
-        check_is_fitted(self)
-        shape = self.cutout_shape_
-        n_channels = shape[2] if len(shape) == 3 else 1
-        layout = Layout((shape[0], shape[1]), n_channels, self.cutout_dtype_)
-        gathered = gather(_paths_of_rows(X), self._reading(), layout=layout)
-        _warn(gathered, len(gathered.paths))
-        return gathered.images
-
-    def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
-        """Do nothing: images are not a table, and stay arrays whatever a pipeline is set to.
-
-        Parameters
-        ----------
-        transform : str, default=None
-            Not used.
-
-        Returns
-        -------
-        CutoutReader
-            Itself.
-        """
-        return self
-
-    def _fit(self, X: ArrayLike, *, keep: bool) -> Gathered:
-        """Read all, with or without holding the images, and learn what they have in common."""
-        self._validate_params()
-        gathered = gather(_paths_of_rows(X), self._reading(), keep=keep)
-        self.cutout_shape_ = gathered.layout.shape
-        self.cutout_dtype_ = gathered.layout.dtype
-        return gathered
-
-    def _reading(self) -> Reading:
-        """Say how to read."""
-        return Reading(*_check_shrinking(self.size, self.reduce), n_jobs=self.n_jobs)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.one_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags
-
-
-def _check_shrinking(
+def check_shrinking(
     size: int | Sequence[int] | None, reduce: int | None
 ) -> tuple[tuple[int, int] | None, int | None]:
     """Check what to shrink to; one number means a square."""
@@ -333,22 +158,7 @@ def _is_count(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
 
 
-def _paths_of_rows(X: ArrayLike) -> list[str]:
-    """Return the paths in a list, a 1-D array or a column."""
-    rows = np.asarray(X, dtype=object)
-    if rows.ndim == 2 and rows.shape[1] == 1:
-        rows = rows[:, 0]
-    if rows.ndim != 1:
-        raise CatalogError(
-            f"CutoutReader reads a list of paths, not an array of shape {rows.shape}; a folder is "
-            "listed by list_cutouts"
-        )
-    if not len(rows):
-        raise CatalogError("Found array with 0 sample(s): CutoutReader needs at least one path")
-    return [path_text(path) for path in rows]
-
-
-def _warn(gathered: Gathered, n_paths: int) -> None:
+def warn_of_losses(gathered: Gathered, n_paths: int) -> None:
     """Report, once, what was passed over and which alpha channels meant something."""
     if gathered.skipped:
         shown = [f"{path}: {why}" for path, why in list(gathered.skipped.items())[:_MAX_LISTED]]

@@ -19,8 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks, get_tags
 
-from spurclust.catalog import _gather
-from spurclust.catalog.cutouts import CutoutReader, read_cutouts
+from spurclust.catalog import CutoutReader, _gather, read_cutouts
 from spurclust.catalog.errors import CatalogError
 from spurclust.steps import ImageFlattener
 

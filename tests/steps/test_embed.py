@@ -226,7 +226,7 @@ class TestManyRows:
         assert one.method_ == "fft"
         assert_array_equal(one.embedding_, two.embedding_)
         exact = TSNE(perplexity=20, max_iter=500, method="exact").fit(blobs())
-        assert one.kl_divergence_ < 1.02 * exact.kl_divergence_
+        assert one.kl_divergence_ < 1.05 * exact.kl_divergence_
 
     def test_their_order_in_memory_does_not_show(self, monkeypatch):
         monkeypatch.setattr(_descent, "SORTED_ROWS", 100)
@@ -235,7 +235,7 @@ class TestManyRows:
         p = joint_affinities(tsne.reference_rows_, 20)
         assert_allclose(tsne.kl_divergence_, kl_divergence(tsne.embedding_, p), rtol=1e-5)
         exact = TSNE(perplexity=20, max_iter=500, method="exact").fit(rows)
-        assert tsne.kl_divergence_ < 1.02 * exact.kl_divergence_
+        assert tsne.kl_divergence_ < 1.05 * exact.kl_divergence_
 
 
 def test_a_new_point_alone_goes_where_its_divergence_is_least():
