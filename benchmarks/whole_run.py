@@ -40,9 +40,10 @@ def measure(folder: str, labels: str, n_repeats: int, n_originals: int) -> list[
         more = [run_spurclust(folder, labels, out) for _ in range(n_repeats - n_both)]
         ours = median_of([*[spurclust for _, spurclust in runs], *more])
     found, summary = theirs.result, ours.result
+    n_held = summary["in_sample"]["completeness"]["k"]
     quality = (
         f"the original flags {found['flagged']} and holds {found['held']} of {found['known']} "
-        f"spurious; spurclust flags {summary['flagged']['k']}, holds {summary['in_sample']['completeness']['k']}"
+        f"spurious; spurclust flags {summary['flagged']['k']}, holds {n_held}"
     )
     times = f"{theirs.seconds:.1f} s : {ours.seconds:.2f} s; {quality}"
     memory = f"{theirs.memory:.2f} GB : {ours.memory:.2f} GB"
