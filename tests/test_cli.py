@@ -13,8 +13,10 @@ from PIL import Image
 from sklearn.preprocessing import FunctionTransformer
 
 import spurclust
-from spurclust import SpuriousRegionDetector, catalog, cli
+from spurclust import SpuriousRegionDetector, catalog
+from spurclust._parser import TABLE_SUFFIXES
 from spurclust.cli import main
+from spurclust.commands.run import PLOTS
 from spurclust.steps import ImageFlattener
 
 N_SOURCES = 40
@@ -127,7 +129,7 @@ def test_run_says_what_it_found(survey, tmp_path, capsys):
 def test_run_draws_the_pictures(survey, tmp_path):
     out = tmp_path / "out"
     assert run(survey, out, "-N", "3") == 0
-    names = {f"plots/{name}.png" for name in cli.PLOTS}
+    names = {f"plots/{name}.png" for name in PLOTS}
     assert set(files_of(out)) == TABLES | names
     with Image.open(out / "plots" / "embedding.png") as image:
         assert min(image.size) > 300
@@ -148,7 +150,7 @@ def test_without_a_spurious_source_there_are_no_galleries(survey, tmp_path, caps
     assert "spurious" in errors
 
 
-@pytest.mark.parametrize(("name", "suffix"), cli.TABLE_SUFFIXES.items())
+@pytest.mark.parametrize(("name", "suffix"), TABLE_SUFFIXES.items())
 def test_every_format_holds_the_same_sources(survey, tmp_path, name, suffix):
     out = tmp_path / "out"
     assert run(survey, out, "--no-plots", "--format", name) == 0
@@ -314,7 +316,7 @@ def test_an_earlier_result_is_replaced_and_survives_a_failure(survey, tmp_path, 
     assert len(pd.read_csv(out / "components.csv")) == 2
 
 
-@pytest.mark.parametrize("where", ["spurclust.catalog.save_model", "spurclust.cli._fit"])
+@pytest.mark.parametrize("where", ["spurclust.catalog.save_model", "spurclust.commands.run.fit_detector"])
 def test_an_interrupt_leaves_nothing(survey, tmp_path, monkeypatch, capsys, where):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -1,0 +1,42 @@
+"""Reading what the command line names."""
+
+import argparse
+import sys
+from typing import Any
+
+
+def size_of(given: list[int] | None) -> int | tuple[int, int] | None:
+    """Turn one or two numbers into what `read_cutouts` takes."""
+    if given is None or len(given) == 1:
+        return given[0] if given else None
+    if len(given) > 2:
+        raise ValueError(f"--size takes HEIGHT or HEIGHT WIDTH, got {len(given)} numbers")
+    return given[0], given[1]
+
+
+def read_named_cutouts(args: argparse.Namespace, reading: dict[str, Any]) -> Any:
+    """Read the cutouts that the command line names."""
+    from spurclust.catalog import read_cutouts
+
+    return read_cutouts(
+        args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts,
+        **reading,
+        on_error="skip" if args.skip_unreadable else "raise",
+        n_jobs=args.jobs,
+        progress=sys.stderr.isatty(),
+    )
+
+
+def read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any, Any]:
+    """Read labels and cutouts, and join them."""
+    from spurclust import catalog
+
+    labels = catalog.read_labels(
+        args.labels,
+        id_column=args.id_column,
+        label_column=args.label_column,
+        reason_column=args.reason_column,
+        spurious_value=args.spurious_value,
+    )
+    cutouts = read_named_cutouts(args, reading)
+    return cutouts, catalog.match_labels(labels, cutouts.source_ids)
