@@ -1,9 +1,39 @@
 """How good a region is: completeness, purity, workload and exact intervals."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from spurclust.metrics._inspected import as_bits, inspected_pairs
+
+
+class FractionInterval(NamedTuple):
+    """A fraction of counted sources with its exact interval.
+
+    It unpacks into its three numbers. The interval holds for the survey when the inspected sources
+    are a random sample of it, and only on sources that did not choose the region.
+
+    Attributes
+    ----------
+    value : float
+        The fraction found; NaN when nothing was counted.
+    low : float
+        The lower end of its interval; 0 when nothing was counted.
+    high : float
+        The upper end; 1 when nothing was counted.
+
+    Examples
+    --------
+    >>> from spurclust.metrics import completeness_interval
+    >>> value, low, high = completeness_interval([1, 1, 0], [1, 0, 0])
+    >>> value
+    0.5
+    """
+
+    value: float
+    low: float
+    high: float
 
 
 def binomial_interval(
@@ -57,30 +87,19 @@ def binomial_interval(
     return low, high
 
 
-def _known(y_true: ArrayLike, flagged: ArrayLike, unlabeled: Any) -> tuple[Any, Any]:
-    """Return truth and flags, as 0 and 1, of the inspected sources."""
-    truth, flags = np.asarray(y_true), np.asarray(flagged)
-    if truth.shape != flags.shape or truth.ndim != 1:
-        raise ValueError(
-            f"y_true has shape {truth.shape} and flagged has {flags.shape}: both must be "
-            "(n_samples,)."
-        )
-    if unlabeled is not None:
-        # NaN, as a mark, equals itself here.
-        inspected = (truth != unlabeled) & ((truth == truth) | (unlabeled == unlabeled))
-        truth, flags = truth[inspected], flags[inspected]
-    wrong = set(np.unique(truth)) - {0, 1} | set(np.unique(flags)) - {0, 1}
-    if wrong:
-        raise ValueError(
-            f"Labels and flags must be 0 or 1, got {sorted(value.item() for value in wrong)}."
-        )
-    return truth.astype(bool), flags.astype(bool)
+def _known(
+    y_true: ArrayLike, flagged: ArrayLike, unlabeled: object
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return truth and flags of the inspected sources."""
+    truth, flags = inspected_pairs(y_true, flagged, "flagged", unlabeled)
+    return truth, as_bits(flags, "Flags")
 
 
 def completeness(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> float:
     """Compute the share of the known spurious sources that are flagged (recall).
 
-    Flagging everything makes it 1: read it beside the workload.
+    Flagging everything makes it 1: read it beside the workload, and never choose settings by it
+    alone.
 
     Parameters
     ----------
@@ -104,6 +123,40 @@ def completeness(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None
     """
     truth, flags = _known(y_true, flagged, unlabeled)
     return float(flags[truth].mean()) if truth.any() else float("nan")
+
+
+def completeness_interval(
+    y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None, confidence: float = 0.95
+) -> FractionInterval:
+    """Compute the completeness with its exact (Clopper-Pearson) interval.
+
+    It measures how well the flags hold on other sources only when these labels did not choose the
+    region; on the labels that did, it flatters.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        1 spurious, 0 reliable, or `unlabeled`.
+    flagged : array-like of shape (n_samples,)
+        1 or True where flagged.
+    unlabeled : object, default=None
+        Value of `y_true` of an uninspected source, which does not count.
+    confidence : float, default=0.95
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    FractionInterval
+        value, low, high; NaN, 0, 1 when no source is known to be spurious.
+
+    Examples
+    --------
+    >>> from spurclust.metrics import completeness_interval
+    >>> [round(number, 3) for number in completeness_interval([1] * 57, [1] * 54 + [0] * 3)]
+    [0.947, 0.854, 0.989]
+    """
+    truth, flags = _known(y_true, flagged, unlabeled)
+    return _counted(flags[truth], confidence)
 
 
 def purity(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> float:
@@ -131,6 +184,47 @@ def purity(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> f
     """
     truth, flags = _known(y_true, flagged, unlabeled)
     return float(truth[flags].mean()) if flags.any() else float("nan")
+
+
+def purity_interval(
+    y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None, confidence: float = 0.95
+) -> FractionInterval:
+    """Compute the purity with its exact (Clopper-Pearson) interval.
+
+    It counts the flagged sources that are inspected, and holds for the others when those are a
+    random part of the flagged, and did not choose the region.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        1 spurious, 0 reliable, or `unlabeled`.
+    flagged : array-like of shape (n_samples,)
+        1 or True where flagged.
+    unlabeled : object, default=None
+        Value of `y_true` of an uninspected source, which does not count.
+    confidence : float, default=0.95
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    FractionInterval
+        value, low, high; NaN, 0, 1 when no inspected source is flagged.
+
+    Examples
+    --------
+    >>> from spurclust.metrics import purity_interval
+    >>> [round(number, 3) for number in purity_interval([1, 0, 0, 0], [1, 1, 1, 1])]
+    [0.25, 0.006, 0.806]
+    """
+    truth, flags = _known(y_true, flagged, unlabeled)
+    return _counted(truth[flags], confidence)
+
+
+def _counted(hits: NDArray[np.bool_], confidence: float) -> FractionInterval:
+    """Compute the fraction that is True, with its interval."""
+    low, high = binomial_interval(int(hits.sum()), len(hits), confidence)
+    value = float(hits.mean()) if len(hits) else float("nan")
+    return FractionInterval(value, float(low), float(high))
 
 
 def workload(flagged: ArrayLike) -> float:

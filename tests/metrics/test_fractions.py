@@ -10,7 +10,14 @@ from numpy.testing import assert_allclose
 from scipy.stats import binomtest
 from sklearn.metrics import precision_score, recall_score
 
-from spurclust.metrics import binomial_interval, completeness, purity, workload
+from spurclust.metrics import (
+    binomial_interval,
+    completeness,
+    completeness_interval,
+    purity,
+    purity_interval,
+    workload,
+)
 
 
 @given(st.integers(0, 60), st.integers(1, 60), st.sampled_from([0.68, 0.95, 0.99]))
@@ -61,3 +68,30 @@ def test_bad_input():
         purity([0, -1], [1, 0])
     with pytest.raises(ValueError, match="no sources"):
         workload([])
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([-1, 0, 1]), st.booleans()), min_size=1),
+    st.sampled_from([0.68, 0.95]),
+)
+def test_an_interval_holds_its_fraction_and_counts_the_inspected(sources, confidence):
+    y, flagged = (np.array(values) for values in zip(*sources, strict=True))
+    hits = flagged & (y == 1)
+    for fraction, interval, of in (
+        (completeness, completeness_interval, y == 1),
+        (purity, purity_interval, flagged & (y >= 0)),
+    ):
+        found = interval(y, flagged, unlabeled=-1, confidence=confidence)
+        assert_allclose(found.value, fraction(y, flagged, unlabeled=-1))
+        assert found[1:] == binomial_interval(hits.sum(), of.sum(), confidence)
+        if of.any():
+            value, low, high = found
+            assert 0 <= low <= value <= high <= 1
+        else:
+            assert math.isnan(found.value)
+            assert found[1:] == (0, 1)
+
+
+def test_a_confidence_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match=r"confidence must be between 0 and 1, got 95"):
+        purity_interval([1, 0], [1, 1], confidence=95)

@@ -1,0 +1,53 @@
+"""How good a region or an order of inspection is, and how far the figures can be trusted.
+
+Completeness alone (recall) is greatest when everything is flagged: read it beside the workload, or
+use a figure that holds both, such as `workload_at_completeness` or the scorer
+"constrained_neg_workload". Uninspected sources never count; a figure of the inspected ones stands
+for the survey when those are a random part of it. For sources that were picked in any other way,
+inspect a random sample of what was not flagged (`draw_audit_sample`).
+"""
+
+from spurclust.metrics.audit import (
+    audit_sample_size,
+    completeness_lower_bound,
+    draw_audit_sample,
+    remaining_upper_bound,
+)
+from spurclust.metrics.fractions import (
+    FractionInterval,
+    binomial_interval,
+    completeness,
+    completeness_interval,
+    purity,
+    purity_interval,
+    workload,
+)
+from spurclust.metrics.ranking import (
+    average_precision,
+    completeness_at_workload,
+    completeness_curve,
+    work_saved_over_sampling,
+    workload_at_completeness,
+)
+from spurclust.metrics.scorers import get_scorer, get_scorer_names
+
+__all__ = [
+    "FractionInterval",
+    "audit_sample_size",
+    "average_precision",
+    "binomial_interval",
+    "completeness",
+    "completeness_at_workload",
+    "completeness_curve",
+    "completeness_interval",
+    "completeness_lower_bound",
+    "draw_audit_sample",
+    "get_scorer",
+    "get_scorer_names",
+    "purity",
+    "purity_interval",
+    "remaining_upper_bound",
+    "work_saved_over_sampling",
+    "workload",
+    "workload_at_completeness",
+]
