@@ -33,6 +33,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_common(simulate)
     _add_run(commands.add_parser("run", help="from cutouts and labels to flagged sources"))
     _add_predict(commands.add_parser("predict", help="flag new sources with a fitted model"))
+    _add_audit(commands.add_parser("audit", help="how many spurious remain among the unflagged"))
     return parser
 
 
@@ -106,6 +107,32 @@ def _add_predict(predict: argparse.ArgumentParser) -> None:
     )
     _add_skipping(predict)
     _add_jobs(predict)
+
+
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust audit`."""
+    audit.description = (
+        "First draws a random sample of the sources that are neither flagged nor inspected and "
+        "writes it to DIR/audit.csv, for you to fill in the column Reliable_Source (1 reliable, 0 "
+        "spurious). Then, with --labels, says how many spurious sources can remain."
+    )
+    audit.add_argument("folder", metavar="DIR", help="folder of the results of a run")
+    size = audit.add_mutually_exclusive_group()
+    size.add_argument("--sample", type=_COUNT, metavar="N", help="sources to draw")
+    size.add_argument(
+        "--max-remaining",
+        type=_COUNT_OR_NONE,
+        metavar="M",
+        help="draw as many as prove that at most M remain, if no spurious one is found",
+    )
+    audit.add_argument("--labels", metavar="TABLE", help="the sample with its column filled in")
+    audit.add_argument(
+        "--confidence",
+        type=_number(float, "between 0 and 1", lambda value: 0 < value < 1),
+        default=0.95,
+        help="of the bound (default: %(default)s)",
+    )
+    audit.add_argument("--random-state", type=_SEED, default=12, help="default: %(default)s")
 
 
 def _add_skipping(parser: argparse._ActionsContainer) -> None:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 
 from spurclust._parser import make_parser
+from spurclust.commands.audit import run_audit
 from spurclust.commands.predict import run_predict
 from spurclust.commands.run import run_run
 from spurclust.commands.simulate import run_demo, run_simulate
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "simulate": run_simulate,
     "run": run_run,
     "predict": run_predict,
+    "audit": run_audit,
 }
 
 

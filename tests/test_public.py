@@ -16,12 +16,13 @@ PACKAGES = [
     "spurclust",
     "spurclust.steps",
     "spurclust.catalog",
+    "spurclust.metrics",
     "spurclust.simulate",
     "spurclust.views",
     "spurclust.views.report",
 ]
 # Modules whose functions are public without being in a package's __all__.
-MODULES = ["spurclust.metrics", "spurclust.components", "spurclust.cli"]
+MODULES = ["spurclust.components", "spurclust.cli"]
 HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
 # Attributes that only some fits have.
 SOMETIMES = {"feature_names_in_"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, get_index_dtype
+from scipy.sparse import csr_array
 
 from spurclust.steps._blocks import map_threads
 
@@ -193,7 +193,7 @@ def joint_affinities(rows: Float32, perplexity: float, n_jobs: int | None = None
     )
     conditional = neighbor_affinities(distances, perplexity, n_jobs)
     n_pairs = n_samples * n_neighbors
-    starts = np.arange(0, n_pairs + 1, n_neighbors, dtype=get_index_dtype(maxval=2 * n_pairs))
+    starts = np.arange(0, n_pairs + 1, n_neighbors, dtype=np.int32 if n_pairs < 2**30 else np.int64)
     directed = csr_array(
         (conditional.ravel(), indices.ravel(), starts), shape=(n_samples, n_samples)
     )
