@@ -4,6 +4,7 @@ Each display holds arrays and draws them with ``plot(ax=...)``; ``from_estimator
 a fitted `SpuriousRegionDetector` and draws. matplotlib is imported when the first picture is drawn.
 """
 
+from spurclust.views.curves import CompletenessDisplay, TuningDisplay
 from spurclust.views.gallery import GalleryDisplay
 from spurclust.views.plots import ComponentsDisplay, EmbeddingDisplay
 from spurclust.views.region import RegionDisplay
@@ -11,10 +12,12 @@ from spurclust.views.style import save_figure
 from spurclust.views.thumbnails import CutoutEmbeddingDisplay
 
 __all__ = [
+    "CompletenessDisplay",
     "ComponentsDisplay",
     "CutoutEmbeddingDisplay",
     "EmbeddingDisplay",
     "GalleryDisplay",
     "RegionDisplay",
+    "TuningDisplay",
     "save_figure",
 ]
