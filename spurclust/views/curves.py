@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spurclust.metrics import completeness_curve
-from spurclust.views._fitted import check_labels
+from spurclust.views._fitted import check_labels, encode_labels
 from spurclust.views._legend import add_legend
 from spurclust.views.style import (
     COLUMN_WIDTH,
@@ -110,8 +110,6 @@ class CompletenessDisplay:
         CompletenessDisplay
             The display, drawn.
         """
-        from spurclust.views._fitted import encode_labels
-
         point = search.workload_.value, search.completeness_.value
         label = encode_labels(search.best_estimator_, y)
         return cls(label, search.held_out_probability_, point=point).plot(ax=ax, width=width)
@@ -138,7 +136,9 @@ class CompletenessDisplay:
         """
         workload, curves = _curves(self.label, self.probability)
         with open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
-            entries = [axes.plot([0, 100], [0, 100], label="random order", **_DIAGONAL)[0]]
+            entries: list[Any] = [
+                axes.plot([0, 100], [0, 100], label="random order", **_DIAGONAL)[0]
+            ]
             if len(curves) > 1:
                 low, high = 100 * curves.min(axis=0), 100 * curves.max(axis=0)
                 band = axes.fill_between(100 * workload, low, high, color=LINE_COLOR, alpha=0.25)
@@ -150,7 +150,7 @@ class CompletenessDisplay:
                 place = [100 * self.point.workload], [100 * self.point.completeness]
                 entries += axes.plot(*place, label="chosen", zorder=5, clip_on=False, **_POINT)
             axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="Workload (%)", ylabel="Completeness (%)")
-            add_legend(axes, entries, [entry.get_label() for entry in entries], width=width)
+            add_legend(axes, entries, [str(entry.get_label()) for entry in entries], width=width)
         self.ax_, self.figure_ = axes, axes.figure
         return self
 
@@ -163,9 +163,7 @@ def _curves(
     for row in probability:
         known = np.isfinite(row) & (label >= 0)
         if not (label[known] == 1).any():
-            raise ValueError(
-                "no source with a probability is known to be spurious: nothing to draw"
-            )
+            raise ValueError("no source that has a probability is known to be spurious")
         pairs.append(completeness_curve(label[known], row[known]))
     workload = np.unique(np.concatenate([pair[0] for pair in pairs]))
     return workload, np.stack([np.interp(workload, *pair) for pair in pairs])
@@ -174,8 +172,8 @@ def _curves(
 class TuningDisplay:
     """Held-out completeness and workload over the number of components and the threshold.
 
-    Colour is the workload, lines are the completeness, and the chosen setting is marked: one sees
-    whether it lies on a broad plateau or on a lucky peak.
+    Colour is the workload, the numbers are the completeness in per cent, and the chosen setting is
+    framed: one sees whether it lies on a broad plateau or on a lucky peak.
 
     Parameters
     ----------
