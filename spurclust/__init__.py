@@ -10,19 +10,30 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.steps import TSNE, ImageFlattener, PixelPCA
+    from spurclust.tuning import SpuriousRegionDetectorCV
 
-__all__ = ["TSNE", "ImageFlattener", "PixelPCA", "SpuriousRegionDetector", "__version__"]
+__all__ = [
+    "TSNE",
+    "ImageFlattener",
+    "PixelPCA",
+    "SpuriousRegionDetector",
+    "SpuriousRegionDetectorCV",
+    "__version__",
+]
 
 __version__ = "0.1.0"
 
 # Imported when first used: reading files need not wait for scikit-learn.
 _HOMES = {
     "SpuriousRegionDetector": "detector",
+    "SpuriousRegionDetectorCV": "tuning",
     "TSNE": "steps",
     "ImageFlattener": "steps",
     "PixelPCA": "steps",
 }
-_MODULES = frozenset({"catalog", "components", "detector", "metrics", "simulate", "steps", "views"})
+_MODULES = frozenset(
+    {"catalog", "components", "detector", "metrics", "simulate", "steps", "tuning", "views"}
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -26,12 +26,14 @@ def make_parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", default="spurclust-demo", help="folder (default: %(default)s)")
     _add_survey(demo)
     _add_method(demo)
+    _add_results(demo)
     _add_common(demo)
     simulate = commands.add_parser("simulate", help="write a simulated survey: strips and labels")
     simulate.add_argument("folder", metavar="DIR", help="a new or empty folder")
     _add_survey(simulate)
     _add_common(simulate)
     _add_run(commands.add_parser("run", help="from cutouts and labels to flagged sources"))
+    _add_tune(commands.add_parser("tune", help="the same, with settings chosen on held-out labels"))
     _add_predict(commands.add_parser("predict", help="flag new sources with a fitted model"))
     _add_audit(commands.add_parser("audit", help="how many spurious remain among the unflagged"))
     return parser
@@ -64,6 +66,68 @@ _POSITIVE = _number(float, "a number above 0", lambda value: 0 < value < float("
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     """Add the arguments of `spurclust run`."""
+    _add_input(run)
+    group = _add_method(run)
+    group.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose components and threshold on held-out labels, see spurclust tune --help",
+    )
+    _add_held_out(run)
+    _add_results(run)
+    _add_common(run)
+
+
+def _add_tune(tune: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust tune`."""
+    tune.description = (
+        "Does what `spurclust run` does, with the number of components, the threshold and the "
+        "perplexity chosen among many: the one that flags least while it holds enough of the known "
+        "spurious whose labels it was not shown."
+    )
+    _add_input(tune)
+    group = tune.add_argument_group("settings to choose from")
+    group.add_argument("-N", "--n-components", type=_COUNT, nargs="+", help="default: 2 to 40")
+    group.add_argument("--threshold", type=_FRACTION, nargs="+", help="default: 0.01 to 0.5")
+    group.add_argument("--perplexity", type=_POSITIVE, nargs="+", default=[50], help="default: 50")
+    _add_assignment(group)
+    _add_held_out(tune)
+    _add_results(tune)
+    _add_common(tune)
+
+
+def _add_held_out(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the choice on held-out labels."""
+    group = parser.add_argument_group("choice on held-out labels")
+    bound = group.add_mutually_exclusive_group()
+    bound.add_argument(
+        "--completeness",
+        type=_FRACTION,
+        help="least completeness, at which the workload is made small (default: 0.95)",
+    )
+    bound.add_argument(
+        "--workload", type=_FRACTION, help="largest workload, at which completeness is made large"
+    )
+    group.add_argument(
+        "--folds",
+        type=_number(int, "a whole number of at least 2", lambda value: value >= 2),
+        default=5,
+        help="parts into which the labels are cut (default: %(default)s)",
+    )
+    group.add_argument(
+        "--repeats", type=_COUNT, default=5, help="how often anew (default: %(default)s)"
+    )
+    group.add_argument(
+        "--protocol",
+        choices=("transductive", "inductive"),
+        default="transductive",
+        help="held-out sources are embedded with the others, or placed afterwards as new ones "
+        "(default: %(default)s)",
+    )
+
+
+def _add_input(run: argparse.ArgumentParser) -> None:
+    """Add what is read, where the results go, and how it is read."""
     run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
     run.add_argument("--labels", required=True, metavar="TABLE", help="xlsx, csv, FITS, VOTable")
     run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
@@ -93,8 +157,6 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     reading.add_argument("--reduce", type=_COUNT, metavar="FACTOR", help="shrink by this factor")
     _add_skipping(reading)
-    _add_method(run)
-    _add_common(run)
 
 
 def _add_predict(predict: argparse.ArgumentParser) -> None:
@@ -142,37 +204,53 @@ def _add_skipping(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def _add_method(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the detector and of its results."""
+def _add_method(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options of the detector."""
     group = parser.add_argument_group("method")
     group.add_argument(
         "-N",
         "--n-components",
         type=_COUNT,
-        default=6,
-        help="components of the mixture (default: %(default)s)",
+        help="components of the mixture (default: 6)",
     )
     group.add_argument(
         "--threshold",
         type=_FRACTION,
-        default=0.05,
-        help="spurious fraction at which a component joins the region (default: %(default)s)",
+        help="spurious fraction at which a component joins the region (default: 0.05)",
     )
     group.add_argument(
         "--perplexity", type=_POSITIVE, default=50, help="of t-SNE (default: %(default)s)"
     )
+    _add_assignment(group)
+    return group
+
+
+def _add_assignment(group: argparse._ArgumentGroup) -> None:
+    """Add how a source gets its probability."""
     group.add_argument(
         "--assignment",
         choices=("hard", "soft"),
         default="hard",
         help="one component a source, or all by their responsibilities (default: %(default)s)",
     )
+
+
+def _add_results(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the results."""
     results = parser.add_argument_group("results")
     results.add_argument(
         "--format",
         choices=sorted(TABLE_SUFFIXES),
         default="ecsv",
         help="of the sources' table beside the csv (default: %(default)s)",
+    )
+    results.add_argument(
+        "--stability",
+        type=_COUNT_OR_NONE,
+        default=0,
+        metavar="SEEDS",
+        help="tell how often each source is flagged from so many starting points, each with three "
+        "perplexities (default: %(default)s)",
     )
     results.add_argument("--no-plots", action="store_true", help="write no pictures")
 

@@ -10,6 +10,7 @@ from spurclust.commands.audit import run_audit
 from spurclust.commands.predict import run_predict
 from spurclust.commands.run import run_run
 from spurclust.commands.simulate import run_demo, run_simulate
+from spurclust.commands.tune import run_tune
 
 # What the readers advise a programmer to pass, and what it is called here.
 OPTIONS_OF_ARGUMENTS = {
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": run_demo,
     "simulate": run_simulate,
     "run": run_run,
+    "tune": run_tune,
     "predict": run_predict,
     "audit": run_audit,
 }

@@ -316,7 +316,9 @@ def test_an_earlier_result_is_replaced_and_survives_a_failure(survey, tmp_path, 
     assert len(pd.read_csv(out / "components.csv")) == 2
 
 
-@pytest.mark.parametrize("where", ["spurclust.catalog.save_model", "spurclust.commands.run.fit_detector"])
+@pytest.mark.parametrize(
+    "where", ["spurclust.catalog.save_model", "spurclust.commands.run.fit_detector"]
+)
 def test_an_interrupt_leaves_nothing(survey, tmp_path, monkeypatch, capsys, where):
     def interrupt(*_, **__):
         raise KeyboardInterrupt

@@ -18,6 +18,7 @@ PACKAGES = [
     "spurclust.catalog",
     "spurclust.metrics",
     "spurclust.simulate",
+    "spurclust.tuning",
     "spurclust.views",
     "spurclust.views.report",
 ]
@@ -114,9 +115,9 @@ def test_submodules_are_found_without_an_import_of_their_own():
 
 
 def test_there_is_something_to_check():
-    assert {"SpuriousRegionDetector", "TSNE", "ImageFlattener", "PixelPCA", "CutoutReader"} == {
-        value.__name__ for value in ESTIMATORS.values()
-    }
+    steps = {"TSNE", "ImageFlattener", "PixelPCA", "CutoutReader"}
+    detectors = {"SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
+    assert steps | detectors == {value.__name__ for value in ESTIMATORS.values()}
     assert len(CALLABLES) > 40
 
 

@@ -34,6 +34,7 @@ _DESCRIPTIONS = {
     "component": "Component of the Gaussian mixture, counted from 0",
     "spurious_probability": "Spurious fraction that the source's place in the embedding gives it",
     "flagged": "Whether the source lies in the spurious region",
+    "stability": "Share of runs, each started elsewhere, in which the source is flagged",
     "size": "Number of sources in the component",
     "n_inspected": "Number of inspected sources in the component",
     "n_spurious": "Number of inspected sources in the component that are spurious",
@@ -52,6 +53,7 @@ def sources_table(
     paths: Sequence[str | os.PathLike[str]] | None = None,
     y: ArrayLike | None = None,
     reasons: Sequence[str] | None = None,
+    stability: ArrayLike | None = None,
 ) -> "pd.DataFrame":
     """Put what is known of every source into one table.
 
@@ -77,12 +79,15 @@ def sources_table(
         1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
     reasons : sequence of str of length n_sources, default=None
         Why; None leaves them blank.
+    stability : array-like of shape (n_sources,), default=None
+        Share of runs in which each source is flagged; None leaves the column out.
 
     Returns
     -------
     DataFrame
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
-        spurious_probability, flagged. An uninspected source's label is missing, a blank in csv.
+        spurious_probability, flagged, and stability where it is given. An uninspected source's
+        label is missing, a blank in csv.
 
     Raises
     ------
@@ -121,6 +126,8 @@ def sources_table(
         "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
         "flagged": np.asarray(flagged, dtype=bool),
     }
+    if stability is not None:
+        columns["stability"] = np.asarray(stability, dtype=np.float64)
     lengths = {name: len(cells) for name, cells in columns.items()}
     if set(lengths.values()) != {n_sources}:
         raise ValueError(f"columns of different lengths: {lengths}")

@@ -16,6 +16,7 @@ from spurclust.commands._progress import Stages, say
 from spurclust.commands._reading import read_survey, size_of
 
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
+TUNING_PLOTS = ("completeness", "tuning")
 
 
 def run_run(args: argparse.Namespace) -> None:
@@ -29,6 +30,7 @@ def run_run(args: argparse.Namespace) -> None:
     from spurclust import catalog
     from spurclust.views.report.summary import format_components, format_summary, summarize_run
 
+    _settle(args)
     catalog.check_output_folder(args.out, _planned_files(args))
     _check_extras(args)
     replaces = (Path(args.out) / "summary.json").exists()
@@ -38,18 +40,28 @@ def run_run(args: argparse.Namespace) -> None:
         cutouts, matched = read_survey(args, reading)
     counts = catalog.count_labels(matched.y, matched.reasons)
     say(catalog.format_counts(counts))
-    detector = fit_detector(args, cutouts.images, matched.y)
-    for name, seconds in detector.stage_seconds_.items():
+    search = None
+    if args.tune:
+        with stages("tuning"):
+            search = tune_detector(args, cutouts.images, matched.y)
+    detector = search.best_estimator_ if search else fit_detector(args, cutouts.images, matched.y)
+    for name, seconds in ({} if search else detector.stage_seconds_).items():
         stages.add(name, seconds)
+    stability = None
+    if args.stability:
+        with stages("stability"):
+            stability = flag_stability_of(args, detector, cutouts.images, matched.y)
     with catalog.write_results(args.out) as staging:
         if not args.no_plots:
             with stages("plots"):
-                _draw(detector, cutouts, matched, staging / "plots")
+                _draw(detector, cutouts, matched, staging / "plots", search, stability)
         with stages("writing"):
-            table = _table(detector, cutouts, matched)
+            table = _table(detector, cutouts, matched, stability)
             catalog.write_table(table, staging / "sources.csv")
             catalog.write_table(table, staging / f"sources{TABLE_SUFFIXES[args.format]}")
             catalog.write_table(detector.components_, staging / "components.csv")
+            if search:
+                catalog.write_table(_settings_table(search), staging / "tuning.csv")
             catalog.save_model(detector, staging / "model.skops", metadata={"reading": reading})
         summary = summarize_run(
             detector,
@@ -58,6 +70,8 @@ def run_run(args: argparse.Namespace) -> None:
             counts=counts,
             settings=vars(args),
             seconds=stages.seconds,
+            search=search,
+            stability=stability,
         )
         summary["skipped"] = dict(cutouts.skipped)
         text = json.dumps(summary, indent=2, allow_nan=False)
@@ -65,6 +79,61 @@ def run_run(args: argparse.Namespace) -> None:
     say(format_components(detector.components_))
     say(format_summary(summary))
     say(f"Results are in {args.out}" + (", in place of earlier ones" if replaces else ""))
+
+
+def _settle(args: argparse.Namespace) -> None:
+    """Fill in the defaults that depend on whether the settings are chosen."""
+    if args.command != "tune":
+        if not args.tune:
+            args.n_components = 6 if args.n_components is None else args.n_components
+            args.threshold = 0.05 if args.threshold is None else args.threshold
+        elif args.n_components is not None or args.threshold is not None:
+            raise ValueError(
+                "--tune chooses the components and the threshold: leave -N and --threshold out, or "
+                "name values to choose from with `spurclust tune`"
+            )
+
+
+def tune_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any:
+    """Choose the settings of a detector as the command line says, and fit it."""
+    from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV
+
+    folds = InspectedStratifiedKFold(
+        args.folds, n_repeats=args.repeats, unlabeled=-1, random_state=args.random_state
+    )
+    bound = {} if args.workload is None else {"workload": args.workload}
+    if args.completeness is not None:
+        bound = {"completeness": args.completeness}
+    given = {"n_components": args.n_components, "threshold": args.threshold}
+    return SpuriousRegionDetectorCV(
+        **{name: values for name, values in given.items() if values is not None},
+        perplexity=args.perplexity,
+        **bound,
+        cv=folds,
+        protocol=args.protocol,
+        assignment=args.assignment,
+        unlabeled=-1,
+        random_state=args.random_state,
+        n_jobs=args.jobs,
+    ).fit(images, y)
+
+
+def flag_stability_of(
+    args: argparse.Namespace, detector: Any, images: NDArray[Any], y: NDArray[Any]
+) -> NDArray[Any]:
+    """Tell how often each source is flagged when the embedding starts elsewhere."""
+    from spurclust.tuning import flag_stability
+
+    seeds = range(args.random_state, args.random_state + args.stability)
+    return flag_stability(images, y, detector, random_states=seeds, n_jobs=args.jobs)
+
+
+def _settings_table(search: Any) -> Any:
+    """Make a table of all settings that were tried."""
+    import pandas as pd
+
+    results = {name: values for name, values in search.cv_results_.items() if name != "params"}
+    return pd.DataFrame({name: list(values) for name, values in results.items()})
 
 
 def fit_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any:
@@ -91,11 +160,13 @@ def _check_extras(args: argparse.Namespace) -> None:
 def _planned_files(args: argparse.Namespace) -> list[str]:
     """Name the files that a run will write."""
     names = ["sources.csv", f"sources{TABLE_SUFFIXES[args.format]}", "components.csv"]
-    names += ["summary.json", "model.skops"]
-    return names if args.no_plots else names + [f"plots/{name}.png" for name in PLOTS]
+    names += ["summary.json", "model.skops"] + ["tuning.csv"] * args.tune
+    plots = [*PLOTS, *TUNING_PLOTS] if args.tune else [*PLOTS]
+    plots += ["stability"] * bool(args.stability)
+    return names if args.no_plots else names + [f"plots/{name}.png" for name in plots]
 
 
-def _table(detector: Any, cutouts: Any, matched: Any) -> Any:
+def _table(detector: Any, cutouts: Any, matched: Any, stability: Any) -> Any:
     """Make the table of the fitted sources."""
     from spurclust.catalog import sources_table
 
@@ -108,10 +179,13 @@ def _table(detector: Any, cutouts: Any, matched: Any) -> Any:
         component=detector.component_,
         spurious_probability=detector.spurious_probability_,
         flagged=detector.flagged_,
+        stability=stability,
     )
 
 
-def _draw(detector: Any, cutouts: Any, matched: Any, folder: Path) -> None:
+def _draw(
+    detector: Any, cutouts: Any, matched: Any, folder: Path, search: Any, stability: Any
+) -> None:
     """Write the pictures of a run; a gallery without sources is left out."""
     import matplotlib as mpl
 
@@ -144,5 +218,10 @@ def _draw(detector: Any, cutouts: Any, matched: Any, folder: Path) -> None:
     for which, chosen in (("spurious", y == 1), ("flagged", detector.flagged_)):
         if chosen.any():
             displays[which] = partial(gallery, which=which)
+    if search:
+        displays["completeness"] = partial(views.CompletenessDisplay.from_estimator, search, y)
+        displays["tuning"] = partial(views.TuningDisplay.from_estimator, search)
+    if stability is not None:
+        displays["stability"] = views.StabilityDisplay(detector.embedding_, stability, y).plot
     for name, draw in displays.items():
         views.save_figure(draw(), folder / f"{name}.png", close=True)

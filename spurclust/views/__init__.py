@@ -8,6 +8,7 @@ from spurclust.views.curves import CompletenessDisplay, TuningDisplay
 from spurclust.views.gallery import GalleryDisplay
 from spurclust.views.plots import ComponentsDisplay, EmbeddingDisplay
 from spurclust.views.region import RegionDisplay
+from spurclust.views.stability import StabilityDisplay
 from spurclust.views.style import save_figure
 from spurclust.views.thumbnails import CutoutEmbeddingDisplay
 
@@ -18,6 +19,7 @@ __all__ = [
     "EmbeddingDisplay",
     "GalleryDisplay",
     "RegionDisplay",
+    "StabilityDisplay",
     "TuningDisplay",
     "save_figure",
 ]

@@ -110,9 +110,10 @@ class CompletenessDisplay:
         CompletenessDisplay
             The display, drawn.
         """
-        point = search.workload_.value, search.completeness_.value
+        point = search.workload_, search.completeness_
         label = encode_labels(search.best_estimator_, y)
-        return cls(label, search.held_out_probability_, point=point).plot(ax=ax, width=width)
+        probability = search.held_out_probability_by_repeat_
+        return cls(label, probability, point=point).plot(ax=ax, width=width)
 
     def plot(self, ax: "Axes | None" = None, *, width: float = COLUMN_WIDTH) -> Self:
         """Draw.

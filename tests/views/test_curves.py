@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from spurclust.metrics import completeness_curve
-from spurclust.views import CompletenessDisplay, TuningDisplay
+from spurclust.views import CompletenessDisplay, StabilityDisplay, TuningDisplay
 
 RNG = np.random.default_rng(0)
 Y = (RNG.random(300) < 0.1).astype(int)
@@ -90,3 +90,21 @@ class TestTuning:
 
     def test_without_a_choice_nothing_is_framed(self):
         assert not TuningDisplay(results()).plot(ax=axes()).ax_.patches
+
+
+class TestStability:
+    def test_colours_and_rims(self):
+        points, share = RNG.normal(size=(50, 2)), RNG.random(50)
+        display = StabilityDisplay(points, share, np.arange(50) < 3).plot(ax=axes())
+        dots, rims = display.ax_.collections
+        assert_allclose(np.sort(dots.get_array()), np.sort(100 * share))
+        assert (np.diff(dots.get_array()) >= 0).all()
+        assert len(rims.get_offsets()) == 3
+
+    def test_a_share_beyond_one(self):
+        with pytest.raises(ValueError, match="share of the runs"):
+            StabilityDisplay(RNG.normal(size=(2, 2)), [0.0, 3.0]).plot(ax=axes())
+
+    def test_lengths_must_agree(self):
+        with pytest.raises(ValueError, match="stability"):
+            StabilityDisplay(RNG.normal(size=(3, 2)), [0.0, 1.0]).plot(ax=axes())

@@ -32,6 +32,8 @@ def summarize_run(
     counts: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     seconds: Mapping[str, float] | None = None,
+    search: Any = None,
+    stability: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """Summarise a fitted detector: what was flagged, and how many of the known spurious.
 
@@ -51,6 +53,10 @@ def summarize_run(
         How the run was called.
     seconds : mapping of str to float, default=None
         Seconds of each stage.
+    search : SpuriousRegionDetectorCV, default=None
+        The search that chose the detector, for its held-out figures.
+    stability : array-like of shape (n_samples,), default=None
+        Share of runs in which each source is flagged.
 
     Returns
     -------
@@ -78,6 +84,8 @@ def summarize_run(
         },
         "flagged": _proportion(int(flagged.sum()), len(flagged)),
         "flagged_uninspected": int((flagged & ~inspected).sum()),
+        "held_out": _held_out(search, spurious, reasons) if search is not None else None,
+        "stability": None if stability is None else _stability(stability),
         "in_sample": {
             "completeness": _proportion(int((flagged & spurious).sum()), int(spurious.sum())),
             "purity": _proportion(
@@ -87,6 +95,45 @@ def summarize_run(
         },
         "seconds": {name: round(float(value), 3) for name, value in (seconds or {}).items()},
     }
+
+
+def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
+    """Collect what a search found of sources whose labels it was not shown."""
+    figures: dict[str, Any] = {}
+    for name in ("completeness", "purity", "workload"):
+        value, (low, high) = getattr(search, f"{name}_"), getattr(search, f"{name}_interval_")
+        known = not math.isnan(value)
+        figures[name] = {
+            "fraction": float(value) if known else None,
+            "interval": [float(low), float(high)] if known else None,
+        }
+    given = np.array([str(reason).strip() or "no reason given" for reason in reasons])
+    share, tested = search.held_out_flagged_, spurious & ~np.isnan(search.held_out_flagged_)
+    if not len(given):
+        given = np.full(len(spurious), "no reason given")
+    names, sizes = np.unique(given[tested], return_counts=True)
+    return {
+        **figures,
+        "n_spurious": int(tested.sum()),
+        "completeness_by_reason": {
+            str(names[place]): {
+                "fraction": float(share[tested & (given == names[place])].mean()),
+                "n": int(sizes[place]),
+            }
+            for place in np.argsort(-sizes, kind="stable")
+        },
+        "params": {name: float(value) for name, value in search.best_params_.items()},
+        "n_settings": len(search.cv_results_["params"]),
+        "n_splits": int(search.n_splits_),
+        "protocol": search.protocol,
+    }
+
+
+def _stability(share: ArrayLike) -> dict[str, int]:
+    """Count the sources that every run, some run or no run flags."""
+    share = np.asarray(share)
+    always, never = int((share == 1).sum()), int((share == 0).sum())
+    return {"always": always, "sometimes": len(share) - always - never, "never": never}
 
 
 def _by_reason(
@@ -115,6 +162,40 @@ def _words(name: str, share: Mapping[str, Any]) -> str:
         f"  {name:<14}{share['k']} of {share['n']} = {share['fraction']:.3f} "
         f"(95 % interval {low:.3f} to {high:.3f})"
     )
+
+
+def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
+    """Render what to expect of sources that nobody has looked at."""
+    params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
+    lines = [
+        f"Chosen among {held_out['n_settings']} settings: {params}.",
+        f"Held out (labels not shown when the region was chosen, {held_out['n_splits']} splits, "
+        f"{held_out['protocol']}):",
+    ]
+    for name in ("completeness", "purity", "workload"):
+        share = held_out[name]
+        if share["fraction"] is None:
+            lines.append(f"  {name:<14}not defined, nothing is flagged")
+        else:
+            low, high = share["interval"]
+            lines.append(
+                f"  {name:<14}{share['fraction']:.3f} (95 % interval {low:.3f} to {high:.3f})"
+            )
+    lines += [
+        f"    {name}: {share['fraction']:.3f} of {share['n']}"
+        for name, share in held_out["completeness_by_reason"].items()
+    ]
+    return lines
+
+
+def _format_stability(stability: Mapping[str, int] | None) -> list[str]:
+    """Say how many verdicts depend on where the embedding started."""
+    if stability is None:
+        return []
+    return [
+        "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "
+        "sometimes, {never} never.".format(**stability)
+    ]
 
 
 def format_components(table: Any) -> str:
@@ -174,6 +255,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
         f"{summary['flagged_uninspected']} of them uninspected.",
         *_nothing_saved(flagged, in_sample),
+        *(_format_held_out(summary["held_out"]) if summary["held_out"] else []),
+        *_format_stability(summary["stability"]),
         "In-sample (the same labels chose the region, so expect less on new sources):",
         _words("completeness", in_sample["completeness"]),
         _words("purity", in_sample["purity"]),

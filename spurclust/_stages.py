@@ -1,0 +1,81 @@
+"""The detector's stages as pure functions: its steps, its mixture, and the probabilities."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.mixture import GaussianMixture
+
+from spurclust._assembly import set_missing
+from spurclust.components import spurious_fractions
+from spurclust.steps import TSNE, ImageFlattener, PixelPCA
+from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
+
+DEFAULT_STEPS = {"flatten": ImageFlattener, "reduce": PixelPCA, "embed": TSNE}
+"""What a step is when None was given, in the order of the steps."""
+
+MIXTURE_ROWS = 256
+"""Rows of one block when the mixture assigns sources."""
+
+
+def configure_steps(
+    given: dict[str, Any], *, perplexity: float, random_state: Any, n_jobs: int | None
+) -> dict[str, Any]:
+    """Make the steps flatten, reduce and embed, unfitted, with the settings they were not given."""
+    steps = {}
+    for name, default in DEFAULT_STEPS.items():
+        step = given[name]
+        if step != "passthrough":
+            step = default() if step is None else clone(step)
+        steps[name] = set_missing(
+            step, random_state=random_state, n_jobs=n_jobs, perplexity=perplexity
+        )
+    return steps
+
+
+def check_mixture(mixture: Any, assignment: str) -> None:
+    """Raise when the mixture, as it was given, has no responsibilities for a soft assignment."""
+    if assignment == "soft" and mixture is not None and not hasattr(mixture, "predict_proba"):
+        raise ValueError(
+            'assignment="soft" needs a mixture with predict_proba, which '
+            f'{type(mixture).__name__} has not: use assignment="hard".'
+        )
+
+
+def fit_mixture(
+    mixture: Any, embedding: NDArray[np.float64], n_components: int, random_state: Any
+) -> Any:
+    """Fit a clone of the mixture, `GaussianMixture()` when it is None, to an embedding."""
+    fitted = clone(GaussianMixture() if mixture is None else mixture)
+    fitted = set_missing(fitted, random_state=random_state)
+    if "n_components" in fitted.get_params(deep=False):
+        fitted.set_params(n_components=n_components)
+    with single_threaded_blas():  # sums of several threads differ in their last bits
+        return fitted.fit(embedding)
+
+
+def assign_points(mixture: Any, method: str, embedding: NDArray[np.float64]) -> NDArray[Any]:
+    """Ask the mixture about points, in blocks, so that a point's answer is its own."""
+    return map_row_blocks(getattr(mixture, method), embedding, MIXTURE_ROWS)
+
+
+def count_components(mixture: Any, component: NDArray[np.integer[Any]]) -> int:
+    """Tell how many components a fitted mixture has."""
+    return int(getattr(mixture, "n_components", max(component.max() + 1, 1)))
+
+
+def memberships(mixture: Any, embedding: NDArray[np.float64], assignment: str) -> NDArray[Any]:
+    """Tell the component of each point ("hard"), or its responsibilities ("soft")."""
+    if assignment == "hard":
+        return assign_points(mixture, "predict", embedding).astype(np.int64)
+    return assign_points(mixture, "predict_proba", embedding)
+
+
+def weigh_fractions(membership: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Look up or average the spurious fractions of the components that points belong to."""
+    fractions = np.nan_to_num(spurious_fractions(counts))
+    if membership.ndim == 1:
+        return np.asarray(fractions[membership])
+    # Summed by einsum, whose order does not depend on the other rows.
+    return np.asarray(np.einsum("ij,j->i", membership, fractions))

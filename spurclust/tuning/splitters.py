@@ -1,0 +1,231 @@
+"""Folds in which the uninspected sources train and are never tested."""
+
+import warnings
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import BaseCrossValidator, StratifiedKFold, check_cv
+from sklearn.utils import check_random_state
+
+from spurclust._labels import binary_labels
+
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Places of the training and of the test sources."""
+
+N_SPLITS = 5
+"""Folds, unless another number is given: scikit-learn's."""
+
+
+class InspectedStratifiedKFold(BaseCrossValidator):
+    """Split the inspected sources into stratified folds; the uninspected train in every split.
+
+    Use it as `cv` of any search or `cross_validate` whose `y` has a value for "nobody has looked".
+    With few spurious sources a fold holds only some of them, so that the figures of one fold say
+    little: repeat the folds, and pool them.
+
+    Parameters
+    ----------
+    n_splits : int, default=5
+        Number of folds, at least 2. Fewer are made, with a warning, when there are fewer inspected
+        sources of a class.
+    n_repeats : int, default=1
+        How often to split anew. More tell how much the figures depend on the folds.
+    shuffle : bool, default=True
+        Whether to shuffle the sources of each class first; False keeps their order, for one repeat.
+    unlabeled : object, default=-1
+        Value of `y` that means uninspected; None when there is none.
+    random_state : int, RandomState or None, default=None
+        Seeds the shuffling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.tuning import InspectedStratifiedKFold
+    >>> y = np.array([1, 0, -1, 0, 1, 0, 0])
+    >>> for train, test in InspectedStratifiedKFold(2, random_state=0).split(y, y):
+    ...     print(train, test)
+    [0 1 2 6] [3 4 5]
+    [2 3 4 5] [0 1 6]
+    """
+
+    def __init__(
+        self,
+        n_splits: int = N_SPLITS,
+        *,
+        n_repeats: int = 1,
+        shuffle: bool = True,
+        unlabeled: Any = -1,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        for name, value, least in (("n_splits", n_splits, 2), ("n_repeats", n_repeats, 1)):
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+                raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
+        if n_repeats > 1 and not shuffle:
+            raise ValueError("Without shuffling every repeat is the same: use n_repeats=1.")
+        self.n_splits = n_splits
+        self.n_repeats = n_repeats
+        self.shuffle = shuffle
+        self.unlabeled = unlabeled
+        self.random_state = random_state
+
+    def get_n_splits(
+        self,
+        X: object = None,  # noqa: ARG002
+        y: ArrayLike | None = None,
+        groups: object = None,  # noqa: ARG002
+    ) -> int:
+        """Tell the number of splits: folds times repeats.
+
+        Parameters
+        ----------
+        X : object, default=None
+            Not used.
+        y : array-like of shape (n_samples,), default=None
+            Labels, which may allow fewer folds; None tells the number wanted.
+        groups : object, default=None
+            Not used.
+
+        Returns
+        -------
+        int
+            The number of splits that `split` makes.
+        """
+        if y is None:
+            return self.n_splits * self.n_repeats
+        return (
+            min(self.n_splits, _smaller_class(codes_of_both_classes(y, self.unlabeled)[1])[1])
+            * self.n_repeats
+        )
+
+    def _iter_test_indices(
+        self,
+        X: object = None,  # noqa: ARG002
+        y: ArrayLike | None = None,
+        groups: object = None,  # noqa: ARG002
+    ) -> Iterator[NDArray[np.intp]]:
+        """Yield the test fold of each split; all other sources train."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} needs y, to tell who is inspected.")
+        codes = codes_of_both_classes(y, self.unlabeled)[1]
+        name, smallest = _smaller_class(codes)
+        n_splits = min(self.n_splits, smallest)
+        if n_splits < self.n_splits:
+            warnings.warn(
+                f"Only {smallest} inspected sources are {name}: n_splits={self.n_splits} folds are "
+                f"too many, {n_splits} are used.",
+                stacklevel=3,
+            )
+        inspected = np.flatnonzero(codes >= 0)
+        random_state = check_random_state(self.random_state)
+        folds = StratifiedKFold(
+            n_splits, shuffle=self.shuffle, random_state=random_state if self.shuffle else None
+        )
+        for _ in range(self.n_repeats):
+            for _, test in folds.split(inspected, codes[inspected]):
+                yield inspected[test]
+
+
+def list_splits(
+    cv: Any,
+    images: NDArray[Any],
+    y: NDArray[Any],
+    codes: NDArray[np.int8],
+    *,
+    unlabeled: object,
+    random_state: int,
+) -> list[Split]:
+    """List the splits of `cv`, with inspected sources only in the test folds.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+        A number is that of folds of an `InspectedStratifiedKFold`, None is its default.
+    images : ndarray of shape (n_samples, ...)
+        The sources.
+    y : ndarray of shape (n_samples,)
+        Their labels, as they were given.
+    codes : ndarray of int8 of shape (n_samples,)
+        1 spurious, 0 reliable, -1 uninspected.
+    unlabeled : object
+        The value of `y` that means uninspected.
+    random_state : int
+        Seeds the folds, unless `cv` is a splitter.
+
+    Returns
+    -------
+    list of tuple of ndarray
+        Places of the training and of the test sources.
+
+    Raises
+    ------
+    ValueError
+        When there is no split, or one cannot be used.
+    """
+    if cv is None or isinstance(cv, Integral):
+        n_splits = N_SPLITS if cv is None else int(cv)
+        cv = InspectedStratifiedKFold(n_splits, unlabeled=unlabeled, random_state=random_state)
+    places = np.arange(len(codes))
+    splits = []
+    for number, (train, test) in enumerate(check_cv(cv).split(images, y)):
+        held_out = places[test][codes[test] >= 0]
+        if not (codes[held_out] == 1).any() or not (codes[train] >= 0).any():
+            raise ValueError(
+                f"Split {number} of cv has no inspected spurious source to test, or no inspected "
+                "one to train: use InspectedStratifiedKFold."
+            )
+        splits.append((places[train], held_out))
+    if not splits:
+        raise ValueError("cv makes no split: give at least one.")
+    return splits
+
+
+def codes_of_both_classes(y: ArrayLike, unlabeled: object) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Split labels into the two classes and a code per source, as `binary_labels` does.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Labels.
+    unlabeled : object
+        The value that means uninspected.
+
+    Returns
+    -------
+    classes : ndarray of shape (2,)
+        Reliable and spurious.
+    codes : ndarray of int8 of shape (n_samples,)
+        1 spurious, 0 reliable, -1 uninspected.
+
+    Raises
+    ------
+    ValueError
+        When fewer than two inspected sources are of one class.
+    """
+    with warnings.catch_warnings():
+        # There is an error instead.
+        warnings.filterwarnings("ignore", message="None of the .* is spurious")
+        classes, codes = binary_labels(y, unlabeled)
+    _smaller_class(codes)
+    return classes, codes
+
+
+def _smaller_class(codes: NDArray[np.int8]) -> tuple[str, int]:
+    """Name the class with fewer inspected sources, at least two, and their number."""
+    counts = {name: int((codes == code).sum()) for code, name in ((1, "spurious"), (0, "reliable"))}
+    name = min(counts, key=lambda each: counts[each])
+    n_inspected = sum(counts.values())
+    if counts[name] == 0:
+        raise ValueError(
+            f"The {n_inspected} inspected sources are all of one class, none is {name}: to hold "
+            f"sources out, inspect more until at least 2 are {name}."
+        )
+    if counts[name] == 1:
+        raise ValueError(
+            f"Only 1 of the {n_inspected} inspected sources is {name} (of that class it takes one "
+            "to train and one to test): inspect more until at least 2 are, or fit "
+            "SpuriousRegionDetector with settings of your own, which holds nothing out."
+        )
+    return name, counts[name]

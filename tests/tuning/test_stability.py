@@ -1,0 +1,125 @@
+"""How often a source is flagged, and what makes the runs differ."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.manifold import Isomap
+from sklearn.mixture import GaussianMixture
+
+from spurclust import TSNE, SpuriousRegionDetector
+from spurclust.tuning import flag_stability
+
+
+@pytest.fixture
+def detector(quick):
+    return SpuriousRegionDetector(4, 0.3, **quick)
+
+
+@pytest.mark.parametrize("assignment", ["hard", "soft"])
+def test_it_is_the_share_of_detectors_that_flag(survey, detector, assignment):
+    detector.set_params(assignment=assignment)
+    share = flag_stability(*survey, detector, random_states=(3, 4, 5), perplexities=(8, 12))
+    flags = [
+        clone(detector)
+        .set_params(embed=TSNE(perplexity, max_iter=250, init="random"), random_state=random_state)
+        .fit(*survey)
+        .flagged_
+        for random_state in (3, 4, 5)
+        for perplexity in (8, 12)
+    ]
+    assert_array_equal(share, np.mean(flags, axis=0))
+    assert ((share > 0) & (share < 1)).any(), "the runs differ"
+
+
+def test_threads_and_runs_change_no_bit_and_nothing_is_fitted(survey, detector):
+    before = repr(detector)
+    one, two = (flag_stability(*survey, detector, n_jobs=n_jobs) for n_jobs in (1, 2))
+    assert_array_equal(one, two)
+    assert_array_equal(one, flag_stability(*survey, clone(detector).set_params(random_state=None)))
+    assert repr(detector) == before
+    assert not hasattr(detector, "pipeline_")
+
+
+def test_without_perplexities_those_around_the_detectors_own_are_tried(survey, detector):
+    share = flag_stability(*survey, detector, random_states=[0])
+    around = flag_stability(*survey, detector, random_states=[0], perplexities=(6.0, 10.0, 16.0))
+    assert_array_equal(share, around)
+    assert set(share * 3) <= {0, 1, 2, 3}
+
+
+def test_seeds_of_the_steps_themselves_do_not_stop_the_runs_from_differing(survey, detector):
+    detector.set_params(
+        embed=TSNE(max_iter=250, random_state=1), mixture=GaussianMixture(random_state=1)
+    )
+    given = {"random_states": (3, 4), "perplexities": [10]}
+    share = flag_stability(*survey, detector, **given)
+    detector.set_params(embed=TSNE(max_iter=250), mixture=None)
+    assert_array_equal(share, flag_stability(*survey, detector, **given))
+
+
+def test_a_start_of_the_users_own_is_kept(survey, detector):
+    start = np.random.default_rng(0).normal(size=(len(survey[0]), 2))
+    detector.set_params(embed=TSNE(10, init=start, max_iter=250), mixture=KMeans(4, n_init=1))
+    share = flag_stability(*survey, detector, random_states=[0], perplexities=[10])
+    fresh = detector.set_params(random_state=0).fit(*survey)
+    assert_array_equal(share, fresh.flagged_)
+
+
+@pytest.mark.parametrize("embed", [PCA(2), Isomap(), "passthrough"], ids=str)
+def test_embeddings_without_a_perplexity(survey, detector, embed):
+    X, y = survey[0][:, :2], survey[1]
+    detector.set_params(embed=embed, reduce="passthrough")
+    share = flag_stability(X, y, detector, random_states=[7])
+    assert_array_equal(share, detector.set_params(random_state=7).fit(X, y).flagged_)
+    with pytest.raises(ValueError, match="takes no perplexity: leave perplexities=None"):
+        flag_stability(X, y, detector, perplexities=[30])
+
+
+def test_too_few_sources_are_said_once(survey, detector):
+    X, y = survey[0][:24], survey[1][:24]
+    detector.set_params(n_components=30)
+    with pytest.warns(UserWarning, match="is too large for") as said:
+        flag_stability(X, y, detector, random_states=(0, 1), perplexities=(5, 20, 40))
+    messages = sorted(str(each.message) for each in said)
+    assert [message.partition(" is too")[0] for message in messages] == [
+        "n_components=30",
+        "perplexity=20, 40",
+    ]
+    assert all(each.filename == __file__ for each in said)
+
+
+def test_without_a_spurious_source_nothing_is_flagged(survey, detector):
+    with pytest.warns(UserWarning, match="None of the 120 inspected sources is spurious"):
+        share = flag_stability(
+            survey[0], np.zeros(120), detector, random_states=[0], perplexities=[10]
+        )
+    assert not share.any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"random_states": []}, "There is no run"),
+        ({"perplexities": []}, "There is no run"),
+        ({"perplexities": [0]}, "A perplexity must be above 0, got 0"),
+    ],
+)
+def test_bad_runs(survey, detector, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        flag_stability(*survey, detector, **arguments)
+
+
+def test_bad_sources_labels_and_settings(survey, detector):
+    X, y = survey
+    with pytest.raises(ValueError, match="X holds 120 sources, but y 119 labels"):
+        flag_stability(X, y[:-1], detector)
+    with pytest.raises(ValueError, match="All 120 sources are uninspected"):
+        flag_stability(X, np.full(120, -1), detector)
+    with pytest.raises(ValueError, match="'threshold' parameter"):
+        flag_stability(X, y, detector.set_params(threshold=2))
+    soft = detector.set_params(threshold=0.3, assignment="soft", mixture=KMeans())
+    with pytest.raises(ValueError, match="needs a mixture with predict_proba"):
+        flag_stability(X, y, soft)
