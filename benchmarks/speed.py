@@ -10,6 +10,7 @@ import imports
 import predict_files
 import transform
 import tsne
+import tuning
 import whole_run
 from measure import conditions, format_table
 
@@ -32,6 +33,7 @@ def main() -> None:
         "predict_files": lambda: predict_files.measure(args.folder, 4000, 5, n_jobs),
         "tsne": lambda: tsne.measure(sizes, n_repeats, n_jobs),
         "transform": lambda: transform.measure(1816, list(transform.TARGETS), 1, n_jobs),
+        "tuning": lambda: tuning.measure(args.folder, args.labels, 1, n_jobs),
         "growth": lambda: growth.measure(tsne.LARGE if args.quick else growth.SIZES[-1], n_jobs),
     }.items():
         print(f"{name} ...", flush=True)

@@ -1,5 +1,6 @@
 """The detector's stages as pure functions: its steps, its mixture, and the probabilities."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,16 @@ def check_mixture(mixture: Any, assignment: str) -> None:
             'assignment="soft" needs a mixture with predict_proba, which '
             f'{type(mixture).__name__} has not: use assignment="hard".'
         )
+
+
+def allowed_components(
+    mixture: Any, wanted: Sequence[int], embedding: NDArray[np.float64]
+) -> list[int]:
+    """Shrink numbers of components to that of distinct points, where the mixture takes one."""
+    if mixture is not None and "n_components" not in mixture.get_params(deep=False):
+        return list(wanted)
+    n_distinct = len(np.unique(embedding, axis=0))
+    return [min(each, n_distinct) for each in wanted]
 
 
 def fit_mixture(

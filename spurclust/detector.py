@@ -9,30 +9,33 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.mixture import GaussianMixture
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, check_memory
 
-from spurclust._assembly import fit_step, set_missing
+from spurclust._assembly import fit_step
 from spurclust._labels import binary_labels
+from spurclust._stages import (
+    allowed_components,
+    check_mixture,
+    configure_steps,
+    count_components,
+    fit_mixture,
+    memberships,
+    weigh_fractions,
+)
 from spurclust.components import (
     component_counts,
     component_table,
     region_of,
     spurious_fractions,
 )
-from spurclust.steps import TSNE, ImageFlattener, PixelPCA
-from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
 from spurclust.steps.flatten import validate_images
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MIXTURE_ROWS = 256
-"""Rows of one block when the mixture assigns sources."""
 
 
 class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
@@ -202,12 +205,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        mixture = GaussianMixture() if self.mixture is None else self.mixture
-        if self.assignment == "soft" and not hasattr(mixture, "predict_proba"):
-            raise ValueError(
-                'assignment="soft" needs a mixture with predict_proba, which '
-                f'{type(mixture).__name__} has not: use assignment="hard".'
-            )
+        check_mixture(self.mixture, self.assignment)
         images = validate_images(self, X, reset=True, min_samples=2)
         self.classes_, codes = binary_labels(y, self.unlabeled)
         if len(codes) != len(images):
@@ -219,10 +217,8 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         steps = self._fit_embedding(images, np.asarray(y).ravel())
         mixture = self._timed("mixture", self._fit_mixture)
         self.pipeline_ = Pipeline([*steps, ("mixture", mixture)])
-        self.component_ = self._assigned("predict", self.embedding_).astype(np.int64)
-        self.n_components_ = int(
-            getattr(mixture, "n_components", max(self.component_.max() + 1, 1))
-        )
+        self.component_ = memberships(mixture, self.embedding_, "hard")
+        self.n_components_ = count_components(mixture, self.component_)
         self.component_counts_ = component_counts(self.component_, codes, self.n_components_)
         self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
         self.spurious_probability_ = self._probability(self.embedding_)
@@ -241,18 +237,15 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     def _fit_embedding(self, images: NDArray[Any], y: NDArray[Any]) -> list[tuple[str, Any]]:
         """Fit the steps up to the embedding, through `memory` where they cost something."""
         cached = check_memory(self.memory).cache(fit_step)
-        shared = {"random_state": self.random_state, "n_jobs": self.n_jobs}
-        defaults = {
-            "flatten": ImageFlattener(),
-            "reduce": PixelPCA(),
-            "embed": TSNE(),
-        }
+        configured = configure_steps(
+            {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
+            perplexity=self.perplexity,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
         steps = []
         rows = images
-        for name, default in defaults.items():
-            given = getattr(self, name)
-            step = clone(default if given is None else given) if given != "passthrough" else given
-            step = set_missing(step, **shared, perplexity=self.perplexity)
+        for name, step in configured.items():
             if step != "passthrough":
                 apply = fit_step if name == "flatten" else cached
                 rows, step = self._timed(name, partial(apply, step, rows, y))
@@ -264,33 +257,20 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
 
     def _fit_mixture(self) -> Any:
         """Fit the mixture with as many components as there are distinct points for."""
-        mixture = clone(GaussianMixture() if self.mixture is None else self.mixture)
-        mixture = set_missing(mixture, random_state=self.random_state)
-        if "n_components" in mixture.get_params(deep=False):
-            n_distinct = len(np.unique(self.embedding_, axis=0))
-            if n_distinct < self.n_components:
-                warnings.warn(
-                    f"n_components={self.n_components} is too large for {n_distinct} distinct "
-                    f"points of the embedding: {n_distinct} are used.",
-                    stacklevel=5,
-                )
-            mixture.set_params(n_components=min(self.n_components, n_distinct))
-        with single_threaded_blas():  # sums of several threads differ in their last bits
-            return mixture.fit(self.embedding_)
-
-    def _assigned(self, method: str, embedding: NDArray[np.float64]) -> NDArray[Any]:
-        """Ask the mixture about points, in blocks, so that a point's answer is its own."""
-        mixture = self.pipeline_.named_steps["mixture"]
-        return map_row_blocks(getattr(mixture, method), embedding, MIXTURE_ROWS)
+        n_used = allowed_components(self.mixture, [self.n_components], self.embedding_)[0]
+        if n_used < self.n_components:
+            warnings.warn(
+                f"n_components={self.n_components} is too large for {n_used} distinct points of "
+                f"the embedding: {n_used} are used.",
+                stacklevel=5,
+            )
+        return fit_mixture(self.mixture, self.embedding_, n_used, self.random_state)
 
     def _probability(self, embedding: NDArray[np.float64]) -> NDArray[np.float64]:
         """Look up or average the spurious fractions at points of the embedding."""
-        fractions = np.nan_to_num(spurious_fractions(self.component_counts_))
-        if self.assignment == "hard":
-            return np.asarray(fractions[self._assigned("predict", embedding)])
-        # Summed by einsum, whose order does not depend on the other rows.
-        responsibilities = self._assigned("predict_proba", embedding)
-        return np.asarray(np.einsum("ij,j->i", responsibilities, fractions))
+        mixture = self.pipeline_.named_steps["mixture"]
+        membership = memberships(mixture, embedding, self.assignment)
+        return weigh_fractions(membership, self.component_counts_)
 
     def embed_sources(self, X: ArrayLike) -> NDArray[np.float64]:
         """Place sources in the embedding; a fitted source keeps its fitted place.
@@ -327,7 +307,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             Spurious fraction at each source.
         """
         embedding = self.embed_sources(X)
-        component = self._assigned("predict", embedding).astype(np.int64)
+        component = memberships(self.pipeline_.named_steps["mixture"], embedding, "hard")
         return embedding, component, self._probability(embedding)
 
     def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:

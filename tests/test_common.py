@@ -3,7 +3,13 @@
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from spurclust import TSNE, ImageFlattener, PixelPCA, SpuriousRegionDetector
+from spurclust import (
+    TSNE,
+    ImageFlattener,
+    PixelPCA,
+    SpuriousRegionDetector,
+    SpuriousRegionDetectorCV,
+)
 from spurclust.catalog import CutoutReader
 
 ESTIMATORS = [
@@ -12,6 +18,7 @@ ESTIMATORS = [
     TSNE(),
     SpuriousRegionDetector(),
     SpuriousRegionDetector(assignment="soft"),
+    SpuriousRegionDetectorCV(),
     CutoutReader(),
 ]
 
@@ -21,6 +28,8 @@ ESTIMATORS = [
 @pytest.mark.filterwarnings("ignore:perplexity=:UserWarning")
 @pytest.mark.filterwarnings("ignore:n_components=:UserWarning")
 @pytest.mark.filterwarnings("ignore:None of the:UserWarning")
+@pytest.mark.filterwarnings("ignore:Only . inspected sources are:UserWarning")
+@pytest.mark.filterwarnings("ignore:No setting keeps:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_check_estimator(estimator):

@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 
 from spurclust._assembly import fit_step
 from spurclust._stages import (
+    allowed_components,
     configure_steps,
     count_components,
     fit_mixture,
@@ -223,8 +224,7 @@ def _try_mixtures(
         ]
     )
     for column, (sources, own) in enumerate(zip(embedded, trials, strict=True)):
-        n_distinct = len(np.unique(sources.embedding, axis=0))
-        used = [min(wanted, n_distinct) for wanted in space.n_components]
+        used = allowed_components(space.mixture, space.n_components, sources.embedding)
         found.used_components.append(used)
         distinct = sorted(set(used))
         said = dict(

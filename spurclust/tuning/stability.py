@@ -13,6 +13,7 @@ from sklearn.mixture import GaussianMixture
 from spurclust._assembly import fit_step
 from spurclust._labels import binary_labels
 from spurclust._stages import (
+    allowed_components,
     check_mixture,
     configure_steps,
     count_components,
@@ -74,8 +75,8 @@ def flag_stability(
     Notes
     -----
     From `init="pca"` t-SNE is the same for every seed. So each run starts it from points at random,
-    `init="random"`; another `init` is kept. That varies more than two fits of the detector would,
-    and so does not flatter. Pixels are reduced once for all runs.
+    `init="random"`; another `init` is kept. The seed of the mixture, which starts it elsewhere too,
+    matters as much on real strips. Pixels are reduced once for all runs.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def flag_stability(
     with quiet_about_few_sources():
         for settings in runs:
             embedding, perplexity_used = _embed(embed, rows, labels, *settings)
-            n_used = min(detector.n_components, len(np.unique(embedding, axis=0)))
+            n_used = allowed_components(detector.mixture, [detector.n_components], embedding)[0]
             n_flagged += _flags(detector, embedding, codes, n_used, settings[0])
             used.append((n_used, perplexity_used))
     _warn_once(detector.n_components, runs, used)

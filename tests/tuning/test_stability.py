@@ -68,7 +68,7 @@ def test_a_start_of_the_users_own_is_kept(survey, detector):
     assert_array_equal(share, fresh.flagged_)
 
 
-@pytest.mark.parametrize("embed", [PCA(2), Isomap(), "passthrough"], ids=str)
+@pytest.mark.parametrize("embed", [PCA(2), Isomap(n_neighbors=40), "passthrough"], ids=str)
 def test_embeddings_without_a_perplexity(survey, detector, embed):
     X, y = survey[0][:, :2], survey[1]
     detector.set_params(embed=embed, reduce="passthrough")
