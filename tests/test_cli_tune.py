@@ -75,8 +75,9 @@ def test_run_tune_says_what_was_held_out_before_what_was_not(survey, tmp_path, c
     assert call("run", survey, out, "--tune", "--repeats", "1", "--no-plots") == 0
     said = capsys.readouterr().out
     assert "Chosen among 100 settings" in said
-    assert said.index("Held out (labels not shown") < said.index("In-sample")
-    assert "diffraction spike: 1.000 of 8" in said
+    assert said.index("Held out (labels not shown") < said.index("Flagged ")
+    assert said.index("Flagged ") < said.index("In-sample")
+    assert "diffraction spike: 1.000 of 8 (0.631 to 1.000)" in said
 
 
 def test_a_workload_as_the_bound(survey, tmp_path):

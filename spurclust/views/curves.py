@@ -34,13 +34,6 @@ _POINT: dict[str, Any] = {
 }
 
 
-class ChosenPoint(NamedTuple):
-    """Workload and completeness of the chosen setting, each a share of 1."""
-
-    workload: float
-    completeness: float
-
-
 class CompletenessDisplay:
     """Completeness against workload: what looking at the most probable sources first would find.
 
@@ -57,6 +50,8 @@ class CompletenessDisplay:
         mean is drawn, and a band from the lowest to the highest.
     point : tuple of float, default=None
         Workload and completeness of the chosen setting, to be marked.
+    intervals : tuple of two tuples of float, default=None
+        The 95 % interval of the point's workload, and that of its completeness.
 
     Attributes
     ----------
@@ -83,10 +78,12 @@ class CompletenessDisplay:
         probability: ArrayLike,
         *,
         point: tuple[float, float] | None = None,
+        intervals: tuple[tuple[float, float], tuple[float, float]] | None = None,
     ) -> None:
         self.probability = np.atleast_2d(np.asarray(probability, dtype=np.float64))
         self.label = check_labels(label, self.probability.shape[1])
-        self.point = None if point is None else ChosenPoint(*point)
+        self.point = point
+        self.intervals = intervals
 
     @classmethod
     def from_estimator(
@@ -113,7 +110,9 @@ class CompletenessDisplay:
         point = search.workload_, search.completeness_
         label = encode_labels(search.best_estimator_, y)
         probability = search.held_out_probability_by_repeat_
-        return cls(label, probability, point=point).plot(ax=ax, width=width)
+        intervals = search.workload_interval_, search.completeness_interval_
+        display = cls(label, probability, point=point, intervals=intervals)
+        return display.plot(ax=ax, width=width)
 
     def plot(self, ax: "Axes | None" = None, *, width: float = COLUMN_WIDTH) -> Self:
         """Draw.
@@ -148,12 +147,24 @@ class CompletenessDisplay:
             mean = curves.mean(axis=0)
             entries += axes.plot(100 * workload, 100 * mean, label="by probability", **_CURVE)
             if self.point is not None:
-                place = [100 * self.point.workload], [100 * self.point.completeness]
-                entries += axes.plot(*place, label="chosen", zorder=5, clip_on=False, **_POINT)
+                entries += _mark(axes, self.point, self.intervals)
             axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="Workload (%)", ylabel="Completeness (%)")
             add_legend(axes, entries, [str(entry.get_label()) for entry in entries], width=width)
         self.ax_, self.figure_ = axes, axes.figure
         return self
+
+
+def _mark(ax: "Axes", point: tuple[float, float], intervals: Any) -> list[Any]:
+    """Mark the chosen setting, with its intervals as a cross."""
+    x, y = (100 * value for value in point)
+    label = "chosen"
+    if intervals is not None:
+        (left, right), (low, high) = (np.multiply(100, pair) for pair in intervals)
+        cross: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 4, "clip_on": False}
+        ax.plot([left, right], [y, y], **cross)
+        ax.plot([x, x], [low, high], **cross)
+        label = "chosen, 95 % intervals"
+    return ax.plot([x], [y], label=label, zorder=5, clip_on=False, **_POINT)
 
 
 def _curves(

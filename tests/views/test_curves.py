@@ -53,6 +53,15 @@ class TestCompleteness:
         expected = completeness_curve(Y[40:], SCORE[40:])
         assert_allclose(np.interp(expected[0], x / 100, y / 100), expected[1])
 
+    def test_intervals_are_a_cross_through_the_point(self):
+        display = CompletenessDisplay(
+            Y, SCORE, point=(0.2, 0.6), intervals=((0.1, 0.3), (0.5, 0.75))
+        ).plot(ax=axes())
+        across, along, point = display.ax_.get_lines()[2:]
+        assert_allclose(across.get_data(), [[10, 30], [60, 60]])
+        assert_allclose(along.get_data(), [[20, 20], [50, 75]])
+        assert point.get_label() == "chosen, 95 % intervals"
+
     def test_no_spurious_source(self):
         with pytest.raises(ValueError, match="no source that has a probability is known"):
             CompletenessDisplay(np.zeros(5), np.ones(5)).plot(ax=axes())

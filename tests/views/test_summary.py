@@ -74,7 +74,7 @@ def test_reasons_are_counted_the_most_frequent_first():
     assert list(shares) == ["spike", "edge", "no reason given"]
     assert [(share["k"], share["n"]) for share in shares.values()] == [(1, 3), (1, 1), (1, 1)]
     text = format_summary(summary)
-    assert "    spike: 1 of 3" in text.splitlines()
+    assert "    spike: 1 of 3 (0.008 to 0.906)" in text.splitlines()
 
 
 def test_reasons_that_read_alike_are_one():

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spurclust.metrics import binomial_interval
 
+NO_REASON = "no reason given"
 VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
 
 
@@ -99,6 +100,8 @@ def summarize_run(
 
 def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
     """Collect what a search found of sources whose labels it was not shown."""
+    from spurclust.tuning._figures import pool_figures
+
     figures: dict[str, Any] = {}
     for name in ("completeness", "purity", "workload"):
         value, (low, high) = getattr(search, f"{name}_"), getattr(search, f"{name}_interval_")
@@ -107,21 +110,22 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
             "fraction": float(value) if known else None,
             "interval": [float(low), float(high)] if known else None,
         }
-    given = np.array([str(reason).strip() or "no reason given" for reason in reasons])
     share, tested = search.held_out_flagged_, spurious & ~np.isnan(search.held_out_flagged_)
-    if not len(given):
-        given = np.full(len(spurious), "no reason given")
+    given = _names_of(reasons) if len(reasons) else np.full(len(spurious), NO_REASON)
     names, sizes = np.unique(given[tested], return_counts=True)
+    by_reason = {}
+    for place in np.argsort(-sizes, kind="stable"):
+        own = np.where(tested & (given == names[place]), share, np.nan)
+        fraction, interval = pool_figures(own, spurious).completeness
+        by_reason[str(names[place])] = {
+            "fraction": fraction,
+            "interval": list(interval),
+            "n": int(sizes[place]),
+        }
     return {
         **figures,
         "n_spurious": int(tested.sum()),
-        "completeness_by_reason": {
-            str(names[place]): {
-                "fraction": float(share[tested & (given == names[place])].mean()),
-                "n": int(sizes[place]),
-            }
-            for place in np.argsort(-sizes, kind="stable")
-        },
+        "completeness_by_reason": by_reason,
         "params": {name: float(value) for name, value in search.best_params_.items()},
         "n_settings": len(search.cv_results_["params"]),
         "n_splits": int(search.n_splits_),
@@ -142,8 +146,7 @@ def _by_reason(
     """Count the flagged among the spurious of each reason, the most frequent first."""
     if not len(reasons):
         return {}
-    # As count_labels of the catalogue names them.
-    given = np.array([str(reason).strip() or "no reason given" for reason in reasons])
+    given = _names_of(reasons)
     names, sizes = np.unique(given[spurious], return_counts=True)
     return {
         str(names[place]): _proportion(
@@ -151,6 +154,11 @@ def _by_reason(
         )
         for place in np.argsort(-sizes, kind="stable")
     }
+
+
+def _names_of(reasons: Sequence[str]) -> NDArray[Any]:
+    """Name the reasons as count_labels of the catalogue does."""
+    return np.array([str(reason).strip() or NO_REASON for reason in reasons])
 
 
 def _words(name: str, share: Mapping[str, Any]) -> str:
@@ -181,10 +189,11 @@ def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
             lines.append(
                 f"  {name:<14}{share['fraction']:.3f} (95 % interval {low:.3f} to {high:.3f})"
             )
-    lines += [
-        f"    {name}: {share['fraction']:.3f} of {share['n']}"
-        for name, share in held_out["completeness_by_reason"].items()
-    ]
+    for name, share in held_out["completeness_by_reason"].items():
+        low, high = share["interval"]
+        lines.append(
+            f"    {name}: {share['fraction']:.3f} of {share['n']} ({low:.3f} to {high:.3f})"
+        )
     return lines
 
 
@@ -249,20 +258,21 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     flagged, in_sample = summary["flagged"], summary["in_sample"]
     region = summary["region"]
     numbers = ", ".join(map(str, region["components"])) or "none"
+    held_out = summary["held_out"]
+    advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
     lines = [
+        *(_format_held_out(held_out) if held_out else []),
         f"Region: {len(region['components'])} of {region['n_components']} components ({numbers}) "
         f"hold at least {region['threshold']:.3g} spurious among the inspected.",
         f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
         f"{summary['flagged_uninspected']} of them uninspected.",
         *_nothing_saved(flagged, in_sample),
-        *(_format_held_out(summary["held_out"]) if summary["held_out"] else []),
         *_format_stability(summary["stability"]),
-        "In-sample (the same labels chose the region, so expect less on new sources):",
+        f"In-sample (the same labels chose the region; {advice}):",
         _words("completeness", in_sample["completeness"]),
         _words("purity", in_sample["purity"]),
     ]
-    lines += [
-        f"    {name}: {share['k']} of {share['n']}"
-        for name, share in in_sample["completeness_by_reason"].items()
-    ]
+    for name, share in in_sample["completeness_by_reason"].items():
+        low, high = share["interval"]
+        lines.append(f"    {name}: {share['k']} of {share['n']} ({low:.3f} to {high:.3f})")
     return "\n".join(lines)
