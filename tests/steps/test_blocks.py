@@ -2,6 +2,7 @@
 
 import threading
 
+import joblib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info
 
-from spurclust.steps._blocks import map_row_blocks, map_threads, single_threaded_blas
+from spurclust.steps._blocks import Crew, map_row_blocks, map_threads, single_threaded_blas
 
 THREADS = st.sampled_from([None, 1, 2, 3])
 
@@ -61,3 +62,38 @@ def test_an_error_passes_and_leaves_the_pools_as_they_were(n_jobs):
     with pytest.raises(ZeroDivisionError):
         map_threads(lambda item: 1 / item, [1, 0, 2], n_jobs)
     assert pool_sizes("blas", "openmp") == before
+
+
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, 5])
+def test_a_crew_does_every_item_once(n_jobs):
+    done = []
+    with Crew(n_jobs) as crew:
+        for _ in range(3):
+            crew.run(done.append, range(50))
+    assert sorted(done) == sorted([*range(50)] * 3)
+
+
+def test_a_crew_passes_errors_on():
+    def fail(item):
+        if item == 7:
+            raise ValueError("seven")
+
+    with Crew(2) as crew, pytest.raises(ValueError, match="seven"):
+        crew.run(fail, range(20))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_crew_leaves_blas_one_thread(n_jobs):
+    def threads(_):
+        found.update(pool_sizes("blas"))
+
+    found = set()
+    with Crew(n_jobs) as crew:
+        crew.run(threads, range(4))
+    assert found == {1}
+
+
+def test_none_is_one_thread_and_what_joblib_says_within_it():
+    assert Crew(None).n_threads == 1
+    with joblib.parallel_config(n_jobs=3):
+        assert Crew(None).n_threads == 3
