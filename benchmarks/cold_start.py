@@ -1,43 +1,134 @@
-"""What the compilation of the kernels costs: the first run, the next, and without a cache."""
+"""What the compilation of the kernels costs: at first, later, and where no cache can be written."""
 
 import argparse
+import json
 import os
+import shutil
+import site
 import sys
 import tempfile
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
-from measure import Finished, Outcome, at_most, report, run_process
+from measure import (
+    ChildError,
+    Finished,
+    Outcome,
+    at_most,
+    for_information,
+    median_of,
+    report,
+    run_process,
+)
 
-CODE = """
+IMPORTS = "import json, sys, numba, scipy.fft, spurclust.detector"
+FIT = """
 import numpy as np
 from spurclust import SpuriousRegionDetector
 images = np.random.default_rng(0).integers(0, 255, (60, 9, 9), dtype=np.uint8)
 detector = SpuriousRegionDetector(2, perplexity=5, random_state=0).fit(images, np.arange(60) < 6)
-detector.predict(images[:2] // 2)
+flags = detector.predict(images[:9] // 2)
+print(json.dumps({"file": spurclust.detector.__file__, "points": detector.embedding_.tolist()}))
 """
 LIMIT = 1.0
+N_WARM = 3
 
 
-def run_with(cache: Path, code: str = CODE) -> Finished:
-    """Fit a small detector in a process whose kernels are cached in a folder."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
-    return run_process([sys.executable, "-c", code], env=environment)
+def installed_package() -> Path:
+    """Find the folder of the package."""
+    spec = find_spec("spurclust")
+    if spec is None or spec.origin is None:
+        raise ChildError("spurclust is not installed")
+    return Path(spec.origin).parent
+
+
+def copy_unwritable(folder: Path) -> Path:
+    """Copy the package so that its folders cannot take a cache, not even from root.
+
+    Where Python and numba would make a folder for their caches, a file lies.
+    """
+    package = folder / "spurclust"
+    shutil.copytree(installed_package(), package, ignore=shutil.ignore_patterns("__pycache__"))
+    for each in [package, *(found for found in package.rglob("*") if found.is_dir())]:
+        (each / "__pycache__").touch()
+    return folder
+
+
+def run_with(
+    code: str, home: Path, *, cache: Path | None = None, path: Path | None = None
+) -> Finished:
+    """Run code in a process whose home, cache of kernels and package are these."""
+    dropped = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")
+    environment = {name: value for name, value in os.environ.items() if name not in dropped}
+    # Packages that the user installed for themselves lie below their home.
+    environment |= {"HOME": str(home), "PYTHONUSERBASE": site.getuserbase()}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    if cache:
+        environment["NUMBA_CACHE_DIR"] = str(cache)
+    if path:
+        environment["PYTHONPATH"] = str(path)
+    with tempfile.TemporaryFile("w+") as text:
+        done = run_process([sys.executable, "-c", code], env=environment, stdout=text, cwd="/")
+        text.seek(0)
+        written = text.read()
+    result = json.loads(written) if written else {}
+    if result and path and not Path(result["file"]).is_relative_to(path):
+        raise ChildError(f"{result['file']} was used, not the copy in {path}")
+    return done._replace(result=result)
 
 
 def measure() -> list[Outcome]:
-    """Compare a cold, a warm and an impossible cache."""
+    """Compare a cold and a warm cache, a read-only installation, and no cache at all."""
+    code = IMPORTS + FIT
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        imports = run_with(folder / "x", "import spurclust.detector, numba, scipy.fft")
-        cold = run_with(folder / "cache")
-        warm = min((run_with(folder / "cache") for _ in range(3)), key=lambda run: run.seconds)
-        size = sum(file.stat().st_size for file in (folder / "cache").rglob("*") if file.is_file())
+        folder = Path(name).resolve()
+        file, home = folder / "file", folder / "home"
+        file.touch()
+        home.mkdir()
+        copy = copy_unwritable(folder / "copy")
+        in_folder = partial(run_with, home=home, cache=folder / "cache")
+        imports = median_of([in_folder(IMPORTS) for _ in range(N_WARM)])
+        cold = in_folder(code)
+        warm = median_of([in_folder(code) for _ in range(N_WARM)])
+        size = sum(each.stat().st_size for each in (folder / "cache").rglob("*") if each.is_file())
+        read_only = partial(run_with, code, home, path=copy)
+        first, later = read_only(), median_of([read_only() for _ in range(N_WARM)])
+        nowhere = run_with(code, file / "home", cache=file / "cache", path=copy)
     detail = (
-        f"first run {cold.seconds:.1f} s, next {warm.seconds:.1f} s, of which imports "
-        f"{imports.seconds:.1f} s; the cache takes {size / 1e6:.1f} MB"
+        f"first run {cold.seconds:.1f} s, next {warm}, of which imports {imports}; the cache takes "
+        f"{size / 1e6:.1f} MB"
     )
-    extra = warm.seconds - imports.seconds
-    return [at_most("kernels and a small fit, once they are cached", extra, LIMIT, " s", detail)]
+    read_only_detail = (
+        f"kernels cached in the user's home: first run {first.seconds:.1f} s, next {later}"
+    )
+    same = nowhere.result["points"] == cold.result["points"]
+    return [
+        at_most(
+            "kernels and a small fit, less imports, once cached",
+            warm.seconds - imports.seconds,
+            LIMIT,
+            " s",
+            detail,
+        ),
+        at_most(
+            "the same, of a read-only installation",
+            later.seconds - imports.seconds,
+            LIMIT,
+            " s",
+            read_only_detail,
+        ),
+        for_information(
+            "compilation, in the first run only", f"{cold.seconds - warm.seconds:.1f} s"
+        ),
+        Outcome(
+            "no folder for the cache can be written: works, compiling in every run",
+            f"{nowhere.seconds:.1f} s",
+            "the same points",
+            same,
+            "an installation, a home and a NUMBA_CACHE_DIR in which nothing can be written",
+        ),
+    ]
 
 
 def main() -> None:

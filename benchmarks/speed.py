@@ -1,7 +1,11 @@
 """All speed benchmarks in one table."""
 
 import argparse
-import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cold_start
@@ -12,38 +16,79 @@ import transform
 import tsne
 import tuning
 import whole_run
-from measure import conditions, format_table
+from measure import (
+    ChildError,
+    Outcome,
+    format_report,
+    format_table,
+    require,
+    run_process,
+    usable_cores,
+)
+
+Work = Callable[[], list[Outcome]]
+
+
+def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
+    """Say what is measured, in order; quick is once, and at most 20 000 rows."""
+    n_jobs, n_repeats = usable_cores(), 1 if quick else 3
+    sizes = [tsne.SMALL, tsne.LARGE] + ([] if quick else [tsne.VERY_LARGE])
+    most = growth.FROM if quick else growth.SIZES[-1]
+    fitted = list(transform.FITTED[:1] if quick else transform.FITTED)
+    return {
+        "imports": partial(imports.measure, 7),
+        "cold_start": cold_start.measure,
+        "whole_run": partial(whole_run.measure, folder, labels, n_repeats, n_repeats),
+        "predict_files": partial(predict_files.measure, folder, 4000, 5, n_jobs),
+        "tsne": partial(tsne.measure, sizes, folder, n_repeats, 1, n_jobs),
+        "transform": partial(transform.measure, fitted, list(transform.NEW), 3, n_jobs),
+        "tuning": partial(tuning.measure, folder, labels, 1, n_jobs),
+        "growth": partial(growth.measure, most, n_jobs, n_repeats),
+    }
+
+
+def run_all(works: dict[str, Work], out: Path | None) -> list[Outcome]:
+    """Measure all; what fails is a row of the table, and the others go on."""
+    outcomes: list[Outcome] = []
+    for name, work in works.items():
+        print(f"\n{name} ...", flush=True)
+        start = time.perf_counter()
+        try:
+            done = work()
+        except ChildError as error:
+            done = [Outcome(f"{name}.py", "did not end", "", False, str(error))]
+        print(f"{format_table(done)}\n\n{time.perf_counter() - start:.0f} s", flush=True)
+        outcomes += done
+        if out:  # after each, lest an hour be lost
+            out.write_text(f"{format_report(outcomes)}\n", encoding="utf-8")
+    return outcomes
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", help="PNG cutouts, as `spurclust simulate` writes them")
-    parser.add_argument("labels", help="their label table")
+    parser.add_argument("folder", nargs="?", help="PNG strips; without, 1816 are simulated")
+    parser.add_argument("labels", nargs="?", help="their label table, xlsx")
     parser.add_argument("--quick", action="store_true", help="once, and at most 20 000 rows")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="scripts to run, without .py")
     parser.add_argument("--out", type=Path, help="Markdown file for the table")
     args = parser.parse_args()
-    n_repeats, n_jobs = 1 if args.quick else 3, os.cpu_count() or 1
-    sizes = [1816, tsne.LARGE] if args.quick else [1816, tsne.LARGE, tsne.VERY_LARGE]
-    outcomes = []
-    for name, work in {
-        "imports": lambda: imports.measure(7),
-        "cold_start": cold_start.measure,
-        "whole_run": lambda: whole_run.measure(args.folder, args.labels, n_repeats, n_repeats),
-        "predict_files": lambda: predict_files.measure(args.folder, 4000, 5, n_jobs),
-        "tsne": lambda: tsne.measure(sizes, n_repeats, n_jobs),
-        "transform": lambda: transform.measure(1816, list(transform.TARGETS), 1, n_jobs),
-        "tuning": lambda: tuning.measure(args.folder, args.labels, 1, n_jobs),
-        "growth": lambda: growth.measure(tsne.LARGE if args.quick else growth.SIZES[-1], n_jobs),
-    }.items():
-        print(f"{name} ...", flush=True)
-        done = work()
-        print(format_table(done), flush=True)
-        outcomes += done
-    table = f"{format_table(outcomes)}\n\n{conditions()}\n"
-    print(f"\n{table}")
-    if args.out:
-        args.out.write_text(table, encoding="utf-8")
+    if bool(args.folder) != bool(args.labels):
+        parser.error("give the folder and the labels, or neither")
+    if args.out and not args.out.parent.is_dir():
+        parser.error(f"there is no folder {args.out.parent}")
+    require("openTSNE")
+    with tempfile.TemporaryDirectory() as name:
+        folder = args.folder or str(Path(name) / "survey")
+        labels = args.labels or str(Path(folder) / "labels.xlsx")
+        works = plan(folder, labels, args.quick)
+        chosen = args.only or list(works)
+        if unknown := set(chosen) - set(works):
+            parser.error(f"--only knows {', '.join(works)}, not {', '.join(sorted(unknown))}")
+        if not args.folder:
+            run_process([sys.executable, "-m", "spurclust", "simulate", folder])
+        outcomes = run_all({each: works[each] for each in chosen}, args.out)
+    print(f"\n{format_report(outcomes)}")
 
 
 if __name__ == "__main__":

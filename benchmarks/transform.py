@@ -1,96 +1,116 @@
 """`TSNE.transform` of new rows against openTSNE's, onto the same fitted rows."""
 
 import argparse
-import os
-import time
+import tempfile
 from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measure import Outcome, at_least, interleaved, report, run_child, serve_child
-from tsne import MAX_ITER, PERPLEXITY, make_rows
+from embedding_rows import (
+    LEAST_ROWS,
+    N_NEIGHBORS,
+    neighbors_kept,
+    opentsne_tsne,
+    save_rows,
+    spurclust_tsne,
+)
+from measure import (
+    ChildError,
+    Finished,
+    Outcome,
+    at_least,
+    report,
+    require,
+    run_child,
+    serve_child,
+    timed,
+    usable_cores,
+)
 
-TARGETS = {2_000: 10, 20_000: 3}
-N_NEIGHBORS = 15
-N_CALLS = 3
+FITTED = (1_816, 20_000)
+NEW = (2_000, 20_000)
+TARGET, LARGE_TARGET = 10.0, 3.0
+LARGE = 20_000
 
 
-def _preserved(rows: Any, points: Any, new_rows: Any, new_points: Any) -> float:
-    """Measure the share of a new row's nearest fitted rows that are its nearest fitted points."""
+def place(name: str, rows: str, n_rows: int, counts: list[int], n_calls: int, n_jobs: int) -> Any:
+    """Fit once, then time calls of transform for each number of new rows."""
     import numpy as np
-    from sklearn.neighbors import NearestNeighbors
 
-    by_rows = NearestNeighbors(n_neighbors=N_NEIGHBORS).fit(rows).kneighbors(new_rows[:1000])[1]
-    by_points = NearestNeighbors(n_neighbors=N_NEIGHBORS).fit(points).kneighbors(new_points[:1000])
-    pairs = zip(by_rows, by_points[1], strict=True)
-    return float(np.mean([len(np.intersect1d(*pair)) / N_NEIGHBORS for pair in pairs]))
-
-
-def _result(transform: Any, rows: Any, points: Any, new: Any) -> dict[str, Any]:
-    """Time some calls of transform."""
-    import numpy as np
-
-    seconds = []
-    for _ in range(N_CALLS):
-        start = time.perf_counter()
-        placed = np.array(transform(new))
-        seconds.append(time.perf_counter() - start)
-    # Read after the calls: openTSNE's transform moves the fitted points.
-    preserved = _preserved(rows, np.array(points), new, placed)
-    return {"seconds": median(seconds), "preserved": preserved}
-
-
-def spurclust(n_rows: int, n_new: int, n_jobs: int) -> dict[str, Any]:
-    """Place new rows with ours."""
-    from spurclust import TSNE
-
-    drawn = make_rows(n_rows, n_new)
-    tsne = TSNE(PERPLEXITY, max_iter=MAX_ITER, random_state=12, n_jobs=n_jobs)
-    points = tsne.fit_transform(drawn[:n_rows])
-    return _result(tsne.transform, drawn[:n_rows], points, drawn[n_rows:])
+    drawn = np.load(rows)
+    fitted = drawn[:n_rows]
+    if name == "openTSNE":
+        embedding = opentsne_tsne(n_jobs).fit(fitted)
+        transform = embedding.transform
+    else:
+        tsne = spurclust_tsne(n_jobs).fit(fitted)
+        embedding, transform = tsne.embedding_, tsne.transform
+    calls = {}
+    for n_new in counts:
+        new = drawn[n_rows : n_rows + n_new]
+        seconds = []
+        for _ in range(n_calls):
+            placed, figures = timed(lambda new=new: transform(new))
+            seconds.append(figures["seconds"])
+        # openTSNE's transform has moved its fitted points: they are taken as they are now.
+        kept = neighbors_kept(fitted, np.array(embedding), new, np.array(placed))
+        calls[str(n_new)] = {"each": seconds, "memory": figures["memory"], "kept": kept}
+    return {"calls": calls}
 
 
-def opentsne(n_rows: int, n_new: int, n_jobs: int) -> dict[str, Any]:
-    """Place new rows with openTSNE's."""
-    from openTSNE import TSNE
-
-    drawn = make_rows(n_rows, n_new)
-    tsne = TSNE(
-        perplexity=PERPLEXITY, n_iter=MAX_ITER - 250, random_state=12, n_jobs=n_jobs, verbose=False
-    )
-    embedding = tsne.fit(drawn[:n_rows])
-    return _result(embedding.transform, drawn[:n_rows], embedding, drawn[n_rows:])
-
-
-def measure(n_rows: int, counts: list[int], n_repeats: int, n_jobs: int) -> list[Outcome]:
-    """Compare for some numbers of new rows."""
+def compare(n_rows: int, counts: list[int], n_calls: int, n_jobs: int) -> list[Outcome]:
+    """Compare onto one number of fitted rows."""
+    with tempfile.TemporaryDirectory() as name:
+        rows = str(Path(name) / "rows.npy")
+        run_child(__file__, "save_rows", path=rows, n_rows=n_rows + max(counts))
+        run = partial(
+            run_child,
+            __file__,
+            "place",
+            rows=rows,
+            n_rows=n_rows,
+            counts=counts,
+            n_calls=n_calls,
+            n_jobs=n_jobs,
+        )
+        found = {each: run(name=each).result["calls"] for each in ("spurclust", "openTSNE")}
     outcomes = []
     for n_new in counts:
-        works = [
-            partial(run_child, __file__, name, n_rows=n_rows, n_new=n_new, n_jobs=n_jobs)
-            for name in ("spurclust", "opentsne")
-        ]
-        ours, theirs = interleaved(n_repeats, *works)
+        ours, theirs = (finished(found[each][str(n_new)]) for each in found)
         detail = (
-            f"{theirs.seconds:.3f} s : {ours.seconds:.3f} s; {N_NEIGHBORS} neighbours kept "
-            f"{theirs.result['preserved']:.3f} : {ours.result['preserved']:.3f}"
+            f"{theirs} : {ours}; share of {N_NEIGHBORS} neighbours kept {theirs.result:.3f} : "
+            f"{ours.result:.3f}; peak memory {theirs.memory:.2f} GB : {ours.memory:.2f} GB"
         )
         what = f"transform of {n_new} rows onto {n_rows}, against openTSNE"
-        target = TARGETS.get(n_new, 3)
+        target = LARGE_TARGET if n_new >= LARGE else TARGET
         outcomes.append(at_least(what, theirs.seconds / ours.seconds, target, detail))
     return outcomes
+
+
+def finished(call: dict[str, Any]) -> Finished:
+    """Take the median of some calls."""
+    return Finished(median(call["each"]), call["memory"], call["kept"], tuple(call["each"]))
+
+
+def measure(fitted: list[int], counts: list[int], n_calls: int, n_jobs: int) -> list[Outcome]:
+    """Compare for some numbers of fitted and of new rows."""
+    require("openTSNE")
+    if min(fitted) < LEAST_ROWS:
+        raise ChildError(f"at least {LEAST_ROWS} fitted rows are needed")
+    return [row for n_rows in fitted for row in compare(n_rows, counts, n_calls, n_jobs)]
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1816, help="fitted rows")
-    parser.add_argument("--new", type=int, nargs="+", default=list(TARGETS))
-    parser.add_argument("--repeats", type=int, default=1, help=f"of {N_CALLS} calls each")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--rows", type=int, nargs="+", default=list(FITTED), help="fitted rows")
+    parser.add_argument("--new", type=int, nargs="+", default=list(NEW), help="rows a call")
+    parser.add_argument("--calls", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--jobs", type=int, default=usable_cores(), help="default: %(default)s")
     args = parser.parse_args()
-    report(measure(args.rows, args.new, args.repeats, args.jobs))
+    report(measure(args.rows, args.new, args.calls, args.jobs))
 
 
-if __name__ == "__main__" and not serve_child({"spurclust": spurclust, "opentsne": opentsne}):
+if __name__ == "__main__" and not serve_child({"save_rows": save_rows, "place": place}):
     main()

@@ -1,139 +1,167 @@
 """`spurclust.TSNE.fit_transform` against `sklearn.manifold.TSNE` and `openTSNE.TSNE`."""
 
 import argparse
-import os
-import time
+import tempfile
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from measure import Outcome, at_least, at_most, interleaved, report, run_child, serve_child
+from embedding_rows import (
+    LEAST_ROWS,
+    MAX_ITER,
+    N_NEIGHBORS,
+    PERPLEXITY,
+    neighbors_kept,
+    opentsne_tsne,
+    save_rows,
+    sklearn_tsne,
+    spurclust_tsne,
+)
+from measure import (
+    ChildError,
+    Finished,
+    Outcome,
+    at_least,
+    at_most,
+    for_information,
+    interleaved,
+    report,
+    require,
+    run_child,
+    serve_child,
+    timed,
+    usable_cores,
+)
 
-N_FEATURES = 50
-PERPLEXITY = 50
-MAX_ITER = 1500
 KL_LIMIT = 1.01
-TARGETS = {"sklearn": 8, "opentsne": 5}
-LARGE, VERY_LARGE = 20_000, 200_000
-LARGE_TARGET = 3
+SMALL, LARGE, VERY_LARGE = 1_816, 20_000, 200_000
+TARGETS = {"sklearn": 8.0, "openTSNE": 5.0}
+LARGE_TARGET, VERY_LARGE_TARGET = 3.0, 1.0
+# scikit-learn would take hours for more.
+MOST_FOR_SKLEARN = 100_000
+
+FITS = {"spurclust": spurclust_tsne, "sklearn": sklearn_tsne, "openTSNE": opentsne_tsne}
 
 
-def make_rows(n_rows: int, n_new: int = 0) -> Any:
-    """Draw rows like those of a reduced survey: some groups, noise, variance that decays."""
+def fit(name: str, rows: str, points: str, n_jobs: int) -> dict[str, Any]:
+    """Time one fit, and write its points for the judge."""
     import numpy as np
 
-    rng = np.random.default_rng(0)
-    features = np.arange(N_FEATURES)
-    centres = rng.normal(size=(40, N_FEATURES)) * 2 / np.sqrt(1 + features)
-    noise = rng.normal(size=(n_rows + n_new, N_FEATURES)) / np.sqrt(1 + features / 4)
-    return (centres[rng.integers(0, 40, n_rows + n_new)] + noise).astype(np.float32)
+    given = np.load(rows)
+    tsne = FITS[name](n_jobs)
+    work = tsne.fit if name == "openTSNE" else tsne.fit_transform
+    found, figures = timed(lambda: work(given))
+    np.save(points, np.asarray(found, dtype=np.float32))
+    return {**figures, "n_iter": int(getattr(tsne, "n_iter_", MAX_ITER))}
 
 
-def _divergence(rows: Any, points: Any, n_jobs: int) -> float:
-    """Judge any embedding by the same exact divergence."""
+def judge(rows: str, points: dict[str, str], n_jobs: int) -> dict[str, Any]:
+    """Judge all embeddings of the same rows by the same functions."""
+    import numpy as np
     from spurclust.steps._affinities import joint_affinities
     from spurclust.steps._descent import kl_divergence
 
-    return kl_divergence(points, joint_affinities(rows, PERPLEXITY, n_jobs), n_jobs)
+    given = np.load(rows)
+    affinities = joint_affinities(given, PERPLEXITY, n_jobs)
+    placed = {name: np.load(path) for name, path in points.items()}
+    return {
+        "kl": {
+            name: float(kl_divergence(each, affinities, n_jobs)) for name, each in placed.items()
+        },
+        "kept": {name: neighbors_kept(given, each) for name, each in placed.items()},
+    }
 
 
-def _result(rows: Any, estimator: Any, n_jobs: int, judge: bool) -> dict[str, Any]:
-    """Time one fit; the judging is not part of the time."""
-    start = time.perf_counter()
-    points = estimator(rows)
-    seconds = time.perf_counter() - start
-    return {"seconds": seconds, "kl": _divergence(rows, points, n_jobs) if judge else None}
-
-
-def spurclust(n_rows: int, n_jobs: int, judge: bool) -> dict[str, Any]:
-    """Fit ours; the kernels are compiled and cached before."""
-    from spurclust import TSNE
-
-    TSNE(5).fit(make_rows(60)).transform(make_rows(70)[60:])
-    tsne = TSNE(PERPLEXITY, max_iter=MAX_ITER, random_state=12, n_jobs=n_jobs)
-    result = _result(make_rows(n_rows), tsne.fit_transform, n_jobs, judge)
-    return {**result, "n_iter": tsne.n_iter_}
-
-
-def sklearn(n_rows: int, n_jobs: int, judge: bool) -> dict[str, Any]:
-    """Fit scikit-learn's."""
-    from sklearn.manifold import TSNE
-
-    tsne = TSNE(perplexity=PERPLEXITY, max_iter=MAX_ITER, random_state=12, n_jobs=n_jobs)
-    result = _result(make_rows(n_rows), tsne.fit_transform, n_jobs, judge)
-    return {**result, "n_iter": int(tsne.n_iter_)}
-
-
-def opentsne(n_rows: int, n_jobs: int, judge: bool) -> dict[str, Any]:
-    """Fit openTSNE's, which counts its iterations without early exaggeration."""
-    from openTSNE import TSNE
-
-    tsne = TSNE(
-        perplexity=PERPLEXITY, n_iter=MAX_ITER - 250, random_state=12, n_jobs=n_jobs, verbose=False
-    )
-    rows = make_rows(n_rows)
-    result = _result(rows, lambda given: tsne.fit(given), n_jobs, judge)
-    return {**result, "n_iter": MAX_ITER}
-
-
-def compare(n_rows: int, n_repeats: int, n_jobs: int, peers: tuple[str, ...]) -> list[Outcome]:
-    """Compare with the peers, each in processes of its own."""
-    names = ("spurclust", *peers)
-    works = [
-        partial(run_child, __file__, name, n_rows=n_rows, n_jobs=n_jobs, judge=True)
-        for name in names
-    ]
-    found = dict(zip(names, interleaved(n_repeats, *works), strict=True))
-    ours = found["spurclust"]
-    what = f"t-SNE, {n_rows} rows"
-    outcomes = []
-    for name in peers:
-        peer = found[name]
-        ratio = peer.seconds / ours.seconds
-        target: float = TARGETS[name]
-        if n_rows >= LARGE:
-            fastest = min(found[other].seconds for other in peers)
-            target = 1 if n_rows >= VERY_LARGE else LARGE_TARGET if peer.seconds == fastest else 1
-        detail = (
-            f"{peer.seconds:.2f} s : {ours.seconds:.2f} s; {peer.result['n_iter']} : "
-            f"{ours.result['n_iter']} iterations"
-        )
-        outcomes.append(at_least(f"{what}, time against {name}", ratio, target, detail))
-    best = min(peers, key=lambda name: found[name].result["kl"])
-    theirs = found[best].result["kl"]
-    detail = ", ".join(f"{name} {found[name].result['kl']:.4f}" for name in names)
-    kl = ours.result["kl"] / theirs
-    outcomes.append(at_most(f"{what}, KL against the better", kl, KL_LIMIT, "x", detail))
-    memory = ", ".join(f"{name} {found[name].memory:.2f} GB" for name in names)
+def target_of(name: str, n_rows: int, fastest: str) -> float | None:
+    """Look up how many times faster than a peer ours should be."""
     if n_rows >= VERY_LARGE:
-        share = ours.memory / min(found[name].memory for name in peers)
-        outcomes.append(at_most(f"{what}, peak memory (with judging)", share, 1, "x", memory))
-    else:
-        outcomes.append(Outcome(f"{what}, peak memory (with judging)", "", "", None, memory))
+        return VERY_LARGE_TARGET
+    if n_rows >= LARGE:
+        return LARGE_TARGET if name == fastest else None
+    return TARGETS[name]
+
+
+def rows_of_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Outcome]:
+    """Compare the times with each peer's."""
+    ours = found["spurclust"]
+    peers = {name: run for name, run in found.items() if name != "spurclust"}
+    fastest = min(peers, key=lambda name: peers[name].seconds)
+    outcomes = []
+    for name, peer in peers.items():
+        ratio, target = peer.seconds / ours.seconds, target_of(name, n_rows, fastest)
+        detail = f"{peer} : {ours}; {peer.result['n_iter']} : {ours.result['n_iter']} iterations"
+        row = f"{what}, time against {name}"
+        if target is None:
+            outcomes.append(for_information(row, f"{ratio:.3g}x", detail))
+        else:
+            outcomes.append(at_least(row, ratio, target, detail))
     return outcomes
 
 
-def measure(sizes: list[int], n_repeats: int, n_jobs: int) -> list[Outcome]:
-    """Compare at some sizes; above 100 000 rows with openTSNE alone, once."""
-    outcomes = []
+def rows_of_quality(what: str, n_rows: int, found: dict[str, Finished], seen: Any) -> list[Outcome]:
+    """Compare divergence, kept neighbours and memory."""
+    peers = [name for name in found if name != "spurclust"]
+    kl = seen["kl"]["spurclust"] / min(seen["kl"][name] for name in peers)
+    kls = ", ".join(f"{name} {value:.4f}" for name, value in seen["kl"].items())
+    kept = ", ".join(f"{name} {value:.3f}" for name, value in seen["kept"].items())
+    memory = ", ".join(f"{name} {run.memory:.2f} GB" for name, run in found.items())
+    share = found["spurclust"].memory / min(found[name].memory for name in peers)
+    row = f"{what}, peak memory against the smallest"
+    judged = at_most(row, share, 1, "x", memory)
+    return [
+        at_most(f"{what}, KL against the better", kl, KL_LIMIT, "x", kls),
+        for_information(f"{what}, share of {N_NEIGHBORS} neighbours kept", "", kept),
+        judged if n_rows >= VERY_LARGE else for_information(row, f"{share:.3g}x", memory),
+    ]
+
+
+def compare(n_rows: int | None, folder: str | None, n_repeats: int, n_jobs: int) -> list[Outcome]:
+    """Compare on the same rows, each fit in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        rows = str(Path(name) / "rows.npy")
+        saved = run_child(__file__, "save_rows", path=rows, n_rows=n_rows, folder=folder).result
+        n_saved: int = saved["n_rows"]
+        if n_saved < LEAST_ROWS:
+            raise ChildError(f"{n_saved} distinct rows: perplexity {PERPLEXITY} needs {LEAST_ROWS}")
+        names = [each for each in FITS if each != "sklearn" or n_saved <= MOST_FOR_SKLEARN]
+        points = {each: str(Path(name) / f"{each}.npy") for each in names}
+        works = [
+            partial(
+                run_child, __file__, "fit", name=each, rows=rows, points=points[each], n_jobs=n_jobs
+            )
+            for each in names
+        ]
+        found = dict(zip(names, interleaved(n_repeats, *works), strict=True))
+        seen = run_child(__file__, "judge", rows=rows, points=points, n_jobs=n_jobs).result
+    what = f"t-SNE, {n_saved} {'rows of the survey' if folder else 'drawn rows'}"
+    return rows_of_times(what, n_saved, found) + rows_of_quality(what, n_saved, found, seen)
+
+
+def measure(
+    sizes: list[int], folder: str | None, n_repeats: int, n_large: int, n_jobs: int
+) -> list[Outcome]:
+    """Compare on the rows of a survey, if there is one, and on drawn rows."""
+    require("openTSNE")
+    outcomes = compare(None, folder, n_repeats, n_jobs) if folder else []
     for n_rows in sizes:
-        many = n_rows > 100_000
-        peers = ("opentsne",) if many else ("sklearn", "opentsne")
-        repeats = 1 if n_rows >= LARGE else n_repeats
-        outcomes += compare(n_rows, repeats, n_jobs, peers)
+        repeats = n_large if n_rows > MOST_FOR_SKLEARN else n_repeats
+        outcomes += compare(n_rows, None, repeats, n_jobs)
     return outcomes
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1816, LARGE])
-    parser.add_argument("--repeats", type=int, default=3, help=f"below {LARGE} rows; else 1")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--rows", type=int, nargs="*", default=[SMALL, LARGE], help="drawn rows")
+    parser.add_argument("--survey", metavar="FOLDER", help="cutouts to take rows of as well")
+    parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
+    parser.add_argument(
+        "--repeats-large", type=int, default=1, help=f"above {MOST_FOR_SKLEARN} rows"
+    )
+    parser.add_argument("--jobs", type=int, default=usable_cores(), help="default: %(default)s")
     args = parser.parse_args()
-    report(measure(args.rows, args.repeats, args.jobs))
+    report(measure(args.rows, args.survey, args.repeats, args.repeats_large, args.jobs))
 
 
-if __name__ == "__main__" and not serve_child(
-    {"spurclust": spurclust, "sklearn": sklearn, "opentsne": opentsne}
-):
+if __name__ == "__main__" and not serve_child({"save_rows": save_rows, "fit": fit, "judge": judge}):
     main()

@@ -5,64 +5,143 @@ import json
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from measure import Finished, Outcome, at_least, median_of, report, run_process
+from measure import (
+    Finished,
+    Outcome,
+    at_least,
+    at_most,
+    for_information,
+    interleaved,
+    median_of,
+    report,
+    require,
+    run_child,
+    run_process,
+    serve_child,
+)
+from notebook import KL_LIMIT
+
+TIMES_FASTER, TIMES_SMALLER = 25, 10
+PERPLEXITY = 50
+# The judge needs all distances between the sources, and their eigenvectors.
+MOST_JUDGED = 5_000
 
 
-def run_original(folder: str, labels: str, out: Path) -> Finished:
+def run_original(folder: str, labels: str, out: Path, perplexity: float) -> Finished:
     """Run the original, and read what it found."""
     script = Path(__file__).with_name("original.py")
-    with (out / "original.txt").open("w") as text:
-        command = [sys.executable, str(script), folder, labels, str(out / "original.csv")]
+    command = [sys.executable, str(script), folder, labels, str(out / "original.csv")]
+    command += ["--perplexity", str(perplexity)]
+    with (out / "original.json").open("w") as text:
         done = run_process(command, stdout=text)
-    return done._replace(result=json.loads((out / "original.txt").read_text()))
+    return done._replace(result=json.loads((out / "original.json").read_text()))
 
 
-def run_spurclust(folder: str, labels: str, out: Path) -> Finished:
-    """Run the command line without pictures, and read its summary."""
-    command = [sys.executable, "-m", "spurclust", "run", folder, "--labels", labels, "--no-plots"]
-    command += ["--out", str(out / "results")]
+def lean_options() -> list[str]:
+    """Leave out pictures, and the report where the command line knows of one."""
+    command = [sys.executable, "-m", "spurclust", "run", "--help"]
+    known = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [option for option in ("--no-plots", "--no-report") if option in known]
+
+
+def run_spurclust(
+    folder: str, labels: str, out: Path, perplexity: float, options: list[str]
+) -> Finished:
+    """Run the command line, and read its summary."""
+    command = [sys.executable, "-m", "spurclust", "run", folder, "--labels", labels]
+    command += ["--out", str(out / "results"), "--perplexity", str(perplexity), *options]
     done = run_process(command, stdout=subprocess.DEVNULL)
-    return done._replace(result=json.loads((out / "results" / "summary.json").read_text()))
+    summary = json.loads((out / "results" / "summary.json").read_text())
+    counts = {"flagged": summary["flagged"]["k"], "held": summary["in_sample"]["completeness"]["k"]}
+    return done._replace(result=counts)
 
 
-def measure(folder: str, labels: str, n_repeats: int, n_originals: int) -> list[Outcome]:
+def judge(folder: str, original: str, ours: str) -> dict[str, Any]:
+    """Judge the embeddings that both wrote by the same pixels."""
+    import numpy as np
+    import pandas as pd
+    from spurclust.catalog import read_cutouts
+
+    from notebook import N_AXES, first_of_each, judge_embeddings, rotated_rows
+
+    cutouts = read_cutouts(folder)
+    distinct = first_of_each(cutouts.images)
+    rows = rotated_rows(cutouts.images[distinct])
+    points = []
+    for path in (original, ours):
+        table = pd.read_csv(path, dtype={"source_id": str}).set_index("source_id")
+        found = table[["tsne_x", "tsne_y"]].loc[[str(each) for each in cutouts.source_ids]]
+        points.append(found.to_numpy(np.float32)[distinct])
+    reduced = np.ascontiguousarray(rows[:, :N_AXES])
+    return {
+        "all pixels": judge_embeddings(rows, points, -1),
+        f"{N_AXES} axes": judge_embeddings(reduced, points, -1),
+    }
+
+
+def judged(folder: str, out: Path) -> list[Outcome]:
+    """Make the rows of the embeddings' quality."""
+    original, ours = str(out / "original.csv"), str(out / "results" / "sources.csv")
+    found = run_child(__file__, "judge", folder=folder, original=original, ours=ours).result
+    outcomes = []
+    for name, quality in found.items():
+        (kl, our_kl), (trust, our_trust) = quality["kl"], quality["trust"]
+        detail = (
+            f"KL {kl:.4f} : {our_kl:.4f}, trustworthiness {trust:.4f} : {our_trust:.4f}; the "
+            "original embeds all pixels, spurclust their PCA"
+        )
+        what = f"the same, KL by {name}"
+        outcomes.append(at_most(what, our_kl / kl, KL_LIMIT, "x", detail))
+    return outcomes
+
+
+def measure(
+    folder: str, labels: str, n_repeats: int, n_originals: int, perplexity: float = PERPLEXITY
+) -> list[Outcome]:
     """Compare both."""
+    require("PIL", "openpyxl", "skops", "astropy")
+    n_sources = len(list(Path(folder).glob("*.png")))
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
+        original = partial(run_original, folder, labels, out, perplexity)
+        spurclust = partial(run_spurclust, folder, labels, out, perplexity, lean_options())
         n_both = min(n_repeats, n_originals)
-        runs = [
-            (run_original(folder, labels, out), run_spurclust(folder, labels, out))
-            for _ in range(n_both)
-        ]
-        theirs = median_of([original for original, _ in runs])
-        more = [run_spurclust(folder, labels, out) for _ in range(n_repeats - n_both)]
-        ours = median_of([*[spurclust for _, spurclust in runs], *more])
-    found, summary = theirs.result, ours.result
-    n_held = summary["in_sample"]["completeness"]["k"]
-    quality = (
-        f"the original flags {found['flagged']} and holds {found['held']} of {found['known']} "
-        f"spurious; spurclust flags {summary['flagged']['k']}, holds {n_held}"
-    )
-    times = f"{theirs.seconds:.1f} s : {ours.seconds:.2f} s; {quality}"
-    memory = f"{theirs.memory:.2f} GB : {ours.memory:.2f} GB"
+        theirs, ours = interleaved(n_both, original, spurclust)
+        more = [spurclust() for _ in range(n_repeats - n_both)]
+        if more:
+            each = [ours._replace(seconds=seconds) for seconds in ours.each]
+            ours = median_of([*each, *more])
+        quality = judged(folder, out) if n_sources <= MOST_JUDGED else []
+    known = theirs.result["known"]
+    counts = [
+        f"{run.result['held']} of {known} with {run.result['flagged']}" for run in (theirs, ours)
+    ]
+    times, memory = (f"{theirs} : {ours}", f"{theirs.memory:.2f} GB : {ours.memory:.2f} GB")
+    what = f"`spurclust run`, {n_sources} strips, whole process"
     return [
-        at_least("`spurclust run`, whole process, time", theirs.seconds / ours.seconds, 25, times),
-        at_least("the same, peak memory", theirs.memory / ours.memory, 10, memory),
+        at_least(f"{what}, time", theirs.seconds / ours.seconds, TIMES_FASTER, times),
+        at_least("the same, peak memory", theirs.memory / ours.memory, TIMES_SMALLER, memory),
+        for_information("the same, spurious held with flagged", " : ".join(counts), "in-sample"),
+        *quality,
     ]
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder")
-    parser.add_argument("labels")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--originals", type=int, default=3, help="runs of the original")
+    parser.add_argument("folder", help="PNG strips, as `spurclust simulate` writes them")
+    parser.add_argument("labels", help="their label table, xlsx")
+    parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--repeats-original", type=int, default=3, help="at most --repeats")
+    parser.add_argument("--perplexity", type=float, default=PERPLEXITY, help="default: %(default)s")
     args = parser.parse_args()
-    report(measure(args.folder, args.labels, args.repeats, args.originals))
+    counts = args.repeats, args.repeats_original
+    report(measure(args.folder, args.labels, *counts, args.perplexity))
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and not serve_child({"judge": judge}):
     main()

@@ -1,0 +1,117 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def measure(script):
+    return script("measure")
+
+
+def test_a_median_keeps_the_runs_it_is_of(measure):
+    runs = [measure.Finished(seconds, seconds / 10, seconds) for seconds in (3.0, 1.0, 8.0)]
+    done = measure.median_of(runs)
+    assert done == (3.0, 0.3, 8.0, (3.0, 1.0, 8.0))
+    assert str(done) == "3.00 s (3 runs, 1.00 to 8.00)"
+    assert str(measure.median_of(runs[1:2])) == "1.00 s (1 run)"
+
+
+def test_works_take_turns(measure):
+    turns = []
+
+    def work(name):
+        turns.append(name)
+        return measure.Finished(len(turns), 0.0, name)
+
+    done = measure.interleaved(3, lambda: work("ours"), lambda: work("theirs"))
+    assert turns == ["ours", "theirs"] * 3
+    assert [(each.seconds, each.result) for each in done] == [(3, "ours"), (4, "theirs")]
+
+
+@pytest.mark.parametrize(("ratio", "verdict"), [(24.9, "**FAILS**"), (25, "PASS"), (30, "PASS")])
+def test_a_ratio_reaches_its_target_or_fails(measure, ratio, verdict):
+    table = measure.format_table([measure.at_least("run", ratio, 25, "a : b")])
+    assert f"| >= 25x | {verdict} | a : b |" in table
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(1.01, "PASS"), (1.0101, "**FAILS**")])
+def test_a_figure_stays_below_its_target_or_fails(measure, value, verdict):
+    assert f"| <= 1.01x | {verdict} |" in measure.format_table(
+        [measure.at_most("KL", value, 1.01, "x")]
+    )
+
+
+def test_the_table_names_every_loss(measure):
+    outcomes = [
+        measure.at_least("won", 2, 1),
+        measure.at_least("lost", 1, 2),
+        measure.for_information("shown", "3 s"),
+    ]
+    assert measure.format_table(outcomes).endswith("1 of 2 targets reached; missed: lost.")
+    assert "| shown | 3 s |  |  |  |" in measure.format_table(outcomes)
+
+
+def test_a_process_has_its_own_peak_memory(measure):
+    heavy = measure.run_process([sys.executable, "-c", "b'1' * 400_000_000"])
+    assert 0.4 < heavy.memory < 0.45
+    assert heavy.each == (heavy.seconds,)
+    # Of a light one only a bound is known: it starts with the peak of its parent, here pytest.
+    assert measure.run_process([sys.executable, "-c", "pass"]).memory <= measure.peak_memory()
+
+
+def test_what_fails_says_so(measure):
+    with pytest.raises(measure.ChildError, match="exit code 3"):
+        measure.run_process([sys.executable, "-c", "raise SystemExit(3)"])
+
+
+def test_what_is_missing_is_named_with_the_command_that_installs_it(measure):
+    with pytest.raises(
+        measure.ChildError, match=r"no_such_peer .*pip install 'spurclust\[bench\]'"
+    ):
+        measure.require("json", "no_such_peer")
+
+
+def test_a_child_returns_its_own_figures(measure, tmp_path):
+    path = tmp_path / "bench.py"
+    path.write_text(
+        "import sys\n"
+        f"sys.path.insert(0, {str(measure.__file__).rpartition('/')[0]!r})\n"
+        "from measure import serve_child, timed\n"
+        "def double(value):\n"
+        "    found, figures = timed(lambda: 2 * value)\n"
+        "    block = b'1' * 400_000_000\n"
+        "    return {**figures, 'found': found}\n"
+        "assert serve_child({'double': double})\n"
+    )
+    done = measure.run_child(str(path), "double", value=21)
+    assert done.result["found"] == 42
+    assert done.seconds == done.result["seconds"] < 0.1
+    # What comes after the timed work is not its memory.
+    assert done.memory < measure.peak_memory() + 0.1
+
+
+def test_the_conditions_name_versions_cores_and_thread_limits(measure, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    text = measure.conditions()
+    assert f"{measure.usable_cores()} cores" in text
+    assert "numpy " in text
+    assert "OMP_NUM_THREADS=3" in text
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_busy_machine_is_told(measure, monkeypatch, busy):
+    load = measure.usable_cores() * (measure.BUSY + (0.1 if busy else -0.1))
+    monkeypatch.setattr(measure, "LOAD_AT_START", load)
+    assert ("machine was busy" in measure.format_report([])) is busy
+
+
+def test_the_parents_stay_light():
+    # A child starts with the peak memory of its parent.
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import speed; "
+        "sys.exit(bool({'numpy', 'sklearn', 'spurclust', 'openTSNE'} & set(sys.modules)))"
+    )
+    folder = Path(__file__).parents[2] / "benchmarks"
+    assert subprocess.run([sys.executable, "-c", code, str(folder)], check=False).returncode == 0
