@@ -56,6 +56,7 @@ def draw_images(n_sources: int, side: int) -> Any:
 def fit(n_sources: int, side: int, n_jobs: int) -> dict[str, Any]:
     """Fit a detector to drawn images."""
     import numpy as np
+
     from spurclust import SpuriousRegionDetector
 
     warm = draw_images(60, side)

@@ -35,6 +35,7 @@ def both(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> dict[str, An
     """Fit on some cutouts, then decode and predict many others, turn by turn."""
     import numpy as np
     from sklearn.pipeline import make_pipeline
+
     from spurclust import SpuriousRegionDetector
     from spurclust.catalog import CutoutReader, list_cutouts
 

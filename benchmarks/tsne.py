@@ -58,6 +58,7 @@ def fit(name: str, rows: str, points: str, n_jobs: int) -> dict[str, Any]:
 def judge(rows: str, points: dict[str, str], n_jobs: int) -> dict[str, Any]:
     """Judge all embeddings of the same rows by the same functions."""
     import numpy as np
+
     from spurclust.steps._affinities import joint_affinities
     from spurclust.steps._descent import kl_divergence
 

@@ -64,9 +64,9 @@ def judge(folder: str, original: str, ours: str) -> dict[str, Any]:
     """Judge the embeddings that both wrote by the same pixels."""
     import numpy as np
     import pandas as pd
-    from spurclust.catalog import read_cutouts
-
     from notebook import N_AXES, first_of_each, judge_embeddings, rotated_rows
+
+    from spurclust.catalog import read_cutouts
 
     cutouts = read_cutouts(folder)
     distinct = first_of_each(cutouts.images)

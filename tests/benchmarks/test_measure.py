@@ -55,9 +55,9 @@ def test_the_table_names_every_loss(measure):
 
 def test_a_process_has_its_own_peak_memory(measure):
     heavy = measure.run_process([sys.executable, "-c", "b'1' * 400_000_000"])
-    assert 0.4 < heavy.memory < 0.45
+    # A process starts with the peak of its parent, here pytest, which may be larger.
+    assert 0.4 < heavy.memory <= max(0.45, measure.peak_memory())
     assert heavy.each == (heavy.seconds,)
-    # Of a light one only a bound is known: it starts with the peak of its parent, here pytest.
     assert measure.run_process([sys.executable, "-c", "pass"]).memory <= measure.peak_memory()
 
 
