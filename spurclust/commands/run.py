@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -17,6 +17,14 @@ from spurclust.commands._reading import read_survey, size_of
 
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
 TUNING_PLOTS = ("completeness", "tuning")
+
+
+class _Fitted(NamedTuple):
+    """What a run has computed; no search without --tune, no stability without --stability."""
+
+    detector: Any
+    search: Any
+    stability: NDArray[Any] | None
 
 
 def run_run(args: argparse.Namespace) -> None:
@@ -40,28 +48,13 @@ def run_run(args: argparse.Namespace) -> None:
         cutouts, matched = read_survey(args, reading)
     counts = catalog.count_labels(matched.y, matched.reasons)
     say(catalog.format_counts(counts))
-    search = None
-    if args.tune:
-        with stages("tuning"):
-            search = tune_detector(args, cutouts.images, matched.y)
-    detector = search.best_estimator_ if search else fit_detector(args, cutouts.images, matched.y)
-    for name, seconds in ({} if search else detector.stage_seconds_).items():
-        stages.add(name, seconds)
-    stability = None
-    if args.stability:
-        with stages("stability"):
-            stability = flag_stability_of(args, detector, cutouts.images, matched.y)
+    detector, search, stability = fitted = _fit(args, cutouts.images, matched.y, stages)
     with catalog.write_results(args.out) as staging:
         if not args.no_plots:
             with stages("plots"):
-                _draw(detector, cutouts, matched, staging / "plots", search, stability)
+                _draw(fitted, cutouts, matched, staging / "plots")
         with stages("writing"):
-            table = _table(detector, cutouts, matched, stability)
-            catalog.write_table(table, staging / "sources.csv")
-            catalog.write_table(table, staging / f"sources{TABLE_SUFFIXES[args.format]}")
-            catalog.write_table(detector.components_, staging / "components.csv")
-            if search:
-                catalog.write_table(_settings_table(search), staging / "tuning.csv")
+            _write_tables(fitted, cutouts, matched, staging, args.format)
             catalog.save_model(detector, staging / "model.skops", metadata={"reading": reading})
         summary = summarize_run(
             detector,
@@ -92,6 +85,39 @@ def _settle(args: argparse.Namespace) -> None:
                 "--tune chooses the components and the threshold: leave -N and --threshold out, or "
                 "name values to choose from with `spurclust tune`"
             )
+
+
+def _fit(
+    args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any], stages: Stages
+) -> _Fitted:
+    """Fit, with settings that are given or chosen, and measure the stability if it is wanted."""
+    search = stability = None
+    if args.tune:
+        with stages("tuning"):
+            search = tune_detector(args, images, y)
+        detector = search.best_estimator_
+    else:
+        detector = fit_detector(args, images, y)
+        for name, seconds in detector.stage_seconds_.items():
+            stages.add(name, seconds)
+    if args.stability:
+        with stages("stability"):
+            stability = flag_stability_of(args, detector, images, y)
+    return _Fitted(detector, search, stability)
+
+
+def _write_tables(
+    fitted: _Fitted, cutouts: Any, matched: Any, folder: Path, table_format: str
+) -> None:
+    """Write the sources in two formats, the components, and the settings that were tried."""
+    from spurclust.catalog import write_table
+
+    table = _table(fitted, cutouts, matched)
+    write_table(table, folder / "sources.csv")
+    write_table(table, folder / f"sources{TABLE_SUFFIXES[table_format]}")
+    write_table(fitted.detector.components_, folder / "components.csv")
+    if fitted.search:
+        write_table(_settings_table(fitted.search), folder / "tuning.csv")
 
 
 def tune_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any:
@@ -166,10 +192,11 @@ def _planned_files(args: argparse.Namespace) -> list[str]:
     return names if args.no_plots else names + [f"plots/{name}.png" for name in plots]
 
 
-def _table(detector: Any, cutouts: Any, matched: Any, stability: Any) -> Any:
+def _table(fitted: _Fitted, cutouts: Any, matched: Any) -> Any:
     """Make the table of the fitted sources."""
     from spurclust.catalog import sources_table
 
+    detector = fitted.detector
     return sources_table(
         cutouts.source_ids,
         paths=cutouts.paths,
@@ -179,18 +206,17 @@ def _table(detector: Any, cutouts: Any, matched: Any, stability: Any) -> Any:
         component=detector.component_,
         spurious_probability=detector.spurious_probability_,
         flagged=detector.flagged_,
-        stability=stability,
+        stability=fitted.stability,
     )
 
 
-def _draw(
-    detector: Any, cutouts: Any, matched: Any, folder: Path, search: Any, stability: Any
-) -> None:
+def _draw(fitted: _Fitted, cutouts: Any, matched: Any, folder: Path) -> None:
     """Write the pictures of a run; a gallery without sources is left out."""
     import matplotlib as mpl
 
     from spurclust import views
 
+    detector, search, stability = fitted
     mpl.use("Agg")
     folder.mkdir()
     y, images = matched.y, cutouts.images

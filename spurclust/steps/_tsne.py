@@ -245,6 +245,26 @@ def divergence_terms(x, y, starts, neighbours, affinities, start, stop, terms): 
 
 
 @kernel(
+    "void(float32[::1], float32[::1], float32[::1], float32[::1], int32[:, ::1], float32[:, ::1],"
+    " int64, float32[:, ::1])"
+)
+def _attract_new(px, py, x, y, neighbours, affinities, start, attraction):  # type: ignore[no-untyped-def]
+    """Sum the attraction of new points, which are rows `start` and on, to fitted ones."""
+    for i in range(px.shape[0]):
+        fx = np.float32(0)
+        fy = np.float32(0)
+        for place in range(neighbours.shape[1]):
+            j = neighbours[start + i, place]
+            dx = px[i] - x[j]
+            dy = py[i] - y[j]
+            p = affinities[start + i, place] / (np.float32(1) + dx * dx + dy * dy)
+            fx += p * dx
+            fy += p * dy
+        attraction[0, i] = fx
+        attraction[1, i] = fy
+
+
+@kernel(
     "void(float32[::1], float32[::1], int32[:, ::1], float32[:, ::1], float32, float32, float32,"
     " float32[:, ::1], int64, float64, float64, float64, float64, int64, int64, float32[:, ::1])"
 )
@@ -268,11 +288,11 @@ def place_rows(  # type: ignore[no-untyped-def]
 ):
     """Descend each new point's own divergence among the fitted points, from where it stands."""
     n = stop - start
-    k = neighbours.shape[1]
     places = placed[start:stop].astype(np.float64)
     velocity = np.zeros((n, 2), np.float64)
     px = np.empty(n, np.float32)
     py = np.empty(n, np.float32)
+    attraction = np.empty((2, n), np.float32)
     repulsion = np.empty((2, n), np.float32)
     sums = np.empty(n, np.float64)
     for _ in range(n_iter):
@@ -280,18 +300,10 @@ def place_rows(  # type: ignore[no-untyped-def]
             px[i] = np.float32(places[i, 0])
             py[i] = np.float32(places[i, 1])
         read_field(px, py, left, bottom, density, field, 0, n, repulsion, sums)
+        _attract_new(px, py, x, y, neighbours, affinities, start, attraction)
         for i in range(n):
-            fx = np.float32(0)
-            fy = np.float32(0)
-            for place in range(k):
-                j = neighbours[start + i, place]
-                dx = px[i] - x[j]
-                dy = py[i] - y[j]
-                p = affinities[start + i, place] / (np.float32(1) + dx * dx + dy * dy)
-                fx += p * dx
-                fy += p * dy
-            gx = exaggeration * fx - repulsion[0, i] / sums[i]
-            gy = exaggeration * fy - repulsion[1, i] / sums[i]
+            gx = exaggeration * attraction[0, i] - repulsion[0, i] / sums[i]
+            gy = exaggeration * attraction[1, i] - repulsion[1, i] / sums[i]
             norm = np.sqrt(gx * gx + gy * gy)
             if norm > max_step:
                 gx *= max_step / norm
