@@ -58,7 +58,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     bit for any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
     every iteration; above, the repulsion is read off a field, in time that grows about in
     proportion to the rows. Neighbours are exact always, which takes time as the square of the rows:
-    most of the time above some 200 000. Distances in the result have no unit and global distances
+    a quarter of all at 200 000 rows. Distances in the result have no unit and global distances
     little meaning. The defaults of `perplexity` and `max_iter` are those of the detector, not of
     scikit-learn.
 
