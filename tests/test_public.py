@@ -115,7 +115,7 @@ def test_submodules_are_found_without_an_import_of_their_own():
 
 
 def test_there_is_something_to_check():
-    steps = {"TSNE", "ImageFlattener", "PixelPCA", "CutoutReader"}
+    steps = {"TSNE", "CutoutFeatures", "ImageFlattener", "PixelPCA", "CutoutReader"}
     detectors = {"SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
     assert steps | detectors == {value.__name__ for value in ESTIMATORS.values()}
     assert len(CALLABLES) > 40

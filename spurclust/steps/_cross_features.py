@@ -58,9 +58,7 @@ def _correlations(pixels: Float32) -> Float32:
     return np.asarray(unit @ unit.transpose(0, 2, 1))
 
 
-def measure_agreement(
-    panels: Panels, own: Features, direction: Float32, n_panels: int
-) -> Features:
+def measure_agreement(panels: Panels, own: Features, direction: Float32, n_panels: int) -> Features:
     """Measure how far the panels of a cutout agree about blank pixels, source and streak.
 
     Parameters
@@ -88,8 +86,8 @@ def measure_agreement(
     weight = own["streak_signal"].reshape(-1, n_panels)
     waves = weight * np.exp(2j * direction.reshape(-1, n_panels))
     return {
-        "blank_in_all": _share(blank.all(axis=1)),
-        "blank_in_any": _share(blank.any(axis=1)),
+        "blank_in_all": _share(np.asarray(blank.all(axis=1))),
+        "blank_in_any": _share(np.asarray(blank.any(axis=1))),
         "contrast_max": ranked[:, -1],
         "contrast_second": ranked[:, -2],
         "contrast_alone": ranked[:, -1] - ranked[:, -2],

@@ -118,9 +118,7 @@ def measure_spectrum(panels: Panels) -> Features:
     chosen = scipy.sparse.csr_array((weights, (band, np.arange(len(band)))))
     bands = (chosen @ np.ascontiguousarray(power.T)).T
     shares = bands / (bands.sum(axis=1, keepdims=True) + np.float32(1e-9))
-    return {
-        f"power{k + 1}": np.log(shares[:, k] + np.float32(1e-4)) for k in range(bands.shape[1])
-    }
+    return {f"power{k + 1}": np.log(shares[:, k] + np.float32(1e-4)) for k in range(bands.shape[1])}
 
 
 def _taper(length: int) -> Float32:

@@ -148,7 +148,9 @@ def _divided(whole: tuple[int, int], count: int, name: str) -> list[tuple[int, i
         )
     pitch = length / count
     starts = [whole[0] + round(k * pitch) for k in range(count)]
-    shortest = min(stop - start for start, stop in zip(starts, [*starts[1:], whole[1]], strict=True))
+    shortest = min(
+        stop - start for start, stop in zip(starts, [*starts[1:], whole[1]], strict=True)
+    )
     return [(start, start + shortest) for start in starts]
 
 
@@ -164,9 +166,7 @@ def _axis(
     return Axis(tuple(start for start, _ in ranges), length, min(factor, length))
 
 
-def _enlargement(
-    images: NDArray[np.generic], axis: int, ranges: Sequence[tuple[int, int]]
-) -> int:
+def _enlargement(images: NDArray[np.generic], axis: int, ranges: Sequence[tuple[int, int]]) -> int:
     """Return the largest factor by which all panels may have been enlarged along an axis."""
     lines = np.moveaxis(images, axis, 0)
     factor = 0

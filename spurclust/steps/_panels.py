@@ -119,10 +119,15 @@ def _scaled(levels: Float32, low: Float32, high: Float32) -> Float32:
 
 def _noise(grey: Float32) -> Float32:
     """Estimate the noise from the differences of neighbours, which do not see what is smooth."""
-    n = len(grey)
-    if grey.shape[2] < 2:
+    n, height, width = grey.shape
+    steps = [
+        np.abs(np.diff(grey, axis=axis)).reshape(n, -1)
+        for axis, length in ((1, height), (2, width))
+        if length > 1
+    ]
+    if not steps:
         return np.zeros(n, dtype=np.float32)
-    steps = np.abs(np.diff(grey, axis=2)).reshape(n, -1)
-    middle = steps.shape[1] // 2
-    steps.partition(middle, axis=1)
-    return np.asarray(steps[:, middle] * np.float32(NORMAL_MAD / np.sqrt(2)), dtype=np.float32)
+    joined = np.concatenate(steps, axis=1)
+    middle = joined.shape[1] // 2
+    joined.partition(middle, axis=1)
+    return np.asarray(joined[:, middle] * np.float32(NORMAL_MAD / np.sqrt(2)), dtype=np.float32)

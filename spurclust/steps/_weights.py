@@ -34,7 +34,8 @@ class PanelPlaces(NamedTuple):
 
     `x`, `y` and `radius` are distances from the centre in half panels, `radius_pixels` in pixels;
     `outer` and `border` tell which pixels lie there; `parts` names the rows of `weights`; `moments`
-    has the rows 1, x, y, x^2, y^2, xy, and the pixels within a quarter and a half; `long_lines` tells which lines of which direction are long enough.
+    has the rows 1, x, y, x^2, y^2, xy, and the pixels within a quarter and a half; `long_lines`
+    tells which lines of which direction are long enough.
     """
 
     x: NDArray[np.float32]
