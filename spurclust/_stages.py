@@ -16,6 +16,9 @@ from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
 DEFAULT_STEPS = {"flatten": ImageFlattener, "reduce": PixelPCA, "embed": TSNE}
 """What a step is when None was given, in the order of the steps."""
 
+UNINSPECTED = -1
+"""Code of a source without a label."""
+
 MIXTURE_ROWS = 256
 """Rows of one block when the mixture assigns sources."""
 
@@ -23,14 +26,21 @@ MIXTURE_ROWS = 256
 def configure_steps(
     given: dict[str, Any], *, perplexity: float, random_state: Any, n_jobs: int | None
 ) -> dict[str, Any]:
-    """Make the steps flatten, reduce and embed, unfitted, with the settings they were not given."""
+    """Make the steps flatten, reduce and embed, unfitted, with the settings they were not given.
+
+    They are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
+    """
     steps = {}
     for name, default in DEFAULT_STEPS.items():
         step = given[name]
         if step != "passthrough":
             step = default() if step is None else clone(step)
         steps[name] = set_missing(
-            step, random_state=random_state, n_jobs=n_jobs, perplexity=perplexity
+            step,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            perplexity=perplexity,
+            unlabeled=UNINSPECTED,
         )
     return steps
 

@@ -214,7 +214,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
                 f"sources in X, {len(codes)} labels in y."
             )
         self.stage_seconds_: dict[str, float] = {}
-        steps = self._fit_embedding(images, np.asarray(y).ravel())
+        steps = self._fit_embedding(images, codes)
         mixture = self._timed("mixture", self._fit_mixture)
         self.pipeline_ = Pipeline([*steps, ("mixture", mixture)])
         self.component_ = memberships(mixture, self.embedding_, "hard")
@@ -234,7 +234,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             print(f"[{type(self).__name__}] {name}: {self.stage_seconds_[name]:.2f} s")
         return result
 
-    def _fit_embedding(self, images: NDArray[Any], y: NDArray[Any]) -> list[tuple[str, Any]]:
+    def _fit_embedding(self, images: NDArray[Any], codes: NDArray[np.int8]) -> list[tuple[str, Any]]:
         """Fit the steps up to the embedding, through `memory` where they cost something."""
         cached = check_memory(self.memory).cache(fit_step)
         configured = configure_steps(
@@ -248,7 +248,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         for name, step in configured.items():
             if step != "passthrough":
                 apply = fit_step if name == "flatten" else cached
-                rows, step = self._timed(name, partial(apply, step, rows, y))
+                rows, step = self._timed(name, partial(apply, step, rows, codes))
             steps.append((name, step))
         self.embedding_ = np.asarray(rows, dtype=np.float64)
         if hasattr(step, "perplexity_"):

@@ -115,7 +115,14 @@ def test_submodules_are_found_without_an_import_of_their_own():
 
 
 def test_there_is_something_to_check():
-    steps = {"TSNE", "CutoutFeatures", "ImageFlattener", "PixelPCA", "CutoutReader"}
+    steps = {
+        "TSNE",
+        "CutoutFeatures",
+        "GuidedProjection",
+        "ImageFlattener",
+        "PixelPCA",
+        "CutoutReader",
+    }
     detectors = {"SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
     assert steps | detectors == {value.__name__ for value in ESTIMATORS.values()}
     assert len(CALLABLES) > 40
@@ -203,7 +210,11 @@ def fitted(cls, tmp_path):
     estimator = cls()
     own = estimator.get_params()
     estimator.set_params(**{name: value for name, value in quick.items() if name in own})
-    data = images.reshape(40, -1) if cls.__name__ in ("TSNE", "PixelPCA") else images
+    data = (
+        images.reshape(40, -1)
+        if cls.__name__ in ("TSNE", "PixelPCA", "GuidedProjection")
+        else images
+    )
     return estimator.fit(data, np.arange(40) % 2)
 
 

@@ -3,6 +3,7 @@
 from spurclust.steps.embed import TSNE
 from spurclust.steps.features import CutoutFeatures
 from spurclust.steps.flatten import ImageFlattener
+from spurclust.steps.guide import GuidedProjection
 from spurclust.steps.reduce import PixelPCA
 
-__all__ = ["TSNE", "CutoutFeatures", "ImageFlattener", "PixelPCA"]
+__all__ = ["TSNE", "CutoutFeatures", "GuidedProjection", "ImageFlattener", "PixelPCA"]

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
 from spurclust._assembly import fit_step
@@ -108,7 +108,6 @@ class HeldOut:
 def predict_held_out(
     space: SearchSpace,
     images: NDArray[Any],
-    y: NDArray[Any],
     codes: NDArray[np.int8],
     splits: list[Split],
     protocol: str,
@@ -118,9 +117,9 @@ def predict_held_out(
     found = HeldOut([np.empty((*shape, len(test))) for _, test in splits])
     if protocol == "inductive":
         for place, split in enumerate(splits):
-            _try_unseen(space, images, y, codes, split, found, place)
+            _try_unseen(space, images, codes, split, found, place)
     elif all(ignores_labels(step) for step in space.steps.values()):
-        found.shared = embed_by_perplexity(space, images, y)
+        found.shared = embed_by_perplexity(space, images, codes)
         _try_hidden(space, found.shared, codes, splits, found, range(len(splits)))
     else:
         for place, split in enumerate(splits):
@@ -145,7 +144,7 @@ def hidden_codes(codes: NDArray[np.int8], train: NDArray[np.intp]) -> NDArray[np
 
 
 def embed_by_perplexity(
-    space: SearchSpace, images: NDArray[Any], y: ArrayLike
+    space: SearchSpace, images: NDArray[Any], codes: NDArray[np.int8]
 ) -> list[EmbeddedSources]:
     """Embed sources with each perplexity; flatten and reduce them once."""
     embedded = []
@@ -162,7 +161,7 @@ def embed_by_perplexity(
             if step == "passthrough":
                 continue
             if name == "embed" or name not in shared:
-                shared[name] = fit_step(step, rows, np.asarray(y))
+                shared[name] = fit_step(step, rows, codes)
             fitted[name] = shared[name]
             rows = fitted[name][0]
         embedded.append(EmbeddedSources(fitted, np.asarray(rows, dtype=np.float64)))
@@ -188,7 +187,6 @@ def _try_hidden(
 def _try_unseen(
     space: SearchSpace,
     images: NDArray[Any],
-    y: NDArray[Any],
     codes: NDArray[np.int8],
     split: Split,
     found: HeldOut,
@@ -196,7 +194,7 @@ def _try_unseen(
 ) -> None:
     """Try one split whose test sources are placed in an embedding of the training sources."""
     train, test = split
-    embedded = embed_by_perplexity(space, images[train], y[train])
+    embedded = embed_by_perplexity(space, images[train], codes[train])
     rows = images[test]
     for name in ("flatten", "reduce"):
         if name in embedded[0].fitted:

@@ -238,7 +238,7 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         self.n_splits_ = len(splits)
         with quiet_about_few_sources():
             held_out = self._timed(
-                "search", predict_held_out, space, images, labels, codes, splits, self.protocol
+                "search", predict_held_out, space, images, codes, splits, self.protocol
             )
         _warn_once(grid, held_out)
         self._choose(grid, held_out, codes, splits)

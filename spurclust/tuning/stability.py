@@ -111,16 +111,15 @@ def flag_stability(
     runs = list(product(seeds, _perplexities_of(embed, perplexities)))
     if not runs:
         raise ValueError("There is no run: give at least one random state and one perplexity.")
-    labels = np.asarray(y).ravel()
     rows = images
     for step in steps.values():
         if step != "passthrough":
-            rows, _ = fit_step(step, rows, labels)
+            rows, _ = fit_step(step, rows, codes)
     n_flagged = np.zeros(len(images), dtype=np.int64)
     used = []
     with quiet_about_few_sources():
         for settings in runs:
-            embedding, perplexity_used = _embed(embed, rows, labels, *settings)
+            embedding, perplexity_used = _embed(embed, rows, codes, *settings)
             n_used = allowed_components(detector.mixture, [detector.n_components], embedding)[0]
             n_flagged += _flags(detector, embedding, codes, n_used, settings[0])
             used.append((n_used, perplexity_used))
