@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
-    from spurclust.steps import TSNE, ImageFlattener, PixelPCA
+    from spurclust.ranking import InspectionRanker
+    from spurclust.steps import TSNE, CutoutFeatures, GuidedProjection, ImageFlattener, PixelPCA
     from spurclust.tuning import SpuriousRegionDetectorCV
 
 __all__ = [
     "TSNE",
+    "CutoutFeatures",
+    "GuidedProjection",
     "ImageFlattener",
+    "InspectionRanker",
     "PixelPCA",
     "SpuriousRegionDetector",
     "SpuriousRegionDetectorCV",
@@ -27,12 +31,25 @@ __version__ = "0.1.0"
 _HOMES = {
     "SpuriousRegionDetector": "detector",
     "SpuriousRegionDetectorCV": "tuning",
+    "InspectionRanker": "ranking",
     "TSNE": "steps",
+    "CutoutFeatures": "steps",
+    "GuidedProjection": "steps",
     "ImageFlattener": "steps",
     "PixelPCA": "steps",
 }
 _MODULES = frozenset(
-    {"catalog", "components", "detector", "metrics", "simulate", "steps", "tuning", "views"}
+    {
+        "catalog",
+        "components",
+        "detector",
+        "metrics",
+        "ranking",
+        "simulate",
+        "steps",
+        "tuning",
+        "views",
+    }
 )
 
 

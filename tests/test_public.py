@@ -123,7 +123,7 @@ def test_there_is_something_to_check():
         "PixelPCA",
         "CutoutReader",
     }
-    detectors = {"SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
+    detectors = {"InspectionRanker", "SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
     assert steps | detectors == {value.__name__ for value in ESTIMATORS.values()}
     assert len(CALLABLES) > 40
 

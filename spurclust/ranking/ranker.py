@@ -1,0 +1,363 @@
+"""InspectionRanker: in which order to look."""
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from spurclust._assembly import set_missing
+from spurclust._labels import binary_labels
+from spurclust.ranking._likeness import LikenessSpace, nearest_spurious
+from spurclust.steps import CutoutFeatures
+from spurclust.steps._cross_fit import CrossFit, class_shares, find_folds, fit_forests
+from spurclust.steps.flatten import validate_images
+
+LEAST_SHARE = 1e-3
+"""Shares of the trees nearer to 0 or 1 are taken for this, before their odds are calibrated."""
+
+
+class InspectionRanker(ClassifierMixin, BaseEstimator):
+    """Order sources by how probably each is spurious, so that most are found by looking at few.
+
+    Measures the cutouts and grows forests of randomised trees, each without one fold of the
+    inspected sources. A fitted source is judged by the forest that has not seen it, a new one by
+    all. Where the region says which sources to look at, this says which to look at first. It knows
+    only the kinds of defect that have been labelled.
+
+    Parameters
+    ----------
+    n_estimators : int, default=500
+        Trees of all forests together. More make a steadier order and take longer.
+    features : transformer or "passthrough", default=None
+        Measures cutouts. None is `CutoutFeatures()` for cutouts, and nothing for rows, which are
+        taken for features.
+    n_folds : int, default=5
+        Number of forests, at least 2.
+    unlabeled : object, default=None
+        Value of `y` that means uninspected, for example -1.
+    random_state : int, RandomState or None, default=None
+        Seeds the folds and the forests.
+    n_jobs : int, default=None
+        Number of threads; None is 1, -1 is all cores.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        Reliable and spurious.
+    features_ : transformer or "passthrough"
+        What measures the cutouts, fitted.
+    feature_names_ : ndarray of str of shape (n_measured,)
+        Names of what is measured.
+    forests_ : list of sklearn.ensemble.ExtraTreesClassifier
+        One a fold.
+    feature_importances_ : ndarray of shape (n_measured,)
+        Mean decrease of the impurity by each feature; they sum to 1.
+    inspection_probability_ : ndarray of shape (n_samples,)
+        Probability that each fitted source is spurious, judged without its own label.
+    inspection_rank_ : ndarray of int of shape (n_samples,)
+        Place of each fitted source in the order of inspection, from 1.
+    n_features_in_ : int
+        Number of pixels times channels of a source.
+    image_shape_ : tuple of int
+        Shape of one source.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Column names, when fitted on a data frame with string columns.
+
+    Notes
+    -----
+    The probabilities are calibrated by a logistic function of the forests' odds, fitted on what
+    they say about sources they have not seen; this leaves the order as it is. Fitted sources are
+    recognised when their features are equal to the bit.
+
+    References
+    ----------
+    P. Geurts, D. Ernst and L. Wehenkel, "Extremely randomized trees", Machine Learning 63, 3
+    (2006). J. Platt, "Probabilistic outputs for support vector machines", Advances in Large Margin
+    Classifiers (1999), for the calibration.
+
+    Examples
+    --------
+    >>> from spurclust import InspectionRanker
+    >>> from spurclust.simulate import simulate_survey
+    >>> survey = simulate_survey(60, 20, random_state=0)
+    >>> ranker = InspectionRanker(100, random_state=0).fit(survey.images, survey.y)
+    >>> first = ranker.inspection_rank_.argsort()[:10]
+    >>> int(survey.y[first].sum())
+    9
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "features": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "unlabeled": "no_validation",
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        n_estimators: int = 500,
+        *,
+        features: Any = None,
+        n_folds: int = 5,
+        unlabeled: object = None,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.features = features
+        self.n_folds = n_folds
+        self.unlabeled = unlabeled
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn from the inspected sources, and judge all.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+(n_samples, height, width, n_channels)
+            Features, or cutouts.
+        y : array-like of shape (n_samples,)
+            Two values, of which the larger is spurious, and `unlabeled`.
+
+        Returns
+        -------
+        InspectionRanker
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            When no source is inspected, or there are more than two classes.
+        """
+        self._validate_params()
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        images = validate_images(self, X, reset=True, min_samples=2)
+        self.classes_, codes = binary_labels(y, self.unlabeled)
+        if len(codes) != len(images):
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: {len(images)} "
+                f"sources in X, {len(codes)} labels in y."
+            )
+        rows = self._fit_features(images)
+        known = codes >= 0
+        fitted = fit_forests(
+            rows[known],
+            codes[known],
+            n_estimators=self.n_estimators,
+            n_folds=self.n_folds,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
+        self.forests_, self._keys, self._folds = fitted
+        odds = self._odds(rows)
+        self._slope, self._offset = calibrate(odds[known], codes[known])
+        self.feature_importances_ = np.mean(
+            [forest.feature_importances_ for forest in self.forests_], axis=0
+        )
+        self._likeness = LikenessSpace.fit(rows, codes, self.feature_importances_)
+        self.inspection_probability_ = self._calibrated(odds)
+        self.inspection_rank_ = inspection_rank(self.inspection_probability_)
+        return self
+
+    def _fit_features(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Choose and fit what measures the cutouts, and measure them."""
+        chosen = self.features
+        if chosen is None:
+            chosen = "passthrough" if images.ndim == 2 else CutoutFeatures()
+        if chosen == "passthrough":
+            self.features_ = chosen
+            names = getattr(self, "feature_names_in_", None)
+            if names is None:
+                names = [f"feature{k + 1}" for k in range(self.n_features_in_)]
+        else:
+            self.features_ = set_missing(clone(chosen), n_jobs=self.n_jobs).fit(images)
+            names = self.features_.get_feature_names_out()
+        self.feature_names_ = np.asarray(names, dtype=object)
+        return self._measured(images)
+
+    def _measured(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Turn sources into rows of features."""
+        if isinstance(self.features_, str):
+            rows = images.reshape(len(images), -1)
+        else:
+            rows = self.features_.transform(images)
+        return np.asarray(rows, dtype=np.float32)
+
+    def measure(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Measure sources.
+
+        Parameters
+        ----------
+        X : array-like
+            Features or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_measured), float32
+            What is measured, under `feature_names_`.
+        """
+        check_is_fitted(self)
+        return self._measured(validate_images(self, X, reset=False))
+
+    @property
+    def _fitted(self) -> CrossFit:
+        """The forests and what they have seen."""
+        return CrossFit(self.forests_, self._keys, self._folds)
+
+    def _odds(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Tell the log odds of the forests that have not seen the rows."""
+        return log_odds(class_shares(self._fitted, rows, 2, self.n_jobs)[:, 1])
+
+    def _calibrated(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn the forests' odds into probabilities."""
+        return np.asarray(1 / (1 + np.exp(-(self._slope * odds + self._offset))))
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Tell how probable it is that each source is reliable, or spurious.
+
+        Parameters
+        ----------
+        X : array-like
+            Features or cutouts of the fitted shape. Fitted sources are judged without their own
+            labels.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Probabilities, in the order of `classes_`.
+        """
+        spurious = self._calibrated(self._odds(self.measure(X)))
+        return np.column_stack([1 - spurious, spurious])
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Tell which sources are more probably spurious than reliable.
+
+        Few are, where few sources are spurious: to find them, look in the order of
+        `predict_proba`.
+
+        Parameters
+        ----------
+        X : array-like
+            Features or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Values of `classes_`.
+        """
+        most = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[most])
+
+    def nearest_spurious(
+        self, X: ArrayLike, n_neighbors: int = 3
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Find the known spurious sources that are most alike.
+
+        Parameters
+        ----------
+        X : array-like
+            Features or cutouts of the fitted shape.
+        n_neighbors : int, default=3
+            How many to find, at least 1.
+
+        Returns
+        -------
+        indices : ndarray of int of shape (n_samples, n_neighbors)
+            Places among the fitted sources, the most alike first; -1 where there are not so many.
+            A fitted source is not its own neighbour.
+        distances : ndarray of shape (n_samples, n_neighbors)
+            Distances of the features, weighted by their importance; 1 is typical of two sources
+            drawn at random. NaN where there is none.
+        """
+        rows = self.measure(X)
+        return nearest_spurious(self._likeness, rows, n_neighbors, self.n_jobs)
+
+    def judging_forests(self, rows: NDArray[np.float32]) -> list[list[Any]]:
+        """Tell which forests judge rows of features: the one that has not seen it, or all.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_measured), float32
+            What `measure` returned.
+
+        Returns
+        -------
+        list of list of sklearn.ensemble.ExtraTreesClassifier
+            The forests of each row.
+        """
+        check_is_fitted(self)
+        folds = find_folds(self._fitted, rows)
+        return [self.forests_ if fold < 0 else [self.forests_[fold]] for fold in folds.tolist()]
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn shares of the trees into log odds."""
+    share = np.clip(share, LEAST_SHARE, 1 - LEAST_SHARE)
+    return np.asarray(np.log(share / (1 - share)))
+
+
+def calibrate(odds: NDArray[np.float64], codes: NDArray[np.integer[Any]]) -> tuple[float, float]:
+    """Fit the slope and offset that turn odds into calibrated ones, without changing their order.
+
+    Parameters
+    ----------
+    odds : ndarray of shape (n_samples,)
+        Log odds of sources by forests that have not seen them.
+    codes : ndarray of int of shape (n_samples,)
+        1 spurious, 0 reliable.
+
+    Returns
+    -------
+    slope, offset : float
+        1 and 0 where there is one class only, or where the odds tell nothing.
+    """
+    if len(np.unique(codes)) < 2:
+        return 1.0, 0.0
+    model = LogisticRegression(C=1.0).fit(odds[:, None], codes)
+    slope = float(model.coef_[0, 0])
+    return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)
+
+
+def inspection_rank(probability: ArrayLike) -> NDArray[np.intp]:
+    """Tell the place of each source in the order of inspection.
+
+    Parameters
+    ----------
+    probability : array-like of shape (n_samples,)
+        How probably each is spurious.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples,)
+        From 1, the most probable; equal ones in the order given.
+
+    Examples
+    --------
+    >>> from spurclust.ranking import inspection_rank
+    >>> inspection_rank([0.1, 0.9, 0.1]).tolist()
+    [2, 1, 3]
+    """
+    order = np.argsort(-np.asarray(probability, dtype=np.float64), kind="stable")
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(1, len(order) + 1)
+    return rank
