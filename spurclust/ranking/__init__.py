@@ -1,6 +1,19 @@
 """In which order to look, which sources to look at next, and why."""
 
+from spurclust.ranking._calibration import inspection_rank
+from spurclust.ranking.explanation import SourceExplanation, explain_source
 from spurclust.ranking.looks import expected_looks
-from spurclust.ranking.ranker import InspectionRanker, inspection_rank
+from spurclust.ranking.ranker import InspectionRanker
+from spurclust.ranking.replay import replay_inspection
+from spurclust.ranking.suggestions import outlyingness, suggest_sources
 
-__all__ = ["InspectionRanker", "expected_looks", "inspection_rank"]
+__all__ = [
+    "InspectionRanker",
+    "SourceExplanation",
+    "expected_looks",
+    "explain_source",
+    "inspection_rank",
+    "outlyingness",
+    "replay_inspection",
+    "suggest_sources",
+]

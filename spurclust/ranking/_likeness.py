@@ -17,6 +17,22 @@ LARGEST = 5.0
 """Features are cut at so many times their spread, lest one alone decides."""
 
 
+def middle_and_spread(rows: Float32) -> tuple[Float32, Float32]:
+    """Return the median of each feature, and half the range of its middle two thirds."""
+    values = np.nan_to_num(rows)
+    low, middle, high = np.percentile(values, [16, 50, 84], axis=0)
+    spread = (high - low) / 2
+    spread = np.where(spread > 0, spread, values.std(axis=0))
+    spread = np.where(spread > 0, spread, 1)
+    return middle.astype(np.float32), spread.astype(np.float32)
+
+
+def robust_scaled(rows: Float32) -> Float32:
+    """Scale features by their spread around the median, cut, so that no outlier rules."""
+    middle, spread = middle_and_spread(rows)
+    return np.asarray(np.clip(np.nan_to_num((rows - middle) / spread), -LARGEST, LARGEST))
+
+
 class LikenessSpace(NamedTuple):
     """The known spurious sources, and how features are made comparable.
 
@@ -35,15 +51,12 @@ class LikenessSpace(NamedTuple):
     @classmethod
     def fit(cls, rows: Float32, codes: NDArray[np.int8], importances: NDArray[np.float64]) -> Self:
         """Learn the scales from all sources, and keep the known spurious."""
-        low, middle, high = np.percentile(np.nan_to_num(rows), [16, 50, 84], axis=0)
-        spread = (high - low) / 2
-        spread = np.where(spread > 0, spread, np.nan_to_num(rows).std(axis=0))
-        spread = np.where(spread > 0, spread, 1)
+        middle, spread = middle_and_spread(rows)
         indices = np.flatnonzero(codes == 1)
         known = rows[indices]
         space = cls(
-            middle.astype(np.float32),
-            spread.astype(np.float32),
+            middle,
+            spread,
             np.sqrt(importances / 2).astype(np.float32),
             known,
             row_keys(known),

@@ -1,25 +1,30 @@
 """InspectionRanker: in which order to look."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust._assembly import set_missing
 from spurclust._labels import binary_labels
+from spurclust.ranking._calibration import calibrate, inspection_rank, log_odds
 from spurclust.ranking._likeness import LikenessSpace, nearest_spurious
+from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
 from spurclust.steps import CutoutFeatures
-from spurclust.steps._cross_fit import CrossFit, class_shares, find_folds, fit_forests
+from spurclust.steps._cross_fit import (
+    CrossFit,
+    class_shares,
+    find_folds,
+    fit_forests,
+    mean_shares,
+)
 from spurclust.steps.flatten import validate_images
-
-LEAST_SHARE = 1e-3
-"""Shares of the trees nearer to 0 or 1 are taken for this, before their odds are calibrated."""
 
 
 class InspectionRanker(ClassifierMixin, BaseEstimator):
@@ -56,6 +61,10 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         Names of what is measured.
     forests_ : list of sklearn.ensemble.ExtraTreesClassifier
         One a fold.
+    typical_ : ndarray of shape (n_measured,), float32
+        Median of what is measured in the reliable sources.
+    inspected_ : ndarray of bool of shape (n_samples,)
+        Which fitted sources have a label.
     feature_importances_ : ndarray of shape (n_measured,)
         Mean decrease of the impurity by each feature; they sum to 1.
     inspection_probability_ : ndarray of shape (n_samples,)
@@ -152,7 +161,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
                 f"sources in X, {len(codes)} labels in y."
             )
         rows = self._fit_features(images)
-        known = codes >= 0
+        self.inspected_ = known = codes >= 0
         fitted = fit_forests(
             rows[known],
             codes[known],
@@ -167,6 +176,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         self.feature_importances_ = np.mean(
             [forest.feature_importances_ for forest in self.forests_], axis=0
         )
+        self.typical_ = np.nanmedian(rows[codes != 1] if (codes != 1).any() else rows, axis=0)
         self._likeness = LikenessSpace.fit(rows, codes, self.feature_importances_)
         self.inspection_probability_ = self._calibrated(odds)
         self.inspection_rank_ = inspection_rank(self.inspection_probability_)
@@ -224,6 +234,31 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     def _calibrated(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn the forests' odds into probabilities."""
         return np.asarray(1 / (1 + np.exp(-(self._slope * odds + self._offset))))
+
+    def probability_without(
+        self, row: NDArray[np.float32], groups: Sequence[NDArray[np.intp]]
+    ) -> NDArray[np.float64]:
+        """Tell the probability of a source if some of its features were typical of reliable ones.
+
+        Parameters
+        ----------
+        row : ndarray of shape (n_measured,), float32
+            What `measure` returned for the source.
+        groups : sequence of ndarray of int
+            Features to replace, together, one group after the other.
+
+        Returns
+        -------
+        ndarray of shape (n_groups,)
+            Probabilities, by the forests that judge the source itself.
+        """
+        check_is_fitted(self)
+        changed = np.tile(row, (len(groups), 1))
+        for one, group in zip(changed, groups, strict=True):
+            one[group] = self.typical_[group]
+        fold = int(find_folds(self._fitted, row[None])[0])
+        forests = self.forests_ if fold < 0 else [self.forests_[fold]]
+        return self._calibrated(log_odds(mean_shares(forests, changed, n_classes=2)[:, 1]))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Tell how probable it is that each source is reliable, or spurious.
@@ -285,22 +320,45 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         rows = self.measure(X)
         return nearest_spurious(self._likeness, rows, n_neighbors, self.n_jobs)
 
-    def judging_forests(self, rows: NDArray[np.float32]) -> list[list[Any]]:
-        """Tell which forests judge rows of features: the one that has not seen it, or all.
+    def suggest(
+        self,
+        X: ArrayLike,
+        n: int = 20,
+        *,
+        strategy: Strategy = "mixed",
+        random_state: int | np.random.RandomState | None = None,
+    ) -> NDArray[np.intp]:
+        """Suggest which of the fitted sources to look at next.
 
         Parameters
         ----------
-        rows : ndarray of shape (n_samples, n_measured), float32
-            What `measure` returned.
+        X : array-like
+            The fitted sources, in the order of the fit.
+        n : int, default=20
+            How many; no more than are uninspected.
+        strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
+            How `suggest_sources` chooses. While no spurious source is known, the probable ones are
+            those that are easily isolated from the others.
+        random_state : int, RandomState or None, default=None
+            Seed of "random".
 
         Returns
         -------
-        list of list of sklearn.ensemble.ExtraTreesClassifier
-            The forests of each row.
+        ndarray of int of shape (n_suggested,)
+            Places in `X`, to be looked at in this order.
+
+        Raises
+        ------
+        ValueError
+            When `X` does not hold as many sources as the fit.
         """
-        check_is_fitted(self)
-        folds = find_folds(self._fitted, rows)
-        return [self.forests_ if fold < 0 else [self.forests_[fold]] for fold in folds.tolist()]
+        rows = self.measure(X)
+        probability = self.inspection_probability_
+        if not len(self._likeness.indices) and len(rows) == len(probability):
+            probability = outlyingness(rows, n_jobs=self.n_jobs)
+        return suggest_sources(
+            rows, self.inspected_, probability, n, strategy=strategy, random_state=random_state
+        )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -308,56 +366,3 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn shares of the trees into log odds."""
-    share = np.clip(share, LEAST_SHARE, 1 - LEAST_SHARE)
-    return np.asarray(np.log(share / (1 - share)))
-
-
-def calibrate(odds: NDArray[np.float64], codes: NDArray[np.integer[Any]]) -> tuple[float, float]:
-    """Fit the slope and offset that turn odds into calibrated ones, without changing their order.
-
-    Parameters
-    ----------
-    odds : ndarray of shape (n_samples,)
-        Log odds of sources by forests that have not seen them.
-    codes : ndarray of int of shape (n_samples,)
-        1 spurious, 0 reliable.
-
-    Returns
-    -------
-    slope, offset : float
-        1 and 0 where there is one class only, or where the odds tell nothing.
-    """
-    if len(np.unique(codes)) < 2:
-        return 1.0, 0.0
-    model = LogisticRegression(C=1.0).fit(odds[:, None], codes)
-    slope = float(model.coef_[0, 0])
-    return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)
-
-
-def inspection_rank(probability: ArrayLike) -> NDArray[np.intp]:
-    """Tell the place of each source in the order of inspection.
-
-    Parameters
-    ----------
-    probability : array-like of shape (n_samples,)
-        How probably each is spurious.
-
-    Returns
-    -------
-    ndarray of int of shape (n_samples,)
-        From 1, the most probable; equal ones in the order given.
-
-    Examples
-    --------
-    >>> from spurclust.ranking import inspection_rank
-    >>> inspection_rank([0.1, 0.9, 0.1]).tolist()
-    [2, 1, 3]
-    """
-    order = np.argsort(-np.asarray(probability, dtype=np.float64), kind="stable")
-    rank = np.empty(len(order), dtype=np.intp)
-    rank[order] = np.arange(1, len(order) + 1)
-    return rank
