@@ -10,11 +10,14 @@ from sklearn.mixture import GaussianMixture
 
 from spurclust._assembly import set_missing
 from spurclust.components import spurious_fractions
-from spurclust.steps import TSNE, ImageFlattener, PixelPCA
+from spurclust.steps import TSNE, CutoutFeatures, GuidedProjection, ImageFlattener, PixelPCA
 from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
 
-DEFAULT_STEPS = {"flatten": ImageFlattener, "reduce": PixelPCA, "embed": TSNE}
-"""What a step is when None was given, in the order of the steps."""
+FEATURE_STEPS = {"flatten": CutoutFeatures, "reduce": GuidedProjection, "embed": TSNE}
+"""What a step of cutouts is when None was given, in the order of the steps."""
+
+PIXEL_STEPS = {"flatten": ImageFlattener, "reduce": PixelPCA, "embed": TSNE}
+"""The same for rows, whose numbers have places but no neighbours, and for other flatten steps."""
 
 UNINSPECTED = -1
 """Code of a source without a label."""
@@ -23,15 +26,39 @@ MIXTURE_ROWS = 256
 """Rows of one block when the mixture assigns sources."""
 
 
+def default_steps(flatten: Any, image_shape: tuple[int, ...]) -> dict[str, type]:
+    """Tell what the steps are that were not given.
+
+    Parameters
+    ----------
+    flatten : transformer, "passthrough" or None
+        The first step, as it was given.
+    image_shape : tuple of int
+        Shape of one source.
+
+    Returns
+    -------
+    dict of str to type
+        Classes of flatten, reduce and embed.
+    """
+    by_features = isinstance(flatten, CutoutFeatures) or (flatten is None and len(image_shape) > 1)
+    return FEATURE_STEPS if by_features else PIXEL_STEPS
+
+
 def configure_steps(
-    given: dict[str, Any], *, perplexity: float, random_state: Any, n_jobs: int | None
+    given: dict[str, Any],
+    image_shape: tuple[int, ...],
+    *,
+    perplexity: float,
+    random_state: Any,
+    n_jobs: int | None,
 ) -> dict[str, Any]:
     """Make the steps flatten, reduce and embed, unfitted, with the settings they were not given.
 
     They are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     """
     steps = {}
-    for name, default in DEFAULT_STEPS.items():
+    for name, default in default_steps(given["flatten"], image_shape).items():
         step = given[name]
         if step != "passthrough":
             step = default() if step is None else clone(step)

@@ -234,11 +234,14 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             print(f"[{type(self).__name__}] {name}: {self.stage_seconds_[name]:.2f} s")
         return result
 
-    def _fit_embedding(self, images: NDArray[Any], codes: NDArray[np.int8]) -> list[tuple[str, Any]]:
+    def _fit_embedding(
+        self, images: NDArray[Any], codes: NDArray[np.int8]
+    ) -> list[tuple[str, Any]]:
         """Fit the steps up to the embedding, through `memory` where they cost something."""
         cached = check_memory(self.memory).cache(fit_step)
         configured = configure_steps(
             {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
+            images.shape[1:],
             perplexity=self.perplexity,
             random_state=self.random_state,
             n_jobs=self.n_jobs,

@@ -345,7 +345,11 @@ def test_a_file_that_is_no_model_is_one_error(survey, tmp_path, capsys):
 def test_a_model_with_types_of_others_is_refused(survey, tmp_path, capsys):
     rng = np.random.default_rng(0)
     detector = SpuriousRegionDetector(
-        2, perplexity=5, reduce=FunctionTransformer(np.sqrt), random_state=0
+        2,
+        perplexity=5,
+        flatten=ImageFlattener(),
+        reduce=FunctionTransformer(np.sqrt),
+        random_state=0,
     ).fit(rng.random((30, 6, 6)), np.arange(30) % 2)
     catalog.save_model(detector, tmp_path / "m.skops")
     spoil_types(tmp_path / "m.skops", "spurclust.steps.flatten", "os")

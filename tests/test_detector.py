@@ -19,7 +19,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
 from sklearn.pipeline import make_pipeline
 
-from spurclust import TSNE, PixelPCA, SpuriousRegionDetector
+from spurclust import TSNE, CutoutFeatures, ImageFlattener, PixelPCA, SpuriousRegionDetector
 from spurclust.catalog import CutoutReader
 
 QUICK = TSNE(max_iter=250)
@@ -128,6 +128,31 @@ def test_the_unit_of_the_pixels_does_not_matter(exponent):
     assert_array_equal(other.predict(new * 2.0**exponent), one.predict(new))
 
 
+def test_steps_that_were_not_given(fitted):
+    X, y = survey()
+    names = {name: type(step).__name__ for name, step in fitted.pipeline_.steps}
+    assert names["flatten"] == "CutoutFeatures"
+    assert names["reduce"] == "GuidedProjection"
+    rows = detector().fit(X.reshape(len(X), -1), y)
+    pixels = detector(flatten=ImageFlattener()).fit(X, y)
+    for model in (rows, pixels):
+        kinds = [type(step).__name__ for _, step in model.pipeline_.steps[:2]]
+        assert kinds == ["ImageFlattener", "PixelPCA"]
+    assert_array_equal(rows.embedding_, pixels.embedding_)
+    given = detector(flatten=CutoutFeatures()).fit(X, y)
+    assert_array_equal(given.embedding_, fitted.embedding_)
+
+
+def test_labels_teach_the_steps_as_codes(fitted):
+    X, y = survey()
+    words = np.where(y == 1, "spurious", "fine").astype(object)
+    words[::3] = "?"
+    codes = np.where(words == "?", -1, y)
+    named = detector(unlabeled="?").fit(X, words)
+    assert_array_equal(named.embedding_, detector(unlabeled=-1).fit(X, codes).embedding_)
+    assert (named.embedding_ != fitted.embedding_).any()
+
+
 def test_predict_changes_nothing_fitted(fitted):
     before = joblib.hash(fitted)
     fitted.predict(survey(seed=2)[0])
@@ -175,12 +200,13 @@ def test_fitted_attributes_agree(fitted):
         _ = detector().components_
 
 
-def test_uninspected_sources_shape_the_embedding_only(fitted):
+def test_uninspected_sources_shape_the_embedding_only():
     X, y = survey()
     hidden = np.where(np.arange(len(y)) % 2, y, -1)
-    model = detector(unlabeled=-1).fit(X, hidden)
-    assert_array_equal(model.embedding_, fitted.embedding_)
-    assert_array_equal(model.component_, fitted.component_)
+    by_pixels = detector(flatten=ImageFlattener()).fit(X, y)
+    model = detector(unlabeled=-1, flatten=ImageFlattener()).fit(X, hidden)
+    assert_array_equal(model.embedding_, by_pixels.embedding_)
+    assert_array_equal(model.component_, by_pixels.component_)
     assert model.components_["n_inspected"].sum() == (hidden >= 0).sum()
     assert_array_equal(model.classes_, [0, 1])
 
@@ -416,13 +442,13 @@ class TestEdges:
             pytest.warns(UserWarning, match="perplexity=50"),
             pytest.warns(UserWarning, match="n_components=6 is too large for 2 distinct"),
         ):
-            model = self.fit(X, np.arange(20) == 3)
+            model = self.fit(X, np.arange(20) == 3, flatten=ImageFlattener())
         assert_array_equal(model.flagged_, np.arange(20) == 3)
 
     def test_single_pixel_images(self):
         X = (np.arange(40) // 20 * 100 + np.arange(40) % 20).reshape(-1, 1, 1).astype(np.uint8)
         with pytest.warns(UserWarning, match="perplexity=50"):
-            model = self.fit(X, np.arange(40) < 20, n_components=2)
+            model = self.fit(X, np.arange(40) < 20, n_components=2, flatten=ImageFlattener())
         assert_array_equal(model.flagged_, np.arange(40) < 20)
 
     @pytest.mark.parametrize(
@@ -462,12 +488,13 @@ def test_a_threshold_exactly_reached_is_in_the_region():
     assert model.flagged_.all()
 
 
-def test_a_component_nobody_inspected_is_not_in_the_region(fitted):
+def test_a_component_nobody_inspected_is_not_in_the_region():
     X, y = survey()
-    flagged = int(np.flatnonzero(fitted.region_)[0])
-    hidden = np.where(fitted.component_ == flagged, -1, y)
+    by_pixels = detector(flatten=ImageFlattener()).fit(X, y)
+    flagged = int(np.flatnonzero(by_pixels.region_)[0])
+    hidden = np.where(by_pixels.component_ == flagged, -1, y)
     hidden[np.flatnonzero(hidden == 0)[0]] = 1
-    model = detector(unlabeled=-1).fit(X, hidden)
+    model = detector(unlabeled=-1, flatten=ImageFlattener()).fit(X, hidden)
     assert model.components_.loc[flagged, "n_inspected"] == 0
     assert not model.region_[flagged]
     assert_array_equal(model.spurious_probability_[model.component_ == flagged], 0)

@@ -23,13 +23,21 @@ FORMAT_VERSION = 1
 
 STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "skops")
 
-OWN_TYPES = (
+TRUSTED_TYPES = (
+    "sklearn.tree._tree.Tree",
     "spurclust.detector.SpuriousRegionDetector",
+    "spurclust.ranking._likeness.LikenessSpace",
+    "spurclust.ranking.ranker.InspectionRanker",
+    "spurclust.steps._layout.Axis",
+    "spurclust.steps._layout.Layout",
     "spurclust.steps.embed.TSNE",
+    "spurclust.steps.features.CutoutFeatures",
     "spurclust.steps.flatten.ImageFlattener",
+    "spurclust.steps.guide.GuidedProjection",
     "spurclust.steps.reduce.PixelPCA",
 )
-"""What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn)."""
+"""What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn). A tree of a
+forest is arrays, of which scikit-learn checks the types."""
 
 
 def save_model(
@@ -117,7 +125,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
     """
     skops_io = import_optional("skops.io", feature="Loading a model")
     _read_stamp(path)
-    allowed = [*OWN_TYPES, *trusted]
+    allowed = [*TRUSTED_TYPES, *trusted]
     try:
         unknown = sorted(set(skops_io.get_untrusted_types(file=path)) - set(allowed))
         if not unknown:

@@ -20,7 +20,7 @@ the noise that smoothing leaves."""
 
 
 def measure_levels(panels: Panels) -> Features:
-    """Measure how grey levels are distributed, in units of the panel's own range and of the data.
+    """Measure how grey levels are distributed, whatever the unit of the data.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ def measure_levels(panels: Panels) -> Features:
     Returns
     -------
     dict of str to ndarray of shape (n,)
-        Quantiles; level, range and peak in units of the data, compressed; noise and its share.
+        Quantiles; the level of the darkest pixels in units of the noise and the brightest pixel in
+        units of the range, compressed; noise and its share of the scatter.
     """
     span = panels.high - panels.low
     scatter = panels.grey.std(axis=(1, 2))
     names = [f"quantile_{100 * share:02.0f}" for share in QUANTILES]
     return {
         **dict(zip(names, panels.quantiles.T, strict=True)),
-        "level": np.arcsinh(panels.low),
-        "range": np.log1p(span),
+        "level": np.arcsinh(panels.low / np.where(span > 0, span * panels.noise, np.inf)),
         "peak": np.log1p((panels.most - panels.low) / np.where(span > 0, span, 1)),
         "noise": panels.noise,
         "noise_share": panels.noise / (scatter + TINY),

@@ -171,7 +171,9 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             n_quantiles=min(N_QUANTILES, len(rows)), output_distribution="normal", random_state=rng
         )
         self.n_components_ = min(self.n_components, *rows.shape)
-        self._components = PCA(self.n_components_, svd_solver="full")
+        # Few features or few sources: the smaller side decides what is cheap.
+        solver = "covariance_eigh" if len(rows) > rows.shape[1] else "full"
+        self._components = PCA(self.n_components_, svd_solver=solver)
         # Rows that are all equal have no variance, of which PCA takes shares.
         with single_threaded_blas(), np.errstate(invalid="ignore"):
             normal = self._normal.fit_transform(rows)
@@ -201,14 +203,11 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, reset=False)
-        components = map_row_blocks(self._project, rows, BLOCK_ROWS, self.n_jobs)
+        # Made normal one by one; only the product depends on its company.
+        normal = self._normal.transform(rows)
+        components = map_row_blocks(self._components.transform, normal, BLOCK_ROWS, self.n_jobs)
         taught = (self._scores(rows) - self._score_mean) / self._score_deviation
-        return np.hstack([components, self.strength * taught]).astype(np.float32)
-
-    def _project(self, rows: Float32) -> NDArray[np.float64]:
-        """Project one block of rows on the principal components."""
-        projected = self._components.transform(self._normal.transform(rows))
-        return np.asarray(projected / self._scale, dtype=np.float64)
+        return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)
 
     @property
     def _n_features_out(self) -> int:

@@ -118,14 +118,31 @@ def predict_held_out(
     if protocol == "inductive":
         for place, split in enumerate(splits):
             _try_unseen(space, images, codes, split, found, place)
-    elif all(ignores_labels(step) for step in space.steps.values()):
+        return found
+    steps = _configured(space, images, space.perplexities[0])
+    if all(ignores_labels(step) for step in steps.values()):
         found.shared = embed_by_perplexity(space, images, codes)
         _try_hidden(space, found.shared, codes, splits, found, range(len(splits)))
-    else:
-        for place, split in enumerate(splits):
-            embedded = embed_by_perplexity(space, images, hidden_codes(codes, split[0]))
-            _try_hidden(space, embedded, codes, [split], found, [place])
+        return found
+    first = None
+    if steps["flatten"] != "passthrough" and ignores_labels(steps["flatten"]):
+        first = fit_step(steps["flatten"], images, codes)
+    for place, split in enumerate(splits):
+        hidden = hidden_codes(codes, split[0])
+        embedded = embed_by_perplexity(space, images, hidden, flattened=first)
+        _try_hidden(space, embedded, codes, [split], found, [place])
     return found
+
+
+def _configured(space: SearchSpace, images: NDArray[Any], perplexity: float) -> dict[str, Any]:
+    """Make the steps of one perplexity, unfitted."""
+    return configure_steps(
+        space.steps,
+        images.shape[1:],
+        perplexity=perplexity,
+        random_state=space.random_state,
+        n_jobs=space.n_jobs,
+    )
 
 
 def ignores_labels(step: Any) -> bool:
@@ -144,20 +161,18 @@ def hidden_codes(codes: NDArray[np.int8], train: NDArray[np.intp]) -> NDArray[np
 
 
 def embed_by_perplexity(
-    space: SearchSpace, images: NDArray[Any], codes: NDArray[np.int8]
+    space: SearchSpace,
+    images: NDArray[Any],
+    codes: NDArray[np.int8],
+    *,
+    flattened: tuple[NDArray[Any], Any] | None = None,
 ) -> list[EmbeddedSources]:
-    """Embed sources with each perplexity; flatten and reduce them once."""
+    """Embed sources with each perplexity; flatten (unless it was done) and reduce them once."""
     embedded = []
-    shared: dict[str, tuple[NDArray[Any], Any]] = {}
+    shared = {} if flattened is None else {"flatten": flattened}
     for perplexity in space.perplexities:
-        steps = configure_steps(
-            space.steps,
-            perplexity=perplexity,
-            random_state=space.random_state,
-            n_jobs=space.n_jobs,
-        )
         rows, fitted = images, {}
-        for name, step in steps.items():
+        for name, step in _configured(space, images, perplexity).items():
             if step == "passthrough":
                 continue
             if name == "embed" or name not in shared:

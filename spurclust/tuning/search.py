@@ -70,7 +70,7 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         Value of `y` that means uninspected, for example -1. Such sources are in every training set
         and in no figure.
     flatten, reduce, embed : transformer or "passthrough", default=None
-        The steps; None is `ImageFlattener()`, `PixelPCA()`, and `TSNE()`. With the transductive
+        The steps; None is as in `SpuriousRegionDetector`. With the transductive
         protocol, steps that are not known to ignore labels are fitted for each split, on the codes
         1 (spurious), 0 (reliable) and -1 (uninspected or held out).
     mixture : estimator with `predict` and `predict_proba`, default=None

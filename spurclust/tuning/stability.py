@@ -103,6 +103,7 @@ def flag_stability(
         reduce_seed = seeds[0] if seeds else 0
     steps = configure_steps(
         {name: getattr(detector, name) for name in ("flatten", "reduce", "embed")},
+        images.shape[1:],
         perplexity=detector.perplexity,
         random_state=reduce_seed,
         n_jobs=n_jobs,

@@ -9,9 +9,9 @@ import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
-from spurclust import SpuriousRegionDetector
+from spurclust import InspectionRanker, SpuriousRegionDetector
 from spurclust.catalog import CatalogError, load_model, read_model_metadata, save_model
-from spurclust.catalog.model import FORMAT_VERSION, OWN_TYPES, STAMP
+from spurclust.catalog.model import FORMAT_VERSION, STAMP, TRUSTED_TYPES
 from spurclust.steps import ImageFlattener
 
 
@@ -131,10 +131,32 @@ def test_a_step_of_others_is_refused_by_name_until_it_is_trusted(images, tmp_pat
     assert "versions" in read_model_metadata(path)
 
 
-def test_own_types_are_what_a_model_holds_and_no_more(path):
+def test_trusted_types_are_what_models_hold_and_no_more(images, tmp_path):
     from skops.io import get_untrusted_types
 
-    assert set(get_untrusted_types(file=path)) == set(OWN_TYPES)
+    y = np.arange(60) % 2
+    quick = {"perplexity": 8, "random_state": 0}
+    models = [
+        SpuriousRegionDetector(2, **quick).fit(images, y),
+        SpuriousRegionDetector(2, flatten=ImageFlattener(), **quick).fit(images, y),
+        InspectionRanker(10, random_state=0).fit(images, y),
+    ]
+    held = set()
+    for number, model in enumerate(models):
+        path = tmp_path / f"{number}.skops"
+        save_model(model, path)
+        held |= set(get_untrusted_types(file=path))
+        load_model(path)
+    assert held == set(TRUSTED_TYPES)
+
+
+def test_a_loaded_ranker_says_the_same(images, tmp_path):
+    ranker = InspectionRanker(20, random_state=0).fit(images[:40], np.arange(40) % 2)
+    save_model(ranker, tmp_path / "ranker.skops")
+    loaded = load_model(tmp_path / "ranker.skops")
+    assert loaded.predict_proba(images).tobytes() == ranker.predict_proba(images).tobytes()
+    nearest = loaded.nearest_spurious(images)[0]
+    assert nearest.tobytes() == ranker.nearest_spurious(images)[0].tobytes()
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])

@@ -12,11 +12,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import roc_auc_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold, cross_validate
 from sklearn.utils.estimator_checks import check_estimator
 
-from spurclust import TSNE, PixelPCA, SpuriousRegionDetector
+from spurclust import TSNE, ImageFlattener, PixelPCA, SpuriousRegionDetector
 from spurclust.metrics import binomial_interval, completeness, purity, workload
 from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV, choose_setting
 
@@ -339,13 +340,22 @@ def test_images_names_and_labels_of_any_kind(survey, search):
     frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(X.shape[1])])
     one = search(cv=3, completeness=0.5).fit(X, y)
     two = search(cv=3, completeness=0.5, unlabeled="?").fit(frame, words)
-    three = search(cv=3, completeness=0.5).fit(X.reshape(-1, 3, 4), y)
+    three = search(cv=3, completeness=0.5, flatten=ImageFlattener()).fit(X.reshape(-1, 3, 4), y)
     assert two.classes_.tolist() == ["fine", "spurious"]
     assert two.feature_names_in_[1] == two.best_estimator_.feature_names_in_[1] == "pixel1"
     assert three.image_shape_ == (3, 4)
     assert_array_equal(two.predict(frame) == "spurious", one.predict(X) == 1)
     for other in (two, three):
         assert_array_equal(other.held_out_probability_, one.held_out_probability_)
+
+
+def test_steps_that_learn_from_labels_learn_nothing_of_the_held_out(survey, search):
+    X, y = survey
+    cubes = np.random.default_rng(0).normal(size=(len(X), 6, 6))
+    one = search(cv=3, completeness=0.5).fit(cubes, y)
+    truth, score = y[y >= 0], one.held_out_probability_[y >= 0]
+    # Noise: what is held out cannot be told apart, whatever the training sources look like.
+    assert abs(roc_auc_score(truth, score) - 0.5) < 0.25
 
 
 def test_cross_validating_the_search_judges_the_choice(survey, search):
