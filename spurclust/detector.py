@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     """Flag the sources that lie where known spurious sources gather.
 
-    Flattens each source's cutout, embeds all of them with t-SNE, fits a Gaussian mixture on the
+    Measures each source's cutout, embeds all of them with t-SNE, fits a Gaussian mixture on the
     embedding, and flags every source of a component in which the fraction of spurious among the
-    inspected sources reaches a threshold. The figures on the labels that chose the region flatter
+    inspected sources reaches a threshold. With `flatten=ImageFlattener()` it compares cutouts pixel
+    by pixel. The figures on the labels that chose the region flatter
     it: judge it on sources that were held out.
 
     Parameters
@@ -62,7 +63,9 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         Value of `y` that means uninspected, for example -1. Such sources shape the embedding and
         the mixture, never the fractions.
     flatten, reduce, embed : transformer or "passthrough", default=None
-        The steps; None is `ImageFlattener()`, `PixelPCA()`, and `TSNE()`.
+        The steps. None is `CutoutFeatures()`, `GuidedProjection()` and `TSNE()` for cutouts;
+        `ImageFlattener()`, `PixelPCA()` and `TSNE()` for rows, and after any other `flatten`. They
+        are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     mixture : estimator with `predict` and `predict_proba`, default=None
         The last step; None is `GaussianMixture()`. It gets `n_components`.
     memory : str, path or joblib.Memory, default=None
@@ -118,9 +121,10 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     >>> import numpy as np
     >>> from spurclust import SpuriousRegionDetector
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 8, 8)) + 6 * (np.arange(200) < 20)[:, None, None]
+    >>> X = rng.normal(size=(200, 12, 12))
+    >>> X[:20, 3] += 6  # a streak
     >>> y = (np.arange(200) < 20).astype(int)
-    >>> detector = SpuriousRegionDetector(2, perplexity=20, random_state=0).fit(X, y)
+    >>> detector = SpuriousRegionDetector(3, perplexity=20, random_state=0).fit(X, y)
     >>> int(detector.flagged_.sum())
     20
     """

@@ -98,7 +98,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     >>> ranker = InspectionRanker(100, random_state=0).fit(survey.images, survey.y)
     >>> first = ranker.inspection_rank_.argsort()[:10]
     >>> int(survey.y[first].sum())
-    9
+    10
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
