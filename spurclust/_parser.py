@@ -8,6 +8,9 @@ import spurclust
 TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
 """What `--format` may be, and the suffix of the file."""
 
+PLOT_FORMATS = ("png", "svg", "pdf")
+"""What `--plot-format` may be; the first is the default."""
+
 
 def make_parser() -> argparse.ArgumentParser:
     """Make the parser of the command line.
@@ -36,6 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_tune(commands.add_parser("tune", help="the same, with settings chosen on held-out labels"))
     _add_predict(commands.add_parser("predict", help="flag new sources with a fitted model"))
     _add_audit(commands.add_parser("audit", help="how many spurious remain among the unflagged"))
+    _add_report(commands.add_parser("report", help="the results as a page to look at and judge in"))
     return parser
 
 
@@ -54,6 +58,15 @@ def _number(
         return value
 
     return convert
+
+
+def _plot_formats(text: str) -> list[str]:
+    """Convert a list of formats with commas between, a type of argument."""
+    formats = [part.strip().lower() for part in text.split(",")]
+    for part in formats:
+        if part not in PLOT_FORMATS:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PLOT_FORMATS)}")
+    return formats
 
 
 _COUNT = _number(int, "a whole number of at least 1", lambda value: value >= 1)
@@ -91,6 +104,7 @@ def _add_tune(tune: argparse.ArgumentParser) -> None:
     group.add_argument("--threshold", type=_FRACTION, nargs="+", help="default: 0.01 to 0.5")
     group.add_argument("--perplexity", type=_POSITIVE, nargs="+", default=[50], help="default: 50")
     _add_assignment(group)
+    _add_steps(group)
     _add_held_out(tune)
     _add_results(tune)
     _add_common(tune)
@@ -129,7 +143,12 @@ def _add_held_out(parser: argparse.ArgumentParser) -> None:
 def _add_input(run: argparse.ArgumentParser) -> None:
     """Add what is read, where the results go, and how it is read."""
     run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
-    run.add_argument("--labels", required=True, metavar="TABLE", help="xlsx, csv, FITS, VOTable")
+    _add_labels(
+        run,
+        "xlsx, csv, FITS, VOTable or ECSV; repeat it for labels made later: of two labels of a "
+        "source the later table's counts, and a blank one leaves the earlier as it is",
+        required=True,
+    )
     run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     columns = run.add_argument_group("columns of the label table")
     columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
@@ -157,6 +176,11 @@ def _add_input(run: argparse.ArgumentParser) -> None:
     )
     reading.add_argument("--reduce", type=_COUNT, metavar="FACTOR", help="shrink by this factor")
     _add_skipping(reading)
+
+
+def _add_labels(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
+    """Add the option of label tables, which can be repeated."""
+    parser.add_argument("--labels", action="append", required=required, metavar="TABLE", help=text)
 
 
 def _add_predict(predict: argparse.ArgumentParser) -> None:
@@ -187,7 +211,7 @@ def _add_audit(audit: argparse.ArgumentParser) -> None:
         metavar="M",
         help="draw as many as prove that at most M remain, if no spurious one is found",
     )
-    audit.add_argument("--labels", metavar="TABLE", help="the sample with its column filled in")
+    _add_labels(audit, "the sample with its column filled in; repeat it if it was shared out")
     audit.add_argument(
         "--confidence",
         type=_number(float, "between 0 and 1", lambda value: 0 < value < 1),
@@ -195,6 +219,41 @@ def _add_audit(audit: argparse.ArgumentParser) -> None:
         help="of the bound (default: %(default)s)",
     )
     audit.add_argument("--random-state", type=_SEED, default=12, help="default: %(default)s")
+
+
+def _add_report(report: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust report`."""
+    report.description = (
+        "Writes DIR/report.html, one file that opens in any browser without a network: figures, "
+        "the embedding with its cutouts, and a view in which to judge and send labels back."
+    )
+    report.add_argument("folder", metavar="DIR", help="folder of the results of a run")
+    report.add_argument("--out", metavar="FILE", help="the page (default: DIR/report.html)")
+    report.add_argument(
+        "--cutouts", metavar="FOLDER", help="where the cutouts are now, if they were moved"
+    )
+    report.add_argument(
+        "--max-cutouts",
+        type=_COUNT_OR_NONE,
+        default=12_000,
+        metavar="N",
+        help="of more sources, show the known spurious and the flagged only, and no more than so "
+        "many (default: %(default)s)",
+    )
+    report.add_argument(
+        "--max-size",
+        type=_POSITIVE,
+        default=40.0,
+        metavar="MB",
+        help="what all cutouts may take in the page (default: %(default)s)",
+    )
+    report.add_argument(
+        "--cutout-size",
+        type=_COUNT,
+        metavar="PIXELS",
+        help="longer side of a cutout in the page (default: at most 640, and about 10 kB each)",
+    )
+    _add_jobs(report)
 
 
 def _add_skipping(parser: argparse._ActionsContainer) -> None:
@@ -211,7 +270,7 @@ def _add_method(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "-N",
         "--n-components",
         type=_COUNT,
-        help="components of the mixture (default: 6)",
+        help="components of the mixture (default: 20 on features, 6 on pixels)",
     )
     group.add_argument(
         "--threshold",
@@ -222,7 +281,19 @@ def _add_method(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--perplexity", type=_POSITIVE, default=50, help="of t-SNE (default: %(default)s)"
     )
     _add_assignment(group)
+    _add_steps(group)
     return group
+
+
+def _add_steps(group: argparse._ArgumentGroup) -> None:
+    """Add the choice of what is embedded."""
+    group.add_argument(
+        "--region-on",
+        choices=("features", "pixels"),
+        default="features",
+        help="what is embedded: features of the cutouts, with an axis that the labels teach, or "
+        "their pixels, as the original method does (default: %(default)s)",
+    )
 
 
 def _add_assignment(group: argparse._ArgumentGroup) -> None:
@@ -252,7 +323,17 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         help="tell how often each source is flagged from so many starting points, each with three "
         "perplexities (default: %(default)s)",
     )
+    results.add_argument("--no-ranking", action="store_true", help="write no order of inspection")
     results.add_argument("--no-plots", action="store_true", help="write no pictures")
+    results.add_argument(
+        "--plot-format",
+        type=_plot_formats,
+        action="extend",
+        metavar="FORMAT",
+        help=f"of the pictures: {', '.join(PLOT_FORMATS)}, or several of them with commas between "
+        f"(default: {PLOT_FORMATS[0]})",
+    )
+    results.add_argument("--no-report", action="store_true", help="write no report.html")
 
 
 def _add_survey(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from spurclust._parser import make_parser
 from spurclust.commands.audit import run_audit
 from spurclust.commands.predict import run_predict
+from spurclust.commands.report import run_report
 from spurclust.commands.run import run_run
 from spurclust.commands.simulate import run_demo, run_simulate
 from spurclust.commands.tune import run_tune
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "tune": run_tune,
     "predict": run_predict,
     "audit": run_audit,
+    "report": run_report,
 }
 
 

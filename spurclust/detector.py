@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 
 from spurclust._assembly import fit_step
 from spurclust._labels import binary_labels
+from spurclust._region_html import region_html
 from spurclust._stages import (
     allowed_components,
     check_mixture,
@@ -369,6 +370,20 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         if not hasattr(self, "component_counts_"):
             raise AttributeError("components_ is known after fit.")
         return component_table(self.component_counts_, self.threshold)
+
+    def _repr_html_inner(self) -> str:
+        """Draw the estimator as scikit-learn does, and its region below; for `_repr_html_`."""
+        html = str(super()._repr_html_inner())
+        if not hasattr(self, "flagged_"):
+            return html
+        return html + region_html(self.components_, threshold=self.threshold, flagged=self.flagged_)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        """Return what a notebook shows, in its forms."""
+        bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] = self._repr_html_inner()
+        return bundle
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import spurclust
 from spurclust import SpuriousRegionDetector, catalog
 from spurclust._parser import TABLE_SUFFIXES
 from spurclust.cli import main
-from spurclust.commands.run import PLOTS
+from spurclust.commands._drawing import PLOTS
 from spurclust.steps import ImageFlattener
 
 N_SOURCES = 40
@@ -32,7 +33,10 @@ COLUMNS = [
     "spurious_probability",
     "flagged",
 ]
+RANKING = ["inspection_rank", "inspection_probability", "nearest_spurious"]
+POSITIONS = ["ra", "dec", "sky_viewer"]
 TABLES = {"sources.csv", "sources.ecsv", "components.csv", "summary.json", "model.skops"}
+TABLES |= {"flagged.reg", "ranker.skops"}
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +50,7 @@ def survey(tmp_path_factory):
 def run(survey, out, *options, labels=None):
     table = survey / "labels.xlsx" if labels is None else labels
     command = ["run", str(survey), "--labels", str(table), "--out", str(out)]
-    quick = ["--reduce", "5", "--perplexity", "10", "--jobs", "2"]
+    quick = ["--reduce", "5", "--perplexity", "10", "--jobs", "2", "--no-report"]
     return main([*command, *quick, *map(str, options)])
 
 
@@ -85,7 +89,7 @@ def one_error(capsys, *parts):
 def test_run_leaves_the_tables_summary_and_model(results):
     assert set(files_of(results)) == TABLES
     table = pd.read_csv(results / "sources.csv", dtype={"source_id": str})
-    assert list(table.columns) == COLUMNS
+    assert list(table.columns) == COLUMNS + RANKING + POSITIONS
     assert len(table) == N_SOURCES
     assert int((table["label"] == 1).sum()) == N_SPURIOUS
     assert table["reason"].notna().sum() == N_SPURIOUS
@@ -107,7 +111,7 @@ def test_the_summary_agrees_with_the_tables(results):
     assert summary["skipped"] == {}
     assert summary["settings"]["command"] == "run"
     assert summary["settings"]["perplexity"] == 10
-    stages = {"reading", "flatten", "reduce", "embed", "mixture", "writing"}
+    stages = {"reading", "flatten", "reduce", "embed", "mixture", "ranking", "writing"}
     assert set(summary["seconds"]) == stages
 
 
@@ -115,7 +119,7 @@ def test_run_says_what_it_found(survey, tmp_path, capsys):
     assert run(survey, tmp_path / "out", "-N", "3", "--no-plots") == 0
     text, errors = capsys.readouterr()
     assert errors == ""
-    for word in ("reading", "flatten", "reduce", "embed", "mixture", "writing"):
+    for word in ("reading", "flatten", "reduce", "embed", "mixture", "ranking", "writing"):
         assert re.search(rf"^  {word} +\d+\.\d\d s$", text, re.MULTILINE)
     assert re.search(rf"^sources +{N_SOURCES}$", text, re.MULTILINE)
     assert re.search(r"^  component +size +inspected", text, re.MULTILINE)
@@ -126,6 +130,81 @@ def test_run_says_what_it_found(survey, tmp_path, capsys):
     assert "diffraction spike" in text
 
 
+def test_run_writes_the_page_to_look_at_and_judge_in(survey, tmp_path, capsys):
+    pytest.importorskip("bokeh")
+    out = tmp_path / "out"
+    command = ["run", str(survey), "--labels", str(survey / "labels.xlsx"), "--out", str(out)]
+    options = ["--no-plots", "--perplexity", "10", "--jobs", "2", "-N", "3"]
+    assert main([*command, *options]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^  report +\d+\.\d\d s$", said, re.MULTILINE)
+    assert f"open {out / 'report.html'} in a browser" in said
+    assert set(files_of(out)) == TABLES | {"report.html"}
+    assert "report.html" in json.loads((out / "summary.json").read_text())["files"]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert f"cutouts of {N_SOURCES} of {N_SOURCES} sources" in page
+    assert main([*command, *options, "--no-report"]) == 0
+    assert not (out / "report.html").exists()
+
+
+def test_the_order_of_inspection_is_written_and_said(survey, results, capsys):
+    table = pd.read_csv(results / "sources.csv", dtype={"source_id": str})
+    assert sorted(table["inspection_rank"]) == list(range(1, N_SOURCES + 1))
+    ordered = table.sort_values("inspection_rank")
+    assert ordered["inspection_probability"].is_monotonic_decreasing
+    spurious = set(table.loc[table["label"] == 1, "source_id"])
+    for source_id, nearest in zip(table["source_id"], table["nearest_spurious"], strict=True):
+        named = nearest.split(", ")
+        assert set(named) <= spurious - {source_id}
+        assert len(named) == 3
+    looks = json.loads((results / "summary.json").read_text())["ranking"]["expected_looks"]
+    assert [row["completeness"] for row in looks] == [0.9, 0.95, 0.99]
+    for row in looks:
+        assert row["interval"][0] <= row["looks"] <= row["interval"][1] <= N_SOURCES
+    loaded = catalog.load_model(results / "ranker.skops")
+    assert loaded.inspection_rank_.tolist() == table["inspection_rank"].tolist()
+
+
+def test_no_order_where_it_is_not_wanted_or_nothing_is_known(survey, tmp_path, capsys):
+    labels = pd.read_excel(survey / "labels.xlsx")
+    labels["Reliable_Source"] = 1
+    labels.to_csv(tmp_path / "none.csv", index=False)
+    for table, options in (("labels.xlsx", ["--no-ranking"]), (tmp_path / "none.csv", [])):
+        out = tmp_path / "out"
+        command = ["run", str(survey), "--labels", str(survey / table), "--out", str(out)]
+        quick = ["--no-plots", "--no-report", "--perplexity", "10", "-N", "3", *options]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no spurious source is known
+            assert main([*command, *quick]) == 0
+        assert "In the order of inspection_rank" not in capsys.readouterr().out
+        assert "inspection_rank" not in pd.read_csv(out / "sources.csv").columns
+        assert not (out / "ranker.skops").exists()
+
+
+def test_a_region_on_pixels_is_the_original_method(survey, tmp_path):
+    out = tmp_path / "out"
+    command = ["run", str(survey), "--labels", str(survey / "labels.xlsx"), "--out", str(out)]
+    quick = ["--no-plots", "--no-report", "--no-ranking", "--perplexity", "10"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # more components than distinct points
+        assert main([*command, *quick, "--region-on", "pixels"]) == 0
+    steps = catalog.load_model(out / "model.skops").pipeline_.named_steps
+    assert type(steps["flatten"]).__name__ == "ImageFlattener"
+    assert type(steps["reduce"]).__name__ == "PixelPCA"
+    assert len(pd.read_csv(out / "components.csv")) == 6
+
+
+def test_what_the_report_lacks_is_found_before_the_work(survey, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    command = ["run", str(survey), "--labels", str(survey / "labels.xlsx"), "--no-plots"]
+    assert main([*command, "--out", str(tmp_path / "out")]) == 1
+    said, errors = capsys.readouterr()
+    assert said == ""
+    assert "--no-report" in errors
+    assert "pip install 'spurclust[report]'" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_run_draws_the_pictures(survey, tmp_path):
     out = tmp_path / "out"
     assert run(survey, out, "-N", "3") == 0
@@ -133,6 +212,27 @@ def test_run_draws_the_pictures(survey, tmp_path):
     assert set(files_of(out)) == TABLES | names
     with Image.open(out / "plots" / "embedding.png") as image:
         assert min(image.size) > 300
+
+
+@pytest.mark.parametrize("options", [["svg,pdf", "PNG"], ["pdf", "svg, png"]])
+def test_pictures_for_papers(survey, tmp_path, options):
+    out = tmp_path / "out"
+    given = [word for option in options for word in ("--plot-format", option)]
+    assert run(survey, out, "-N", "3", *given) == 0
+    found = {path.name for path in (out / "plots").iterdir()}
+    assert found == {f"{name}.{suffix}" for name in PLOTS for suffix in ("png", "svg", "pdf")}
+    drawn = (out / "plots" / "components.svg").read_text(encoding="utf-8")
+    assert ">Spurious fraction (%)</text>" in drawn
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    assert sorted(summary["settings"]["plot_format"]) == ["pdf", "png", "svg"]
+
+
+def test_a_foreign_picture_is_found_before_the_work(survey, tmp_path, capsys):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "region.svg").write_text("mine", encoding="utf-8")
+    assert run(survey, tmp_path, "--plot-format", "svg") == 1
+    one_error(capsys, "plots/region.svg")
+    assert files_of(tmp_path) == {"plots/region.svg": b"mine"}
 
 
 def test_without_a_spurious_source_there_are_no_galleries(survey, tmp_path, capsys):
@@ -402,6 +502,7 @@ def test_a_table_that_cannot_be_written_is_found_before_the_work(survey, results
         ["run", "folder", "--labels", "a.csv", "--out", "b", "--jobs", "none"],
         ["run", "folder", "--labels", "a.csv", "--out", "b", "--random-state", "-1"],
         ["run", "folder", "--labels", "a.csv", "--out", "b", "--format", "docx"],
+        ["run", "folder", "--labels", "a.csv", "--out", "b", "--plot-format", "svg,jpg"],
     ],
 )
 def test_wrong_usage_exits_with_2(arguments, capsys):
@@ -414,6 +515,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 def test_sizes_are_one_number_or_two(survey, tmp_path, capsys):
     table = str(survey / "labels.xlsx")
     command = ["run", str(survey), "--labels", table, "--out", str(tmp_path / "out"), "--no-plots"]
+    command.append("--no-report")
     assert main([*command, "--perplexity", "10", "--size", "10", "40"]) == 0
     assert catalog.load_model(tmp_path / "out" / "model.skops").image_shape_ == (10, 40)
     again = str(tmp_path / "again.csv")
@@ -430,6 +532,7 @@ def test_sizes_are_one_number_or_two(survey, tmp_path, capsys):
 def test_demo_reuses_its_survey(tmp_path, capsys):
     out = tmp_path / "demo"
     command = ["demo", "--out", str(out), "--n-sources", "12", "--n-spurious", "3", "-N", "2"]
+    command.append("--no-report")
     assert main([*command, "--no-plots", "--jobs", "2"]) == 0
     assert "simulating" in capsys.readouterr().out
     first = pd.read_csv(out / "results" / "sources.csv")
@@ -447,7 +550,7 @@ def test_demo_of_very_few_sources(tmp_path, capsys, n_sources, code):
     assert main(command) == code
     if code:
         one_error(capsys)
-    assert (tmp_path / "results").exists() == (code == 0)
+    assert (tmp_path / "results" / "report.html").exists() == (code == 0)
 
 
 def test_simulate_refuses_a_folder_in_use(survey, capsys):
@@ -475,7 +578,7 @@ def test_errors_advise_options_of_the_command_line(tmp_path, capsys):
 def test_a_reader_that_has_gone_does_not_end_the_work(survey, tmp_path):
     out = tmp_path / "out"
     labels = survey / "labels.xlsx"
-    options = "--no-plots --perplexity 5 -N 2"
+    options = "--no-plots --no-report --perplexity 5 -N 2"
     command = f"{sys.executable} -m spurclust run {survey} --labels {labels} --out {out} {options}"
     done = subprocess.run(
         f"{command} | head -n 1", shell=True, capture_output=True, text=True, check=True

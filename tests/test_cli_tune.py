@@ -33,7 +33,9 @@ def survey(tmp_path_factory):
 
 def call(command, survey, out, *options):
     given = [command, str(survey / "*.png"), "--labels", str(survey / "labels.csv")]
-    return main([*given, "--out", str(out), "--jobs", "2", "--perplexity", "10", *options])
+    return main(
+        [*given, "--out", str(out), "--jobs", "2", "--perplexity", "10", "--no-report", *options]
+    )
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from spurclust.catalog._label_merge import MergedLabels, format_merge, merge_labels
 from spurclust.catalog.cutouts import (
     Cutouts,
     list_cutouts,
@@ -24,6 +25,7 @@ from spurclust.catalog.results import (
     write_results,
     write_table,
 )
+from spurclust.catalog.sky import sky_viewer_links, write_ds9_regions
 
 if TYPE_CHECKING:
     from spurclust.catalog.model import load_model, read_model_metadata, save_model
@@ -35,19 +37,24 @@ __all__ = [
     "Cutouts",
     "Labels",
     "MatchedLabels",
+    "MergedLabels",
     "check_output_folder",
     "check_table_path",
     "count_labels",
     "format_counts",
+    "format_merge",
     "list_cutouts",
     "load_model",
     "match_labels",
+    "merge_labels",
     "read_cutouts",
     "read_labels",
     "read_model_metadata",
     "save_model",
+    "sky_viewer_links",
     "source_ids_from_paths",
     "sources_table",
+    "write_ds9_regions",
     "write_results",
     "write_table",
 ]

@@ -1,6 +1,7 @@
 """Many image files in, one array out, in threads and within the memory of the result."""
 
 import sys
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -275,11 +276,15 @@ def _in_order(
 
 
 def _with_progress(results: Iterable[_Result], total: int) -> Iterable[_Result]:
-    """Show a bar on the terminal, if there is one and tqdm is installed."""
-    if not sys.stderr.isatty():
+    """Show a bar on a terminal or in a notebook, if tqdm is installed."""
+    # A notebook's standard error is no terminal.
+    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         return results
     try:
-        from tqdm.auto import tqdm
+        with warnings.catch_warnings():
+            # Without ipywidgets tqdm advises to install them and falls back to text.
+            warnings.filterwarnings("ignore", "IProgress not found")
+            from tqdm.auto import tqdm
     except ImportError:
         return results
     bar: Iterable[_Result] = tqdm(results, total=total, desc="Reading cutouts", unit="cutout")

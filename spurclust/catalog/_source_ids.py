@@ -67,13 +67,34 @@ def match_ids(ids: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.int
     ambiguous : list of str
         Those of `ids` and `wanted` that are matched letter by letter, sorted.
     """
-    shared = _shared_numbers(ids) | _shared_numbers(wanted)
-    places = {_key(text, shared): place for place, text in enumerate(ids)}
-    found = np.fromiter(
-        (places.get(_key(text, shared), -1) for text in wanted), dtype=np.intp, count=len(wanted)
-    )
-    ambiguous = {text for text in (*ids, *wanted) if _number(text) in shared} if shared else set()
-    return found, sorted(ambiguous)
+    (known, asked), ambiguous = comparable_ids(ids, wanted)
+    places = {key: place for place, key in enumerate(known)}
+    found = np.fromiter((places.get(key, -1) for key in asked), dtype=np.intp, count=len(asked))
+    return found, ambiguous
+
+
+def comparable_ids(*catalogues: Sequence[str]) -> tuple[list[list[tuple[bool, str]]], list[str]]:
+    """Give every id of several catalogues a key; ids with equal keys are one source's.
+
+    "00123", "123" and "123.0" have one key, unless two of them occur in one catalogue: then these
+    have a key each.
+
+    Parameters
+    ----------
+    *catalogues : sequence of str
+        The ids of each, all different within it.
+
+    Returns
+    -------
+    keys : list of list of tuple
+        A key for each id, catalogue by catalogue.
+    ambiguous : list of str
+        The ids that are compared letter by letter, sorted.
+    """
+    shared = set().union(*map(_shared_numbers, catalogues))
+    keys = [[_key(text, shared) for text in ids] for ids in catalogues]
+    every = (text for ids in catalogues for text in ids) if shared else ()
+    return keys, sorted({text for text in every if _number(text) in shared})
 
 
 def _key(text: str, shared: set[str]) -> tuple[bool, str]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,9 +23,24 @@ _NOT_CSV = re.compile("[\0\r\ud800-\udfff]")
 _NOT_ECSV = re.compile("[\0\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]")
 _NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NOT_FITS = re.compile(r"[^ -~]")
+# By these the programs of the Virtual Observatory know which columns are ids and positions.
+_UCDS = {
+    "source_id": "meta.id;meta.main",
+    "ra": "pos.eq.ra;meta.main",
+    "dec": "pos.eq.dec;meta.main",
+}
 
 
-def write_frame(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str]) -> list[str]:
+class _Meaning(NamedTuple):
+    """What is known of columns by their names, for the formats that keep it."""
+
+    descriptions: Mapping[str, str]
+    units: Mapping[str, str]
+
+
+def write_frame(
+    frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str], units: Mapping[str, str]
+) -> list[str]:
     """Write a table in the format of the file's suffix.
 
     Parameters
@@ -36,6 +51,8 @@ def write_frame(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, st
         The file.
     descriptions : mapping of str to str
         What the columns mean, kept in ECSV, VOTable and FITS.
+    units : mapping of str to str
+        Units of columns of numbers, kept in the same.
 
     Returns
     -------
@@ -57,7 +74,7 @@ def write_frame(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, st
             if clean != texts:
                 escaped.append(name)
         columns[name] = cells
-    writer(pd.DataFrame(columns, index=frame.index), path, descriptions)
+    writer(pd.DataFrame(columns, index=frame.index), path, _Meaning(descriptions, units))
     return escaped
 
 
@@ -87,35 +104,39 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
-def _write_csv(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str]) -> None:  # noqa: ARG001 (one form for all writers)
+def _write_csv(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:  # noqa: ARG001 (one form for all writers)
     """Write comma- or tab-separated text in UTF-8; numbers so that reading gives the same."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     frame.to_csv(path, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def _write_ecsv(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str]) -> None:
+def _write_ecsv(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:
     """Write ECSV, which any reader of csv with comments reads too."""
-    table = _astropy_table(frame, descriptions)
+    table = _astropy_table(frame, meaning)
     table.write(path, format="ascii.ecsv", delimiter=",", overwrite=True)
 
 
-def _write_votable(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str]) -> None:
+def _write_votable(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:
     """Write a VOTable."""
-    _astropy_table(frame, descriptions).write(path, format="votable", overwrite=True)
+    _astropy_table(frame, meaning).write(path, format="votable", overwrite=True)
 
 
-def _write_fits(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str]) -> None:
+def _write_fits(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:
     """Write a FITS table."""
-    _astropy_table(frame, descriptions).write(path, format="fits", overwrite=True)
+    _astropy_table(frame, meaning).write(path, format="fits", overwrite=True)
 
 
-def _astropy_table(frame: "pd.DataFrame", descriptions: Mapping[str, str]) -> Any:
+def _astropy_table(frame: "pd.DataFrame", meaning: _Meaning) -> Any:
     """Make an astropy table of types that FITS and VOTable have."""
     tables = import_optional("astropy.table", feature="Writing FITS, VOTable and ECSV")
     table = tables.Table()
     for name in frame.columns:
         table[name] = _astropy_column(frame[name], tables)
-        table[name].description = descriptions.get(name)
+        table[name].description = meaning.descriptions.get(name)
+        if table[name].dtype.kind in "if":
+            table[name].unit = meaning.units.get(name)
+        if name in _UCDS:
+            table[name].meta["ucd"] = _UCDS[name]
     return table
 
 
@@ -139,7 +160,7 @@ def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
     return tables.Column(np.array(cells.tolist(), dtype=str))
 
 
-def _write_workbook(frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str]) -> None:  # noqa: ARG001
+def _write_workbook(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:  # noqa: ARG001
     """Write an Excel workbook with one sheet."""
     openpyxl = import_optional("openpyxl", feature="Writing an Excel workbook")
     if len(frame) >= _MAX_WORKBOOK_ROWS:
@@ -176,7 +197,7 @@ def _has_no_cell(value: Any) -> bool:
     return isinstance(value, float) and bool(np.isinf(value))
 
 
-_Writer = Callable[["pd.DataFrame", Path, Mapping[str, str]], None]
+_Writer = Callable[["pd.DataFrame", Path, _Meaning], None]
 # Suffix: who writes it, which characters it cannot hold.
 _WRITERS: dict[str, tuple[_Writer, re.Pattern[str]]] = {
     ".csv": (_write_csv, _NOT_CSV),

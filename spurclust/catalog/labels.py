@@ -20,6 +20,7 @@ from spurclust.catalog._label_rows import (
     reason_text,
     without_blank_rows,
 )
+from spurclust.catalog._positions import find_positions
 from spurclust.catalog._source_ids import id_text, match_ids
 from spurclust.catalog._tables import Sheet, find_column, find_names, folded, read_sheet, shorten
 from spurclust.catalog.errors import CatalogError
@@ -83,12 +84,16 @@ class MatchedLabels:
         The cutouts that the table does not know: uninspected.
     ids_without_cutout : list of str
         The rows of the table that no cutout belongs to: not used.
+    positions : ndarray of shape (n_sources, 2) or None
+        Right ascension and declination in degrees, NaN where unknown; None when no cutout has a
+        position in the table.
     """
 
     y: NDArray[np.int8]
     reasons: list[str]
     ids_without_row: list[str]
     ids_without_cutout: list[str]
+    positions: NDArray[np.float64] | None = None
 
 
 def read_labels(
@@ -175,6 +180,9 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     cutouts: then these, and only these, are compared letter by letter. If the cutouts "00123" and
     "123" both exist, a row 123 belongs to the second and none to the first.
 
+    Positions come along from columns with the usual names, such as RA and Dec, RAJ2000 and
+    DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.
+
     Parameters
     ----------
     labels : Labels
@@ -195,7 +203,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     Warns
     -----
     UserWarning
-        When rows of the table have no cutout.
+        When rows of the table have no cutout, or a position that is none.
 
     Examples
     --------
@@ -217,6 +225,10 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     without_cutout = np.ones(len(known), dtype=bool)
     without_cutout[places[found]] = False
     unused = [known[place] for place in np.flatnonzero(without_cutout)]
+    notes: list[str] = []
+    positions = find_positions(labels.table, places, notes)
+    for note in notes:
+        warnings.warn(f"{labels.origin}: {note}", stacklevel=2)
     if unused:
         n_labelled = int((labels.table["label"].to_numpy()[without_cutout] != UNINSPECTED).sum())
         letters = f"; {shorten(ambiguous)} are compared letter by letter" if ambiguous else ""
@@ -232,6 +244,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
         reasons=[reasons[place] if place >= 0 else "" for place in places],
         ids_without_row=[wanted[k] for k in np.flatnonzero(~found)],
         ids_without_cutout=unused,
+        positions=positions,
     )
 
 

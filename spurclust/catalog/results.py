@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spurclust.catalog._output import check_output_folder, file_beside, write_results
 from spurclust.catalog._table_writers import writable_suffixes, write_frame
 from spurclust.catalog.errors import CatalogError
+from spurclust.catalog.sky import sky_viewer_links
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,12 +36,21 @@ _DESCRIPTIONS = {
     "spurious_probability": "Spurious fraction that the source's place in the embedding gives it",
     "flagged": "Whether the source lies in the spurious region",
     "stability": "Share of runs, each started elsewhere, in which the source is flagged",
+    "inspection_rank": "Place in the order of inspection, from 1",
+    "inspection_probability": "Probability that the source is spurious, without its own label",
+    "nearest_spurious": "The most alike known spurious sources",
+    "ra": "Right ascension in the label table, taken as ICRS",
+    "dec": "Declination in the label table, taken as ICRS",
+    "sky_viewer": "Address of the place in a viewer of the sky",
     "size": "Number of sources in the component",
     "n_inspected": "Number of inspected sources in the component",
     "n_spurious": "Number of inspected sources in the component that are spurious",
     "fraction": "Spurious fraction: n_spurious / n_inspected",
+    "fraction_low": "Lower end of the exact 95 % interval of the fraction",
+    "fraction_high": "Upper end of the exact 95 % interval of the fraction",
     "in_region": "Whether the component belongs to the spurious region",
 }
+_UNITS = {"ra": "deg", "dec": "deg"}
 
 
 def sources_table(
@@ -54,6 +64,10 @@ def sources_table(
     y: ArrayLike | None = None,
     reasons: Sequence[str] | None = None,
     stability: ArrayLike | None = None,
+    inspection_rank: ArrayLike | None = None,
+    inspection_probability: ArrayLike | None = None,
+    nearest_spurious: Sequence[str] | None = None,
+    positions: ArrayLike | None = None,
 ) -> "pd.DataFrame":
     """Put what is known of every source into one table.
 
@@ -81,13 +95,23 @@ def sources_table(
         Why; None leaves them blank.
     stability : array-like of shape (n_sources,), default=None
         Share of runs in which each source is flagged; None leaves the column out.
+    inspection_rank : array-like of int of shape (n_sources,), default=None
+        Place in the order of inspection, from 1; None leaves the column out.
+    inspection_probability : array-like of shape (n_sources,), default=None
+        Probability that each source is spurious, by a ranker; None leaves the column out.
+    nearest_spurious : sequence of str of length n_sources, default=None
+        Ids of the most alike known spurious sources; None leaves the column out.
+    positions : array-like of shape (n_sources, 2), default=None
+        Right ascension and declination in degrees, NaN where unknown; None leaves ra, dec and
+        sky_viewer out.
 
     Returns
     -------
     DataFrame
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
-        spurious_probability, flagged, and stability where it is given. An uninspected source's
-        label is missing, a blank in csv.
+        spurious_probability, flagged, and, where they are given, stability, inspection_rank,
+        inspection_probability, nearest_spurious, ra, dec and sky_viewer (the address of the place
+        in Aladin Lite). An uninspected source's label is missing, a blank in csv.
 
     Raises
     ------
@@ -112,9 +136,7 @@ def sources_table(
     labels = np.full(n_sources, -1) if y is None else np.asarray(y)
     if not np.isin(labels, (-1, 0, 1)).all():
         raise ValueError("y has values other than 1 (spurious), 0 (reliable), -1 (uninspected)")
-    places = np.asarray(embedding, dtype=np.float64)
-    if places.ndim != 2 or places.shape[1] != 2:
-        raise ValueError(f"embedding has the shape {places.shape}: it must be (n_sources, 2)")
+    places = _pairs(embedding, "embedding")
     columns: dict[str, Sized] = {
         "source_id": [str(source_id) for source_id in source_ids],
         "path": [""] * n_sources if paths is None else [os.fspath(path) for path in paths],
@@ -128,6 +150,16 @@ def sources_table(
     }
     if stability is not None:
         columns["stability"] = np.asarray(stability, dtype=np.float64)
+    if inspection_rank is not None:
+        columns["inspection_rank"] = np.asarray(inspection_rank, dtype=np.int64)
+    if inspection_probability is not None:
+        columns["inspection_probability"] = np.asarray(inspection_probability, dtype=np.float64)
+    if nearest_spurious is not None:
+        columns["nearest_spurious"] = list(nearest_spurious)
+    if positions is not None:
+        on_sky = _pairs(positions, "positions")
+        columns["ra"], columns["dec"] = on_sky.T
+        columns["sky_viewer"] = sky_viewer_links(on_sky)
     lengths = {name: len(cells) for name, cells in columns.items()}
     if set(lengths.values()) != {n_sources}:
         raise ValueError(f"columns of different lengths: {lengths}")
@@ -136,11 +168,20 @@ def sources_table(
     return table
 
 
+def _pairs(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return two numbers a source, or raise an error."""
+    pairs = np.asarray(values, dtype=np.float64)
+    if pairs.ndim != 2 or pairs.shape[1] != 2:
+        raise ValueError(f"{name} has the shape {pairs.shape}: it must be (n_sources, 2)")
+    return pairs
+
+
 def write_table(
     table: "pd.DataFrame",
     path: str | os.PathLike[str],
     *,
     descriptions: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> None:
     r"""Write a table to a file that appears whole or not at all.
 
@@ -158,6 +199,9 @@ def write_table(
     descriptions : mapping of str to str, default=None
         What columns mean, in addition to those of `sources_table` and of the table of components.
         Kept in ECSV, VOTable and FITS.
+    units : mapping of str to str, default=None
+        Units of columns of numbers, as astropy writes them, in addition to degrees for ra and dec.
+        Kept in the same formats.
 
     Raises
     ------
@@ -188,7 +232,9 @@ def write_table(
         repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
         raise CatalogError(f"{path}: several columns are named {repeated}: rename them")
     with file_beside(path) as part:
-        escaped = write_frame(frame, part, {**_DESCRIPTIONS, **(descriptions or {})})
+        escaped = write_frame(
+            frame, part, {**_DESCRIPTIONS, **(descriptions or {})}, {**_UNITS, **(units or {})}
+        )
         # Through a symbolic link: the link stays.
         part.replace(Path(path).resolve())
     if escaped:
@@ -224,7 +270,7 @@ def check_table_path(path: str | os.PathLike[str]) -> None:
 
     _check_suffix(path)
     with file_beside(path) as part:
-        write_frame(pd.DataFrame({"source_id": ["1"]}), part, {})
+        write_frame(pd.DataFrame({"source_id": ["1"]}), part, {}, {})
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:

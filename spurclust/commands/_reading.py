@@ -2,7 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from typing import Any
+
+from spurclust.commands._progress import say
 
 
 def size_of(given: list[int] | None) -> int | tuple[int, int] | None:
@@ -27,16 +30,30 @@ def read_named_cutouts(args: argparse.Namespace, reading: dict[str, Any]) -> Any
     )
 
 
+def merge_tables(tables: Sequence[Any], source_ids: Sequence[str]) -> Any:
+    """Join label tables, the later over the earlier, and say what each added."""
+    from spurclust.catalog import format_merge, merge_labels
+
+    merged = merge_labels(tables, source_ids=source_ids)
+    if len(tables) > 1:
+        say(format_merge(merged.counts))
+    return merged.labels
+
+
 def read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any, Any]:
     """Read labels and cutouts, and join them."""
     from spurclust import catalog
 
-    labels = catalog.read_labels(
-        args.labels,
-        id_column=args.id_column,
-        label_column=args.label_column,
-        reason_column=args.reason_column,
-        spurious_value=args.spurious_value,
-    )
+    tables = [
+        catalog.read_labels(
+            table,
+            id_column=args.id_column,
+            label_column=args.label_column,
+            reason_column=args.reason_column,
+            spurious_value=args.spurious_value,
+        )
+        for table in args.labels
+    ]
     cutouts = read_named_cutouts(args, reading)
+    labels = merge_tables(tables, cutouts.source_ids)
     return cutouts, catalog.match_labels(labels, cutouts.source_ids)

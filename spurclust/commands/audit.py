@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from spurclust.commands._progress import say
+from spurclust.commands._reading import merge_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,12 +145,13 @@ def _count_sample(args: argparse.Namespace, unflagged: _Unflagged) -> tuple[int,
             f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
             "now. Move the file away and draw anew"
         )
-    y = match_labels(read_labels(args.labels), drawn).y
+    labels = merge_tables([read_labels(table) for table in args.labels], drawn)
+    y = match_labels(labels, drawn).y
     blank = [name for name, label in zip(drawn, y, strict=True) if label < 0]
     if blank:
         raise CatalogError(
             f"{len(blank)} of the {len(drawn)} sources of the sample have no label in "
-            f"{args.labels}, {blank[0]} for one: a sample proves something only when all of it is "
-            "inspected"
+            f"{labels.origin}, {blank[0]} for one: a sample proves something only when all of it "
+            "is inspected"
         )
     return len(y), int((y == 1).sum())

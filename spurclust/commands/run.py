@@ -2,29 +2,34 @@
 
 import argparse
 import json
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 import spurclust
 from spurclust._optional import import_optional
-from spurclust._parser import TABLE_SUFFIXES
+from spurclust._parser import PLOT_FORMATS, TABLE_SUFFIXES
+from spurclust.commands._drawing import draw_results, planned_plots
 from spurclust.commands._progress import Stages, say
+from spurclust.commands._ranking import RANKER, Ranking, rank_sources
 from spurclust.commands._reading import read_survey, size_of
+from spurclust.commands.report import REPORT, check_report_extras, write_report_of_run
 
-PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
-TUNING_PLOTS = ("completeness", "tuning")
+REGIONS = "flagged.reg"
+
+DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
+"""On features more components than the original's 6 hold less that is reliable; on pixels each
+would hold too few labels. See benchmarks/quality.py."""
 
 
 class _Fitted(NamedTuple):
-    """What a run has computed; no search without --tune, no stability without --stability."""
+    """What a run has computed; what was not wanted is None."""
 
     detector: Any
     search: Any
     stability: NDArray[Any] | None
+    ranking: Ranking | None
 
 
 def run_run(args: argparse.Namespace) -> None:
@@ -48,37 +53,45 @@ def run_run(args: argparse.Namespace) -> None:
         cutouts, matched = read_survey(args, reading)
     counts = catalog.count_labels(matched.y, matched.reasons)
     say(catalog.format_counts(counts))
-    detector, search, stability = fitted = _fit(args, cutouts.images, matched.y, stages)
+    fitted = _fit(args, cutouts, matched.y, stages)
     with catalog.write_results(args.out) as staging:
         if not args.no_plots:
             with stages("plots"):
-                _draw(fitted, cutouts, matched, staging / "plots")
+                draw_results(args, fitted, cutouts, matched, staging / "plots")
         with stages("writing"):
             _write_tables(fitted, cutouts, matched, staging, args.format)
-            catalog.save_model(detector, staging / "model.skops", metadata={"reading": reading})
+            _save_models(fitted, staging, {"reading": reading})
         summary = summarize_run(
-            detector,
+            fitted.detector,
             matched.y,
             reasons=matched.reasons,
             counts=counts,
             settings=vars(args),
             seconds=stages.seconds,
-            search=search,
-            stability=stability,
+            search=fitted.search,
+            stability=fitted.stability,
+            looks=fitted.ranking.looks if fitted.ranking else None,
         )
         summary["skipped"] = dict(cutouts.skipped)
         text = json.dumps(summary, indent=2, allow_nan=False)
         (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
-    say(format_components(detector.components_))
+        if not args.no_report:
+            with stages("report"):
+                write_report_of_run(args, staging, cutouts.images)
+    say(format_components(fitted.detector.components_))
     say(format_summary(summary))
     say(f"Results are in {args.out}" + (", in place of earlier ones" if replaces else ""))
+    if not args.no_report:
+        say(f"To look and judge, open {Path(args.out) / REPORT} in a browser")
 
 
 def _settle(args: argparse.Namespace) -> None:
-    """Fill in the defaults that depend on whether the settings are chosen."""
+    """Fill in the defaults that depend on other options, and those of options to repeat."""
+    args.plot_format = list(dict.fromkeys(args.plot_format or PLOT_FORMATS[:1]))
     if args.command != "tune":
         if not args.tune:
-            args.n_components = 6 if args.n_components is None else args.n_components
+            default = DEFAULT_COMPONENTS[args.region_on]
+            args.n_components = default if args.n_components is None else args.n_components
             args.threshold = 0.05 if args.threshold is None else args.threshold
         elif args.n_components is not None or args.threshold is not None:
             raise ValueError(
@@ -87,11 +100,10 @@ def _settle(args: argparse.Namespace) -> None:
             )
 
 
-def _fit(
-    args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any], stages: Stages
-) -> _Fitted:
-    """Fit, with settings that are given or chosen, and measure the stability if it is wanted."""
-    search = stability = None
+def _fit(args: argparse.Namespace, cutouts: Any, y: NDArray[Any], stages: Stages) -> _Fitted:
+    """Fit, with settings that are given or chosen, and measure and rank what is wanted."""
+    search = stability = ranking = None
+    images = cutouts.images
     if args.tune:
         with stages("tuning"):
             search = tune_detector(args, images, y)
@@ -103,18 +115,32 @@ def _fit(
     if args.stability:
         with stages("stability"):
             stability = flag_stability_of(args, detector, images, y)
-    return _Fitted(detector, search, stability)
+    if not args.no_ranking:
+        with stages("ranking"):
+            ranking = rank_sources(args, images, y, cutouts.source_ids)
+    return _Fitted(detector, search, stability, ranking)
+
+
+def _save_models(fitted: _Fitted, folder: Path, metadata: dict[str, Any]) -> None:
+    """Save the detector, and the ranker where there is one."""
+    from spurclust.catalog import save_model
+
+    save_model(fitted.detector, folder / "model.skops", metadata=metadata)
+    if fitted.ranking:
+        save_model(fitted.ranking.ranker, folder / RANKER, metadata=metadata)
 
 
 def _write_tables(
     fitted: _Fitted, cutouts: Any, matched: Any, folder: Path, table_format: str
 ) -> None:
-    """Write the sources in two formats, the components, and the settings that were tried."""
-    from spurclust.catalog import write_table
+    """Write the sources in two formats, their regions, the components, the settings tried."""
+    from spurclust.catalog import write_ds9_regions, write_table
 
     table = _table(fitted, cutouts, matched)
     write_table(table, folder / "sources.csv")
     write_table(table, folder / f"sources{TABLE_SUFFIXES[table_format]}")
+    if matched.positions is not None:
+        write_ds9_regions(table, folder / REGIONS)
     write_table(fitted.detector.components_, folder / "components.csv")
     if fitted.search:
         write_table(_settings_table(fitted.search), folder / "tuning.csv")
@@ -134,6 +160,7 @@ def tune_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any
     return SpuriousRegionDetectorCV(
         **{name: values for name, values in given.items() if values is not None},
         perplexity=args.perplexity,
+        flatten=flatten_of(args),
         **bound,
         cv=folds,
         protocol=args.protocol,
@@ -169,10 +196,18 @@ def fit_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]
         args.threshold,
         perplexity=args.perplexity,
         assignment=args.assignment,
+        flatten=flatten_of(args),
         unlabeled=-1,
         random_state=args.random_state,
         n_jobs=args.jobs,
     ).fit(images, y)
+
+
+def flatten_of(args: argparse.Namespace) -> Any:
+    """Make the first step of a detector; its others follow from it."""
+    from spurclust.steps import CutoutFeatures, ImageFlattener
+
+    return ImageFlattener() if args.region_on == "pixels" else CutoutFeatures()
 
 
 def _check_extras(args: argparse.Namespace) -> None:
@@ -181,15 +216,16 @@ def _check_extras(args: argparse.Namespace) -> None:
     import_optional("openpyxl" if args.format == "xlsx" else "astropy", feature="Writing tables")
     if not args.no_plots:
         import_optional("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
+    if not args.no_report:
+        check_report_extras()
 
 
 def _planned_files(args: argparse.Namespace) -> list[str]:
     """Name the files that a run will write."""
     names = ["sources.csv", f"sources{TABLE_SUFFIXES[args.format]}", "components.csv"]
-    names += ["summary.json", "model.skops"] + ["tuning.csv"] * args.tune
-    plots = [*PLOTS, *TUNING_PLOTS] if args.tune else [*PLOTS]
-    plots += ["stability"] * bool(args.stability)
-    return names if args.no_plots else names + [f"plots/{name}.png" for name in plots]
+    names += ["summary.json", "model.skops", REGIONS] + ["tuning.csv"] * args.tune
+    names += [REPORT] * (not args.no_report) + [RANKER] * (not args.no_ranking)
+    return names if args.no_plots else names + planned_plots(args)
 
 
 def _table(fitted: _Fitted, cutouts: Any, matched: Any) -> Any:
@@ -207,47 +243,6 @@ def _table(fitted: _Fitted, cutouts: Any, matched: Any) -> Any:
         spurious_probability=detector.spurious_probability_,
         flagged=detector.flagged_,
         stability=fitted.stability,
+        positions=matched.positions,
+        **(fitted.ranking.columns if fitted.ranking else {}),
     )
-
-
-def _draw(fitted: _Fitted, cutouts: Any, matched: Any, folder: Path) -> None:
-    """Write the pictures of a run; a gallery without sources is left out."""
-    import matplotlib as mpl
-
-    from spurclust import views
-
-    detector, search, stability = fitted
-    mpl.use("Agg")
-    folder.mkdir()
-    y, images = matched.y, cutouts.images
-    reasons = matched.reasons
-    # The first row of a FITS image is its bottom.
-    is_fits = Path(cutouts.paths[0]).name.lower().removesuffix(".gz").endswith((".fits", ".fit"))
-    origin: Literal["upper", "lower"] = "lower" if is_fits else "upper"
-    displays: dict[str, Callable[[], Any]] = {
-        "embedding": partial(views.EmbeddingDisplay.from_estimator, detector, y, reason=reasons),
-        "cutouts": partial(
-            views.CutoutEmbeddingDisplay.from_estimator, detector, y, images, origin=origin
-        ),
-        "components": partial(views.ComponentsDisplay.from_estimator, detector),
-        "region": partial(views.RegionDisplay.from_estimator, detector, y),
-    }
-    gallery = partial(
-        views.GalleryDisplay.from_estimator,
-        detector,
-        y,
-        images,
-        source_id=cutouts.source_ids,
-        reason=reasons,
-        origin=origin,
-    )
-    for which, chosen in (("spurious", y == 1), ("flagged", detector.flagged_)):
-        if chosen.any():
-            displays[which] = partial(gallery, which=which)
-    if search:
-        displays["completeness"] = partial(views.CompletenessDisplay.from_estimator, search, y)
-        displays["tuning"] = partial(views.TuningDisplay.from_estimator, search)
-    if stability is not None:
-        displays["stability"] = views.StabilityDisplay(detector.embedding_, stability, y).plot
-    for name, draw in displays.items():
-        views.save_figure(draw(), folder / f"{name}.png", close=True)

@@ -11,6 +11,8 @@ _MIN_WIDTH, _ONE_LINE_WIDTH = 0.85, 1.6
 # Size of the writing in points, and height of its lines in inches.
 CAPTION_SIZE = 6.5
 LINE = 1.35 * CAPTION_SIZE / 72
+# Height of a journal's page in inches, without the legend and a caption of the figure.
+_PAGE_HEIGHT = 8.5
 # The least width, in which a legend finds room.
 _MIN_TOTAL = 2.2
 
@@ -68,3 +70,12 @@ def lay_out_gallery(
     total = n_columns * (cell + _GAP) - _GAP
     height = n_rows * (size[1] + n_lines * LINE + _GAP) - _GAP
     return GalleryLayout(n_columns, n_rows, size, n_lines, max(total, _MIN_TOTAL), height)
+
+
+def cutouts_on_page(
+    aspect: float, width: float, n_columns: int | None, *, has_reasons: bool
+) -> int:
+    """Count the cutouts that fit on a page of a width in inches, one row at least."""
+    full = lay_out_gallery(10**6, aspect, width, n_columns, has_reasons=has_reasons)
+    row = full.cutout[1] + full.n_lines * LINE + _GAP
+    return full.n_columns * max(1, int((_PAGE_HEIGHT + _GAP) / row))

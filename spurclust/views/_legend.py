@@ -68,8 +68,15 @@ def add_legend(
     *,
     width: float,
     title: str | None = None,
+    above: tuple[float, float] = (1.0, 0.0),
 ) -> "Legend":
-    """Put a legend above the axes, where it covers nothing, in as many columns as fit."""
+    """Put a legend above the axes, where it covers nothing, in as many columns as fit.
+
+    `above` is where it begins: a part of the height of the axes, and points on top of that.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    inches = ScaledTranslation(0, above[1] / 72, ax.figure.dpi_scale_trans)
     room = 72 * width - _LEGEND_ENTRY
     # Its end, often a count, is as telling as its start.
     shown = [shorten(label, room, SMALL_FONT_SIZE, middle=True) for label in labels]
@@ -77,7 +84,8 @@ def add_legend(
         list(handles),
         [str(number) for number in range(len(shown))],
         loc="lower left",
-        bbox_to_anchor=(0.0, 1.0),
+        bbox_to_anchor=(0.0, above[0]),
+        bbox_transform=ax.transAxes + inches,
         ncols=legend_columns(shown, width),
         fontsize=SMALL_FONT_SIZE,
         title=title,

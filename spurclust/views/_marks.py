@@ -23,9 +23,13 @@ if TYPE_CHECKING:
 
 DOT, RING = "dot", "ring"
 # More dots than these make a vector file that no viewer opens quickly.
-_RASTERIZE_ABOVE = 3000
+RASTERIZE_ABOVE = 3000
 # What stands beside an embedding's axes, in inches.
 _BESIDE = 0.6
+# Areas of a spurious source's sign in square points.
+_SMALLEST_SIGN, _LARGEST_SIGN = 8.0, 26.0
+# Signs may overlap a little: so many times the usual distance to the next.
+_TOUCH = 1.3
 # Dots of all sources together cover about this part of the axes.
 _COVERAGE = 0.12
 
@@ -35,9 +39,20 @@ def dot_area(n_sources: int, width: float) -> float:
     return float(np.clip(_COVERAGE * (72 * width) ** 2 / max(n_sources, 1), 0.3, 14))
 
 
-def spurious_area(n_spurious: int, area: float) -> float:
-    """Choose the area of a spurious source's sign in square points."""
-    return float(max(np.clip(6000 / max(n_spurious, 1), 6, 26), 1.5 * area))
+def spurious_area(ax: "Axes", places: NDArray[np.float64], width: float, area: float) -> float:
+    """Choose the area of a spurious source's sign in square points: smaller where they crowd."""
+    largest = min(_LARGEST_SIGN, 6000 / max(len(places), 1))
+    points = places * (72 * width / float(np.ptp(ax.get_xlim())))
+    apart = float(np.median(_nearest_distances(points))) if len(points) > 1 else np.inf
+    return float(max(min(largest, (_TOUCH * apart) ** 2), _SMALLEST_SIGN, 1.5 * area))
+
+
+def _nearest_distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Measure how far the nearest other point is from each."""
+    from scipy.spatial import cKDTree
+
+    distance, _ = cKDTree(points).query(points, k=2)
+    return np.asarray(distance[:, 1])
 
 
 @contextmanager
@@ -133,7 +148,7 @@ def draw_signs(
 
 def _is_many(places: NDArray[np.float64]) -> bool:
     """Tell whether these are too many for a vector file that opens quickly."""
-    return len(places) > _RASTERIZE_ABOVE
+    return len(places) > RASTERIZE_ABOVE
 
 
 def _legend_sign(**look: Any) -> Any:

@@ -23,7 +23,13 @@ from spurclust.views._frames import (
     frame_handles,
     frame_of,
 )
-from spurclust.views._gallery_layout import CAPTION_SIZE, LINE, GalleryLayout, lay_out_gallery
+from spurclust.views._gallery_layout import (
+    CAPTION_SIZE,
+    LINE,
+    GalleryLayout,
+    cutouts_on_page,
+    lay_out_gallery,
+)
 from spurclust.views._legend import add_legend, shorten, text_width
 from spurclust.views._marks import axes_width
 from spurclust.views._stretch import render_cutout
@@ -118,7 +124,7 @@ class GalleryDisplay:
         reason: ArrayLike | None = None,
         which: Which = "flagged",
         crop: Crop | None = None,
-        max_cutouts: int = 48,
+        max_cutouts: int | None = None,
         origin: Literal["upper", "lower"] = "upper",
         ax: "Axes | None" = None,
         width: float = PAGE_WIDTH,
@@ -142,8 +148,8 @@ class GalleryDisplay:
             it; or all sources.
         crop : (top, bottom, left, right), default=None
             Part of each cutout to show, in pixels.
-        max_cutouts : int, default=48
-            Draw the first so many.
+        max_cutouts : int, default=None
+            Draw the first so many; None draws as many as fit on a page.
         origin : {"upper", "lower"}, default="upper"
             Where row 0 is; "lower" for cutouts from FITS files.
         ax : matplotlib Axes, default=None
@@ -171,7 +177,7 @@ class GalleryDisplay:
         *,
         n_columns: int | None = None,
         crop: Crop | None = None,
-        max_cutouts: int = 48,
+        max_cutouts: int | None = None,
         origin: Literal["upper", "lower"] = "upper",
         width: float = PAGE_WIDTH,
     ) -> Self:
@@ -186,8 +192,9 @@ class GalleryDisplay:
             Cutouts in a row; None chooses by the shape of a cutout, say 3 of strips, 6 of squares.
         crop : (top, bottom, left, right), default=None
             Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``.
-        max_cutouts : int, default=48
-            Draw the first so many, and say how many are not shown.
+        max_cutouts : int, default=None
+            Draw the first so many, and say how many are not shown; None draws as many as fit on a
+            page, 9 inches high.
         origin : {"upper", "lower"}, default="upper"
             Where row 0 is; "lower" for cutouts from FITS files.
         width : float, default=7.1
@@ -204,12 +211,15 @@ class GalleryDisplay:
         ValueError
             When the lengths differ, the cutouts are no images, or the crop is empty.
         """
-        shown, n_left = self._choose(max_cutouts, crop)
+        chosen = self._choose(max_cutouts, crop)
+        room = (width if ax is None else axes_width(ax)) - 2 * _PAD
+        if max_cutouts is None:
+            max_cutouts = self._count_on_page(chosen, crop, room, n_columns)
+        shown, n_left = chosen[:max_cutouts], max(0, len(chosen) - max_cutouts)
         pictures = [render_cutout(crop_cutout(self.cutouts[i], crop)) for i in shown]
         aspect = pictures[0].shape[1] / pictures[0].shape[0] if pictures else 1.0
         captions, frames = self._captions(shown), self._frames(shown)
         has_reasons = any(reason for _, reason in captions)
-        room = (width if ax is None else axes_width(ax)) - 2 * _PAD
         layout = lay_out_gallery(len(shown), aspect, room, n_columns, has_reasons=has_reasons)
         with open_axes(ax, width=layout.width + 2 * _PAD, height=layout.height + 1) as axes:
             scale = 1.0 if ax is None else _scale_down(axes, layout)
@@ -226,9 +236,9 @@ class GalleryDisplay:
         self.ax_, self.figure_, self.n_columns_ = axes, axes.figure, layout.n_columns
         return self
 
-    def _choose(self, max_cutouts: int, crop: Crop | None) -> tuple[NDArray[np.intp], int]:
-        """Return the positions to draw, and how many are left out."""
-        if max_cutouts < 1:
+    def _choose(self, max_cutouts: int | None, crop: Crop | None) -> NDArray[np.intp]:
+        """Return the positions to draw, as far as there is room."""
+        if max_cutouts is not None and max_cutouts < 1:
             raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
         n_cutouts = len(self.cutouts)
         position = np.arange(n_cutouts) if self.position is None else np.asarray(self.position)
@@ -237,7 +247,18 @@ class GalleryDisplay:
             raise ValueError(f"position must be from 0 to {n_cutouts - 1}, one less than cutouts")
         if len(position):
             check_cutouts(self.cutouts, n_cutouts, crop)
-        return position[:max_cutouts], max(0, len(position) - max_cutouts)
+        return position
+
+    def _count_on_page(
+        self, chosen: NDArray[np.intp], crop: Crop | None, room: float, n_columns: int | None
+    ) -> int:
+        """Count the cutouts that fit on a page."""
+        if not len(chosen):
+            return 1
+        picture = render_cutout(crop_cutout(self.cutouts[chosen[0]], crop))
+        has_reasons = any(reason for _, reason in self._captions(chosen))
+        aspect = picture.shape[1] / picture.shape[0]
+        return cutouts_on_page(aspect, room, n_columns, has_reasons=has_reasons)
 
     def _captions(self, shown: NDArray[np.intp]) -> list[tuple[str, str]]:
         """Return id and reason of each cutout that is drawn."""

@@ -24,10 +24,11 @@ from spurclust.views._marks import (
 )
 from spurclust.views.style import (
     COLUMN_WIDTH,
-    LINE_COLOR,
     OUTSIDE_COLOR,
     REGION_COLOR,
+    REGION_FILL_COLOR,
     REGION_HATCH,
+    RELIABLE_COLOR,
     SMALL_FONT_SIZE,
     UNINSPECTED_COLOR,
     open_axes,
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
 _BARS_PART = 0.74
 # Height in inches that many components share.
 _PAGE_ROWS = 5.5
+# Light, so that the interval is seen on it; the same as the region's in its own picture.
 _REGION_BAR: dict[str, Any] = {
-    "facecolor": REGION_COLOR,
-    "edgecolor": LINE_COLOR,
+    "facecolor": REGION_FILL_COLOR,
+    "edgecolor": REGION_COLOR,
     "hatch": REGION_HATCH,
 }
-_OUTSIDE_BAR: dict[str, Any] = {"facecolor": OUTSIDE_COLOR, "edgecolor": LINE_COLOR}
+_OUTSIDE_BAR: dict[str, Any] = {"facecolor": OUTSIDE_COLOR, "edgecolor": RELIABLE_COLOR}
 
 
 class EmbeddingDisplay:
@@ -152,7 +154,7 @@ class EmbeddingDisplay:
         labels = [f"{name} ({members.sum()})" for name, members, _ in groups]
         with open_embedding(ax, embedding, width) as (axes, room):
             area = dot_area(len(embedding), room)
-            sign_area = spurious_area(int((label == SPURIOUS).sum()), area)
+            sign_area = spurious_area(axes, embedding[label == SPURIOUS], room, area)
             handles = [
                 draw_group(axes, embedding[members], style, area=area, sign_area=sign_area)
                 for _, members, style in groups
@@ -300,8 +302,8 @@ def _draw_bars(ax: "Axes", table: "pd.DataFrame", font: float) -> None:
     reach = np.abs(np.stack([percent - low, high - percent]))[:, known]
     interval: dict[str, Any] = {
         "fmt": "none",
-        "ecolor": LINE_COLOR,
-        "elinewidth": 0.7,
+        "ecolor": "black",
+        "elinewidth": 1.0,
         "capsize": 0,
     }
     ax.errorbar(percent[known], places[known], xerr=reach, **interval)

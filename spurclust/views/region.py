@@ -28,6 +28,7 @@ from spurclust.views.style import (
     LINE_COLOR,
     PAGE_WIDTH,
     REGION_COLOR,
+    REGION_FILL_COLOR,
     REGION_HATCH,
     RELIABLE_COLOR,
     SMALL_FONT_SIZE,
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-# Sources in the region, and the region itself: its colour, dark and light.
-_FLAGGED_COLOR, _FILL_COLOR = "#7A5200", "#FBEBCB"
+# Sources in the region: its colour, dark.
+_FLAGGED_COLOR = "#7A5200"
 # In more components than this the numbers need a page's width to keep apart.
 _COLUMN_COMPONENTS = 15
 # Signs of the known spurious, in points, are kept free of numbers when they are fewer than this.
@@ -231,12 +232,12 @@ def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> dict[str, An
     if not flagged.any():
         return {}
     filled = ax.contourf(
-        grid.x, grid.y, flagged, [0.5, 1.5], colors=[_FILL_COLOR], hatches=["////"]
+        grid.x, grid.y, flagged, [0.5, 1.5], colors=[REGION_FILL_COLOR], hatches=["////"]
     )
     filled.set(edgecolor=REGION_COLOR, linewidth=0, zorder=0)
     if flagged.min() < 1:
         ax.contour(grid.x, grid.y, flagged, [0.5], colors=[REGION_COLOR], linewidths=1.0)
-    style: dict[str, Any] = {"facecolor": _FILL_COLOR, "edgecolor": REGION_COLOR}
+    style: dict[str, Any] = {"facecolor": REGION_FILL_COLOR, "edgecolor": REGION_COLOR}
     return {"region": Patch(linewidth=0.8, hatch=REGION_HATCH, **style)}
 
 
@@ -259,7 +260,7 @@ def _draw_sources(
         if members.any():
             handles[name] = draw_dots(ax, embedding[members], area, color)
     if spurious.any():
-        sign_area = spurious_area(int(spurious.sum()), area)
+        sign_area = spurious_area(ax, embedding[spurious], width, area)
         handles["known spurious"] = draw_signs(
             ax, embedding[spurious], sign_area, SPURIOUS_COLOR, SPURIOUS_MARKER
         )

@@ -3,17 +3,20 @@
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spurclust.views._fitted import SPURIOUS, check_embedding, check_labels, check_length
-from spurclust.views._marks import dot_area, open_embedding
+from spurclust.views._legend import add_legend
+from spurclust.views._marks import RASTERIZE_ABOVE, dot_area, open_embedding, spurious_area
 from spurclust.views.style import COLUMN_WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-_RASTERIZE_ABOVE = 5_000
+# The scale of colours above the axes: its bottom and height as parts of theirs, and the height in
+# points of its numbers and its name.
+_SCALE_BOTTOM, _SCALE_HEIGHT, _SCALE_WRITING = 1.06, 0.05, 25.0
 
 
 class StabilityDisplay:
@@ -86,16 +89,15 @@ class StabilityDisplay:
         order = np.argsort(share, kind="stable")
         with open_embedding(ax, embedding, width) as (axes, room):
             look: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 100}
-            look |= {"s": dot_area(len(embedding), room), "linewidths": 0}
-            look |= {"rasterized": len(embedding) > _RASTERIZE_ABOVE}
+            area = dot_area(len(embedding), room)
+            look |= {"s": area, "linewidths": 0}
+            look |= {"rasterized": len(embedding) > RASTERIZE_ABOVE}
             x, y = embedding[order].T
             shown = axes.scatter(x, y, c=100 * share[order], **look)
-            rims = {"linewidths": 0.6, "edgecolors": "black", "zorder": 3}
-            x, y = embedding[spurious].T
-            inside = axes.scatter(x, y, c=100 * share[spurious], **{**look, **rims, "s": 14})
-            inside.set_label("known spurious")
+            if spurious.any():
+                _draw_rims(axes, embedding[spurious], 100 * share[spurious], look, room)
             # Above, as wide as the axes, whose height follows the embedding.
-            scale = axes.inset_axes((0.0, 1.06, 1.0, 0.05))
+            scale = axes.inset_axes((0.0, _SCALE_BOTTOM, 1.0, _SCALE_HEIGHT))
             axes.figure.colorbar(
                 shown, cax=scale, orientation="horizontal", label="Flagged in (% of the runs)"
             )
@@ -103,3 +105,22 @@ class StabilityDisplay:
             scale.xaxis.set_label_position("top")
         self.ax_, self.figure_ = axes, axes.figure
         return self
+
+
+def _draw_rims(
+    ax: "Axes",
+    places: NDArray[np.float64],
+    percent: NDArray[np.float64],
+    look: dict[str, Any],
+    width: float,
+) -> None:
+    """Draw the known spurious, in the same colours with a rim, and say what the rim means."""
+    from matplotlib.lines import Line2D
+
+    area = spurious_area(ax, places, width, look["s"])
+    rims = {"linewidths": 0.6, "edgecolors": "black", "zorder": 3, "s": area}
+    ax.scatter(places[:, 0], places[:, 1], c=percent, **{**look, **rims})
+    sign: dict[str, Any] = {"marker": "o", "color": "black", "markerfacecolor": "none"}
+    handle = Line2D([], [], linestyle="none", markersize=4, markeredgewidth=0.6, **sign)
+    above = (_SCALE_BOTTOM + _SCALE_HEIGHT, _SCALE_WRITING)
+    add_legend(ax, [handle], ["known spurious"], width=width, above=above)

@@ -19,7 +19,8 @@ SPURIOUS_COLOR = "#D55E00"
 RELIABLE_COLOR = "#0072B2"
 UNINSPECTED_COLOR = "#8C8C8C"
 REGION_COLOR = "#E69F00"
-OUTSIDE_COLOR = "#A9C6DC"
+REGION_FILL_COLOR = "#FBEBCB"
+OUTSIDE_COLOR = "#D3E3EE"
 LINE_COLOR = "#333333"
 # Pixels without data: bluish, since every grey is a brightness that a pixel can have.
 BLANK_COLOR = "#B8C8DC"
@@ -66,8 +67,13 @@ _RC = {
     "savefig.facecolor": "white",
     "text.usetex": False,
 }
-# Letters stay letters in PDF; the same picture is the same file.
-_SAVE_RC = {"pdf.fonttype": 42, "svg.hashsalt": "spurclust", "savefig.bbox": None}
+# Letters stay letters in PDF and SVG; the same picture is the same file.
+_SAVE_RC = {
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "spurclust",
+    "savefig.bbox": None,
+}
 _UNDATED = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
@@ -129,8 +135,9 @@ def save_figure(
 ) -> Path:
     """Save a picture, so that the file appears whole or not at all.
 
-    PNG files have 200 dots per inch; PDF and SVG files are vectors. The same picture gives the same
-    file, byte for byte, with the same version of matplotlib. An existing file is replaced.
+    PNG files have 200 dots per inch; PDF and SVG files are vectors in which writing stays writing,
+    with cutouts, and dots where there are thousands, as pixels, 300 an inch. The same picture gives
+    the same file, byte for byte, with the same version of matplotlib. An existing file is replaced.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.views._aside import Aside, place_aside
 from spurclust.views._fitted import (
     SPURIOUS,
     check_embedding,
@@ -15,6 +16,7 @@ from spurclust.views._fitted import (
 )
 from spurclust.views._frames import (
     Crop,
+    Frame,
     check_cutouts,
     crop_cutout,
     draw_framed,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 _SPACE = 0.2
 # Of a grid of so many cells each way, those with sources tell how much room they take.
 _CELLS = 8
+# Of the cutouts that fill the room, so many more of the region's may stand aside.
+_ASIDE_PART = 0.16
 # A thumbnail of all sources in one place may not be larger than this part of the axes.
 _MAX_PART = 0.4
 
@@ -45,8 +49,9 @@ class CutoutEmbeddingDisplay:
     """The embedding with cutouts at the places of their sources, as many as there is room for.
 
     Shows what the parts of the embedding look like. Cutouts never overlap: the spurious have the
-    first choice of a place, then the flagged, then the others. So these are not a fair sample, and
-    the dots show where the others are.
+    first choice of a place, then the flagged, then the others. Of the spurious and the flagged,
+    which often lie close together, more stand in empty room nearby, with a line to their place. So
+    these are not a fair sample, and the dots show where the others are.
 
     Parameters
     ----------
@@ -68,7 +73,9 @@ class CutoutEmbeddingDisplay:
     figure_ : matplotlib Figure
         Their figure.
     shown_ : ndarray of int
-        Positions of the sources whose cutouts are drawn.
+        Positions of the sources whose cutouts are drawn at their places.
+    aside_ : ndarray of int
+        Positions of those whose cutouts are drawn nearby, with a line to their place.
 
     Examples
     --------
@@ -84,6 +91,7 @@ class CutoutEmbeddingDisplay:
     ax_: "Axes"
     figure_: "Figure | SubFigure"
     shown_: NDArray[np.intp]
+    aside_: NDArray[np.intp]
 
     def __init__(
         self,
@@ -168,7 +176,7 @@ class CutoutEmbeddingDisplay:
         Returns
         -------
         CutoutEmbeddingDisplay
-            The display itself, with `ax_`, `figure_` and `shown_`.
+            The display itself, with `ax_`, `figure_`, `shown_` and `aside_`.
 
         Raises
         ------
@@ -183,21 +191,30 @@ class CutoutEmbeddingDisplay:
             raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
         shape = check_cutouts(self.cutouts, n_sources, crop)
         size = _thumbnail_size(embedding, shape[1] / shape[0], max_cutouts)
-        room = (1 + _SPACE * size[1] / size[0], 1 + _SPACE)
-        shown = choose_thumbnails(
-            embedding,
-            priority=2 * (label == SPURIOUS) + flagged,
-            size=(size[0] * room[0], size[1] * room[1]),
-        )
+        room = (size[0] + _SPACE * size[1], (1 + _SPACE) * size[1])
+        priority = 2 * (label == SPURIOUS) + flagged
+        shown = choose_thumbnails(embedding, priority=priority, size=room)
         with open_embedding(ax, _corners(embedding, shown, size), width, 0.02) as (axes, side):
             draw_dots(axes, embedding, dot_area(n_sources, side) / 2, UNINSPECTED_COLOR)
-            frames = [frame_of(label[source], flagged[source]) for source in shown]
-            for source, frame in zip(shown, frames, strict=True):
+            aside = place_aside(
+                embedding,
+                _left_out(priority, shown),
+                embedding[shown],
+                size=room,
+                limits=np.array([axes.get_xlim(), axes.get_ylim()]),
+                max_aside=round(_ASIDE_PART * max_cutouts),
+            )
+            drawn = np.concatenate([shown, aside.source])
+            frames = [frame_of(label[source], flagged[source]) for source in drawn]
+            _draw_leaders(axes, embedding, aside, frames[len(shown) :])
+            middles = np.concatenate([embedding[shown], aside.middle])
+            for source, middle, frame in zip(drawn, middles, frames, strict=True):
                 picture = render_cutout(crop_cutout(self.cutouts[source], crop), channels="mean")
-                draw_framed(axes, picture, embedding[source], size, frame, origin=origin)
-            title = f"{len(shown)} of {n_sources} cutouts shown"
+                draw_framed(axes, picture, middle, size, frame, origin=origin)
+            title = f"{len(drawn)} of {n_sources} cutouts shown"
             add_legend(axes, *frame_handles(frames), width=side, title=title)
-        self.ax_, self.figure_, self.shown_ = axes, axes.figure, shown
+        self.ax_, self.figure_ = axes, axes.figure
+        self.shown_, self.aside_ = shown, aside.source
         return self
 
 
@@ -240,6 +257,24 @@ def choose_thumbnails(
             held[column, row] = (x, y)
             chosen.append(source)
     return np.array(sorted(chosen), dtype=np.intp)
+
+
+def _left_out(priority: NDArray[Any], shown: NDArray[np.intp]) -> NDArray[np.intp]:
+    """List the spurious and the flagged that are not drawn, the spurious first."""
+    rest = priority.copy()
+    rest[shown] = 0
+    order = np.argsort(-rest, kind="stable")
+    return order[: int((rest > 0).sum())]
+
+
+def _draw_leaders(
+    ax: "Axes", embedding: NDArray[np.float64], aside: Aside, frames: list[Frame]
+) -> None:
+    """Draw a line, with a dot at the source, from each source to its cutout that stands aside."""
+    for source, middle, frame in zip(aside.source, aside.middle, frames, strict=True):
+        ends = np.stack([embedding[source], middle])
+        look: dict[str, Any] = {"color": frame.color, "linewidth": 0.7, "zorder": 0.9}
+        ax.plot(*ends.T, marker="o", markersize=2.5, markevery=[0], **look)
 
 
 def _corners(

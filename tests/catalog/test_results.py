@@ -18,6 +18,7 @@ from spurclust.catalog import _output, _table_writers
 from spurclust.catalog.errors import CatalogError
 from spurclust.catalog.labels import match_labels, read_labels
 from spurclust.catalog.results import check_table_path, sources_table, write_table
+from spurclust.components import component_table
 
 NAMES = [
     "source_id",
@@ -94,6 +95,8 @@ def test_only_what_prediction_knows():
         ({"y": [1, 0, 2, 0]}, "y has values other than"),
         ({"embedding": np.zeros((4, 3))}, r"shape \(4, 3\)"),
         ({"embedding": np.zeros(4)}, r"shape \(4,\)"),
+        ({"positions": np.zeros((4, 1))}, r"positions has the shape \(4, 1\)"),
+        ({"positions": np.zeros((3, 2))}, "'ra': 3"),
         ({"flagged": [True]}, "'flagged': 1"),
         ({"paths": ["a"]}, "'path': 1"),
     ],
@@ -143,6 +146,37 @@ def test_formats_of_astropy_have_every_bit(tmp_path, suffix):
     assert found["tsne_x"].description == "First coordinate of the t-SNE embedding"
     assert found["label"].description.startswith("1 spurious")
     assert no_part_left(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ASTROPY)
+def test_positions_have_units_and_links(tmp_path, suffix):
+    path = tmp_path / f"sources{suffix}"
+    positions = [[214.852676, -52.873104], [0, 90], [np.nan, np.nan], [359.9999999, 0.1 + 0.2]]
+    table = example(positions=positions, stability=[0.5, 0.25, 0, 1])
+    assert list(table) == [*NAMES, "stability", "ra", "dec", "sky_viewer"]
+    write_table(table, path, units={"stability": "", "reason": "m"})
+    found = astropy_read(path)
+    for k, name in enumerate(("ra", "dec")):
+        assert found[name].unit == "deg"
+        values = np.ma.filled(found[name].astype(float), np.nan)
+        np.testing.assert_array_equal(values, np.array(positions)[:, k])
+        assert "taken as ICRS" in found[name].description
+    links = list(np.ma.filled(found["sky_viewer"], ""))
+    assert links == table["sky_viewer"].tolist()
+    assert links[2] == ""
+    assert all(found[name].description for name in found.colnames)
+    assert not found["tsne_x"].unit
+    assert found["reason"].unit is None
+    if suffix != ".fits":
+        assert found["ra"].meta["ucd"] == "pos.eq.ra;meta.main"
+
+
+@pytest.mark.parametrize("suffix", ASTROPY)
+def test_components_have_descriptions(tmp_path, suffix):
+    table = component_table(np.array([[5, 3, 1], [4, 0, 0]]), 0.05)
+    write_table(table, tmp_path / f"components{suffix}")
+    found = astropy_read(tmp_path / f"components{suffix}")
+    assert all(found[name].description for name in found.colnames)
 
 
 def test_workbook_has_every_bit(tmp_path):

@@ -109,6 +109,18 @@ class TestStability:
         assert_allclose(np.sort(dots.get_array()), np.sort(100 * share))
         assert (np.diff(dots.get_array()) >= 0).all()
         assert len(rims.get_offsets()) == 3
+        (text,) = display.ax_.get_legend().get_texts()
+        assert text.get_text() == "known spurious"
+
+    def test_what_stands_above_does_not_overlap(self, overlaps, stays_inside):
+        display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50), np.arange(50) < 3)
+        axes_ = display.plot().ax_
+        assert overlaps([axes_.get_legend(), axes_.child_axes[0].xaxis.label]) == 0
+        assert stays_inside(display)
+
+    def test_without_spurious_sources_no_rim_is_explained(self):
+        display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50)).plot(ax=axes())
+        assert display.ax_.get_legend() is None
 
     def test_a_share_beyond_one(self):
         with pytest.raises(ValueError, match="share of the runs"):

@@ -32,7 +32,7 @@ def test_columns_follow_the_shape(shape, n_columns):
 def test_nothing_overlaps_with_long_ids_and_reasons(shape, width, overlaps, stays_inside):
     ids = [f"jades-goods-south-medium-{number:012d}" for number in range(20)]
     reason = ["close to another source, or perhaps something else entirely"] * 20
-    display = GalleryDisplay(cutouts(20, shape), ids, reason).plot(width=width)
+    display = GalleryDisplay(cutouts(20, shape), ids, reason).plot(width=width, max_cutouts=20)
     assert len(display.ax_.images) == 20
     assert len(captions(display)) == 40
     assert overlaps([*display.ax_.images, *display.ax_.texts]) == 0
@@ -66,11 +66,16 @@ def test_ids_of_any_type_and_positions_without_ids():
 
 def test_what_is_not_shown_is_said(stays_inside):
     display = GalleryDisplay(cutouts(60)).plot()
-    assert len(display.ax_.images) == 48
-    assert note(display) == "first 48 of 60 cutouts, 12 not shown"
+    n_shown = len(display.ax_.images)
+    assert n_shown % display.n_columns_ == 0
+    assert note(display) == f"first {n_shown} of 60 cutouts, {60 - n_shown} not shown"
     assert stays_inside(display)
+    # A page is filled, and no more.
+    row = (display.figure_.get_figheight() - 0.3) / (n_shown / display.n_columns_)
+    assert 9 - row < display.figure_.get_figheight() < 9
+    assert len(GalleryDisplay(cutouts(60)).plot(max_cutouts=60).ax_.images) == 60
     assert note(GalleryDisplay(cutouts(6)).plot(max_cutouts=1)).endswith("5 not shown")
-    assert GalleryDisplay(cutouts(48)).plot().ax_.get_legend() is None
+    assert GalleryDisplay(cutouts(12)).plot().ax_.get_legend() is None
 
 
 def test_an_empty_gallery_says_so(detector, survey):

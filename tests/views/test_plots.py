@@ -14,7 +14,7 @@ from spurclust.views.style import (
     OTHER_REASON_STYLE,
     OUTSIDE_COLOR,
     REASON_STYLES,
-    REGION_COLOR,
+    REGION_FILL_COLOR,
     RELIABLE_COLOR,
     SPURIOUS_COLOR,
 )
@@ -168,7 +168,7 @@ class TestComponents:
         bars = {round(bar.get_y() + bar.get_height() / 2): bar for bar in display.ax_.patches}
         for place, (_, row) in enumerate(known.iterrows()):
             assert bars[place].get_width() == pytest.approx(100 * row["fraction"])
-            color = REGION_COLOR if row["in_region"] else OUTSIDE_COLOR
+            color = REGION_FILL_COLOR if row["in_region"] else OUTSIDE_COLOR
             assert to_hex(bars[place].get_facecolor()).upper() == color
             assert bool(bars[place].get_hatch()) == row["in_region"]
         expected = ["in the region", "outside", "threshold 5 %", "95 % interval"]

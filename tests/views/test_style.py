@@ -38,6 +38,21 @@ def test_the_same_picture_is_the_same_file(display, tmp_path, suffix):
     assert save_figure(other, tmp_path / f"b{suffix}").read_bytes() == first
 
 
+def test_writing_stays_writing_and_thousands_of_dots_are_pixels(tmp_path):
+    few, many = (EmbeddingDisplay(np.random.default_rng(0).random((n, 2))) for n in (9, 4000))
+    for display, n_dots in ((few, 9), (many, 0)):
+        text = save_figure(display.plot(), tmp_path / "a.svg").read_text(encoding="utf-8")
+        assert ">t-SNE x</text>" in text
+        assert "uninspected (" in text
+        # Each dot refers to its shape; so do the ticks.
+        assert text.count("<use ") < n_dots + 40
+        assert ("<image" in text) == (n_dots == 0)
+        assert len(text) < 2_000_000
+    pdf = save_figure(few, tmp_path / "a.pdf").read_bytes()
+    assert b"/Type3" not in pdf
+    assert b"/CIDFontType2" in pdf
+
+
 def test_figures_parts_of_figures_and_strings_as_paths(tmp_path):
     figure = Figure()
     parts = figure.subfigures(1, 2)

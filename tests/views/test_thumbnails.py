@@ -25,7 +25,8 @@ def test_cutouts_do_not_overlap_and_keep_their_shape(
 ):
     _, y = survey
     display = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y), shape))
-    assert 5 < len(display.ax_.images) == len(display.shown_) < len(y)
+    n_drawn = len(display.shown_) + len(display.aside_)
+    assert 5 < len(display.ax_.images) == n_drawn < len(y)
     assert overlaps(display.ax_.images) == 0
     assert overlaps(display.ax_.patches) == 0
     width, height = drawn_size(display)
@@ -37,11 +38,28 @@ def test_cutouts_stand_at_their_sources_inside_the_axes(detector, survey):
     _, y = survey
     display = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y)))
     (left, right), (bottom, top) = display.ax_.get_xlim(), display.ax_.get_ylim()
-    for source, image in zip(display.shown_, display.ax_.images, strict=True):
+    for number, image in enumerate(display.ax_.images):
         x0, x1, y0, y1 = image.get_extent()
-        assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx(detector.embedding_[source])
         assert left < x0 < x1 < right
         assert bottom < y0 < y1 < top
+        if number < len(display.shown_):
+            place = detector.embedding_[display.shown_[number]]
+            assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx(place)
+
+
+def test_what_stands_aside_is_joined_to_its_place_and_known_or_flagged(detector, survey):
+    _, y = survey
+    display = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y)))
+    assert 0 < len(display.aside_) <= 16
+    assert not set(display.aside_) & set(display.shown_)
+    assert ((y == 1) | detector.flagged_)[display.aside_].all()
+    images = display.ax_.images[len(display.shown_) :]
+    for source, line, image in zip(display.aside_, display.ax_.lines, images, strict=True):
+        x0, x1, y0, y1 = image.get_extent()
+        assert line.get_xydata()[0] == pytest.approx(detector.embedding_[source])
+        assert line.get_xydata()[1] == pytest.approx(((x0 + x1) / 2, (y0 + y1) / 2))
+    few = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y)), max_cutouts=1)
+    assert len(few.aside_) == 0
 
 
 def test_frames_show_what_is_known(legend_texts):

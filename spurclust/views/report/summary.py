@@ -35,6 +35,7 @@ def summarize_run(
     seconds: Mapping[str, float] | None = None,
     search: Any = None,
     stability: ArrayLike | None = None,
+    looks: Any = None,
 ) -> dict[str, Any]:
     """Summarise a fitted detector: what was flagged, and how many of the known spurious.
 
@@ -58,6 +59,8 @@ def summarize_run(
         The search that chose the detector, for its held-out figures.
     stability : array-like of shape (n_samples,), default=None
         Share of runs in which each source is flagged.
+    looks : DataFrame, default=None
+        What `expected_looks` returned for the order of inspection.
 
     Returns
     -------
@@ -86,6 +89,7 @@ def summarize_run(
         "flagged": _proportion(int(flagged.sum()), len(flagged)),
         "flagged_uninspected": int((flagged & ~inspected).sum()),
         "held_out": _held_out(search, spurious, reasons) if search is not None else None,
+        "ranking": None if looks is None else {"expected_looks": _looks(looks)},
         "stability": None if stability is None else _stability(stability),
         "in_sample": {
             "completeness": _proportion(int((flagged & spurious).sum()), int(spurious.sum())),
@@ -131,6 +135,18 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
         "n_splits": int(search.n_splits_),
         "protocol": search.protocol,
     }
+
+
+def _looks(looks: Any) -> list[dict[str, Any]]:
+    """List after how many looks each share of the spurious is found, with intervals."""
+    return [
+        {
+            "completeness": float(row["completeness"]),
+            "looks": int(row["looks"]),
+            "interval": [int(row["looks_low"]), int(row["looks_high"])],
+        }
+        for row in looks.to_dict("records")
+    ]
 
 
 def _stability(share: ArrayLike) -> dict[str, int]:
@@ -193,6 +209,20 @@ def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
         low, high = share["interval"]
         lines.append(
             f"    {name}: {share['fraction']:.3f} of {share['n']} ({low:.3f} to {high:.3f})"
+        )
+    return lines
+
+
+def _format_ranking(ranking: Mapping[str, Any] | None, n_sources: int) -> list[str]:
+    """Say after how many looks most of the spurious are found."""
+    if ranking is None:
+        return []
+    lines = ["In the order of inspection_rank, judged without their own labels, of the spurious"]
+    for row in ranking["expected_looks"]:
+        low, high = row["interval"]
+        lines.append(
+            f"  {100 * row['completeness']:.0f} % are found in {row['looks']} looks of {n_sources} "
+            f"(95 % interval {low} to {high})"
         )
     return lines
 
@@ -268,6 +298,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"{summary['flagged_uninspected']} of them uninspected.",
         *_nothing_saved(flagged, in_sample),
         *_format_stability(summary["stability"]),
+        *_format_ranking(summary["ranking"], flagged["n"]),
         f"In-sample (the same labels chose the region; {advice}):",
         _words("completeness", in_sample["completeness"]),
         _words("purity", in_sample["purity"]),

@@ -1,0 +1,159 @@
+"""How large a report is, how long it takes to write, to open and to zoom, by number of sources."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from measure import Outcome, at_most, for_information, report, require, run_process
+
+SIZES = (2_000, 50_000)
+MEGABYTES = {2_000: 25.0, 50_000: 60.0}
+"""Most that a page of so many sources may have."""
+
+FLAGGED, INSPECTED, SPURIOUS = 0.23, 0.5, 0.03
+"""Shares of the sources, about those of the survey that the method was made for."""
+
+N_COMPONENTS = 6
+N_ZOOMS = 30
+WHEEL_SECONDS = 0.05
+FRAMES = """() => {
+  const frames = { last: null, took: [] };
+  const step = (now) => {
+    if (frames.last !== null) frames.took.push(now - frames.last);
+    frames.last = now;
+    frames.next = requestAnimationFrame(step);
+  };
+  frames.next = requestAnimationFrame(step);
+  window.frames_ = frames;
+}"""
+
+
+def write_run(folder: Path, cutouts: list[str], n_sources: int) -> None:
+    """Write the tables of a run whose sources use the given cutouts over and over."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    component = rng.integers(0, N_COMPONENTS, n_sources)
+    angle = 2 * np.pi * component / N_COMPONENTS
+    places = 40 * np.column_stack([np.cos(angle), np.sin(angle)])
+    places += rng.normal(0, 9, (n_sources, 2))
+    flagged = rng.random(n_sources) < FLAGGED
+    label = np.where(rng.random(n_sources) < SPURIOUS, 1.0, 0.0)
+    label[rng.random(n_sources) >= INSPECTED] = np.nan
+    reasons = np.array(["diffraction spike", "edge data", "close to another source"])
+    probability = rng.beta(0.2, 6, n_sources)
+    sources = pd.DataFrame(
+        {
+            "source_id": np.arange(10_000_000, 10_000_000 + n_sources),
+            "path": [cutouts[number % len(cutouts)] for number in range(n_sources)],
+            "label": label,
+            "reason": np.where(label == 1, reasons[rng.integers(0, 3, n_sources)], ""),
+            "tsne_x": places[:, 0],
+            "tsne_y": places[:, 1],
+            "component": component,
+            "spurious_probability": np.where(flagged, 0.12, 0.004),
+            "flagged": flagged,
+            "inspection_probability": probability,
+            "inspection_rank": (-probability).argsort().argsort() + 1,
+        }
+    )
+    sources.to_csv(folder / "sources.csv", index=False)
+    components = pd.DataFrame(
+        {
+            "component": range(N_COMPONENTS),
+            "size": np.bincount(component),
+            "n_inspected": 100,
+            "n_spurious": 3,
+            "fraction": 0.03,
+            "fraction_low": 0.01,
+            "fraction_high": 0.08,
+            "in_region": np.arange(N_COMPONENTS) < 2,
+        }
+    )
+    components.to_csv(folder / "components.csv", index=False)
+    (folder / "summary.json").write_text(json.dumps({"written_by": "spurclust", "files": []}))
+
+
+def look(path: Path) -> dict[str, Any]:
+    """Open a page in a browser and zoom in it; without a browser nothing."""
+    browser = shutil.which("chromium")
+    if browser is None or find_spec("playwright") is None:
+        return {}
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = opened.new_page(viewport={"width": 1280, "height": 800})
+        start = time.perf_counter()
+        page.goto(path.as_uri())
+        page.wait_for_selector("body[data-ready]")
+        tables = time.perf_counter() - start
+        page.wait_for_selector('body[data-ready="all"]', timeout=120_000)
+        ready = time.perf_counter() - start
+        frames = zoom(page)
+        opened.close()
+    return {"tables": tables, "ready": ready, "frames": frames}
+
+
+def zoom(page: Any) -> list[float]:
+    """Turn the wheel over the embedding; the times of the frames meanwhile, in ms, sorted."""
+    page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+    page.evaluate("document.getElementById('map').scrollIntoView()")
+    box = page.locator("#embedding").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(1000)
+    page.evaluate(FRAMES)
+    for number in range(N_ZOOMS):
+        page.mouse.wheel(0, -60 if number < N_ZOOMS // 2 else 60)
+        time.sleep(WHEEL_SECONDS)
+    return sorted(page.evaluate("frames_.took"))
+
+
+def measure_page(cutouts: list[str], n_sources: int) -> list[Outcome]:
+    """Write and open the page of so many sources."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_run(folder, cutouts, n_sources)
+        done = run_process([sys.executable, "-m", "spurclust", "report", name])
+        megabytes = (folder / "report.html").stat().st_size / 1e6
+        seen = look(folder / "report.html")
+    what = f"report of {n_sources} sources"
+    detail = f"written in {done}, peak memory {done.memory:.2f} GB"
+    limit = MEGABYTES.get(n_sources)
+    size: Any = f"{megabytes:.1f} MB"
+    outcomes = [
+        for_information(f"{what}, size", size, detail)
+        if limit is None
+        else at_most(f"{what}, size", megabytes, limit, " MB", detail)
+    ]
+    if seen:
+        figure = f"{seen['tables']:.1f} s to the tables, {seen['ready']:.1f} s to the pictures"
+        outcomes.append(for_information(f"{what}, opened", figure))
+        frames = seen["frames"]
+        slow = f"one of ten takes longer than {frames[9 * len(frames) // 10]:.0f} ms"
+        median_frame = f"{median(frames):.0f} ms"
+        outcomes.append(for_information(f"{what}, a frame while zooming", median_frame, slow))
+    return outcomes
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cutouts", help="folder of PNG cutouts, used over and over")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    args = parser.parse_args()
+    require("bokeh", "jinja2")
+    cutouts = [str(path) for path in sorted(Path(args.cutouts).resolve().glob("*.png"))]
+    report([outcome for n in args.sizes for outcome in measure_page(cutouts, n)])
+
+
+if __name__ == "__main__":
+    main()

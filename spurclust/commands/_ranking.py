@@ -1,0 +1,42 @@
+"""The order of inspection, as a run writes and says it."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RANKER = "ranker.skops"
+
+
+class Ranking(NamedTuple):
+    """In which order to look at the sources of a run, and how soon most spurious are found."""
+
+    ranker: Any
+    columns: dict[str, Any]
+    looks: "pd.DataFrame"
+
+
+def rank_sources(
+    args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any], source_ids: Sequence[str]
+) -> Ranking | None:
+    """Rank the sources of a run; None where no spurious source is known."""
+    from spurclust.ranking import InspectionRanker, expected_looks
+
+    if not (y == 1).any():
+        return None
+    ranker = InspectionRanker(unlabeled=-1, random_state=args.random_state, n_jobs=args.jobs)
+    ranker.fit(images, y)
+    looks = expected_looks(y, ranker.inspection_probability_, unlabeled=-1)
+    indices, _ = ranker.nearest_spurious(images)
+    names = np.append(np.asarray(source_ids, dtype=object), "")[indices]
+    columns = {
+        "inspection_rank": ranker.inspection_rank_,
+        "inspection_probability": ranker.inspection_probability_,
+        "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
+    }
+    return Ranking(ranker, columns, looks)

@@ -1,0 +1,118 @@
+"use strict";
+/* The page's data, and the small things that all other parts use. Text from the tables reaches the
+   page only as text nodes and property values, never as HTML. */
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const rows = Array.from(data.ids, (_, row) => row);
+const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
+const LABEL_WORDS = new Map([[1, "spurious"], [0, "reliable"], [-1, "uninspected"]]);
+const LABEL_SIGNS = new Map([["spurious", "▲"], ["reliable", "●"], ["unsure", "?"]]);
+const byRank = [...rows].sort((a, b) => data.rank[a] - data.rank[b]);
+
+function find(id) {
+  return document.getElementById(id);
+}
+
+/** Make an element; strings among the children become text. */
+function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.includes("-") || name === "role") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+function percentOf(fraction) {
+  if (fraction === null || fraction === undefined) return "not known";
+  if (fraction > 0 && fraction < 0.001) return "< 0.1 %";
+  if (fraction > 0.999 && fraction < 1) return "> 99.9 %";
+  const digits = (fraction >= 0.1 && fraction <= 0.9) || fraction === 0 || fraction === 1 ? 0 : 1;
+  return `${(100 * fraction).toFixed(digits).replace(/\.0$/, "")} %`;
+}
+
+function counted(number, one, many) {
+  return `${number.toLocaleString("en").replaceAll(",", "\u202f")} ${number === 1 ? one : many}`;
+}
+
+function reasonOf(row) {
+  return data.reasons[data.reason[row]];
+}
+
+/** The cutout of a source as a picture, or words where the page has none. */
+function pictureOf(row) {
+  const encoded = data.cutouts[row];
+  if (encoded === undefined) {
+    return make("span", { className: "no-picture" }, "cutout not in this page");
+  }
+  return make("img", {
+    className: "picture", alt: `Cutout of source ${data.ids[row]}`, decoding: "async",
+    src: `data:image/jpeg;base64,${encoded}`,
+  });
+}
+
+function hasCutout(row) {
+  return data.cutouts[row] !== undefined;
+}
+
+/** What is known of a source, as pairs of name and text. */
+function factsOf(row) {
+  const facts = [["label", LABEL_WORDS.get(data.label[row])]];
+  if (reasonOf(row)) facts.push(["reason", reasonOf(row)]);
+  facts.push(["component", `${data.component[row]}${data.flagged[row] ? ", flagged" : ""}`]);
+  facts.push(["spurious probability", percentOf(data.fraction[row])]);
+  if (data.calibrated) facts.push(["by the ranking", percentOf(data.probability[row])]);
+  facts.push(["place in the order", `${data.rank[row]} of ${rows.length}`]);
+  if (data.stability) facts.push(["flagged in", `${percentOf(data.stability[row])} of runs`]);
+  return facts;
+}
+
+/** A link to the place on the sky, which only a person follows; nothing without a position. */
+function skyLinkOf(row) {
+  const end = data.sky?.ends[row] ?? null;
+  if (end === null) return [];
+  return [make("a", {
+    className: "sky", href: data.sky.start + end, target: "_blank", rel: "noopener noreferrer",
+    title: "Opens a page of the Aladin sky viewer, which needs a network",
+    "aria-label": `Source ${data.ids[row]} on the sky`,
+  }, "sky")];
+}
+
+/** One cell of csv, quoted where it must be. */
+function csvCell(value) {
+  const text = String(value);
+  return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+function csvText(table) {
+  return table.map((cells) => `${cells.map(csvCell).join(",")}\n`).join("");
+}
+
+function download(name, text) {
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  const link = make("a", { href: address, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+function fillSelect(select, choices) {
+  select.replaceChildren(...choices.map(([value, text]) => make("option", { value }, text)));
+}
+
+/** Tell the style sheet how wide the cutouts are, so that cards of strips are wide. */
+function measureCutouts() {
+  const first = Object.values(data.cutouts)[0];
+  if (first === undefined) return;
+  const probe = new Image();
+  probe.onload = () => {
+    const aspect = probe.naturalWidth / probe.naturalHeight;
+    const isStrip = aspect > 2;
+    document.documentElement.style.setProperty("--card", isStrip ? "21rem" : "10rem");
+    document.documentElement.style.setProperty("--hover", isStrip ? "30rem" : "15rem");
+    find("judge-nearest").classList.toggle("square", !isStrip);
+  };
+  probe.src = `data:image/jpeg;base64,${first}`;
+}

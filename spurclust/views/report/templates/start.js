@@ -1,0 +1,15 @@
+/* Everything in its turn: what needs no drawing works at once. */
+
+measureCutouts();
+readVerdicts();
+startCards();
+startJudge();
+showSent();
+document.body.dataset.ready = "tables";
+startEmbedding()
+  .then(startCurve)
+  .then(() => { document.body.dataset.ready = "all"; })
+  .catch((error) => {
+    find("embedding").append(make("p", { className: "empty" }, `The embedding cannot be drawn in this browser: ${error.message}`));
+    console.error(error);
+  });

@@ -1,0 +1,162 @@
+"""A small run on disk, with ids and reasons of people who mean no good."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+N_COLUMNS, N_ROWS = 8, 5
+N_SOURCES = N_COLUMNS * N_ROWS
+HOSTILE_IDS = {
+    1: "</script><script>window.hacked=1</script>",
+    2: '<img src=x onerror="window.hacked=2">',
+    3: "a,\"quoted\" & 'id'",
+    4: "__proto__",
+    5: "00123",
+    6: "\u202eright\u2028to\u2029left \U0001f52d",
+    7: "{{ 7 * 7 }} ${hacked} `",
+}
+HOSTILE_REASON = 'edge</script><b>data, "really"'
+
+
+def make_sources(folder):
+    """Make 40 sources on a grid; the left half is flagged, a third of all uninspected."""
+    numbers = np.arange(N_SOURCES)
+    label = np.where(numbers % 3 == 0, np.nan, 0.0)
+    spurious = np.isin(numbers, [1, 2, 4, 10, 13, 35])
+    label[spurious] = 1
+    label[[5, 7]] = np.nan
+    component = (numbers % N_COLUMNS) // 4
+    reason = np.full(N_SOURCES, "", dtype=object)
+    reason[spurious] = ["spike", HOSTILE_REASON, "spike", "edge data", "", "spike"]
+    paths = [str(folder / f"z6_{number}_'<b>\"_crop.png") for number in numbers]
+    return pd.DataFrame(
+        {
+            "source_id": [HOSTILE_IDS.get(number, str(1000 + number)) for number in numbers],
+            "path": paths,
+            "label": pd.array(np.where(np.isnan(label), -1, label), dtype="Int8"),
+            "reason": reason,
+            "tsne_x": (numbers % N_COLUMNS).astype(float),
+            "tsne_y": (numbers // N_COLUMNS).astype(float),
+            "component": component,
+            "spurious_probability": np.where(component == 0, 0.25, 0.05),
+            "flagged": component == 0,
+        }
+    ).assign(label=lambda table: table["label"].mask(table["label"] == -1))
+
+
+def make_components(sources):
+    rows = []
+    for number in range(2):
+        own = sources[sources["component"] == number]
+        n_inspected = int(own["label"].notna().sum())
+        n_spurious = int((own["label"] == 1).sum())
+        rows.append(
+            {
+                "size": len(own),
+                "n_inspected": n_inspected,
+                "n_spurious": n_spurious,
+                "fraction": n_spurious / n_inspected,
+                "fraction_low": 0.01,
+                "fraction_high": 0.6,
+                "in_region": number == 0,
+            }
+        )
+    return pd.DataFrame(rows).rename_axis("component")
+
+
+def make_summary(sources):
+    share = {"k": 4, "n": 6, "fraction": 4 / 6, "interval": [0.22, 0.96]}
+    return {
+        "written_by": "spurclust",
+        "versions": {"spurclust": "0.1.0"},
+        "settings": {
+            "command": "run",
+            "cutouts": ["my strips"],
+            "labels": "labels & co.xlsx",
+            "id_column": "Source_ID",
+            "label_column": "Reliable_Source",
+            "reason_column": "Reason",
+            "spurious_value": 0,
+            "size": None,
+            "tune": False,
+        },
+        "labels": {
+            "reasons": {"spike": 3, HOSTILE_REASON: 1, "edge data": 1, "no reason given": 1}
+        },
+        "embedding": {"perplexity": 10.0},
+        "region": {"n_components": 2, "threshold": 0.05, "components": [0]},
+        "held_out": None,
+        "in_sample": {
+            "completeness": share,
+            "purity": share,
+            "completeness_by_reason": {"spike": share, HOSTILE_REASON: share},
+        },
+        "seconds": {"reading": 1.5},
+        "skipped": {},
+        "files": ["components.csv", "sources.csv", "summary.json"],
+    }
+
+
+def add_ranking(sources, summary):
+    """Add what a run with a ranking writes."""
+    rank = np.random.default_rng(0).permutation(len(sources)) + 1
+    known = sources["source_id"][sources["label"] == 1].tolist()
+    sources["inspection_rank"] = rank
+    sources["inspection_probability"] = np.round(0.9 / rank, 4)
+    sources["nearest_spurious"] = [", ".join([known[3], known[2]])] * len(sources)
+    sources["stability"] = np.linspace(0, 1, len(sources))
+    links = [f"https://sky.example/?target={number}" for number in range(len(sources))]
+    sources["sky_viewer"] = ["javascript:window.hacked=3", "", *links[2:]]
+    summary["ranking"] = {
+        "expected_looks": [{"completeness": 0.95, "looks": 1400, "interval": [120, 1800]}]
+    }
+
+
+def write_folder(folder, sources, components, summary):
+    folder.mkdir(exist_ok=True)
+    sources.to_csv(folder / "sources.csv", index=False)
+    components.to_csv(folder / "components.csv")
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    return folder
+
+
+def build_run(place, *, ranking=False, cutouts=True, change=None):
+    """Write a run and its cutouts below a folder; `change` alters its tables first."""
+    strips = place / "strips"
+    strips.mkdir(exist_ok=True)
+    sources = make_sources(strips)
+    components, summary = make_components(sources), make_summary(sources)
+    if ranking:
+        add_ranking(sources, summary)
+    if change is not None:
+        change(sources, components, summary)
+    if cutouts:
+        rng = np.random.default_rng(1)
+        for number, path in enumerate(sources["path"]):
+            pixels = rng.integers(0, 200, (20, 60)).astype(np.uint8)
+            pixels[:, :number] //= 2
+            Image.fromarray(pixels).save(path)
+    return write_folder(place / "out", sources, components, summary)
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    return build_run(tmp_path)
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    return lambda **options: build_run(tmp_path, **options)
+
+
+@pytest.fixture(scope="session")
+def hostile():
+    return {"ids": HOSTILE_IDS, "reason": HOSTILE_REASON}
+
+
+@pytest.fixture(scope="session")
+def make_run_in():
+    return build_run
