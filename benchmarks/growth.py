@@ -57,14 +57,15 @@ def fit(n_sources: int, side: int, n_jobs: int) -> dict[str, Any]:
     """Fit a detector to drawn images."""
     import numpy as np
 
-    from spurclust import SpuriousRegionDetector
+    from spurclust import ImageFlattener, SpuriousRegionDetector
 
     warm = draw_images(60, side)
-    detector = SpuriousRegionDetector(2, perplexity=5, random_state=12, n_jobs=n_jobs)
+    settings = {"flatten": ImageFlattener(), "random_state": 12, "n_jobs": n_jobs}
+    detector = SpuriousRegionDetector(2, perplexity=5, **settings)
     detector.fit(warm, np.arange(60) < 6)  # loads the kernels, or compiles them
     images = draw_images(n_sources, side)
     labels = np.random.default_rng(1).random(n_sources) < 0.03
-    detector = SpuriousRegionDetector(random_state=12, n_jobs=n_jobs)
+    detector = SpuriousRegionDetector(**settings)
     _, figures = timed(lambda: detector.fit(images, labels))
     embed = detector.pipeline_.named_steps["embed"]
     return {**figures, "n_iter": embed.n_iter_, "stages": detector.stage_seconds_}

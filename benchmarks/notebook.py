@@ -125,7 +125,7 @@ def run_original(args: argparse.Namespace) -> dict[str, Any]:
 
 def run_spurclust(args: argparse.Namespace) -> dict[str, Any]:
     """Run the same job with spurclust."""
-    from spurclust import SpuriousRegionDetector
+    from spurclust import ImageFlattener, SpuriousRegionDetector
     from spurclust.catalog import match_labels, read_cutouts, read_labels
 
     stages = Stages()
@@ -136,6 +136,7 @@ def run_spurclust(args: argparse.Namespace) -> dict[str, Any]:
         N_COMPONENTS,
         THRESHOLD,
         perplexity=PERPLEXITY,
+        flatten=ImageFlattener(),
         unlabeled=-1,
         random_state=RANDOM_STATE,
         n_jobs=args.jobs,

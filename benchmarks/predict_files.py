@@ -36,11 +36,11 @@ def both(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> dict[str, An
     import numpy as np
     from sklearn.pipeline import make_pipeline
 
-    from spurclust import SpuriousRegionDetector
+    from spurclust import ImageFlattener, SpuriousRegionDetector
     from spurclust.catalog import CutoutReader, list_cutouts
 
     fitted, files = split_files(list_cutouts(folder), n_files)
-    detector = SpuriousRegionDetector(random_state=12, n_jobs=n_jobs)
+    detector = SpuriousRegionDetector(flatten=ImageFlattener(), random_state=12, n_jobs=n_jobs)
     pipeline = make_pipeline(CutoutReader(n_jobs=n_jobs), detector)
     pipeline.fit(fitted, np.arange(len(fitted)) % 10 == 0)
     reader = pipeline[0]

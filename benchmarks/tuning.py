@@ -49,6 +49,7 @@ def search(
     folder: str, labels: str, n_sources: int | None, n_jobs: int, protocol: str
 ) -> dict[str, Any]:
     """Try all settings with ours."""
+    from spurclust import ImageFlattener
     from spurclust.tuning import SpuriousRegionDetectorCV
 
     X, y = _survey(folder, labels, n_sources)
@@ -59,6 +60,7 @@ def search(
         THRESHOLDS,
         cv=_folds(),
         protocol=protocol,
+        flatten=ImageFlattener(),
         unlabeled=-1,
         random_state=RANDOM_STATE,
         n_jobs=n_jobs,
@@ -92,11 +94,13 @@ def grid(folder: str, labels: str, n_sources: int | None, n_jobs: int) -> dict[s
     """Try some of the settings with scikit-learn's grid search; `seconds` are of one fit."""
     from sklearn.model_selection import GridSearchCV
 
-    from spurclust import SpuriousRegionDetector
+    from spurclust import ImageFlattener, SpuriousRegionDetector
 
     X, y = _survey(folder, labels, n_sources)
     _warm()
-    detector = SpuriousRegionDetector(unlabeled=-1, random_state=RANDOM_STATE, n_jobs=n_jobs)
+    detector = SpuriousRegionDetector(
+        flatten=ImageFlattener(), unlabeled=-1, random_state=RANDOM_STATE, n_jobs=n_jobs
+    )
     settings = {"n_components": GRID_COMPONENTS, "threshold": GRID_THRESHOLDS}
     found = GridSearchCV(detector, settings, scoring=_score, refit=False, cv=_folds())
     start = time.perf_counter()
