@@ -284,12 +284,25 @@ def test_predict_repeats_the_flags_of_the_run(survey, results, tmp_path, capsys)
     table = tmp_path / "again.csv"
     assert main(["predict", str(results / "model.skops"), str(survey), "--out", str(table)]) == 0
     fitted, again = pd.read_csv(results / "sources.csv"), pd.read_csv(table)
-    assert list(again.columns) == COLUMNS
+    assert list(again.columns) == COLUMNS + RANKING[:2]
     names = ["source_id", "tsne_x", "tsne_y", "component", "spurious_probability", "flagged"]
+    names += RANKING[:2]
     pd.testing.assert_frame_equal(again[names], fitted[names], check_exact=True)
     assert again["label"].isna().all()
     n_flagged = int(fitted["flagged"].sum())
     assert f"Flagged {n_flagged} of {N_SOURCES} sources" in capsys.readouterr().out
+
+
+def test_predict_without_or_with_another_ranker(survey, results, tmp_path, capsys):
+    shutil.copy(results / "model.skops", tmp_path / "model.skops")
+    table = tmp_path / "t.csv"
+    command = ["predict", str(tmp_path / "model.skops"), str(survey), "--out", str(table)]
+    assert main(command) == 0
+    assert list(pd.read_csv(table).columns) == COLUMNS
+    shutil.copy(results / "model.skops", tmp_path / "ranker.skops")
+    capsys.readouterr()
+    assert main(command) == 1
+    one_error(capsys, "ranker.skops", "holds a SpuriousRegionDetector, not a ranker")
 
 
 def test_predict_takes_one_file_and_another_number_of_threads(survey, results, tmp_path):

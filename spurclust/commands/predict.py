@@ -1,6 +1,7 @@
 """`spurclust predict`: flag new sources with a fitted model."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 import spurclust
 from spurclust.commands._progress import Stages, say
+from spurclust.commands._ranking import RANKER, new_ranks
 from spurclust.commands._reading import read_named_cutouts
 
 
@@ -25,11 +27,13 @@ def run_predict(args: argparse.Namespace) -> None:
     stages = Stages()
     with stages("model"):
         detector, reading = _load(args)
+        ranker = _load_ranker(args)
     with stages("reading"):
         cutouts = read_named_cutouts(args, reading)
     with stages("predicting"):
         images = _with_channels(cutouts.images, detector.image_shape_)
         embedding, component, probability = detector.assign(images)
+        ranks = new_ranks(ranker, images) if ranker is not None else {}
     flagged = probability >= detector.threshold
     with stages("writing"):
         table = catalog.sources_table(
@@ -39,6 +43,7 @@ def run_predict(args: argparse.Namespace) -> None:
             component=component,
             spurious_probability=probability,
             flagged=flagged,
+            **ranks,
         )
         catalog.write_table(table, args.out)
     say(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
@@ -64,6 +69,22 @@ def _load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     if args.id_pattern is not None:
         reading["id_pattern"] = args.id_pattern
     return detector, reading
+
+
+def _load_ranker(args: argparse.Namespace) -> Any:
+    """Load the ranker that a run has left beside its detector; None where there is none."""
+    from spurclust import catalog
+
+    path = Path(args.model).with_name(RANKER)
+    if not path.exists():
+        return None
+    ranker = catalog.load_model(path)
+    if not isinstance(ranker, spurclust.InspectionRanker):
+        raise catalog.CatalogError(
+            f"{path} holds a {type(ranker).__name__}, not a ranker: move it away, or run anew"
+        )
+    ranker.features_.set_params(n_jobs=args.jobs)
+    return ranker.set_params(n_jobs=args.jobs)
 
 
 def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

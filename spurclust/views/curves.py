@@ -276,9 +276,10 @@ class TuningDisplay:
             axes.tick_params(length=0)
             axes.set(xlabel="Components", ylabel="Threshold (%)")
             title = "Held-out completeness (%) in the squares"
-            axes.set_title(title, fontsize="medium")
             if surface.chosen is not None:
+                title += ",\nthe chosen setting framed"
                 _frame(axes, *surface.chosen)
+            axes.set_title(title, fontsize="medium")
         self.ax_, self.figure_ = axes, axes.figure
         return self
 
