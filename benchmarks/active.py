@@ -50,7 +50,12 @@ def draw(curves: dict[str, dict[str, Any]], n_looks: int, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(
-        1, len(curves), figsize=(4.2 * len(curves), 3.4), sharey=True, squeeze=False
+        1,
+        len(curves),
+        figsize=(4.2 * len(curves), 3.6),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     styles = ("-", "--", "-.", ":", (0, (1, 3)))
     for ax, (name, by_strategy) in zip(axes[0], curves.items(), strict=True):
@@ -59,8 +64,8 @@ def draw(curves: dict[str, dict[str, Any]], n_looks: int, path: Path) -> None:
             ax.plot(looks, runs.mean(axis=0), linestyle=style, label=strategy)
         ax.set(title=name, xlabel="sources looked at", ylim=(0, 1.02))
     axes[0, 0].set_ylabel("completeness")
-    axes[0, -1].legend(frameon=False)
-    figure.tight_layout()
+    lines, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=len(names), frameon=False)
     figure.savefig(path, dpi=120)
 
 
