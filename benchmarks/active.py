@@ -67,6 +67,7 @@ def draw(curves: dict[str, dict[str, Any]], n_looks: int, path: Path) -> None:
     lines, names = axes[0, 0].get_legend_handles_labels()
     figure.legend(lines, names, loc="outside upper center", ncols=len(names), frameon=False)
     figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 def main() -> None:
