@@ -29,6 +29,18 @@ _Result = TypeVar("_Result")
 Size = tuple[int, int]
 
 
+class MisfitError(CatalogError):
+    """One cutout that can be read, and differs from the others of its set."""
+
+    def __init__(self, path: str, reason: str, advice: str) -> None:
+        super().__init__(path, reason, advice)
+        self.reason = reason
+        self._text = f"{path}: {reason}; {advice}"
+
+    def __str__(self) -> str:
+        return self._text
+
+
 @dataclass(frozen=True)
 class Reading:
     """How to read: what to shrink to, whether to pass over bad files, and with how many threads."""
@@ -105,24 +117,27 @@ class _Stack:
 
     def _common(self, path: str, old: Layout, new: Layout) -> Layout:
         """Return the layout that holds the new image as well as the old ones."""
-        first = self.paths[0] if self.paths else "the set that CutoutReader was fitted on"
+        first = self.paths[0] if self.paths and not self.fixed else "the fitted set"
         if new.size != old.size:
-            raise CatalogError(
-                f"{path} is {_pixels(new.size)}, and the cutouts that CutoutReader was fitted on "
-                f"are {_pixels(old.size)}: give CutoutReader a size=(height, width)"
+            raise MisfitError(
+                path,
+                f"it is {_pixels(new.size)}, and the fitted cutouts are {_pixels(old.size)}",
+                "shrink all to one size=(height, width) when they are read",
             )
         if new.dtype != old.dtype:
-            raise CatalogError(
-                f"{path} has pixels of type {new.dtype}, and {first} of type {old.dtype}: save all "
-                "cutouts of a set with one pixel type"
+            raise MisfitError(
+                path,
+                f"it has pixels of type {new.dtype}, and {first} of type {old.dtype}",
+                "save all cutouts of a set with one pixel type",
             )
         if new.n_channels == old.n_channels or new.n_channels == 1:
             return old
         if self.fixed or old.n_channels > 1:
             others = self.coloured if old.n_channels > 1 and self.coloured else first
-            raise CatalogError(
-                f"{path} has {new.n_channels} channels, and {others} has {old.n_channels}: save "
-                "all cutouts of a set with the same channels"
+            raise MisfitError(
+                path,
+                f"it has {new.n_channels} channels, and {others} has {old.n_channels}",
+                "save all cutouts of a set with the same channels",
             )
         return new
 
@@ -140,8 +155,9 @@ def gather(
 ) -> Gathered:
     """Read all files into one array, in their order.
 
-    With a `layout`, that of an earlier set, every image must fit into it. Without `keep` only the
-    layout is found out, and no image is held.
+    With a `layout`, that of an earlier set, every image must fit into it; passing over bad files
+    is then passing over those too that do not fit, be it all. Without `keep` only the layout is
+    found out, and no image is held.
     """
     stack = _Stack(len(paths), keep, layout, fixed=layout is not None)
     sizes: dict[Size, list[str]] = {}
@@ -156,7 +172,13 @@ def gather(
                 continue
             sizes.setdefault(image.layout.size, []).append(path)
             if len(sizes) == 1 or stack.fixed:
-                stack.add(path, image)
+                try:
+                    stack.add(path, image)
+                except MisfitError as error:
+                    if not (reading.skip and stack.fixed):
+                        raise
+                    skipped[path] = error.reason
+                    continue
             else:
                 # Two sizes: all that is still of interest is how many of each there are.
                 stack.images = None
@@ -168,10 +190,12 @@ def gather(
         skipped |= rest.skipped
         rest.skipped = {path: skipped[path] for path in paths if path in skipped}
         return rest
-    if not stack.paths or stack.layout is None:
+    if stack.layout is None or not (stack.paths or stack.fixed):
         path, reason = next(iter(skipped.items()))
         raise CatalogError(f"none of {len(paths)} cutouts could be read. {path}: {reason}")
-    images_read = np.empty((0, *stack.layout.shape)) if stack.images is None else stack.images
+    images_read = stack.images
+    if images_read is None:
+        images_read = np.empty((0, *stack.layout.shape), dtype=stack.layout.dtype)
     return Gathered(stack.layout, images_read[: len(stack.paths)], stack.paths, skipped, lost_alpha)
 
 

@@ -106,7 +106,7 @@ def test_two_sizes_without_a_majority_are_an_error_even_when_skipping(tmp_path):
 def test_two_types_name_both(tmp_path):
     save(tmp_path, "a.png", grey())
     save(tmp_path, "b.png", grey().astype(np.uint16))
-    with pytest.raises(CatalogError, match=r"b\.png .*uint16.*a\.png.*uint8"):
+    with pytest.raises(CatalogError, match=r"b\.png: .*uint16.*a\.png.*uint8"):
         read_cutouts(tmp_path)
 
 
@@ -258,12 +258,12 @@ class TestCutoutReader:
         plain = save(tmp_path, "a.png", grey())
         coloured = save(tmp_path, "b.png", grey((6, 8, 3)))
         assert CutoutReader().fit([coloured, plain]).transform([plain]).shape == (1, 6, 8, 3)
-        with pytest.raises(CatalogError, match=r"b\.png has 3 channels"):
+        with pytest.raises(CatalogError, match=r"b\.png: it has 3 channels"):
             CutoutReader().fit([plain]).transform([coloured])
 
     def test_another_size_than_in_fit(self, tmp_path):
         reader = CutoutReader().fit([save(tmp_path, "a.png", grey())])
-        with pytest.raises(CatalogError, match=r"b\.png is 3 x 3"):
+        with pytest.raises(CatalogError, match=r"b\.png: it is 3 x 3"):
             reader.transform([save(tmp_path, "b.png", grey((3, 3)))])
 
     def test_bad_input(self, strips):

@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import estimator_checks, get_tags
 
 from spurclust.catalog import CutoutReader, _gather, read_cutouts
+from spurclust.catalog._gather import Layout, Reading, gather
 from spurclust.catalog.errors import CatalogError
 from spurclust.steps import ImageFlattener
 
@@ -128,10 +129,10 @@ def test_different_channels_or_types_are_an_error_even_when_skipping(tmp_path, o
     cube = RNG.integers(0, 99, (5, 6, 8)).astype(np.uint8)
     for name, image in (("1", cube[0]), ("2", cube), ("3", cube[:4])):
         tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="minisblack")
-    with pytest.raises(CatalogError, match=r"3\.tif has 4 channels, and .*2\.tif has 5"):
+    with pytest.raises(CatalogError, match=r"3\.tif: it has 4 channels, and .*2\.tif has 5"):
         read_cutouts(tmp_path, on_error=on_error)
     write(tmp_path, grey(1, dtype=np.uint16), name="1b.png")
-    with pytest.raises(CatalogError, match=r"1b\.png .*uint16, and .*1\.tif of type uint8"):
+    with pytest.raises(CatalogError, match=r"1b\.png: .*uint16, and .*1\.tif of type uint8"):
         read_cutouts(tmp_path, on_error=on_error)
 
 
@@ -274,9 +275,9 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
         CutoutReader().fit([])
     large = write(tmp_path, grey(1, (7, 8)), name="large.png")
     coloured = write(tmp_path, grey(1, (6, 8, 3)), name="c.png")
-    with pytest.raises(CatalogError, match=r"large\.png is 7 x 8 .* are 6 x 8 .*size="):
+    with pytest.raises(CatalogError, match=r"large\.png: it is 7 x 8 .* are 6 x 8 .*size="):
         CutoutReader().fit(paths).transform(large)
-    with pytest.raises(CatalogError, match=r"c\.png has 3 channels, and the set .* has 1"):
+    with pytest.raises(CatalogError, match=r"c\.png: it has 3 channels, and the fitted set has 1"):
         CutoutReader().fit(paths).transform(coloured)
     for wrong in ({"size": 2, "reduce": 2}, {"reduce": 1.5}, {"on_error": "ignore"}):
         with pytest.raises(ValueError, match=r"size and reduce|reduce=1\.5|on_error"):
@@ -365,3 +366,20 @@ def test_importing_loads_no_reader_of_files():
     code = f"import sys, spurclust.catalog.cutouts; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_with_a_layout_what_does_not_fit_can_be_passed_over(tmp_path):
+    good = write(tmp_path, grey(1, (6, 8)), name="good.png")
+    large = write(tmp_path, grey(1, (7, 8)), name="large.png")
+    deep = write(tmp_path, grey(1, (6, 8), dtype=np.uint16), name="deep.png")
+    layout = Layout((6, 8), 1, np.dtype(np.uint8))
+    paths = [str(path[0]) for path in (large, good, deep)]
+    gathered = gather(paths, Reading(skip=True), layout=layout)
+    assert gathered.paths == [paths[1]]
+    assert len(gathered.images) == 1
+    assert list(gathered.skipped) == [paths[0], paths[2]]
+    assert "7 x 8" in gathered.skipped[paths[0]]
+    assert "uint16" in gathered.skipped[paths[2]]
+    nothing = gather([paths[0]], Reading(skip=True), layout=layout)
+    assert nothing.images.shape == (0, 6, 8)
+    assert nothing.images.dtype == np.uint8
