@@ -7,6 +7,7 @@ from spurclust.catalog.cutouts import (
     Cutouts,
     list_cutouts,
     read_cutouts,
+    read_cutouts_like,
     source_ids_from_paths,
 )
 from spurclust.catalog.errors import CatalogError
@@ -28,6 +29,7 @@ from spurclust.catalog.results import (
 from spurclust.catalog.sky import sky_viewer_links, write_ds9_regions
 
 if TYPE_CHECKING:
+    from spurclust.catalog.fitted import FittedModels, load_fitted
     from spurclust.catalog.model import load_model, read_model_metadata, save_model
     from spurclust.catalog.reader import CutoutReader
 
@@ -35,6 +37,7 @@ __all__ = [
     "CatalogError",
     "CutoutReader",
     "Cutouts",
+    "FittedModels",
     "Labels",
     "MatchedLabels",
     "MergedLabels",
@@ -44,10 +47,12 @@ __all__ = [
     "format_counts",
     "format_merge",
     "list_cutouts",
+    "load_fitted",
     "load_model",
     "match_labels",
     "merge_labels",
     "read_cutouts",
+    "read_cutouts_like",
     "read_labels",
     "read_model_metadata",
     "save_model",
@@ -62,6 +67,8 @@ __all__ = [
 # What needs scikit-learn, whose import takes as long as reading a thousand cutouts.
 _HOMES = {
     "CutoutReader": "reader",
+    "FittedModels": "fitted",
+    "load_fitted": "fitted",
     "load_model": "model",
     "read_model_metadata": "model",
     "save_model": "model",

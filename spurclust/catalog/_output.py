@@ -19,13 +19,17 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def file_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
+def file_beside(
+    path: str | os.PathLike[str], *, advice: str = "choose another place"
+) -> Iterator[Path]:
     """Give a hidden file in the folder of another, to be moved to its place when it is complete.
 
     Parameters
     ----------
     path : str or path
         The file that will be written or replaced.
+    advice : str, default="choose another place"
+        What an error tells to do.
 
     Yields
     ------
@@ -47,7 +51,7 @@ def file_beside(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield part
     except OSError as error:
         raise CatalogError(
-            f"{path} cannot be written ({error.strerror or error}): choose another place"
+            f"{path} cannot be written ({error.strerror or error}): {advice}"
         ) from error
     finally:
         with suppress(OSError):

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal
 
-from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-from spurclust.catalog._gather import Gathered, Reading, gather
+from spurclust.catalog._gather import Gathered, Layout, Reading, gather
 from spurclust.catalog._names import list_cutouts, source_ids_from_paths
 
-__all__ = ["Cutouts", "list_cutouts", "read_cutouts", "source_ids_from_paths"]
+__all__ = [
+    "Cutouts",
+    "list_cutouts",
+    "read_cutouts",
+    "read_cutouts_like",
+    "source_ids_from_paths",
+]
 
 # A warning lists no more files than a person reads; Cutouts.skipped has all.
 _MAX_LISTED = 20
@@ -132,6 +139,66 @@ def read_cutouts(
     return Cutouts(
         images=gathered.images,
         source_ids=[ids[path] for path in gathered.paths],
+        paths=gathered.paths,
+        skipped=list(gathered.skipped.items()),
+    )
+
+
+def read_cutouts_like(
+    paths: Sequence[str],
+    source_ids: Sequence[str],
+    *,
+    shape: Sequence[int],
+    dtype: DTypeLike,
+    size: int | tuple[int, int] | None = None,
+    reduce: int | None = None,
+    n_jobs: int | None = None,
+) -> Cutouts:
+    """Read cutouts that are to fit an earlier set, and pass over all that do not.
+
+    For the parts of a survey that does not fit into memory. Nothing warns of what was passed over:
+    it is for the caller to report `Cutouts.skipped`.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        The files.
+    source_ids : sequence of str of the same length
+        Their ids.
+    shape : (height, width) or (height, width, n_channels)
+        Of one cutout of the earlier set, after shrinking. Grey cutouts are repeated for channels.
+    dtype : dtype
+        Of its pixels.
+    size, reduce : int, (height, width) or None, default=None
+        What to shrink to or by, see `read_cutouts`.
+    n_jobs : int, default=None
+        Threads.
+
+    Returns
+    -------
+    Cutouts
+        Images, perhaps none, ids, paths, and what was skipped with the reasons.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for k in (3, 4):
+    ...         Image.new("L", (k, k)).save(f"{folder}/{k}.png")
+    ...     paths = list_cutouts(folder)
+    ...     cutouts = read_cutouts_like(paths, ["3", "4"], shape=(4, 4), dtype="uint8")
+    >>> cutouts.source_ids, cutouts.skipped[0][1].split(",")[0]
+    (['4'], 'it is 3 x 3 pixels (height x width)')
+    """
+    reading = Reading(*check_shrinking(size, reduce), skip=True, n_jobs=n_jobs)
+    n_channels = shape[2] if len(shape) == 3 else 1
+    layout = Layout((shape[0], shape[1]), n_channels, np.dtype(dtype))
+    gathered = gather(paths, reading, layout=layout)
+    pairs = zip(paths, source_ids, strict=True)
+    return Cutouts(
+        images=gathered.images,
+        source_ids=[source_id for path, source_id in pairs if path not in gathered.skipped],
         paths=gathered.paths,
         skipped=list(gathered.skipped.items()),
     )

@@ -289,7 +289,7 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
     with pytest.raises(CatalogError, match=r"absent\.png: there is no such file"):
         CutoutReader().fit([*paths, "absent.png"])
     [deep] = write(tmp_path, grey(1, dtype=np.uint16), name="deep.png")
-    with pytest.raises(CatalogError, match=r"deep\.png has pixels of type uint16, and the set"):
+    with pytest.raises(CatalogError, match=r"deep\.png: it has pixels of type uint16, and the fitted set"):
         CutoutReader().fit(paths).transform([deep])
     for wrong in ({"size": "large"}, {"size": (1, 0)}, {"n_jobs": 1.5}, {"size": True},
                   {"reduce": True}):  # fmt: skip

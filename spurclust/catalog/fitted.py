@@ -1,0 +1,114 @@
+"""What a run has fitted, loaded together: the detector, its ranker, how its cutouts were read."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spurclust.catalog.errors import CatalogError
+from spurclust.catalog.model import load_model, read_model_metadata
+from spurclust.detector import SpuriousRegionDetector
+from spurclust.ranking import InspectionRanker
+
+RANKER = "ranker.skops"
+"""The file of the ranker, beside that of the detector."""
+
+READING = ("size", "reduce", "id_pattern", "dtype")
+
+
+class FittedModels(NamedTuple):
+    """A fitted detector and all that goes with it.
+
+    Attributes
+    ----------
+    detector : SpuriousRegionDetector
+        The detector.
+    ranker : InspectionRanker or None
+        The ranker of the same run; None where there is none.
+    reading : dict
+        How the cutouts were read: size, reduce, id_pattern, and dtype of their pixels, each None
+        where it is not known.
+    """
+
+    detector: SpuriousRegionDetector
+    ranker: InspectionRanker | None
+    reading: dict[str, Any]
+
+    def set_jobs(self, n_jobs: int | None) -> "FittedModels":
+        """Set the number of threads of all steps.
+
+        Parameters
+        ----------
+        n_jobs : int or None
+            As in joblib: None is 1, -1 is all cores.
+
+        Returns
+        -------
+        FittedModels
+            Itself.
+        """
+        steps = self.detector.pipeline_
+        names = [name for name in steps.get_params() if name.endswith("__n_jobs")]
+        steps.set_params(**dict.fromkeys(names, n_jobs))
+        self.detector.set_params(n_jobs=n_jobs)
+        if self.ranker is not None:
+            self.ranker.features_.set_params(n_jobs=n_jobs)
+            self.ranker.set_params(n_jobs=n_jobs)
+        return self
+
+
+def load_fitted(path: str | os.PathLike[str]) -> FittedModels:
+    """Load the detector of a run, and the ranker that lies beside it.
+
+    Parameters
+    ----------
+    path : str or path
+        The model.skops of a run.
+
+    Returns
+    -------
+    FittedModels
+        Detector, ranker, and how their cutouts were read.
+
+    Raises
+    ------
+    CatalogError
+        When a file is missing, damaged, or holds something else.
+    ImportError
+        When skops is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from spurclust import SpuriousRegionDetector
+    >>> from spurclust.catalog import load_fitted, save_model
+    >>> rows = np.random.default_rng(0).normal(size=(40, 5))
+    >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(detector.fit(rows, np.arange(40) % 2), f"{folder}/model.skops")
+    ...     models = load_fitted(f"{folder}/model.skops")
+    >>> models.ranker is None, models.reading["size"] is None
+    (True, True)
+    """
+    detector = load_model(path)
+    if not isinstance(detector, SpuriousRegionDetector):
+        raise CatalogError(
+            f"{path} holds a {type(detector).__name__}, not a detector: give the model.skops of a "
+            "run"
+        )
+    saved = read_model_metadata(path).get("reading", {})
+    if not isinstance(saved, dict):
+        raise CatalogError(f"{path}: how its cutouts were read is not known")
+    return FittedModels(detector, _load_ranker(path), {name: saved.get(name) for name in READING})
+
+
+def _load_ranker(path: str | os.PathLike[str]) -> InspectionRanker | None:
+    """Load the ranker beside a detector; None where there is none."""
+    beside = Path(path).with_name(RANKER)
+    if not beside.exists():
+        return None
+    ranker = load_model(beside)
+    if not isinstance(ranker, InspectionRanker):
+        raise CatalogError(
+            f"{beside} holds a {type(ranker).__name__}, not a ranker: move it away, or run anew"
+        )
+    return ranker

@@ -1,0 +1,77 @@
+"""The dask cluster that a command works on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from spurclust.catalog import CatalogError
+
+CONNECT_SECONDS = 20
+"""How long to wait for a scheduler's answer."""
+
+
+def current_client() -> Any:
+    """Return the active client of dask.distributed.
+
+    Returns
+    -------
+    distributed.Client or None
+        None where there is none.
+
+    Examples
+    --------
+    >>> from spurclust.scale.cluster import current_client
+    >>> current_client() is None
+    True
+    """
+    from distributed import default_client
+
+    try:
+        return default_client()
+    except ValueError:
+        return None
+
+
+@contextmanager
+def open_client(*, workers: int | None = None, scheduler: str | None = None) -> Iterator[Any]:
+    """Start workers on this machine, or connect to a scheduler; without both, do nothing.
+
+    Parameters
+    ----------
+    workers : int, default=None
+        Number of processes to start, each with one thread. They end with the block.
+    scheduler : str, default=None
+        Address of a scheduler that runs, as "tcp://host:8786".
+
+    Yields
+    ------
+    distributed.Client or None
+        The client, which is the active one in the block.
+
+    Raises
+    ------
+    CatalogError
+        When both are given, or no scheduler answers.
+    """
+    if workers is None and scheduler is None:
+        yield None
+        return
+    if workers is not None and scheduler is not None:
+        raise CatalogError("workers and a scheduler cannot both be given: choose one")
+    from distributed import Client, LocalCluster
+
+    if scheduler is not None:
+        try:
+            client = Client(scheduler, timeout=CONNECT_SECONDS)
+        except (OSError, TimeoutError, ValueError, ImportError) as error:
+            raise CatalogError(
+                f"no dask scheduler answers at {scheduler} ({error}): start it with "
+                "`dask scheduler`, or correct the address"
+            ) from error
+        with client:
+            yield client
+        return
+    # A process each: threads of one would wait for each other wherever Python runs.
+    cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster) as client:
+        yield client

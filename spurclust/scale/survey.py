@@ -1,0 +1,214 @@
+"""What is to be predicted, cut into partitions: files, tables of files, arrays of cutouts."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from spurclust.catalog import CatalogError, list_cutouts, source_ids_from_paths
+from spurclust.scale.tables import TableRows, is_table, table_rows
+from spurclust.scale.zarr_stores import is_zarr, open_zarr
+
+PARTITION_SIZE = 5000
+"""Sources in a partition of files, unless told otherwise."""
+
+ARRAY_BYTES = 2**26
+"""Bytes in a partition of a zarr store, about, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """A partition of cutout files."""
+
+    source_ids: list[str]
+    paths: list[str]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def files(self) -> "Files":
+        """Return itself."""
+        return self
+
+
+@dataclass(frozen=True)
+class Block:
+    """A partition of an array: a lazy block of cutouts, and the ids of its sources."""
+
+    source_ids: Sequence[str] | range
+    images: Any
+
+    def __len__(self) -> int:
+        return len(self.source_ids)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The cutouts of a survey in partitions, none of them read yet.
+
+    Attributes
+    ----------
+    name : str
+        What it is, for people.
+    partitions : list of Files, TableRows or Block
+        The parts, in the order of the sources.
+    fingerprint : str
+        Differs when the list of sources differs. Only names and sizes enter, not pixels.
+    """
+
+    name: str
+    partitions: list[Files | TableRows | Block]
+    fingerprint: str
+
+    @property
+    def n_sources(self) -> int:
+        """Number of sources."""
+        return sum(map(len, self.partitions))
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the cutouts are files."""
+        return not isinstance(self.partitions[0], Block)
+
+
+def open_survey(
+    cutouts: Any,
+    *,
+    partition_size: int | None = None,
+    source_ids: Sequence[object] | None = None,
+    id_pattern: str | None = None,
+    id_column: str = "source_id",
+    path_column: str = "path",
+) -> Survey:
+    """Cut a survey into partitions, without reading a pixel.
+
+    Parameters
+    ----------
+    cutouts : str, path, sequence of them, dask array, zarr array or group
+        A folder, a glob pattern or a list of cutout files, see `list_cutouts`; a Parquet table of
+        ids and paths, or a folder of such tables (as in a HATS catalogue); a zarr store; or an
+        array of shape (n_sources, height, width) or (n_sources, height, width, n_channels). A zarr
+        group has it as "images", and its ids as "source_id".
+    partition_size : int, default=None
+        Sources in a partition; None is 5000 for files, the chunks of a dask array, and about 64 MB
+        of a zarr store.
+    source_ids : sequence of length n_sources, default=None
+        Ids of the sources of an array; None counts them from 0.
+    id_pattern : str, default=None
+        Where in a file's name the id stands, see `source_ids_from_paths`.
+    id_column, path_column : str, default="source_id", "path"
+        Columns of a table of paths. Relative paths start at the folder of the table.
+
+    Returns
+    -------
+    Survey
+        Its partitions.
+
+    Raises
+    ------
+    CatalogError
+        When there is no cutout, an id is missing or double, or a table lacks a column.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from spurclust.scale import open_survey
+    >>> survey = open_survey(da.zeros((10, 8, 8), chunks=(4, 8, 8)))
+    >>> survey.n_sources, [len(partition) for partition in survey.partitions]
+    (10, [4, 4, 2])
+    """
+    if is_zarr(cutouts):
+        images, stored_ids, name = open_zarr(cutouts)
+        ids = stored_ids if source_ids is None else source_ids
+        n_rows = partition_size or max(1, ARRAY_BYTES // max(images[0].nbytes, 1))
+        return _array_survey(images, ids, n_rows, name)
+    if hasattr(cutouts, "__dask_graph__") or isinstance(cutouts, np.ndarray):
+        images = da.asarray(cutouts)
+        name = f"array {images.name}"
+        return _array_survey(images, source_ids, partition_size, name)
+    if source_ids is not None:
+        raise CatalogError("source_ids are for arrays: the ids of files come from their names")
+    if is_table(cutouts):
+        rows, fingerprint = table_rows(
+            cutouts, partition_size or PARTITION_SIZE, id_column, path_column
+        )
+        return Survey(os.path.abspath(cutouts), list(rows), fingerprint)  # noqa: PTH100
+    paths = [os.path.abspath(path) for path in list_cutouts(cutouts)]  # noqa: PTH100 (keeps links)
+    ids = source_ids_from_paths(paths, id_pattern=id_pattern)
+    parts = [
+        Files(ids[start:stop], paths[start:stop])
+        for start, stop in _ranges(len(paths), partition_size or PARTITION_SIZE)
+    ]
+    first = f"{paths[0]} and {len(paths) - 1} more"
+    name = os.path.abspath(cutouts) if isinstance(cutouts, (str, os.PathLike)) else first  # noqa: PTH100
+    return Survey(name, list(parts), fingerprint_of(ids, paths))
+
+
+def fingerprint_of(*columns: Sequence[object]) -> str:
+    """Condense columns of texts into a few letters.
+
+    Parameters
+    ----------
+    *columns : sequence of object
+        The columns; what counts is the text of each entry.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+
+    Examples
+    --------
+    >>> from spurclust.scale.survey import fingerprint_of
+    >>> fingerprint_of(["1", "2"]) == fingerprint_of(["12"])
+    False
+    """
+    digest = blake2b(digest_size=16)
+    for column in columns:
+        for entry in column:
+            text = str(entry).encode("utf-8", "surrogateescape")
+            digest.update(len(text).to_bytes(8, "little") + text)
+    return digest.hexdigest()
+
+
+def _array_survey(images: Any, source_ids: Any, n_rows: int | None, name: str) -> Survey:
+    """Cut a dask array into partitions along its sources."""
+    if images.ndim not in (3, 4) or not images.size or not np.isfinite(images.size):
+        raise CatalogError(
+            f"{name} has shape {images.shape}: cutouts need (n_sources, height, width) or "
+            "(n_sources, height, width, n_channels), all known and at least 1"
+        )
+    ids: Any = range(len(images)) if source_ids is None else [str(one) for one in source_ids]
+    if len(ids) != len(images):
+        raise CatalogError(f"{name} has {len(images)} cutouts, and there are {len(ids)} source_ids")
+    if source_ids is not None:
+        _check_ids(ids)
+    whole = dict.fromkeys(range(1, images.ndim), -1)
+    images = images.rechunk({0: n_rows or images.chunks[0], **whole})
+    blocks = images.to_delayed().ravel()
+    edges = np.cumsum([0, *images.chunks[0]])
+    parts = [
+        Block(ids[int(start) : int(stop)], block)
+        for start, stop, block in zip(edges[:-1], edges[1:], blocks, strict=True)
+    ]
+    return Survey(name, list(parts), fingerprint_of([name, images.shape, images.dtype], ids))
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    """Raise an error for the first id that is blank or double."""
+    seen = set()
+    for number, source_id in enumerate(ids):
+        if not source_id or source_id in seen:
+            what = "stands twice" if source_id else "is blank"
+            raise CatalogError(f"source_ids: {source_id!r}, entry {number}, {what}: correct it")
+        seen.add(source_id)
+
+
+def _ranges(n: int, step: int) -> Iterator[tuple[int, int]]:
+    """Cut n things into ranges."""
+    for start in range(0, n, step):
+        yield start, min(start + step, n)

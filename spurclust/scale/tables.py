@@ -1,0 +1,216 @@
+"""Parquet tables of ids and paths, read a few rows at a time."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from spurclust.catalog import CatalogError
+
+if TYPE_CHECKING:
+    from spurclust.scale.survey import Files
+
+TABLE_SUFFIXES = (".parquet", ".pq")
+MAX_COMPARED = 50_000_000
+"""Up to so many ids of a table are compared with each other before anything is read."""
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """A partition: some rows of one row group of a table of paths."""
+
+    table: str
+    row_group: int
+    start: int
+    stop: int
+    id_column: str
+    path_column: str
+    folder: str
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def files(self) -> "Files":
+        """Read the rows.
+
+        Returns
+        -------
+        Files
+            Ids and paths; a missing path is "".
+
+        Raises
+        ------
+        CatalogError
+            When the table cannot be read, or an id is missing.
+        """
+        from spurclust.scale.survey import Files
+
+        with _named(self.table), pq.ParquetFile(self.table) as file:
+            columns = file.read_row_group(self.row_group, [self.id_column, self.path_column])
+        rows = columns.slice(self.start, len(self))
+        ids, paths = (_texts(rows[name]) for name in (self.id_column, self.path_column))
+        if None in ids or "" in ids:
+            row = self.start + next(k for k, one in enumerate(ids) if not one)
+            raise CatalogError(
+                f"{self.table}: row {row} of row group {self.row_group} has no {self.id_column}: "
+                "give every source an id"
+            )
+        folder = Path(self.folder)
+        return Files([str(one) for one in ids], [str(folder / one) if one else "" for one in paths])
+
+
+@contextmanager
+def _named(table: str) -> Iterator[None]:
+    """Name the table in the errors of pyarrow."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise CatalogError(
+            f"{table} cannot be read as a Parquet table ({error}): correct or replace it"
+        ) from error
+
+
+def is_table(cutouts: Any) -> bool:
+    """Tell whether something names a Parquet table, or a folder of them.
+
+    Parameters
+    ----------
+    cutouts : object
+        What was given as cutouts.
+
+    Returns
+    -------
+    bool
+        True for a name that ends in .parquet or .pq, and a folder that holds such files, at any
+        depth, and no other cutouts.
+
+    Examples
+    --------
+    >>> from spurclust.scale.tables import is_table
+    >>> is_table("paths.parquet"), is_table("cutouts/*.png"), is_table(["a.parquet"])
+    (True, False, False)
+    """
+    if not isinstance(cutouts, (str, os.PathLike)):
+        return False
+    place = Path(cutouts).expanduser()
+    if place.is_dir():
+        return next(_tables_in(place), None) is not None
+    return place.name.lower().endswith(TABLE_SUFFIXES)
+
+
+def table_rows(
+    source: str | os.PathLike[str], partition_size: int, id_column: str, path_column: str
+) -> tuple[list[TableRows], str]:
+    """Cut one or several tables of paths into partitions.
+
+    Parameters
+    ----------
+    source : str or path
+        A table, or a folder of tables; those whose names begin with "_" or "." are passed over.
+    partition_size : int
+        Most sources in a partition.
+    id_column, path_column : str
+        The columns.
+
+    Returns
+    -------
+    rows : list of TableRows
+        The partitions.
+    fingerprint : str
+        Differs when the tables differ.
+
+    Raises
+    ------
+    CatalogError
+        When a table cannot be read, lacks a column or an id, has an id twice, or none has a row.
+    """
+    place = Path(source).expanduser().absolute()
+    folder = place if place.is_dir() else place.parent
+    tables = sorted(_tables_in(place)) if place.is_dir() else [place]
+    digest = blake2b(digest_size=16)
+    rows: list[TableRows] = []
+    for table in tables:
+        with _named(str(table)):
+            metadata = pq.read_metadata(table)
+            _check_columns(table, metadata.schema.to_arrow_schema().names, id_column, path_column)
+            digest.update(f"{table.relative_to(folder)}\0{metadata.num_rows}\0".encode())
+            digest.update(_footer(table))
+        for group in range(metadata.num_row_groups):
+            n_rows = metadata.row_group(group).num_rows
+            rows += [
+                TableRows(
+                    str(table),
+                    group,
+                    start,
+                    min(start + partition_size, n_rows),
+                    id_column,
+                    path_column,
+                    str(folder),
+                )
+                for start in range(0, n_rows, partition_size)
+            ]
+    if not rows:
+        raise CatalogError(f"{place} has no rows: give a table of at least one source")
+    _check_ids(tables, id_column)
+    return rows, digest.hexdigest()
+
+
+def _tables_in(folder: Path) -> Iterator[Path]:
+    """Find the tables of a folder, at any depth."""
+    for path in folder.rglob("*"):
+        if path.name.lower().endswith(TABLE_SUFFIXES) and not path.name.startswith(("_", ".")):
+            yield path
+
+
+def _check_columns(table: Path, names: list[str], *wanted: str) -> None:
+    """Raise an error for a column that is not there."""
+    for name in wanted:
+        if name not in names:
+            raise CatalogError(
+                f"{table} has no column {name!r}; its columns are {', '.join(names)}: name the "
+                "columns of ids and paths with id_column and path_column"
+            )
+
+
+def _footer(table: Path) -> bytes:
+    """Read the end of a table, which says what is in it and where."""
+    with table.open("rb") as file:
+        file.seek(-8, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(-8 - length, os.SEEK_END)
+        return file.read(length)
+
+
+def _check_ids(tables: list[Path], id_column: str) -> None:
+    """Raise an error for an id that stands twice in tables of moderate size."""
+    n_rows = sum(pq.read_metadata(table).num_rows for table in tables)
+    if n_rows > MAX_COMPARED:
+        return
+    columns = [pq.read_table(table, columns=[id_column])[id_column] for table in tables]
+    texts = pa.chunked_array([chunk for column in columns for chunk in _as_text(column).chunks])
+    counts = pc.value_counts(texts.drop_null())
+    doubled = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(doubled):
+        raise CatalogError(
+            f"{id_column} {doubled[0]['values'].as_py()!r} stands {doubled[0]['counts']} times in "
+            f"{tables[0] if len(tables) == 1 else tables[0].parent}, {len(doubled)} ids stand more "
+            "than once: leave one of each"
+        )
+
+
+def _as_text(column: Any) -> Any:
+    """Turn a column of texts or whole numbers into one of texts."""
+    return pc.cast(column, pa.string())
+
+
+def _texts(column: Any) -> list[str | None]:
+    """Return a column as texts, None where missing."""
+    texts: list[str | None] = _as_text(column).to_pylist()
+    return texts

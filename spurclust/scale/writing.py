@@ -1,0 +1,203 @@
+"""Write the predictions of a survey, partition by partition, on whatever dask is set to."""
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import dask
+from dask.diagnostics import ProgressBar
+
+from spurclust.catalog import CatalogError
+from spurclust.scale.cluster import current_client
+from spurclust.scale.folder import (
+    Job,
+    PartitionSummary,
+    begin,
+    finish,
+    identity_of,
+    read_manifest,
+    write_partition,
+    write_paths,
+)
+from spurclust.scale.frames import in_parts
+from spurclust.scale.predictor import make_predictor, shared_predictor
+from spurclust.scale.survey import PARTITION_SIZE, Files, Survey, open_survey
+
+if TYPE_CHECKING:
+    from spurclust.ranking import InspectionRanker
+
+
+class Written(NamedTuple):
+    """What `write_predictions` has done.
+
+    Attributes
+    ----------
+    n_sources, n_flagged, n_novel, n_unreadable : int
+        Numbers of sources.
+    n_partitions, n_kept : int
+        Numbers of partitions, and of those that were there already.
+    """
+
+    n_sources: int
+    n_flagged: int
+    n_novel: int
+    n_unreadable: int
+    n_partitions: int
+    n_kept: int
+
+
+def write_predictions(
+    model: Any,
+    cutouts: Any,
+    folder: str | os.PathLike[str],
+    *,
+    ranker: "InspectionRanker | None" = None,
+    reading: dict[str, Any] | None = None,
+    partition_size: int | None = None,
+    source_ids: Sequence[object] | None = None,
+    id_pattern: str | None = None,
+    id_column: str = "source_id",
+    path_column: str = "path",
+    strict: bool = False,
+    n_jobs: int | None = None,
+    progress: bool = False,
+) -> Written:
+    """Predict a survey of any size into a folder, and go on where an earlier call has stopped.
+
+    Each partition becomes a Parquet file in ``folder/sources``, which appears whole or not at all:
+    ``pandas.read_parquet("folder/sources")`` reads them all. A later call with the same model and
+    cutouts makes only those that are missing, or whose cutouts have been replaced since. Works in
+    the client of `dask.distributed` that is active, if any, else in this process. Workers must see
+    the cutouts and the folder under the same names.
+
+    Parameters
+    ----------
+    model : str, path, FittedModels or SpuriousRegionDetector
+        The model.skops of a run, with the ranker beside it, or a fitted detector.
+    cutouts : str, path, sequence of them, dask array, zarr array or group
+        Files, tables of paths or arrays, see `open_survey`.
+    folder : str or path
+        The folder; it, and those above it, need not exist.
+    ranker : InspectionRanker, default=None
+        For a detector given as such: adds the column inspection_probability.
+    reading : dict, default=None
+        For a detector given as such: `size` or `reduce`, as its cutouts were read.
+    partition_size : int, default=None
+        Sources in a partition, see `open_survey`; None is that of the folder, if it has one.
+    source_ids : sequence of length n_sources, default=None
+        Ids of the sources of an array; None counts them from 0.
+    id_pattern : str, default=None
+        Where in a file's name the id stands; None is that of the fit.
+    id_column, path_column : str, default="source_id", "path"
+        Columns of a table of paths.
+    strict : bool, default=False
+        Stop at the first cutout that cannot be read. Otherwise they are listed, with the reasons,
+        in ``folder/errors.csv``.
+    n_jobs : int, default=None
+        Threads, without a client; workers of a cluster use one for each task.
+    progress : bool, default=False
+        Show a bar on standard error, if that is a terminal.
+
+    Returns
+    -------
+    Written
+        How many sources and partitions.
+
+    Raises
+    ------
+    CatalogError
+        When model, cutouts or folder cannot be used, the disk is full, or no cutout can be read.
+        What is in the folder is whole, and the same call goes on.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from spurclust import SpuriousRegionDetector
+    >>> from spurclust.scale import write_predictions
+    >>> images = np.random.default_rng(0).normal(size=(60, 8, 8))
+    >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
+    >>> detector = detector.fit(images, np.arange(60) % 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     first = write_predictions(detector, images, folder, partition_size=20)
+    ...     again = write_predictions(detector, images, folder)
+    >>> first.n_partitions, first.n_kept, again.n_kept
+    (3, 0, 3)
+    """
+    place = Path(folder).expanduser().absolute()
+    manifest = read_manifest(place)
+    if partition_size is None and manifest is not None:
+        partition_size = manifest.get("partition_size")
+    survey = open_survey(
+        cutouts,
+        partition_size=partition_size,
+        source_ids=source_ids,
+        id_pattern=id_pattern,
+        id_column=id_column,
+        path_column=path_column,
+    )
+    client = current_client()
+    predictor = make_predictor(
+        model, survey, ranker=ranker, reading=reading, n_jobs=n_jobs if client is None else 1
+    )
+    identity = identity_of(predictor, survey, partition_size)
+    begin(place, identity)
+    partitions = _light_partitions(place, survey, partition_size)
+    job = Job(str(place), predictor.fingerprint, survey.fingerprint, strict)
+    shared = shared_predictor(predictor)
+    tasks = [
+        dask.delayed(write_partition)(shared, number, *in_parts(partition), job)
+        for number, partition in enumerate(partitions)
+    ]
+    summaries = _compute(tasks, client, progress=progress and sys.stderr.isatty())
+    n_unreadable = sum(len(one.unreadable) for one in summaries)
+    finish(place, identity, summaries)
+    if n_unreadable == survey.n_sources:
+        source_id, path, reason = summaries[0].unreadable[0]
+        raise CatalogError(
+            f"none of {n_unreadable} cutouts could be read. {path or source_id}: {reason}"
+        )
+    return Written(
+        n_sources=survey.n_sources,
+        n_flagged=sum(one.n_flagged for one in summaries),
+        n_novel=sum(one.n_novel for one in summaries),
+        n_unreadable=n_unreadable,
+        n_partitions=len(summaries),
+        n_kept=sum(one.kept for one in summaries),
+    )
+
+
+def _light_partitions(folder: Path, survey: Survey, partition_size: int | None) -> list[Any]:
+    """Give partitions that weigh little when they travel."""
+    if isinstance(survey.partitions[0], Files):
+        return list(write_paths(folder, survey, partition_size or PARTITION_SIZE))
+    return list(survey.partitions)
+
+
+def _compute(tasks: list[Any], client: Any, *, progress: bool) -> list[PartitionSummary]:
+    """Compute all tasks, here or in the cluster; the first error ends it."""
+    if client is None:
+        with ProgressBar() if progress else nullcontext():
+            return list(dask.compute(*tasks, scheduler="synchronous"))
+    from distributed import KilledWorker
+    from distributed import progress as show_progress
+
+    with warnings.catch_warnings():
+        # The models are in the graph once, for all tasks.
+        warnings.filterwarnings("ignore", "Sending large graph")
+        futures = client.compute(tasks)
+    try:
+        if progress:
+            show_progress(futures)
+        return list(client.gather(futures))
+    except KilledWorker as error:
+        raise CatalogError(
+            f"a partition has killed its workers one after the other ({error}): give them more "
+            "memory, or fewer sources a partition"
+        ) from error
+    finally:
+        client.cancel(futures)
