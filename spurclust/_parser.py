@@ -185,14 +185,56 @@ def _add_labels(parser: argparse.ArgumentParser, text: str, *, required: bool = 
 
 def _add_predict(predict: argparse.ArgumentParser) -> None:
     """Add the arguments of `spurclust predict`."""
+    predict.description = (
+        "Flags new sources with the model of a run. Into a table, all at once; or into a folder, "
+        "partition by partition, for any number of sources: there, the same command goes on where "
+        "it was stopped, and cutouts that cannot be read are listed in errors.csv."
+    )
     predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
-    predict.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
-    predict.add_argument("--out", required=True, metavar="TABLE", help="csv, ecsv, vot, fits, xlsx")
+    predict.add_argument(
+        "cutouts",
+        nargs="+",
+        metavar="CUTOUTS",
+        help="folder, glob or files; into a folder also a Parquet table of ids and paths, a folder "
+        "of such tables, or a zarr store",
+    )
+    predict.add_argument(
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="a table (csv, ecsv, vot, fits, xlsx), or a folder (any other name)",
+    )
     predict.add_argument(
         "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
     )
     _add_skipping(predict)
     _add_jobs(predict)
+    _add_partitions(predict)
+
+
+def _add_partitions(predict: argparse.ArgumentParser) -> None:
+    """Add the options of a prediction into a folder."""
+    group = predict.add_argument_group("into a folder")
+    place = group.add_mutually_exclusive_group()
+    place.add_argument(
+        "--workers", type=_COUNT, metavar="N", help="processes to start on this machine"
+    )
+    place.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a dask scheduler, as tcp://host:8786"
+    )
+    group.add_argument(
+        "--partition-size",
+        type=_COUNT,
+        metavar="N",
+        help="sources in a file of the results (default: 5000; of a zarr store, about 64 MB)",
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="stop at the first cutout that cannot be read"
+    )
+    group.add_argument(
+        "--id-column", metavar="NAME", help="of a table of paths (default: source_id)"
+    )
+    group.add_argument("--path-column", metavar="NAME", help="of a table of paths (default: path)")
 
 
 def _add_audit(audit: argparse.ArgumentParser) -> None:

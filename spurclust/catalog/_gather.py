@@ -155,9 +155,8 @@ def gather(
 ) -> Gathered:
     """Read all files into one array, in their order.
 
-    With a `layout`, that of an earlier set, every image must fit into it; passing over bad files
-    is then passing over those too that do not fit, be it all. Without `keep` only the layout is
-    found out, and no image is held.
+    With a `layout`, that of an earlier set, every image must fit into it. Without `keep` only the
+    layout is found out, and no image is held.
     """
     stack = _Stack(len(paths), keep, layout, fixed=layout is not None)
     sizes: dict[Size, list[str]] = {}
@@ -172,13 +171,7 @@ def gather(
                 continue
             sizes.setdefault(image.layout.size, []).append(path)
             if len(sizes) == 1 or stack.fixed:
-                try:
-                    stack.add(path, image)
-                except MisfitError as error:
-                    if not (reading.skip and stack.fixed):
-                        raise
-                    skipped[path] = error.reason
-                    continue
+                stack.add(path, image)
             else:
                 # Two sizes: all that is still of interest is how many of each there are.
                 stack.images = None
@@ -190,13 +183,30 @@ def gather(
         skipped |= rest.skipped
         rest.skipped = {path: skipped[path] for path in paths if path in skipped}
         return rest
-    if stack.layout is None or not (stack.paths or stack.fixed):
+    if not stack.paths or stack.layout is None:
         path, reason = next(iter(skipped.items()))
         raise CatalogError(f"none of {len(paths)} cutouts could be read. {path}: {reason}")
-    images_read = stack.images
-    if images_read is None:
-        images_read = np.empty((0, *stack.layout.shape), dtype=stack.layout.dtype)
+    images_read = np.empty((0, *stack.layout.shape)) if stack.images is None else stack.images
     return Gathered(stack.layout, images_read[: len(stack.paths)], stack.paths, skipped, lost_alpha)
+
+
+def gather_fitting(paths: Sequence[str], reading: Reading, layout: Layout) -> Gathered:
+    """Read all files that fit the layout of an earlier set; pass over the others, be it all."""
+    stack = _Stack(len(paths), keep=True, layout=layout, fixed=True)
+    stack.images = np.empty((len(paths), *layout.shape), dtype=layout.dtype)
+    skipped: dict[str, str] = {}
+    lost_alpha: list[str] = []
+    with closing(_images(paths, reading)) as images:
+        for path, image in images:
+            try:
+                if isinstance(image, UnreadableCutoutError):
+                    raise image
+                stack.add(path, image)
+            except (UnreadableCutoutError, MisfitError) as error:
+                skipped[path] = error.reason
+                continue
+            lost_alpha += [path] * image.lost_alpha
+    return Gathered(layout, stack.images[: len(stack.paths)], stack.paths, skipped, lost_alpha)
 
 
 def _odd_sizes(sizes: dict[Size, list[str]], skip: bool) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from spurclust.catalog._gather import Gathered, Layout, Reading, gather
+from spurclust.catalog._gather import Gathered, Layout, Reading, gather, gather_fitting
 from spurclust.catalog._names import list_cutouts, source_ids_from_paths
 
 __all__ = [
@@ -191,10 +191,10 @@ def read_cutouts_like(
     >>> cutouts.source_ids, cutouts.skipped[0][1].split(",")[0]
     (['4'], 'it is 3 x 3 pixels (height x width)')
     """
-    reading = Reading(*check_shrinking(size, reduce), skip=True, n_jobs=n_jobs)
+    reading = Reading(*check_shrinking(size, reduce), n_jobs=n_jobs)
     n_channels = shape[2] if len(shape) == 3 else 1
     layout = Layout((shape[0], shape[1]), n_channels, np.dtype(dtype))
-    gathered = gather(paths, reading, layout=layout)
+    gathered = gather_fitting(paths, reading, layout)
     pairs = zip(paths, source_ids, strict=True)
     return Cutouts(
         images=gathered.images,
