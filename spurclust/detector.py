@@ -19,12 +19,15 @@ from spurclust._assembly import fit_step
 from spurclust._labels import binary_labels
 from spurclust._region_html import region_html
 from spurclust._stages import (
+    Assignment,
     allowed_components,
     check_mixture,
     configure_steps,
     count_components,
     fit_mixture,
     memberships,
+    novelty_space,
+    place,
     weigh_fractions,
 )
 from spurclust.components import (
@@ -33,6 +36,7 @@ from spurclust.components import (
     region_of,
     spurious_fractions,
 )
+from spurclust.novelty import NoveltyScale
 from spurclust.steps.flatten import validate_images
 
 if TYPE_CHECKING:
@@ -104,6 +108,8 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         Number of components used.
     perplexity_ : float
         Perplexity used; absent when the embedding has none.
+    novelty_scale_ : NoveltyScale
+        What `novelty` measures by.
     stage_seconds_ : dict of str to float
         Seconds of each step.
     n_features_in_ : int
@@ -254,9 +260,13 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         steps = []
         rows = images
         for name, step in configured.items():
+            given = rows
             if step != "passthrough":
                 apply = fit_step if name == "flatten" else cached
-                rows, step = self._timed(name, partial(apply, step, rows, codes))
+                rows, step = self._timed(name, partial(apply, step, given, codes))
+            if name == "reduce":
+                space = novelty_space(step, given, rows)
+                self.novelty_scale_ = NoveltyScale.fit(space, self.n_jobs)
             steps.append((name, step))
         self.embedding_ = np.asarray(rows, dtype=np.float64)
         if hasattr(step, "perplexity_"):
@@ -280,8 +290,8 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         membership = memberships(mixture, embedding, self.assignment)
         return weigh_fractions(membership, self.component_counts_)
 
-    def embed_sources(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Place sources in the embedding; a fitted source keeps its fitted place.
+    def assign(self, X: ArrayLike) -> Assignment:
+        """Place sources and tell all of them, in one pass; a fitted source keeps its place.
 
         Parameters
         ----------
@@ -290,33 +300,20 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
-            The points.
+        Assignment
+            embedding, component, spurious_probability, novelty, and what was measured.
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False)
-        return np.asarray(self.pipeline_[:-1].transform(images), dtype=np.float64)
-
-    def assign(self, X: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64], Any]:
-        """Place sources and tell their components and probabilities, in one pass.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows or cutouts of the fitted shape.
-
-        Returns
-        -------
-        embedding : ndarray of shape (n_samples, 2)
-            The points.
-        component : ndarray of int of shape (n_samples,)
-            The most likely component of each.
-        spurious_probability : ndarray of shape (n_samples,)
-            Spurious fraction at each source.
-        """
-        embedding = self.embed_sources(X)
-        component = memberships(self.pipeline_.named_steps["mixture"], embedding, "hard")
-        return embedding, component, self._probability(embedding)
+        measured, space, embedding = place(self.pipeline_.named_steps, images)
+        mixture = self.pipeline_.named_steps["mixture"]
+        return Assignment(
+            embedding,
+            memberships(mixture, embedding, "hard"),
+            self._probability(embedding),
+            self.novelty_scale_.measure(space, self.n_jobs),
+            measured,
+        )
 
     def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:
         """Tell the spurious fraction at each source.
@@ -331,7 +328,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Between 0 and 1.
         """
-        return self._probability(self.embed_sources(X))
+        return self.assign(X).spurious_probability
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Subtract the number just below the threshold from the spurious probability.

@@ -26,6 +26,7 @@ STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "sko
 TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
     "spurclust.detector.SpuriousRegionDetector",
+    "spurclust.novelty.NoveltyScale",
     "spurclust.ranking._likeness.LikenessSpace",
     "spurclust.ranking.ranker.InspectionRanker",
     "spurclust.steps._layout.Axis",

@@ -43,13 +43,11 @@ def predict_folder(args: argparse.Namespace) -> None:
         Of `spurclust predict`.
     """
     from spurclust import scale
-    from spurclust.catalog import load_fitted
     from spurclust.novelty import drift_message
 
     folder, start = Path(args.out), time.perf_counter()
     if args.skip_unreadable and args.strict:
         raise ValueError("--skip-unreadable and --strict contradict each other: choose one")
-    id_pattern = args.id_pattern or load_fitted(args.model).reading["id_pattern"]
     try:
         with scale.open_client(workers=args.workers, scheduler=args.scheduler):
             written = scale.write_predictions(
@@ -57,7 +55,7 @@ def predict_folder(args: argparse.Namespace) -> None:
                 _only(args.cutouts),
                 folder,
                 partition_size=args.partition_size,
-                id_pattern=id_pattern,
+                id_pattern=args.id_pattern,
                 id_column=args.id_column or "source_id",
                 path_column=args.path_column or "path",
                 strict=args.strict,

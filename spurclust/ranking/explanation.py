@@ -166,7 +166,7 @@ def _most_telling(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def _component_of(detector: Any, images: NDArray[Any]) -> dict[str, Any]:
     """Tell the component of a source, and what is known of it."""
-    _, component, _ = detector.assign(images)
+    component = detector.assign(images).component
     known = detector.components_.loc[int(component[0])]
     names = ("n_spurious", "n_inspected", "fraction", "fraction_low", "fraction_high", "in_region")
     return {"component": int(component[0]), **{name: known[name].item() for name in names}}

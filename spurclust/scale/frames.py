@@ -9,8 +9,8 @@ import dask.dataframe as dd
 import pandas as pd
 
 from spurclust.catalog import CatalogError
-from spurclust.scale.predictor import Predictor, make_predictor, shared_predictor
-from spurclust.scale.survey import Block, open_survey
+from spurclust.scale.predictor import Predictor, prepare, shared_predictor
+from spurclust.scale.survey import Block
 
 if TYPE_CHECKING:
     from spurclust.ranking import InspectionRanker
@@ -86,15 +86,18 @@ def predict_sources(
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
-    survey = open_survey(
+    predictor, survey = prepare(
+        model,
         cutouts,
+        ranker=ranker,
+        reading=reading,
+        n_jobs=1,
         partition_size=partition_size,
         source_ids=source_ids,
         id_pattern=id_pattern,
         id_column=id_column,
         path_column=path_column,
     )
-    predictor = make_predictor(model, survey, ranker=ranker, reading=reading, n_jobs=1)
     shared = shared_predictor(predictor)
     frames = [
         dask.delayed(_predict_frame)(shared, *in_parts(partition), on_error)

@@ -3,7 +3,7 @@
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,10 +21,10 @@ from spurclust.catalog import (
     read_cutouts,
     read_cutouts_like,
 )
-from spurclust.catalog.fitted import RANKER
+from spurclust.catalog.fitted import RANKER, READING
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.ranking import InspectionRanker
-from spurclust.scale.survey import Block, Files, Survey
+from spurclust.scale.survey import Block, Files, Survey, open_survey
 from spurclust.scale.tables import TableRows
 
 BATCH_BYTES = 2**25
@@ -197,34 +197,42 @@ def _slices(n: int, step: int) -> Iterator[slice]:
         yield slice(start, start + step)
 
 
-def make_predictor(
+def prepare(
     model: Any,
-    survey: Survey,
+    cutouts: Any,
     *,
     ranker: InspectionRanker | None = None,
     reading: dict[str, Any] | None = None,
+    id_pattern: str | None = None,
     n_jobs: int | None = None,
-) -> Predictor:
-    """Prepare a model for the cutouts of a survey.
+    **options: Any,
+) -> tuple[Predictor, Survey]:
+    """Prepare a model and the survey that it is to predict.
 
     Parameters
     ----------
     model : str, path, FittedModels or SpuriousRegionDetector
         The model.skops of a run, or what was loaded from it or fitted.
-    survey : Survey
-        What it is to predict.
+    cutouts : object
+        Files, tables of paths or arrays, see `open_survey`.
     ranker : InspectionRanker, default=None
         For a detector given as such.
     reading : dict, default=None
         For a detector given as such: size or reduce of `read_cutouts` in its fit.
+    id_pattern : str, default=None
+        Where in a file's name the id stands; None is that of the fit.
     n_jobs : int, default=None
         Threads for each partition.
+    **options
+        Of `open_survey`.
 
     Returns
     -------
-    Predictor
+    predictor : Predictor
         The models, with what was missing about the reading of files found out from the first
         cutout that can be read.
+    survey : Survey
+        The cutouts.
 
     Raises
     ------
@@ -232,18 +240,19 @@ def make_predictor(
         When the model cannot be used, or no cutout be read.
     """
     if isinstance(model, SpuriousRegionDetector):
-        known = dict.fromkeys(("size", "reduce", "id_pattern", "dtype")) | (reading or {})
+        known = dict.fromkeys(READING) | (reading or {})
         models = FittedModels(model, ranker, known)
     else:
         models = model if isinstance(model, FittedModels) else load_fitted(model)
     in_files = isinstance(model, (str, os.PathLike))
     fingerprint = _digest_of_files(model) if in_files else joblib.hash(models)
+    survey = open_survey(cutouts, id_pattern=id_pattern or models.reading["id_pattern"], **options)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
     if survey.has_files and models.reading["dtype"] is None:
         dtype = _first_dtype(survey, models.reading)
         models = models._replace(reading={**models.reading, "dtype": dtype})
-    return Predictor(models, fingerprint)
+    return Predictor(models, fingerprint), survey
 
 
 def _digest_of_files(model: str | os.PathLike[str]) -> str:
@@ -260,17 +269,12 @@ def _first_dtype(survey: Survey, reading: dict[str, Any]) -> str:
     reasons = []
     for partition in survey.partitions:
         assert not isinstance(partition, Block)
-        for path in partition.files().paths:
+        for path in filter(None, partition.files().paths):
             try:
                 return str(read_cutouts([path], **shrinking).images.dtype)
             except CatalogError as error:
                 reasons.append(str(error))
-    raise CatalogError(f"none of {survey.n_sources} cutouts could be read. {reasons[0]}")
-
-
-def with_images(block: Block, images: NDArray[Any]) -> Block:
-    """Put computed images in the place of lazy ones."""
-    return replace(block, images=images)
+    raise CatalogError(f"none of {survey.n_sources} cutouts could be read. {''.join(reasons[:1])}")
 
 
 def shared_predictor(predictor: Predictor) -> Any:

@@ -24,8 +24,8 @@ from spurclust.scale.folder import (
     write_paths,
 )
 from spurclust.scale.frames import in_parts
-from spurclust.scale.predictor import make_predictor, shared_predictor
-from spurclust.scale.survey import PARTITION_SIZE, Files, Survey, open_survey
+from spurclust.scale.predictor import prepare, shared_predictor
+from spurclust.scale.survey import PARTITION_SIZE, Files, Survey
 
 if TYPE_CHECKING:
     from spurclust.ranking import InspectionRanker
@@ -132,17 +132,18 @@ def write_predictions(
     manifest = read_manifest(place)
     if partition_size is None and manifest is not None:
         partition_size = manifest.get("partition_size")
-    survey = open_survey(
+    client = current_client()
+    predictor, survey = prepare(
+        model,
         cutouts,
+        ranker=ranker,
+        reading=reading,
+        n_jobs=n_jobs if client is None else 1,
         partition_size=partition_size,
         source_ids=source_ids,
         id_pattern=id_pattern,
         id_column=id_column,
         path_column=path_column,
-    )
-    client = current_client()
-    predictor = make_predictor(
-        model, survey, ranker=ranker, reading=reading, n_jobs=n_jobs if client is None else 1
     )
     identity = identity_of(predictor, survey, partition_size)
     begin(place, identity)

@@ -201,10 +201,42 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ndarray of shape (n_samples, n_components_ + 1), float32
             Principal components, and the taught axis (one a class where there are not two).
         """
+        return self.project(X, self.normalize(X))
+
+    def normalize(self, X: ArrayLike) -> Float32:
+        """Make each feature normal, with mean 0 and deviation 1 among the fitted sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            Between -5.2 and 5.2.
+        """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, reset=False)
+        return np.asarray(self._normal.transform(rows), dtype=np.float32)
+
+    def project(self, X: ArrayLike, normal: Float32) -> Float32:
+        """Project features that have been made normal already.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        normal : ndarray of shape (n_samples, n_features), float32
+            What `normalize` returned for them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_ + 1), float32
+            What `transform` returns.
+        """
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
         # Made normal one by one; only the product depends on its company.
-        normal = self._normal.transform(rows)
         components = map_row_blocks(self._components.transform, normal, BLOCK_ROWS, self.n_jobs)
         taught = (self._scores(rows) - self._score_mean) / self._score_deviation
         return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)

@@ -69,7 +69,7 @@ def test_predictions_after_loading_are_equal_to_the_bit(detector, images, path):
     loaded = load_model(path)
     assert type(loaded) is SpuriousRegionDetector
     assert set(vars(loaded)) == set(vars(detector))
-    for method in ("predict", "spurious_probability", "decision_function", "embed_sources"):
+    for method in ("predict", "spurious_probability", "decision_function"):
         before, after = (getattr(each, method)(images) for each in (detector, loaded))
         assert before.tobytes() == after.tobytes()
         assert before.dtype == after.dtype

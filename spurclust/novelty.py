@@ -1,0 +1,175 @@
+"""How far new sources lie from the fitted ones, and whether so many are far that it is drift."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
+
+from spurclust.steps._axes import unit_scale
+from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
+
+Float32 = NDArray[np.float32]
+
+BLOCK_ROWS = 256
+MOST_LANDMARKS = 2000
+MOST_VALUES = 4_000_000
+"""Numbers in all landmarks together, at most: rows of half a million pixels have few landmarks."""
+
+USUAL_SHARE = 0.01
+"""Share of the fitted sources that are farther than 1 from the others."""
+
+LEAST_SHARE = 0.05
+"""Share of novel sources above which there is drift, if it is not chance."""
+
+CHANCE = 1e-3
+"""Probability at which chance is left aside."""
+
+SAME_ROW = 1e-3
+"""Distance, as a share of the row's length, below which two rows are one: float32 knows no
+better of a distance that is the difference of two squares."""
+
+
+class NoveltyScale(NamedTuple):
+    """What the distance of a row from the fitted rows is measured by.
+
+    Attributes
+    ----------
+    landmarks : ndarray of shape (n_landmarks, n_columns), float32
+        Up to 2000 fitted rows, drawn at random, about `center`, times `scale`.
+    center : ndarray of shape (n_columns,)
+        Their mean.
+    scale : float
+        Power of two that keeps squares within float32.
+    unit : float
+        Distance that 99 % of the fitted rows have at most from the nearest other landmark.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.novelty import NoveltyScale
+    >>> rows = np.random.default_rng(0).normal(size=(300, 5))
+    >>> scale = NoveltyScale.fit(rows)
+    >>> bool(scale.measure(rows + 50).min() > 1)
+    True
+    """
+
+    landmarks: Float32
+    center: NDArray[np.float64]
+    scale: float
+    unit: float
+
+    @classmethod
+    def fit(cls, rows: ArrayLike, n_jobs: int | None = None) -> Self:
+        """Choose landmarks and the unit.
+
+        Parameters
+        ----------
+        rows : array-like of shape (n_samples, n_columns)
+            The fitted rows, at least two.
+        n_jobs : int, default=None
+            Number of threads.
+
+        Returns
+        -------
+        NoveltyScale
+            The scale.
+        """
+        X = np.asarray(rows)
+        most = int(np.clip(MOST_VALUES // max(X.shape[1], 1), 2, MOST_LANDMARKS))
+        # As many again tell the unit; more would sharpen it little.
+        chosen = np.random.default_rng(0).permutation(len(X))[: 2 * most]
+        landmarks = X[chosen[:most]].astype(np.float64)
+        center = landmarks.mean(axis=0)
+        scale = unit_scale(float(np.abs(landmarks - center).max(initial=0)))
+        own = cls(((landmarks - center) * scale).astype(np.float32), center, scale, 1.0)
+        distances = own._distances(X[chosen], n_jobs)
+        # A landmark's nearest other one; a row that is drawn twice is its own neighbour.
+        among = np.partition(distances[:most], min(1, distances.shape[1] - 1), axis=1)
+        others = distances[most:].min(axis=1) if len(chosen) > most else np.empty(0)
+        nearest = np.concatenate([among[:, min(1, distances.shape[1] - 1)], others])
+        return own._replace(unit=float(np.quantile(nearest, 1 - USUAL_SHARE)))
+
+    def measure(self, rows: ArrayLike, n_jobs: int | None = None) -> NDArray[np.float64]:
+        """Tell how far rows lie from the landmarks, each by itself.
+
+        Parameters
+        ----------
+        rows : array-like of shape (n_samples, n_columns)
+            Fitted or new rows.
+        n_jobs : int, default=None
+            Number of threads.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Distance to the nearest landmark over `unit`; where the unit is 0, 0 or infinite.
+        """
+        X = np.asarray(rows)
+        if not len(X):
+            return np.empty(0)
+        nearest = self._nearest(X, n_jobs).astype(np.float64)
+        if self.unit > 0:
+            return nearest / self.unit
+        return np.where(nearest > 0, np.inf, 0.0)
+
+    def _nearest(self, rows: NDArray[np.generic], n_jobs: int | None) -> Float32:
+        """Tell the distances to the nearest landmarks."""
+
+        def nearest(block: NDArray[np.generic]) -> Float32:
+            return np.asarray(self._block_distances(block).min(axis=1))
+
+        return map_row_blocks(nearest, rows, BLOCK_ROWS, n_jobs)
+
+    def _distances(self, rows: NDArray[np.generic], n_jobs: int | None) -> Float32:
+        """Tell the distances to all landmarks."""
+        return map_row_blocks(self._block_distances, rows, BLOCK_ROWS, n_jobs)
+
+    def _block_distances(self, block: NDArray[np.generic]) -> Float32:
+        """Tell the distances of a block of rows to all landmarks."""
+        X = ((block - self.center) * self.scale).astype(np.float32)
+        with single_threaded_blas():
+            products = X @ self.landmarks.T
+        lengths = np.einsum("ij,ij->i", X, X)[:, None]
+        squares = lengths - 2 * products + np.einsum("ij,ij->i", self.landmarks, self.landmarks)
+        squares[squares <= SAME_ROW**2 * lengths] = 0
+        return np.asarray(np.sqrt(squares))
+
+
+def drift_message(n_novel: int, n_sources: int) -> str | None:
+    """Say that new sources are unlike the fitted ones, if too many are for chance.
+
+    Of sources like the fitted ones, about 1 % have a novelty above 1. Drift is a share of more than
+    5 %, and one that chance gives to such sources with a probability below 0.001 (binomial).
+
+    Parameters
+    ----------
+    n_novel : int
+        How many sources have a novelty above 1.
+    n_sources : int
+        How many there are.
+
+    Returns
+    -------
+    str or None
+        The message; None where there is no drift.
+
+    Examples
+    --------
+    >>> from spurclust.novelty import drift_message
+    >>> drift_message(1, 3) is None, drift_message(12, 1000) is None
+    (True, True)
+    >>> drift_message(400, 1000)[:56]
+    '400 of 1000 sources (40 %) lie farther from all fitted s'
+    """
+    if n_novel <= LEAST_SHARE * n_sources:
+        return None
+    if binom.sf(n_novel - 1, n_sources, USUAL_SHARE) >= CHANCE:
+        return None
+    return (
+        f"{n_novel} of {n_sources} sources ({n_novel / n_sources:.0%}) lie farther from all fitted "
+        "sources than 99 % of these from each other, where 1 % is usual (column novelty, above 1): "
+        "the model has seen none like them, and its flags may be wrong. Check that they were cut "
+        "and stretched as the fitted ones were, from the same filters and instrument; else inspect "
+        "some of them and fit again with them"
+    ).replace("%)", " %)", 1)

@@ -1,0 +1,93 @@
+"""Surveys of files and arrays, cut into partitions."""
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from spurclust.catalog import CatalogError
+from spurclust.scale import open_survey
+from spurclust.scale.survey import Block, Files, fingerprint_of
+
+from .conftest import N_NEW
+
+
+def test_a_folder_of_files(cutouts):
+    survey = open_survey(cutouts, partition_size=40)
+    assert [len(part) for part in survey.partitions] == [40, 40, 10]
+    assert survey.n_sources == N_NEW
+    assert survey.has_files
+    assert survey.partitions[0].source_ids[:3] == ["0", "1", "2"]
+    assert survey.name == str(cutouts)
+
+
+def test_the_same_files_under_other_names_are_the_same_survey(cutouts, monkeypatch):
+    monkeypatch.chdir(cutouts.parent)
+    one, other = open_survey(cutouts), open_survey("cutouts/*.png")
+    assert one.fingerprint == other.fingerprint
+    fewer = open_survey([str(cutouts / "0.png"), str(cutouts / "1.png")])
+    assert fewer.fingerprint != one.fingerprint
+    assert "0.png and 1 more" in fewer.name
+
+
+def test_ids_come_from_the_names(cutouts):
+    survey = open_survey(cutouts / "1?.png", id_pattern=r"1(?P<source_id>\d)")
+    assert survey.partitions[0].source_ids == list("0123456789")
+
+
+def test_dask_arrays_keep_their_chunks(images):
+    array = da.from_array(images, chunks=(32, 7, 16))
+    survey = open_survey(array, source_ids=range(100, 100 + N_NEW))
+    assert [len(part) for part in survey.partitions] == [32, 32, 26]
+    assert survey.partitions[1].source_ids[0] == "132"
+    np.testing.assert_array_equal(survey.partitions[1].images.compute(), images[32:64])
+    assert not survey.has_files
+
+
+def test_numpy_arrays_and_other_partitions(images):
+    survey = open_survey(images, partition_size=50)
+    assert [len(part) for part in survey.partitions] == [50, 40]
+    assert list(survey.partitions[1].source_ids[:2]) == [50, 51]
+    assert open_survey(images).fingerprint == open_survey(images.copy()).fingerprint
+    assert open_survey(images[:-1]).fingerprint != open_survey(images).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("source_ids", "message"),
+    [
+        (["a"], "90 cutouts, and there are 1 source_ids"),
+        (["a"] * N_NEW, "'a', entry 1, stands twice"),
+        (["", *range(1, N_NEW)], "entry 0, is blank"),
+    ],
+)
+def test_bad_ids_of_an_array(images, source_ids, message):
+    with pytest.raises(CatalogError, match=message):
+        open_survey(images, source_ids=source_ids)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (0, 4, 4), (2, 3, 4, 5, 6)])
+def test_arrays_of_other_shapes(shape):
+    with pytest.raises(CatalogError, match=r"has shape .*: cutouts need"):
+        open_survey(np.zeros(shape))
+
+
+def test_files_have_no_source_ids_of_their_own(cutouts):
+    with pytest.raises(CatalogError, match="source_ids are for arrays"):
+        open_survey(cutouts, source_ids=["a"])
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(CatalogError, match="no file or folder"):
+        open_survey(tmp_path / "missing")
+    with pytest.raises(CatalogError, match="no cutout in"):
+        open_survey(tmp_path)
+
+
+def test_partitions_know_their_length():
+    assert len(Files(["a"], ["a.png"]).files()) == 1
+    assert len(Block(range(4), None)) == 4
+
+
+def test_fingerprints_tell_columns_apart():
+    assert fingerprint_of(["a", "b"]) == fingerprint_of(["a"], ["b"])
+    assert fingerprint_of(["ab"]) != fingerprint_of(["a", "b"])
+    assert fingerprint_of(["caf\udce9.png"]) != fingerprint_of(["caf.png"])

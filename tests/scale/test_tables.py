@@ -1,0 +1,103 @@
+"""Parquet tables of ids and paths."""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spurclust.catalog import CatalogError
+from spurclust.scale import open_survey
+from spurclust.scale.tables import is_table
+
+
+def write(path, ids, paths, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"source_id": ids, "path": paths}), path, **options)
+    return path
+
+
+def contents(survey):
+    files = [part.files() for part in survey.partitions]
+    return [one for part in files for one in zip(part.source_ids, part.paths, strict=True)]
+
+
+def test_row_groups_are_cut(tmp_path):
+    table = write(
+        tmp_path / "t.parquet",
+        list(range(25)),
+        [f"c/{k}.png" for k in range(25)],
+        row_group_size=10,
+    )
+    survey = open_survey(table, partition_size=4)
+    assert [len(part) for part in survey.partitions] == [4, 4, 2, 4, 4, 2, 4, 1]
+    assert contents(survey) == [(str(k), str(tmp_path / "c" / f"{k}.png")) for k in range(25)]
+    assert survey.name == str(table)
+
+
+def test_absolute_paths_and_missing_ones(tmp_path):
+    table = write(tmp_path / "t.parquet", ["007", "8"], ["/x/7.png", None])
+    assert contents(open_survey(table)) == [("007", "/x/7.png"), ("8", "")]
+
+
+def test_a_folder_of_tables_as_in_a_catalogue(tmp_path):
+    root = tmp_path / "hats" / "dataset"
+    for order, pixel in ((1, 44), (0, 3)):
+        write(
+            root / f"Norder={order}" / "Dir=0" / f"Npix={pixel}.parquet",
+            [f"{pixel}a", f"{pixel}b"],
+            [f"{pixel}a.png", f"{pixel}b.png"],
+        )
+    write(root / "_metadata.parquet", ["x"], ["x.png"])
+    survey = open_survey(tmp_path / "hats")
+    assert contents(survey) == [
+        (one, str(tmp_path / "hats" / f"{one}.png")) for one in ("3a", "3b", "44a", "44b")
+    ]
+
+
+def test_other_columns(tmp_path):
+    path = tmp_path / "t.parquet"
+    pd.DataFrame({"objid": [5], "file": ["5.png"], "ra": [1.0]}).to_parquet(path)
+    assert contents(open_survey(path, id_column="objid", path_column="file"))[0][0] == "5"
+    with pytest.raises(
+        CatalogError, match="no column 'source_id'; its columns are objid, file, ra"
+    ):
+        open_survey(path)
+
+
+def test_ids_are_compared_across_tables(tmp_path):
+    write(tmp_path / "a.parquet", ["1", "2"], ["1.png", "2.png"])
+    write(tmp_path / "b.parquet", ["3", "1"], ["3.png", "1.png"])
+    with pytest.raises(CatalogError, match="source_id '1' stands 2 times in .*, 1 ids stand more"):
+        open_survey(tmp_path)
+
+
+def test_a_missing_id_names_its_row(tmp_path):
+    table = write(tmp_path / "t.parquet", ["1", None, "3"], ["1.png", "2.png", "3.png"])
+    with pytest.raises(CatalogError, match=r"t\.parquet: row 1 of row group 0 has no source_id"):
+        contents(open_survey(table, partition_size=1))
+
+
+def test_fingerprints_follow_the_rows(tmp_path):
+    table = write(tmp_path / "t.parquet", ["1", "2"], ["1.png", "2.png"])
+    before = open_survey(table).fingerprint
+    assert open_survey(table).fingerprint == before
+    write(table, ["1", "2"], ["1.png", "9.png"])
+    assert open_survey(table).fingerprint != before
+
+
+def test_what_is_no_table(tmp_path):
+    for content in (b"", b"PAR1 and no more", b"\0" * 200):
+        (tmp_path / "t.parquet").write_bytes(content)
+        with pytest.raises(CatalogError, match="cannot be read as a Parquet table"):
+            open_survey(tmp_path / "t.parquet")
+    with pytest.raises(CatalogError, match="cannot be read as a Parquet table"):
+        open_survey(tmp_path / "missing.parquet")
+    write(tmp_path / "t.parquet", pa.array([], pa.string()), pa.array([], pa.string()))
+    with pytest.raises(CatalogError, match="has no rows"):
+        open_survey(tmp_path / "t.parquet")
+
+
+def test_a_folder_of_cutouts_is_no_table(tmp_path):
+    (tmp_path / "a.png").touch()
+    assert not is_table(tmp_path)
+    assert is_table(str(tmp_path / "A.PARQUET"))

@@ -1,0 +1,217 @@
+"""Predictions in a folder: whole files, a manifest, and work that goes on."""
+
+import errno
+import json
+import os
+import shutil
+
+import dask.array as da
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import zarr
+
+from spurclust import __version__
+from spurclust.catalog import CatalogError, load_fitted
+from spurclust.scale import folder as folder_module
+from spurclust.scale import write_predictions
+
+from .conftest import N_NEW, same, write_cutouts
+
+
+def read(folder):
+    return pd.read_parquet(folder / "sources")
+
+
+def snapshot(folder):
+    return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*.*")}
+
+
+@pytest.fixture
+def own(tmp_path, images):
+    """A folder of cutouts that may be changed."""
+    return write_cutouts(tmp_path / "cutouts", images)
+
+
+def test_files(fitted, cutouts, expected, tmp_path):
+    written = write_predictions(fitted.model, cutouts, tmp_path / "new" / "out", partition_size=40)
+    assert written[:1] == (N_NEW,)
+    assert written.n_flagged == expected["flagged"].sum()
+    assert written.n_novel == (expected["novelty"] > 1).sum()
+    assert (written.n_partitions, written.n_kept, written.n_unreadable) == (3, 0, 0)
+    table = read(tmp_path / "new" / "out")
+    same(table, expected)
+    assert table["path"].tolist() == [str(cutouts / f"{k}.png") for k in range(N_NEW)]
+    manifest = json.loads((tmp_path / "new" / "out" / "manifest.json").read_text())
+    assert manifest["complete"] is True
+    assert manifest["spurclust"] == __version__
+    assert [one["n_sources"] for one in manifest["partitions"]] == [40, 40, 10]
+    assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == [
+        "cutouts.parquet",
+        "manifest.json",
+        "sources",
+    ]
+
+
+def test_every_kind_of_survey_gives_the_same(fitted, cutouts, images, expected, tmp_path):
+    zarr.save_array(str(tmp_path / "cutouts.zarr"), images)
+    table = pd.DataFrame({"source_id": range(N_NEW)})
+    table["path"] = [f"{cutouts}/{k}.png" for k in range(N_NEW)]
+    table.to_parquet(tmp_path / "table.parquet")
+    surveys = {
+        "zarr": tmp_path / "cutouts.zarr",
+        "table": tmp_path / "table.parquet",
+        "list": [str(cutouts / f"{k}.png") for k in range(N_NEW)],
+        "dask": da.from_array(images, chunks=(33, -1, -1)),
+    }
+    for name, survey in surveys.items():
+        write_predictions(load_fitted(fitted.model), survey, tmp_path / name, n_jobs=2)
+        same(read(tmp_path / name), expected)
+
+
+def test_only_what_is_missing_is_made(fitted, cutouts, expected, tmp_path):
+    write_predictions(fitted.model, cutouts, tmp_path, partition_size=20)
+    before = snapshot(tmp_path)
+    (tmp_path / "sources" / "part-000001.parquet").unlink()
+    (tmp_path / "sources" / "part-000003.parquet").write_bytes(b"PAR1 half")
+    (tmp_path / "sources" / ".spurclust-of-a-killed-worker.parquet").touch()
+    written = write_predictions(fitted.model, cutouts, tmp_path)
+    assert (written.n_partitions, written.n_kept) == (5, 3)
+    assert written.n_flagged == expected["flagged"].sum()
+    after = snapshot(tmp_path)
+    assert after.keys() == before.keys()
+    changed = {path.name for path in after if after[path][0] != before[path][0]}
+    assert "part-000000.parquet" not in changed
+    for path in before:
+        assert after[path][1] == before[path][1], path
+    same(read(tmp_path), expected)
+
+
+def test_another_model_or_survey_is_refused(fitted, cutouts, images, tmp_path):
+    out = tmp_path / "out"
+    write_predictions(fitted.model, cutouts, out)
+    before = snapshot(out)
+    shutil.copytree(fitted.model.parent, tmp_path / "run")
+    (tmp_path / "run" / "ranker.skops").unlink()
+    with pytest.raises(CatalogError, match="holds predictions by another model: choose another"):
+        write_predictions(tmp_path / "run" / "model.skops", cutouts, out)
+    with pytest.raises(CatalogError, match="holds predictions of other cutouts"):
+        write_predictions(fitted.model, images, out)
+    with pytest.raises(CatalogError, match="in partitions of None sources, not 7"):
+        write_predictions(fitted.model, cutouts, out, partition_size=7)
+    assert snapshot(out) == before
+
+
+def test_another_version_is_refused(fitted, cutouts, tmp_path):
+    write_predictions(fitted.model, cutouts, tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "spurclust": "0.0.1"}))
+    with pytest.raises(CatalogError, match=r"by spurclust 0\.0\.1, and this is"):
+        write_predictions(fitted.model, cutouts, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": "other"}'])
+def test_a_manifest_of_somebody_else_is_refused(fitted, cutouts, tmp_path, content):
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(CatalogError, match=r"manifest\.json .*choose another folder"):
+        write_predictions(fitted.model, cutouts, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+
+
+def test_files_of_somebody_else_are_refused(fitted, cutouts, tmp_path):
+    (tmp_path / "errors.csv").write_text("mine")
+    with pytest.raises(CatalogError, match=r"holds errors\.csv, and no manifest\.json"):
+        write_predictions(fitted.model, cutouts, tmp_path)
+    assert (tmp_path / "errors.csv").read_text() == "mine"
+    with pytest.raises(CatalogError, match="is a file: choose a folder"):
+        write_predictions(fitted.model, cutouts, tmp_path / "errors.csv")
+
+
+def test_unreadable_cutouts_are_listed_and_can_be_mended(fitted, own, images, expected, tmp_path):
+    out = tmp_path / "out"
+    good = (own / "50.png").read_bytes()
+    (own / "50.png").write_bytes(good[:40])
+    (own / "51.png").unlink()
+    (own / "51.png").symlink_to("nowhere.png")
+    written = write_predictions(fitted.model, own, out, partition_size=30)
+    assert written.n_unreadable == 2
+    errors = pd.read_csv(out / "errors.csv", dtype=str)
+    assert errors["source_id"].tolist() == ["50", "51"]
+    assert errors["path"].tolist() == [str(own / "50.png"), str(own / "51.png")]
+    assert "damaged" in errors["reason"][0]
+    assert len(read(out)) == N_NEW - 2
+    again = write_predictions(fitted.model, own, out)
+    assert (again.n_kept, again.n_unreadable) == (3, 2)
+    for name in ("50.png", "51.png"):
+        (own / name).unlink()
+    write_cutouts(own, images)  # all are newer now
+    os.utime(own / "50.png", ns=(1, 1))
+    mended = write_predictions(fitted.model, own, out)
+    assert mended.n_unreadable == 0
+    assert not (out / "errors.csv").exists()
+    same(read(out), expected)
+
+
+def test_a_replaced_cutout_renews_its_partition_only(fitted, own, images, tmp_path):
+    out = tmp_path / "out"
+    write_predictions(fitted.model, own, out, partition_size=30)
+    (own / "31.png").write_bytes((own / "0.png").read_bytes())
+    written = write_predictions(fitted.model, own, out)
+    assert (written.n_kept, written.n_partitions) == (2, 3)
+    table = read(out).set_index("source_id")
+    assert table.loc["31", "tsne_x"] == table.loc["0", "tsne_x"]
+
+
+def test_strict_stops_at_the_first(fitted, own, tmp_path):
+    out = tmp_path / "out"
+    (own / "50.png").write_bytes(b"no image")
+    with pytest.raises(CatalogError, match=r"cannot read .*50\.png: it is not a PNG.*--strict"):
+        write_predictions(fitted.model, own, out, partition_size=30, strict=True)
+    assert sorted(path.name for path in (out / "sources").iterdir()) == ["part-000000.parquet"]
+    assert not (out / "errors.csv").exists()
+    assert write_predictions(fitted.model, own, out).n_kept == 1
+    with pytest.raises(CatalogError, match=r"cannot read .*50\.png"):
+        write_predictions(fitted.model, own, out, strict=True)
+
+
+def test_all_unreadable_is_an_error(fitted, tmp_path):
+    folder = write_cutouts(tmp_path / "c", [])
+    (folder / "1.png").touch()
+    with pytest.raises(CatalogError, match=r"none of 1 cutouts could be read. .*1\.png: it is empty"):
+        write_predictions(fitted.model, folder, tmp_path / "out")
+    assert len(pd.read_csv(tmp_path / "out" / "errors.csv")) == 1
+
+
+def test_a_table_with_a_blank_path(fitted, cutouts, tmp_path):
+    table = pd.DataFrame({"source_id": ["a", "b"], "path": [f"{cutouts}/0.png", None]})
+    table.to_parquet(tmp_path / "t.parquet")
+    assert write_predictions(fitted.model, tmp_path / "t.parquet", tmp_path / "o").n_unreadable == 1
+    errors = pd.read_csv(tmp_path / "o" / "errors.csv")
+    assert errors["reason"].item() == "the table has no path for it"
+
+
+def test_a_full_disk_leaves_what_was_there(fitted, cutouts, expected, tmp_path, monkeypatch):
+    write = pq.write_table
+
+    def fill(table, path, **options):
+        if folder_module.FOOTER in (table.schema.metadata or {}) and len(made) == 2:
+            path.write_bytes(b"PAR1 and then the disk was full")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        made.append(path)
+        write(table, path, **options)
+
+    made = []
+    monkeypatch.setattr(folder_module.pq, "write_table", fill)
+    with pytest.raises(CatalogError, match=r"No space left on device\): make room.*same command"):
+        write_predictions(fitted.model, cutouts, tmp_path, partition_size=20)
+    assert sorted(path.name for path in (tmp_path / "sources").iterdir()) == ["part-000000.parquet"]
+    monkeypatch.undo()
+    written = write_predictions(fitted.model, cutouts, tmp_path)
+    assert (written.n_kept, written.n_partitions) == (1, 5)
+    same(read(tmp_path), expected)
+
+
+def test_a_folder_that_cannot_be_made(fitted, cutouts, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CatalogError, match=r"cannot write to .*: choose another folder"):
+        write_predictions(fitted.model, cutouts, tmp_path / "file" / "out")
