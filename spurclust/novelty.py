@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
+from spurclust.steps._affinities import nearest_neighbors
 from spurclust.steps._axes import unit_scale
-from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
 
 Float32 = NDArray[np.float32]
 
-BLOCK_ROWS = 256
 MOST_LANDMARKS = 2000
+
 MOST_VALUES = 4_000_000
 """Numbers in all landmarks together, at most: rows of half a million pixels have few landmarks."""
 
@@ -24,10 +24,6 @@ LEAST_SHARE = 0.05
 
 CHANCE = 1e-3
 """Probability at which chance is left aside."""
-
-SAME_ROW = 1e-3
-"""Distance, as a share of the row's length, below which two rows are one: float32 knows no
-better of a distance that is the difference of two squares."""
 
 
 class NoveltyScale(NamedTuple):
@@ -83,11 +79,11 @@ class NoveltyScale(NamedTuple):
         center = landmarks.mean(axis=0)
         scale = unit_scale(float(np.abs(landmarks - center).max(initial=0)))
         own = cls(((landmarks - center) * scale).astype(np.float32), center, scale, 1.0)
-        distances = own._distances(X[chosen], n_jobs)
-        # A landmark's nearest other one; a row that is drawn twice is its own neighbour.
-        among = np.partition(distances[:most], min(1, distances.shape[1] - 1), axis=1)
-        others = distances[most:].min(axis=1) if len(chosen) > most else np.empty(0)
-        nearest = np.concatenate([among[:, min(1, distances.shape[1] - 1)], others])
+        among, _ = nearest_neighbors(
+            own.landmarks, own.landmarks, 1, exclude_self=True, n_jobs=n_jobs
+        )
+        others = own.measure(X[chosen[most:]], n_jobs)
+        nearest = np.concatenate([np.sqrt(among[:, 0]), others])
         return own._replace(unit=float(np.quantile(nearest, 1 - USUAL_SHARE)))
 
     def measure(self, rows: ArrayLike, n_jobs: int | None = None) -> NDArray[np.float64]:
@@ -106,34 +102,12 @@ class NoveltyScale(NamedTuple):
             Distance to the nearest landmark over `unit`; where the unit is 0, 0 or infinite.
         """
         X = np.asarray(rows)
-        if not len(X):
-            return np.empty(0)
-        nearest = self._nearest(X, n_jobs).astype(np.float64)
+        queries = ((X - self.center) * self.scale).astype(np.float32)
+        squares, _ = nearest_neighbors(queries, self.landmarks, 1, n_jobs=n_jobs)
+        nearest = np.sqrt(squares[:, 0].astype(np.float64))
         if self.unit > 0:
-            return nearest / self.unit
+            return np.asarray(nearest / self.unit)
         return np.where(nearest > 0, np.inf, 0.0)
-
-    def _nearest(self, rows: NDArray[np.generic], n_jobs: int | None) -> Float32:
-        """Tell the distances to the nearest landmarks."""
-
-        def nearest(block: NDArray[np.generic]) -> Float32:
-            return np.asarray(self._block_distances(block).min(axis=1))
-
-        return map_row_blocks(nearest, rows, BLOCK_ROWS, n_jobs)
-
-    def _distances(self, rows: NDArray[np.generic], n_jobs: int | None) -> Float32:
-        """Tell the distances to all landmarks."""
-        return map_row_blocks(self._block_distances, rows, BLOCK_ROWS, n_jobs)
-
-    def _block_distances(self, block: NDArray[np.generic]) -> Float32:
-        """Tell the distances of a block of rows to all landmarks."""
-        X = ((block - self.center) * self.scale).astype(np.float32)
-        with single_threaded_blas():
-            products = X @ self.landmarks.T
-        lengths = np.einsum("ij,ij->i", X, X)[:, None]
-        squares = lengths - 2 * products + np.einsum("ij,ij->i", self.landmarks, self.landmarks)
-        squares[squares <= SAME_ROW**2 * lengths] = 0
-        return np.asarray(np.sqrt(squares))
 
 
 def drift_message(n_novel: int, n_sources: int) -> str | None:

@@ -2,15 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
 
 from spurclust.catalog.errors import CatalogError
 from spurclust.catalog.model import load_model, read_model_metadata
+from spurclust.catalog.results import RANKER
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.ranking import InspectionRanker
+from spurclust.steps import CutoutFeatures
 
-RANKER = "ranker.skops"
-"""The file of the ranker, beside that of the detector."""
+if TYPE_CHECKING:
+    from spurclust._stages import Assignment
 
 READING = ("size", "reduce", "id_pattern", "dtype")
 
@@ -54,6 +60,39 @@ class FittedModels(NamedTuple):
             self.ranker.features_.set_params(n_jobs=n_jobs)
             self.ranker.set_params(n_jobs=n_jobs)
         return self
+
+    def predict(self, images: NDArray[Any]) -> tuple["Assignment", NDArray[np.float64] | None]:
+        """Tell all that is known of cutouts, measuring them once.
+
+        Parameters
+        ----------
+        images : ndarray of shape (n_samples, height, width) or \
+(n_samples, height, width, n_channels)
+            Cutouts of the fitted shape.
+
+        Returns
+        -------
+        assignment : Assignment
+            What the detector tells.
+        inspection_probability : ndarray of shape (n_samples,) or None
+            What the ranker tells; None without one.
+        """
+        assignment = self.detector.assign(images)
+        if self.ranker is None:
+            return assignment, None
+        own = _state(self.detector.pipeline_.named_steps["flatten"])
+        if own is not None and own == _state(self.ranker.features_):
+            probability = self.ranker.predict_measured(assignment.measured)
+        else:
+            probability = self.ranker.predict_proba(images)
+        return assignment, probability[:, 1]
+
+
+def _state(features: Any) -> str | None:
+    """Condense what decides how cutouts are measured; None where they are not."""
+    if not isinstance(features, CutoutFeatures):
+        return None
+    return str(joblib.hash({**vars(features), "n_jobs": None}))
 
 
 def load_fitted(path: str | os.PathLike[str]) -> FittedModels:

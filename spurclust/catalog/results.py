@@ -25,6 +25,9 @@ __all__ = [
     "write_table",
 ]
 
+RANKER = "ranker.skops"
+"""The file of a run's ranker, beside that of its detector."""
+
 _DESCRIPTIONS = {
     "source_id": "Identifier of the source",
     "path": "File of the cutout",
@@ -35,6 +38,7 @@ _DESCRIPTIONS = {
     "component": "Component of the Gaussian mixture, counted from 0",
     "spurious_probability": "Spurious fraction that the source's place in the embedding gives it",
     "flagged": "Whether the source lies in the spurious region",
+    "novelty": "Distance from the fitted sources; of sources like them, 1 % are above 1",
     "stability": "Share of runs, each started elsewhere, in which the source is flagged",
     "inspection_rank": "Place in the order of inspection, from 1",
     "inspection_probability": "Probability that the source is spurious, without its own label",
@@ -63,6 +67,7 @@ def sources_table(
     paths: Sequence[str | os.PathLike[str]] | None = None,
     y: ArrayLike | None = None,
     reasons: Sequence[str] | None = None,
+    novelty: ArrayLike | None = None,
     stability: ArrayLike | None = None,
     inspection_rank: ArrayLike | None = None,
     inspection_probability: ArrayLike | None = None,
@@ -93,6 +98,8 @@ def sources_table(
         1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
     reasons : sequence of str of length n_sources, default=None
         Why; None leaves them blank.
+    novelty : array-like of shape (n_sources,), default=None
+        Distance of each source from the fitted ones; None leaves the column out.
     stability : array-like of shape (n_sources,), default=None
         Share of runs in which each source is flagged; None leaves the column out.
     inspection_rank : array-like of int of shape (n_sources,), default=None
@@ -109,9 +116,10 @@ def sources_table(
     -------
     DataFrame
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
-        spurious_probability, flagged, and, where they are given, stability, inspection_rank,
-        inspection_probability, nearest_spurious, ra, dec and sky_viewer (the address of the place
-        in Aladin Lite). An uninspected source's label is missing, a blank in csv.
+        spurious_probability, flagged, and, where they are given, novelty, stability,
+        inspection_rank, inspection_probability, nearest_spurious, ra, dec and sky_viewer (the
+        address of the place in Aladin Lite). An uninspected source's label is missing, a blank in
+        csv.
 
     Raises
     ------
@@ -148,6 +156,8 @@ def sources_table(
         "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
         "flagged": np.asarray(flagged, dtype=bool),
     }
+    if novelty is not None:
+        columns["novelty"] = np.asarray(novelty, dtype=np.float64)
     if stability is not None:
         columns["stability"] = np.asarray(stability, dtype=np.float64)
     if inspection_rank is not None:

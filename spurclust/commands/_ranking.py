@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-RANKER = "ranker.skops"
-
 
 class Ranking(NamedTuple):
     """In which order to look at the sources of a run, and how soon most spurious are found."""
@@ -40,14 +38,3 @@ def rank_sources(
         "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
     }
     return Ranking(ranker, columns, looks)
-
-
-def new_ranks(ranker: Any, images: NDArray[Any]) -> dict[str, Any]:
-    """Make the columns of new sources, ranked among themselves."""
-    from spurclust.ranking import inspection_rank
-
-    probability = ranker.predict_proba(images)[:, 1]
-    return {
-        "inspection_rank": inspection_rank(probability),
-        "inspection_probability": probability,
-    }

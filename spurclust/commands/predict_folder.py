@@ -13,6 +13,22 @@ OPTIONS = ("workers", "scheduler", "partition_size", "strict", "id_column", "pat
 """What only makes sense for a folder."""
 
 
+def folder_options(args: argparse.Namespace) -> list[str]:
+    """List the options given that are for a folder only.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        Of `spurclust predict`.
+
+    Returns
+    -------
+    list of str
+        As they are written.
+    """
+    return [f"--{name.replace('_', '-')}" for name in OPTIONS if getattr(args, name)]
+
+
 def check_options(args: argparse.Namespace) -> None:
     """Refuse the options of a folder where the results go into a table.
 
@@ -26,7 +42,7 @@ def check_options(args: argparse.Namespace) -> None:
     ValueError
         When there is one.
     """
-    given = [f"--{name.replace('_', '-')}" for name in OPTIONS if getattr(args, name)]
+    given = folder_options(args)
     if given:
         raise ValueError(
             f"{' and '.join(given)}: only for results in a folder, and --out {args.out} is a "

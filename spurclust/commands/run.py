@@ -12,7 +12,7 @@ from spurclust._optional import import_optional
 from spurclust._parser import PLOT_FORMATS, TABLE_SUFFIXES
 from spurclust.commands._drawing import draw_results, planned_plots
 from spurclust.commands._progress import Stages, say
-from spurclust.commands._ranking import RANKER, Ranking, rank_sources
+from spurclust.commands._ranking import Ranking, rank_sources
 from spurclust.commands._reading import read_survey, size_of
 from spurclust.commands.report import REPORT, check_report_extras, write_report_of_run
 
@@ -60,7 +60,9 @@ def run_run(args: argparse.Namespace) -> None:
                 draw_results(args, fitted, cutouts, matched, staging / "plots")
         with stages("writing"):
             _write_tables(fitted, cutouts, matched, staging, args.format)
-            _save_models(fitted, staging, {"reading": reading})
+            _save_models(
+                fitted, staging, {"reading": reading | {"dtype": str(cutouts.images.dtype)}}
+            )
         summary = summarize_run(
             fitted.detector,
             matched.y,
@@ -124,6 +126,7 @@ def _fit(args: argparse.Namespace, cutouts: Any, y: NDArray[Any], stages: Stages
 def _save_models(fitted: _Fitted, folder: Path, metadata: dict[str, Any]) -> None:
     """Save the detector, and the ranker where there is one."""
     from spurclust.catalog import save_model
+    from spurclust.catalog.results import RANKER
 
     save_model(fitted.detector, folder / "model.skops", metadata=metadata)
     if fitted.ranking:
@@ -222,6 +225,8 @@ def _check_extras(args: argparse.Namespace) -> None:
 
 def _planned_files(args: argparse.Namespace) -> list[str]:
     """Name the files that a run will write."""
+    from spurclust.catalog.results import RANKER
+
     names = ["sources.csv", f"sources{TABLE_SUFFIXES[args.format]}", "components.csv"]
     names += ["summary.json", "model.skops", REGIONS] + ["tuning.csv"] * args.tune
     names += [REPORT] * (not args.no_report) + [RANKER] * (not args.no_ranking)

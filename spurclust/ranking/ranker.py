@@ -274,7 +274,22 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, 2)
             Probabilities, in the order of `classes_`.
         """
-        spurious = self._calibrated(self._odds(self.measure(X)))
+        return self.predict_measured(self.measure(X))
+
+    def predict_measured(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Do what `predict_proba` does with sources that are measured already.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_measured), float32
+            What `measure` returned.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Probabilities, in the order of `classes_`.
+        """
+        spurious = self._calibrated(self._odds(rows))
         return np.column_stack([1 - spurious, spurious])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:

@@ -21,7 +21,8 @@ from spurclust.catalog import (
     read_cutouts,
     read_cutouts_like,
 )
-from spurclust.catalog.fitted import RANKER, READING
+from spurclust.catalog.fitted import READING
+from spurclust.catalog.results import RANKER
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.ranking import InspectionRanker
 from spurclust.scale.survey import Block, Files, Survey, open_survey
@@ -114,8 +115,7 @@ class Predictor:
         self, ids: Sequence[object], paths: Sequence[str] | None, images: NDArray[Any]
     ) -> pd.DataFrame:
         """Predict some cutouts."""
-        detector, ranker, _ = self.models
-        assignment = detector.assign(images)
+        assignment, inspection_probability = self.models.predict(images)
         text = pd.StringDtype("pyarrow")
         columns: dict[str, Any] = {"source_id": pd.array([str(one) for one in ids], dtype=text)}
         if paths is not None:
@@ -123,10 +123,10 @@ class Predictor:
         columns["tsne_x"], columns["tsne_y"] = assignment.embedding.T
         columns["component"] = assignment.component
         columns["spurious_probability"] = assignment.spurious_probability
-        columns["flagged"] = assignment.spurious_probability >= detector.threshold
+        columns["flagged"] = assignment.spurious_probability >= self.models.detector.threshold
         columns["novelty"] = assignment.novelty
-        if ranker is not None:
-            columns["inspection_probability"] = ranker.predict_proba(images)[:, 1]
+        if inspection_probability is not None:
+            columns["inspection_probability"] = inspection_probability
         return pd.DataFrame(columns)
 
     def _batches(
@@ -245,7 +245,7 @@ def prepare(
     else:
         models = model if isinstance(model, FittedModels) else load_fitted(model)
     in_files = isinstance(model, (str, os.PathLike))
-    fingerprint = _digest_of_files(model) if in_files else joblib.hash(models)
+    fingerprint = _digest_of_files(model) if in_files else _digest_of_results(models)
     survey = open_survey(cutouts, id_pattern=id_pattern or models.reading["id_pattern"], **options)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
@@ -260,6 +260,23 @@ def _digest_of_files(model: str | os.PathLike[str]) -> str:
     digest = sha256(Path(model).read_bytes())
     ranker = Path(model).with_name(RANKER)
     digest.update(ranker.read_bytes() if ranker.exists() else b"")
+    return digest.hexdigest()
+
+
+def _digest_of_results(models: FittedModels) -> str:
+    """Condense what fitted models say of the fitted sources: two that agree in it are one.
+
+    The models as they are stored would not do: what is equal in two copies can be stored otherwise.
+    """
+    detector, ranker, reading = models
+    results = [detector.embedding_, detector.component_, detector.component_counts_]
+    results += [detector.novelty_scale_.landmarks, detector.spurious_probability_]
+    if ranker is not None:
+        results += [ranker.inspection_probability_, ranker.feature_importances_]
+    settings = (detector.threshold, detector.assignment, sorted(map(str, reading.items())))
+    digest = sha256(repr(settings).encode())
+    for result in results:
+        digest.update(np.ascontiguousarray(result).tobytes())
     return digest.hexdigest()
 
 

@@ -14,12 +14,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust._labels import is_uninspected
-from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
+from spurclust.steps._blocks import single_threaded_blas
 from spurclust.steps._cross_fit import CrossFit, class_shares, fit_forests
+from spurclust.steps._pixels import project_rows
 
 Float32 = NDArray[np.float32]
 
-BLOCK_ROWS = 256
 N_QUANTILES = 200
 LEAST_SHARE = 0.005
 """Shares of the trees nearer to 0 or 1 are taken for this: so few trees tell nothing apart."""
@@ -236,8 +236,15 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             What `transform` returns.
         """
         rows = validate_data(self, X, dtype=np.float32, reset=False)
-        # Made normal one by one; only the product depends on its company.
-        components = map_row_blocks(self._components.transform, normal, BLOCK_ROWS, self.n_jobs)
+        main = self._components
+        columns = np.arange(normal.shape[1], dtype=np.int32)
+        components = project_rows(
+            normal,
+            columns,
+            main.mean_.astype(np.float32),
+            main.components_.astype(np.float32),
+            self.n_jobs,
+        )
         taught = (self._scores(rows) - self._score_mean) / self._score_deviation
         return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)
 
