@@ -39,7 +39,7 @@ class Assignment(NamedTuple):
         Spurious fraction at each source.
     novelty : ndarray of shape (n_samples,)
         Distance to the nearest of up to 2000 fitted sources, as a multiple of the distance that
-        99 % of the fitted have at most: of new sources of their kind, 1 % are above 1. Measured
+        95 % of the fitted have at most: of new sources of their kind, 5 % are above 1. Measured
         where no label rules: among all features, each made normal, or, without a
         `GuidedProjection`, among the rows that are embedded. It shows other stretches, point spread
         functions and defects never met, but not what the features undo by themselves, as a factor

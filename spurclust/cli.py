@@ -76,8 +76,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ImportError, MemoryError) as error:
         print(f"spurclust: error: {_with_options(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("spurclust: interrupted, nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        told = str(error) or "interrupted, nothing was written"
+        print(f"spurclust: {told}", file=sys.stderr)
         return 130
     sys.stdout.flush()
     return 0

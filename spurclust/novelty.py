@@ -16,10 +16,10 @@ MOST_LANDMARKS = 2000
 MOST_VALUES = 4_000_000
 """Numbers in all landmarks together, at most: rows of half a million pixels have few landmarks."""
 
-USUAL_SHARE = 0.01
+USUAL_SHARE = 0.05
 """Share of the fitted sources that are farther than 1 from the others."""
 
-LEAST_SHARE = 0.05
+LEAST_SHARE = 0.15
 """Share of novel sources above which there is drift, if it is not chance."""
 
 CHANCE = 1e-3
@@ -38,7 +38,7 @@ class NoveltyScale(NamedTuple):
     scale : float
         Power of two that keeps squares within float32.
     unit : float
-        Distance that 99 % of the fitted rows have at most from the nearest other landmark.
+        Distance that 95 % of the fitted rows have at most from the nearest other landmark.
 
     Examples
     --------
@@ -113,8 +113,8 @@ class NoveltyScale(NamedTuple):
 def drift_message(n_novel: int, n_sources: int) -> str | None:
     """Say that new sources are unlike the fitted ones, if too many are for chance.
 
-    Of sources like the fitted ones, about 1 % have a novelty above 1. Drift is a share of more than
-    5 %, and one that chance gives to such sources with a probability below 0.001 (binomial).
+    Of sources like the fitted ones, about 5 % have a novelty above 1. Drift is a share of more than
+    15 %, and one that chance gives to such sources with a probability below 0.001 (binomial).
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def drift_message(n_novel: int, n_sources: int) -> str | None:
     Examples
     --------
     >>> from spurclust.novelty import drift_message
-    >>> drift_message(1, 3) is None, drift_message(12, 1000) is None
+    >>> drift_message(1, 3) is None, drift_message(60, 1000) is None
     (True, True)
     >>> drift_message(400, 1000)[:56]
     '400 of 1000 sources (40 %) lie farther from all fitted s'
@@ -142,7 +142,7 @@ def drift_message(n_novel: int, n_sources: int) -> str | None:
         return None
     return (
         f"{n_novel} of {n_sources} sources ({n_novel / n_sources:.0%}) lie farther from all fitted "
-        "sources than 99 % of these from each other, where 1 % is usual (column novelty, above 1): "
+        "sources than 95 % of these from each other, where 5 % is usual (column novelty, above 1): "
         "the model has seen none like them, and its flags may be wrong. Check that they were cut "
         "and stretched as the fitted ones were, from the same filters and instrument; else inspect "
         "some of them and fit again with them"

@@ -284,7 +284,7 @@ def test_predict_repeats_the_flags_of_the_run(survey, results, tmp_path, capsys)
     table = tmp_path / "again.csv"
     assert main(["predict", str(results / "model.skops"), str(survey), "--out", str(table)]) == 0
     fitted, again = pd.read_csv(results / "sources.csv"), pd.read_csv(table)
-    assert list(again.columns) == COLUMNS + RANKING[:2]
+    assert list(again.columns) == [*COLUMNS, "novelty", *RANKING[:2]]
     names = ["source_id", "tsne_x", "tsne_y", "component", "spurious_probability", "flagged"]
     names += RANKING[:2]
     pd.testing.assert_frame_equal(again[names], fitted[names], check_exact=True)
@@ -298,7 +298,7 @@ def test_predict_without_or_with_another_ranker(survey, results, tmp_path, capsy
     table = tmp_path / "t.csv"
     command = ["predict", str(tmp_path / "model.skops"), str(survey), "--out", str(table)]
     assert main(command) == 0
-    assert list(pd.read_csv(table).columns) == COLUMNS
+    assert list(pd.read_csv(table).columns) == [*COLUMNS, "novelty"]
     shutil.copy(results / "model.skops", tmp_path / "ranker.skops")
     capsys.readouterr()
     assert main(command) == 1

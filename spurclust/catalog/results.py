@@ -38,7 +38,7 @@ _DESCRIPTIONS = {
     "component": "Component of the Gaussian mixture, counted from 0",
     "spurious_probability": "Spurious fraction that the source's place in the embedding gives it",
     "flagged": "Whether the source lies in the spurious region",
-    "novelty": "Distance from the fitted sources; of sources like them, 1 % are above 1",
+    "novelty": "Distance from the fitted sources; of sources like them, 5 % are above 1",
     "stability": "Share of runs, each started elsewhere, in which the source is flagged",
     "inspection_rank": "Place in the order of inspection, from 1",
     "inspection_probability": "Probability that the source is spurious, without its own label",

@@ -1,6 +1,7 @@
 """Clusters: what works on one, and what happens when a part of it dies."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from spurclust.scale import cluster as cluster_module
 from spurclust.scale import open_client, predict_sources, write_predictions
 from spurclust.scale.cluster import current_client
 
-from .conftest import N_NEW, same
+from .conftest import same
 
 WAIT_SECONDS = 60
 
@@ -77,15 +78,14 @@ def test_a_cluster_gives_the_same_bits(local, fitted, cutouts, images, expected,
     same(table.compute(), expected)
 
 
-def test_the_models_are_unpacked_once_a_worker(local, fitted, images):
+def test_the_models_travel_as_one_task(fitted, images):
     table = predict_sources(fitted.model, da.from_array(images, chunks=(5, -1, -1)))
-    frames = local.persist(table)
-    assert len(frames.compute()) == N_NEW
-    predictors = {
-        key: workers for key, workers in local.who_has().items() if "predictor-" in str(key)
-    }
-    assert len(predictors) <= 1
-    del frames
+    graph = dict(table.optimize().__dask_graph__())
+    predictors = [key for key in graph if str(key).startswith("predictor-")]
+    assert len(predictors) == 1
+    weight = len(pickle.dumps(graph[predictors[0]]))
+    assert weight > 50_000
+    assert len(pickle.dumps(graph)) < 1.5 * weight
 
 
 def test_errors_of_a_worker_reach_the_client(local, fitted, tmp_path):

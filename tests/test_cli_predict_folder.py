@@ -1,0 +1,145 @@
+"""`spurclust predict` into a folder, and what it says of drift."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from spurclust.cli import main
+from spurclust.scale import writing
+
+N_SOURCES = 90
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("survey") / "strips"
+    command = ["simulate", str(folder), "--n-sources", str(N_SOURCES), "--n-spurious", "12"]
+    assert main([*command, "--jobs", "2"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(survey, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results") / "out"
+    command = ["run", str(survey), "--labels", str(survey / "labels.xlsx"), "--out", str(out)]
+    quick = ["--reduce", "5", "--perplexity", "8", "-N", "3", "--no-plots", "--no-report"]
+    assert main([*command, *quick]) == 0
+    return str(out / "model.skops")
+
+
+def predict(model, cutouts, out, *options):
+    return main(["predict", model, str(cutouts), "--out", str(out), *map(str, options)])
+
+
+def copied(survey, folder, n=6):
+    folder.mkdir()
+    for path in sorted(survey.glob("*.png"))[:n]:
+        shutil.copy(path, folder)
+    return sorted(folder.iterdir())
+
+
+def test_the_folder_holds_what_the_table_does(model, survey, tmp_path, capsys):
+    assert predict(model, survey, tmp_path / "table.csv") == 0
+    assert predict(model, survey, tmp_path / "folder", "--partition-size", 40) == 0
+    said = capsys.readouterr().out
+    table = pd.read_csv(tmp_path / "table.csv", dtype={"source_id": str})
+    parts = pd.read_parquet(tmp_path / "folder" / "sources")
+    names = list(parts.columns.drop(["path", "flagged"]))
+    pd.testing.assert_frame_equal(parts[names], table[names], check_dtype=False, check_exact=True)
+    assert parts["flagged"].tolist() == table["flagged"].tolist()
+    flagged = f"Flagged {table['flagged'].sum()} of {N_SOURCES} sources"
+    assert said.count(flagged) == 2
+    assert "3 partitions made in" in said
+
+
+def test_the_same_command_goes_on(model, survey, tmp_path, capsys):
+    assert predict(model, survey, tmp_path, "--partition-size", 30) == 0
+    (tmp_path / "sources" / "part-000001.parquet").unlink()
+    capsys.readouterr()
+    assert predict(model, survey, tmp_path) == 0
+    assert "2 of 3 partitions were there already; 1 made" in capsys.readouterr().out
+    assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is True
+
+
+def test_workers(model, survey, tmp_path, capsys):
+    assert predict(model, survey, tmp_path, "--workers", 1) == 0
+    assert f"of {N_SOURCES} sources" in capsys.readouterr().out
+    assert len(pd.read_parquet(tmp_path / "sources")) == N_SOURCES
+
+
+def test_unreadable_cutouts(model, survey, tmp_path, capsys):
+    paths = copied(survey, tmp_path / "cutouts")
+    paths[2].write_bytes(b"no image")
+    assert predict(model, tmp_path / "cutouts", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "of 5 sources" in said
+    assert f"1 cutouts could not be read: {tmp_path / 'out' / 'errors.csv'} says why" in said
+    assert pd.read_csv(tmp_path / "out" / "errors.csv")["path"].item() == str(paths[2])
+    assert predict(model, tmp_path / "cutouts", tmp_path / "strict", "--strict") == 1
+    assert f"cannot read {paths[2]}: it is not a PNG" in capsys.readouterr().err
+
+
+def test_a_table_of_paths_with_other_columns(model, survey, tmp_path, capsys):
+    paths = copied(survey, tmp_path / "cutouts")
+    table = pd.DataFrame({"objid": range(6), "file": [f"cutouts/{path.name}" for path in paths]})
+    table.to_parquet(tmp_path / "t.parquet")
+    assert predict(model, tmp_path / "t.parquet", tmp_path / "out") == 1
+    assert "no column 'source_id'" in capsys.readouterr().err
+    columns = ["--id-column", "objid", "--path-column", "file"]
+    assert predict(model, tmp_path / "t.parquet", tmp_path / "out", *columns) == 0
+    found = pd.read_parquet(tmp_path / "out" / "sources")
+    assert found["source_id"].tolist() == list("012345")
+
+
+@pytest.mark.parametrize(
+    ("out", "options", "words"),
+    [
+        ("t.csv", ["--workers", "2"], "--workers: only for results in a folder, and --out"),
+        ("t.csv", ["--strict", "--partition-size", "3"], "--partition-size and --strict: only"),
+        ("out", ["--strict", "--skip-unreadable"], "contradict each other"),
+        ("out", ["--scheduler", "nowhere"], "no dask scheduler answers at nowhere"),
+    ],
+)
+def test_wrong_options(model, survey, tmp_path, capsys, out, options, words):
+    assert predict(model, survey, tmp_path / out, *options) == 1
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / out).exists()
+
+
+def test_a_name_with_a_dot_is_a_folder_if_the_options_say_so(model, survey, tmp_path, capsys):
+    assert predict(model, survey, tmp_path / "run.v2") == 1
+    assert "must end in one of" in capsys.readouterr().err
+    assert predict(model, survey, tmp_path / "run.v2", "--partition-size", 100) == 0
+    assert (tmp_path / "run.v2" / "manifest.json").exists()
+
+
+def test_an_interruption_says_that_work_can_go_on(model, survey, tmp_path, capsys, monkeypatch):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "_compute", interrupt)
+    assert predict(model, survey, tmp_path / "out") == 130
+    assert f"interrupted: the partitions in {tmp_path / 'out'} are whole" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["table.csv", "folder"])
+def test_drift_is_said_with_its_share(model, survey, tmp_path, capsys, out):
+    paths = copied(survey, tmp_path / "cutouts", n=N_SOURCES)
+    assert predict(model, tmp_path / "cutouts", tmp_path / f"same-{out}") == 0
+    assert "warning" not in capsys.readouterr().err
+    for path in paths[:60]:
+        with Image.open(path) as picture:
+            inverted = 255 - np.asarray(picture)
+        Image.fromarray(inverted).save(path)
+    assert predict(model, tmp_path / "cutouts", tmp_path / out) == 0
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning" in line]
+    assert len(warnings) == 1
+    place = tmp_path / out
+    table = pd.read_parquet(place / "sources") if place.is_dir() else pd.read_csv(place)
+    n_novel = (table["novelty"] > 1).sum()
+    assert n_novel > 45
+    assert f"{n_novel} of {N_SOURCES} sources ({n_novel / N_SOURCES:.0%}"[:-1] in warnings[0]
