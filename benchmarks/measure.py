@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 PACKAGES = (
     *("spurclust", "scikit-learn", "openTSNE", "numpy", "scipy", "numba"),
-    *("pandas", "pillow", "imagecodecs"),
+    *("pandas", "pillow", "imagecodecs", "dask"),
 )
 THREAD_LIMITS = ("OPENBLAS_", "OMP_", "MKL_", "NUMBA_", "LOKY_")
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024

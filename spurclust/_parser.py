@@ -226,7 +226,7 @@ def _add_partitions(predict: argparse.ArgumentParser) -> None:
         "--partition-size",
         type=_COUNT,
         metavar="N",
-        help="sources in a file of the results (default: 5000; of a zarr store, about 64 MB)",
+        help="sources in a file of the results (default: 2000; of a zarr store, about 64 MB)",
     )
     group.add_argument(
         "--strict", action="store_true", help="stop at the first cutout that cannot be read"

@@ -13,7 +13,7 @@ from spurclust.catalog import CatalogError, list_cutouts, source_ids_from_paths
 from spurclust.scale.tables import TableRows, is_table, table_rows
 from spurclust.scale.zarr_stores import is_zarr, open_zarr
 
-PARTITION_SIZE = 5000
+PARTITION_SIZE = 2000
 """Sources in a partition of files, unless told otherwise."""
 
 ARRAY_BYTES = 2**26
@@ -94,7 +94,7 @@ def open_survey(
         array of shape (n_sources, height, width) or (n_sources, height, width, n_channels). A zarr
         group has it as "images", and its ids as "source_id".
     partition_size : int, default=None
-        Sources in a partition; None is 5000 for files, the chunks of a dask array, and about 64 MB
+        Sources in a partition; None is 2000 for files, the chunks of a dask array, and about 64 MB
         of a zarr store.
     source_ids : sequence of length n_sources, default=None
         Ids of the sources of an array; None counts them from 0.

@@ -1,0 +1,297 @@
+"""A million sources on dask: throughput with one and two workers, memory over time, the same bits.
+
+The cutouts are made on the fly, so that no disk is measured: each is one of a simulated survey's,
+turned or mirrored, with noise of its own. Then PNG files, against decoding them alone.
+"""
+
+import argparse
+import os
+import random
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from measure import (
+    Outcome,
+    at_least,
+    at_most,
+    for_information,
+    report,
+    require,
+    usable_cores,
+)
+
+CHUNK = 5000
+FILES_IN_PARTITION = 500
+CUBE = (24, 24, 4)
+N_BASE = 2000
+N_SPURIOUS = 60
+SAMPLE_SECONDS = 0.5
+MOST_GB = 1.5
+MOST_GROWTH = 1.1
+BILLION = 1e9
+
+
+class Run(NamedTuple):
+    """One run: seconds, GB of each worker over time, and bytes written."""
+
+    seconds: float
+    memory: dict[int, list[float]]
+    n_bytes: int
+
+
+def base_cubes() -> tuple[Any, Any]:
+    """Simulate cutouts in four filters, and their labels."""
+    import numpy as np
+
+    from spurclust.simulate import simulate_survey
+
+    survey = simulate_survey(N_BASE, N_SPURIOUS, random_state=12, n_jobs=-1)
+    cubes = survey.cubes.astype(np.float32)
+    top, left = (cubes.shape[1] - CUBE[0]) // 2, (cubes.shape[2] - CUBE[1]) // 2
+    return cubes[:, top : top + CUBE[0], left : left + CUBE[1], 1 : 1 + CUBE[2]].copy(), survey.y
+
+
+def vary(base: Any, number: int, n_rows: int) -> Any:
+    """Make the cutouts of one chunk, which depend on its number only."""
+    import numpy as np
+
+    rng = np.random.default_rng(number)
+    chosen = base[rng.integers(0, len(base), n_rows)]
+    for turn, part in enumerate(np.array_split(np.arange(n_rows), 8)):
+        turned = np.rot90(chosen[part], turn % 4, axes=(1, 2))
+        chosen[part] = turned[:, ::-1] if turn >= 4 else turned
+    sky = np.nanmedian(np.abs(np.nan_to_num(base[:100])))
+    return chosen + sky * rng.standard_normal(chosen.shape, dtype=np.float32)
+
+
+def lazy_cutouts(base: Any, n_sources: int) -> Any:
+    """Make the survey as a dask array of which nothing is computed yet."""
+    import dask
+    import dask.array as da
+
+    shared = dask.delayed(base, pure=True, traverse=False)
+    starts = range(0, n_sources, CHUNK)
+    blocks = [
+        da.from_delayed(
+            dask.delayed(vary, pure=True)(shared, number, min(CHUNK, n_sources - start)),
+            (min(CHUNK, n_sources - start), *CUBE),
+            dtype="float32",
+        )
+        for number, start in enumerate(starts)
+    ]
+    return da.concatenate(blocks)
+
+
+def fitted_models(base: Any, y: Any) -> Any:
+    """Fit a detector and a ranker."""
+    from spurclust import InspectionRanker, SpuriousRegionDetector
+    from spurclust.catalog import FittedModels
+
+    detector = SpuriousRegionDetector(20, random_state=12, n_jobs=-1).fit(base, y)
+    ranker = InspectionRanker(random_state=12, n_jobs=-1).fit(base, y)
+    reading = dict.fromkeys(("size", "reduce", "id_pattern", "dtype"))
+    return FittedModels(detector, ranker, reading)
+
+
+class Watch:
+    """Samples the memory of processes until it is left."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self.memory: dict[int, list[float]] = {pid: [] for pid in pids}
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+
+    def __enter__(self) -> "Watch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        import psutil
+
+        processes = {pid: psutil.Process(pid) for pid in self.memory}
+        while not self._done.wait(SAMPLE_SECONDS):
+            for pid, process in processes.items():
+                self.memory[pid].append(process.memory_info().rss / 1e9)
+
+
+def predict_with(n_workers: int, models: Any, cutouts: Any, folder: Path) -> Run:
+    """Predict a survey on a cluster of this machine that has been warmed up."""
+    from spurclust.scale import open_client, write_predictions
+
+    is_array = hasattr(cutouts, "dask")
+    with open_client(workers=n_workers) as client:
+        client.run(lambda: __import__("spurclust.scale"))
+        few = cutouts[: 2 * CHUNK] if is_array else cutouts[:200]
+        write_predictions(models, few, folder / "few", partition_size=50 if not is_array else None)
+        pids = list(client.run(os.getpid).values())
+        start = time.perf_counter()
+        with Watch(pids) as watch:
+            size = None if is_array else FILES_IN_PARTITION
+            write_predictions(models, cutouts, folder / "all", partition_size=size)
+        seconds = time.perf_counter() - start
+    n_bytes = sum(path.stat().st_size for path in (folder / "all" / "sources").iterdir())
+    return Run(seconds, watch.memory, n_bytes)
+
+
+def growth_of(memory: dict[int, list[float]]) -> float:
+    """Tell the largest ratio of a worker's median memory in the last fifth to the second fifth."""
+    from statistics import median
+
+    ratios = []
+    for series in memory.values():
+        fifth = max(len(series) // 5, 1)
+        ratios.append(median(series[-fifth:]) / median(series[fifth : 2 * fifth] or series))
+    return max(ratios)
+
+
+def same_bits(models: Any, base: Any, folder: Path, n_sources: int) -> tuple[bool, int]:
+    """Predict a random partition in this process, whole, and compare every bit."""
+    import numpy as np
+    import pandas as pd
+
+    number = random.SystemRandom().randrange(-(-n_sources // CHUNK))
+    table = pd.read_parquet(folder / "all" / "sources" / f"part-{number:06d}.parquet")
+    assignment, probability = models.predict(vary(base, number, len(table)))
+    expected = {
+        "tsne_x": assignment.embedding[:, 0],
+        "tsne_y": assignment.embedding[:, 1],
+        "component": assignment.component,
+        "spurious_probability": assignment.spurious_probability,
+        "novelty": assignment.novelty,
+        "inspection_probability": probability,
+    }
+    is_same = all(
+        np.array_equal(table[name].to_numpy(), values) for name, values in expected.items()
+    )
+    ids = [str(number * CHUNK + k) for k in range(len(table))]
+    return is_same and table["source_id"].tolist() == ids, number
+
+
+def measure_arrays(n_sources: int) -> list[Outcome]:
+    """Predict cutouts made on the fly, with one worker and with two."""
+    base, y = base_cubes()
+    models = fitted_models(base, y)
+    cutouts = lazy_cutouts(base, n_sources)
+    rows: list[Outcome] = []
+    runs: dict[int, Run] = {}
+    for n_workers in (1, 2):
+        with tempfile.TemporaryDirectory() as folder:
+            runs[n_workers] = run = predict_with(n_workers, models, cutouts, Path(folder))
+            is_same, number = same_bits(models, base, Path(folder), n_sources)
+        rate = n_sources / run.seconds
+        detail = f"{run.seconds:.0f} s; {run.n_bytes / n_sources:.0f} bytes a source written"
+        many = f"{n_workers} worker{'s' * (n_workers > 1)}"
+        rows.append(
+            for_information(f"{n_sources:,} cubes, {many}", f"{rate:,.0f} a second", detail)
+        )
+        peak = max(max(series) for series in run.memory.values())
+        rows.append(at_most(f"peak memory of a worker, {many}", peak, MOST_GB, " GB"))
+        growth = growth_of(run.memory)
+        what = f"memory, last fifth to second fifth, {many}"
+        rows.append(at_most(what, growth, MOST_GROWTH, "x"))
+        verdict = Outcome(
+            f"partition {number} as a single process has it, {many}",
+            "equal to the bit" if is_same else "different",
+            "equal",
+            is_same,
+            "",
+        )
+        rows.append(verdict)
+    ratio = runs[1].seconds / runs[2].seconds
+    rows.append(at_least("two workers against one", ratio, 1.8))
+    return rows + extrapolate(runs[2], n_sources)
+
+
+def extrapolate(run: Run, n_sources: int) -> list[Outcome]:
+    """Tell what a thousand million sources take at the measured rate of a core."""
+    core_hours = 2 * run.seconds / n_sources * BILLION / 3600
+    n_bytes = run.n_bytes / n_sources * BILLION
+    detail = f"{core_hours / 1000:.1f} hours on 1000 cores; {n_bytes / 1e9:.0f} GB written"
+    return [for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)]
+
+
+def write_strips(folder: Path, n_files: int, n_distinct: int) -> tuple[list[str], Any]:
+    """Write strips as PNG files, a few hundred different ones under many names."""
+    from PIL import Image
+
+    from spurclust.simulate import simulate_survey
+
+    survey = simulate_survey(n_distinct, n_distinct // 20, random_state=3, n_jobs=-1)
+    paths = []
+    for number in range(n_files):
+        path = folder / f"z6_{number}_F115W_crop.png"
+        if number < n_distinct:
+            Image.fromarray(survey.images[number]).convert("RGB").save(path)
+        else:
+            os.link(paths[number % n_distinct], path)
+        paths.append(str(path))
+    return paths, survey
+
+
+def decode_alone(paths: list[str], n_jobs: int) -> float:
+    """Tell the seconds of decoding files in threads, a partition at a time."""
+    from spurclust.catalog import read_cutouts
+
+    start = time.perf_counter()
+    for first in range(0, len(paths), 500):
+        read_cutouts(paths[first : first + 500], n_jobs=n_jobs)
+    return time.perf_counter() - start
+
+
+def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
+    """Predict PNG strips on features and on pixels, and decode them alone."""
+    from spurclust import ImageFlattener, SpuriousRegionDetector
+    from spurclust.catalog import FittedModels
+
+    rows: list[Outcome] = []
+    with tempfile.TemporaryDirectory() as folder:
+        strips = Path(folder) / "strips"
+        strips.mkdir()
+        paths, survey = write_strips(strips, n_files, min(400, n_files))
+        images, y = survey.images, survey.y
+        reading = {"size": None, "reduce": None, "id_pattern": None, "dtype": "uint8"}
+        on_pixels = SpuriousRegionDetector(
+            6, flatten=ImageFlattener(), random_state=12, n_jobs=-1
+        ).fit(images[::2], y[::2])
+        models = {
+            "features, with the ranker": fitted_models(images[::2], y[::2])._replace(
+                reading=reading
+            ),
+            "pixels": FittedModels(on_pixels, None, reading),
+        }
+        alone = decode_alone(paths, n_workers)
+        what = f"decoding {n_files:,} PNG strips alone, {n_workers} threads"
+        rows.append(for_information(what, f"{n_files / alone:,.0f} a second", f"{alone:.1f} s"))
+        for name, model in models.items():
+            run = predict_with(n_workers, model, paths, Path(folder) / name[:5])
+            peak = max(max(series) for series in run.memory.values())
+            detail = (
+                f"{run.seconds:.1f} s, {run.seconds / alone:.2f}x decoding; peak {peak:.2f} GB a "
+                f"worker"
+            )
+            rate = f"{n_files / run.seconds:,.0f} a second"
+            rows.append(for_information(f"predict on {name}, {n_workers} workers", rate, detail))
+    return rows
+
+
+def main() -> None:
+    """Run both parts and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sources", type=int, default=1_000_000, help="default: %(default)s")
+    parser.add_argument("--files", type=int, default=20_000, help="default: %(default)s")
+    args = parser.parse_args()
+    require("dask", "distributed", "pyarrow", "psutil")
+    rows = measure_arrays(args.sources)
+    rows += measure_files(args.files, min(2, usable_cores()))
+    report(rows)
+
+
+if __name__ == "__main__":
+    main()
