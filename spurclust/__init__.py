@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.ranking import InspectionRanker
+    from spurclust.reference import choose_reference
     from spurclust.steps import TSNE, CutoutFeatures, GuidedProjection, ImageFlattener, PixelPCA
     from spurclust.tuning import SpuriousRegionDetectorCV
 
@@ -23,6 +24,7 @@ __all__ = [
     "SpuriousRegionDetector",
     "SpuriousRegionDetectorCV",
     "__version__",
+    "choose_reference",
 ]
 
 __version__ = "0.1.0"
@@ -32,6 +34,7 @@ _HOMES = {
     "SpuriousRegionDetector": "detector",
     "SpuriousRegionDetectorCV": "tuning",
     "InspectionRanker": "ranking",
+    "choose_reference": "reference",
     "TSNE": "steps",
     "CutoutFeatures": "steps",
     "GuidedProjection": "steps",
@@ -44,7 +47,10 @@ _MODULES = frozenset(
         "components",
         "detector",
         "metrics",
+        "novelty",
         "ranking",
+        "reference",
+        "scale",
         "simulate",
         "steps",
         "tuning",

@@ -1,15 +1,22 @@
 """What the command line accepts."""
 
 import argparse
-from collections.abc import Callable
 
 import spurclust
+from spurclust._argument_types import (
+    COUNT,
+    COUNT_OR_NONE,
+    FRACTION,
+    JOBS,
+    PLOT_FORMATS,
+    POSITIVE,
+    SEED,
+    number,
+    plot_formats,
+)
 
 TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
 """What `--format` may be, and the suffix of the file."""
-
-PLOT_FORMATS = ("png", "svg", "pdf")
-"""What `--plot-format` may be; the first is the default."""
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -36,45 +43,12 @@ def make_parser() -> argparse.ArgumentParser:
     _add_survey(simulate)
     _add_common(simulate)
     _add_run(commands.add_parser("run", help="from cutouts and labels to flagged sources"))
+    _add_fit(commands.add_parser("fit", help="the same, on a part of a survey of any size"))
     _add_tune(commands.add_parser("tune", help="the same, with settings chosen on held-out labels"))
     _add_predict(commands.add_parser("predict", help="flag new sources with a fitted model"))
     _add_audit(commands.add_parser("audit", help="how many spurious remain among the unflagged"))
     _add_report(commands.add_parser("report", help="the results as a page to look at and judge in"))
     return parser
-
-
-def _number(
-    kind: type[int] | type[float], what: str, allowed: Callable[[float], bool]
-) -> Callable[[str], float]:
-    """Make a type of argument: a number of which only some values are allowed."""
-
-    def convert(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not allowed(value):
-            raise argparse.ArgumentTypeError(f"{text} is not {what}")
-        return value
-
-    return convert
-
-
-def _plot_formats(text: str) -> list[str]:
-    """Convert a list of formats with commas between, a type of argument."""
-    formats = [part.strip().lower() for part in text.split(",")]
-    for part in formats:
-        if part not in PLOT_FORMATS:
-            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PLOT_FORMATS)}")
-    return formats
-
-
-_COUNT = _number(int, "a whole number of at least 1", lambda value: value >= 1)
-_COUNT_OR_NONE = _number(int, "a whole number from 0 up", lambda value: value >= 0)
-_SEED = _number(int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
-_JOBS = _number(int, "a whole number other than 0", lambda value: value != 0)
-_FRACTION = _number(float, "above 0 and at most 1", lambda value: 0 < value <= 1)
-_POSITIVE = _number(float, "a number above 0", lambda value: 0 < value < float("inf"))
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -91,6 +65,33 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     _add_common(run)
 
 
+def _add_fit(fit: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust fit`."""
+    fit.description = (
+        "Does what `spurclust run` does, on a part of the sources: all known spurious ones, the "
+        "known reliable ones, and as many others as there is room for. Only their cutouts are "
+        "read. The model then predicts all the others: spurclust predict DIR/model.skops CUTOUTS "
+        "--out FOLDER. CUTOUTS may also be a Parquet table of ids and paths, or a folder of such "
+        "tables."
+    )
+    _add_run(fit)
+    group = fit.add_argument_group("the part to fit on")
+    group.add_argument(
+        "--reference-size",
+        type=COUNT,
+        default=20_000,
+        metavar="N",
+        help="sources to fit on (default: %(default)s)",
+    )
+    group.add_argument(
+        "--reference",
+        choices=("random", "diverse"),
+        default="random",
+        help="how the uninspected ones are drawn: each alike, or rare kinds rather; for that, the "
+        "cutouts of a pool five times as large are read and measured (default: %(default)s)",
+    )
+
+
 def _add_tune(tune: argparse.ArgumentParser) -> None:
     """Add the arguments of `spurclust tune`."""
     tune.description = (
@@ -100,9 +101,9 @@ def _add_tune(tune: argparse.ArgumentParser) -> None:
     )
     _add_input(tune)
     group = tune.add_argument_group("settings to choose from")
-    group.add_argument("-N", "--n-components", type=_COUNT, nargs="+", help="default: 2 to 40")
-    group.add_argument("--threshold", type=_FRACTION, nargs="+", help="default: 0.01 to 0.5")
-    group.add_argument("--perplexity", type=_POSITIVE, nargs="+", default=[50], help="default: 50")
+    group.add_argument("-N", "--n-components", type=COUNT, nargs="+", help="default: 2 to 40")
+    group.add_argument("--threshold", type=FRACTION, nargs="+", help="default: 0.01 to 0.5")
+    group.add_argument("--perplexity", type=POSITIVE, nargs="+", default=[50], help="default: 50")
     _add_assignment(group)
     _add_steps(group)
     _add_held_out(tune)
@@ -116,20 +117,20 @@ def _add_held_out(parser: argparse.ArgumentParser) -> None:
     bound = group.add_mutually_exclusive_group()
     bound.add_argument(
         "--completeness",
-        type=_FRACTION,
+        type=FRACTION,
         help="least completeness, at which the workload is made small (default: 0.95)",
     )
     bound.add_argument(
-        "--workload", type=_FRACTION, help="largest workload, at which completeness is made large"
+        "--workload", type=FRACTION, help="largest workload, at which completeness is made large"
     )
     group.add_argument(
         "--folds",
-        type=_number(int, "a whole number of at least 2", lambda value: value >= 2),
+        type=number(int, "a whole number of at least 2", lambda value: value >= 2),
         default=5,
         help="parts into which the labels are cut (default: %(default)s)",
     )
     group.add_argument(
-        "--repeats", type=_COUNT, default=5, help="how often anew (default: %(default)s)"
+        "--repeats", type=COUNT, default=5, help="how often anew (default: %(default)s)"
     )
     group.add_argument(
         "--protocol",
@@ -169,12 +170,12 @@ def _add_input(run: argparse.ArgumentParser) -> None:
     )
     reading.add_argument(
         "--size",
-        type=_COUNT,
+        type=COUNT,
         nargs="+",
         metavar="PIXELS",
         help="shrink to HEIGHT [WIDTH]; files before this option, or end it with --",
     )
-    reading.add_argument("--reduce", type=_COUNT, metavar="FACTOR", help="shrink by this factor")
+    reading.add_argument("--reduce", type=COUNT, metavar="FACTOR", help="shrink by this factor")
     _add_skipping(reading)
 
 
@@ -217,14 +218,14 @@ def _add_partitions(predict: argparse.ArgumentParser) -> None:
     group = predict.add_argument_group("into a folder")
     place = group.add_mutually_exclusive_group()
     place.add_argument(
-        "--workers", type=_COUNT, metavar="N", help="processes to start on this machine"
+        "--workers", type=COUNT, metavar="N", help="processes to start on this machine"
     )
     place.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a dask scheduler, as tcp://host:8786"
     )
     group.add_argument(
         "--partition-size",
-        type=_COUNT,
+        type=COUNT,
         metavar="N",
         help="sources in a file of the results (default: 2000; of a zarr store, about 64 MB)",
     )
@@ -246,21 +247,21 @@ def _add_audit(audit: argparse.ArgumentParser) -> None:
     )
     audit.add_argument("folder", metavar="DIR", help="folder of the results of a run")
     size = audit.add_mutually_exclusive_group()
-    size.add_argument("--sample", type=_COUNT, metavar="N", help="sources to draw")
+    size.add_argument("--sample", type=COUNT, metavar="N", help="sources to draw")
     size.add_argument(
         "--max-remaining",
-        type=_COUNT_OR_NONE,
+        type=COUNT_OR_NONE,
         metavar="M",
         help="draw as many as prove that at most M remain, if no spurious one is found",
     )
     _add_labels(audit, "the sample with its column filled in; repeat it if it was shared out")
     audit.add_argument(
         "--confidence",
-        type=_number(float, "between 0 and 1", lambda value: 0 < value < 1),
+        type=number(float, "between 0 and 1", lambda value: 0 < value < 1),
         default=0.95,
         help="of the bound (default: %(default)s)",
     )
-    audit.add_argument("--random-state", type=_SEED, default=12, help="default: %(default)s")
+    audit.add_argument("--random-state", type=SEED, default=12, help="default: %(default)s")
 
 
 def _add_report(report: argparse.ArgumentParser) -> None:
@@ -276,7 +277,7 @@ def _add_report(report: argparse.ArgumentParser) -> None:
     )
     report.add_argument(
         "--max-cutouts",
-        type=_COUNT_OR_NONE,
+        type=COUNT_OR_NONE,
         default=12_000,
         metavar="N",
         help="of more sources, show the known spurious and the flagged only, and no more than so "
@@ -284,14 +285,14 @@ def _add_report(report: argparse.ArgumentParser) -> None:
     )
     report.add_argument(
         "--max-size",
-        type=_POSITIVE,
+        type=POSITIVE,
         default=40.0,
         metavar="MB",
         help="what all cutouts may take in the page (default: %(default)s)",
     )
     report.add_argument(
         "--cutout-size",
-        type=_COUNT,
+        type=COUNT,
         metavar="PIXELS",
         help="longer side of a cutout in the page (default: at most 640, and about 10 kB each)",
     )
@@ -311,16 +312,16 @@ def _add_method(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group.add_argument(
         "-N",
         "--n-components",
-        type=_COUNT,
+        type=COUNT,
         help="components of the mixture (default: 20 on features, 6 on pixels)",
     )
     group.add_argument(
         "--threshold",
-        type=_FRACTION,
+        type=FRACTION,
         help="spurious fraction at which a component joins the region (default: 0.05)",
     )
     group.add_argument(
-        "--perplexity", type=_POSITIVE, default=50, help="of t-SNE (default: %(default)s)"
+        "--perplexity", type=POSITIVE, default=50, help="of t-SNE (default: %(default)s)"
     )
     _add_assignment(group)
     _add_steps(group)
@@ -359,7 +360,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     )
     results.add_argument(
         "--stability",
-        type=_COUNT_OR_NONE,
+        type=COUNT_OR_NONE,
         default=0,
         metavar="SEEDS",
         help="tell how often each source is flagged from so many starting points, each with three "
@@ -369,7 +370,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
     results.add_argument("--no-plots", action="store_true", help="write no pictures")
     results.add_argument(
         "--plot-format",
-        type=_plot_formats,
+        type=plot_formats,
         action="extend",
         metavar="FORMAT",
         help=f"of the pictures: {', '.join(PLOT_FORMATS)}, or several of them with commas between "
@@ -380,20 +381,18 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
 
 def _add_survey(parser: argparse.ArgumentParser) -> None:
     """Add the options of a simulated survey."""
-    parser.add_argument("--n-sources", type=_COUNT, default=1816, help="default: %(default)s")
-    parser.add_argument(
-        "--n-spurious", type=_COUNT_OR_NONE, default=57, help="default: %(default)s"
-    )
+    parser.add_argument("--n-sources", type=COUNT, default=1816, help="default: %(default)s")
+    parser.add_argument("--n-spurious", type=COUNT_OR_NONE, default=57, help="default: %(default)s")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of everything that is random."""
-    parser.add_argument("--random-state", type=_SEED, default=12, help="default: %(default)s")
+    parser.add_argument("--random-state", type=SEED, default=12, help="default: %(default)s")
     _add_jobs(parser)
 
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     """Add the number of threads."""
     parser.add_argument(
-        "--jobs", type=_JOBS, default=-1, help="number of threads, -1 is all (default: %(default)s)"
+        "--jobs", type=JOBS, default=-1, help="number of threads, -1 is all (default: %(default)s)"
     )

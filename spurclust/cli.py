@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from spurclust._parser import make_parser
 from spurclust.commands.audit import run_audit
+from spurclust.commands.fit import run_fit
 from spurclust.commands.predict import run_predict
 from spurclust.commands.report import run_report
 from spurclust.commands.run import run_run
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "demo": run_demo,
     "simulate": run_simulate,
     "run": run_run,
+    "fit": run_fit,
     "tune": run_tune,
     "predict": run_predict,
     "audit": run_audit,

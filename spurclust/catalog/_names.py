@@ -70,7 +70,7 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
         found = glob(str(place), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
     else:
         raise CatalogError(f"there is no file or folder {text}: correct the path")
-    paths = [path for path in found if _is_image_name(Path(path).name)]
+    paths = [path for path in found if is_image_name(Path(path).name)]
     if not paths:
         raise CatalogError(
             f"no cutout in {text}: looked for files ending in {', '.join(_SUFFIXES)}"
@@ -133,7 +133,7 @@ def path_text(path: object) -> str:
     raise CatalogError(f"{path!r} is not a path: give text or pathlib.Path")
 
 
-def _is_image_name(name: str) -> bool:
+def is_image_name(name: str) -> bool:
     """Tell whether a file is listed as an image."""
     return not name.startswith(".") and name.lower().endswith(_SUFFIXES)
 

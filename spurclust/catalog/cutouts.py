@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from spurclust.catalog._gather import Gathered, Layout, Reading, gather, gather_fitting
 from spurclust.catalog._names import list_cutouts, source_ids_from_paths
+from spurclust.catalog.errors import CatalogError
 
 __all__ = [
     "Cutouts",
@@ -56,6 +57,7 @@ class Cutouts:
 def read_cutouts(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
+    source_ids: Sequence[str] | None = None,
     id_pattern: str | re.Pattern[str] | None = None,
     size: int | tuple[int, int] | None = None,
     reduce: int | None = None,
@@ -72,6 +74,8 @@ def read_cutouts(
     ----------
     source : str, path, or sequence of them
         A folder, a glob pattern, a file or a sequence of files, see `list_cutouts`.
+    source_ids : sequence of str, default=None
+        With a sequence of files, their ids, all different; None takes them from the names.
     id_pattern : str or compiled regular expression, default=None
         Where in the file name the id stands, see `source_ids_from_paths`.
     size : int or (height, width), default=None
@@ -133,12 +137,24 @@ def read_cutouts(
         raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
     reading = Reading(*check_shrinking(size, reduce), on_error == "skip", n_jobs, progress)
     paths = list_cutouts(source)
-    ids = dict(zip(paths, source_ids_from_paths(paths, id_pattern=id_pattern), strict=True))
+    if source_ids is None:
+        source_ids = source_ids_from_paths(paths, id_pattern=id_pattern)
+    elif len(source_ids) != len(paths) or len(set(source_ids)) != len(paths):
+        raise CatalogError(
+            f"source_ids has {len(source_ids)} ids, {len(set(source_ids))} of them different, for "
+            f"{len(paths)} files: give each file an id of its own"
+        )
     gathered = gather(paths, reading)
     warn_of_losses(gathered, len(paths))
+    return _cutouts_of(gathered, paths, source_ids)
+
+
+def _cutouts_of(gathered: Gathered, paths: Sequence[str], source_ids: Sequence[str]) -> Cutouts:
+    """Put images together with the ids of those files that could be read."""
+    pairs = zip(paths, source_ids, strict=True)
     return Cutouts(
         images=gathered.images,
-        source_ids=[ids[path] for path in gathered.paths],
+        source_ids=[source_id for path, source_id in pairs if path not in gathered.skipped],
         paths=gathered.paths,
         skipped=list(gathered.skipped.items()),
     )
@@ -195,13 +211,7 @@ def read_cutouts_like(
     n_channels = shape[2] if len(shape) == 3 else 1
     layout = Layout((shape[0], shape[1]), n_channels, np.dtype(dtype))
     gathered = gather_fitting(paths, reading, layout)
-    pairs = zip(paths, source_ids, strict=True)
-    return Cutouts(
-        images=gathered.images,
-        source_ids=[source_id for path, source_id in pairs if path not in gathered.skipped],
-        paths=gathered.paths,
-        skipped=list(gathered.skipped.items()),
-    )
+    return _cutouts_of(gathered, paths, source_ids)
 
 
 def check_shrinking(

@@ -40,12 +40,12 @@ def merge_tables(tables: Sequence[Any], source_ids: Sequence[str]) -> Any:
     return merged.labels
 
 
-def read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any, Any]:
-    """Read labels and cutouts, and join them."""
-    from spurclust import catalog
+def read_label_tables(args: argparse.Namespace) -> list[Any]:
+    """Read the label tables that the command line names."""
+    from spurclust.catalog import read_labels
 
-    tables = [
-        catalog.read_labels(
+    return [
+        read_labels(
             table,
             id_column=args.id_column,
             label_column=args.label_column,
@@ -54,6 +54,13 @@ def read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any,
         )
         for table in args.labels
     ]
+
+
+def read_survey(args: argparse.Namespace, reading: dict[str, Any]) -> tuple[Any, Any]:
+    """Read labels and cutouts, and join them."""
+    from spurclust.catalog import match_labels
+
+    tables = read_label_tables(args)
     cutouts = read_named_cutouts(args, reading)
     labels = merge_tables(tables, cutouts.source_ids)
-    return cutouts, catalog.match_labels(labels, cutouts.source_ids)
+    return cutouts, match_labels(labels, cutouts.source_ids)

@@ -30,7 +30,7 @@ def run_predict(args: argparse.Namespace) -> None:
 
 def _names_folder(args: argparse.Namespace) -> bool:
     """Tell whether the results go into a folder."""
-    from spurclust.catalog.results import writable_suffixes
+    from spurclust.catalog._table_writers import writable_suffixes
 
     place = Path(args.out)
     if place.is_dir():
@@ -56,7 +56,7 @@ def _predict_table(args: argparse.Namespace) -> None:
     with stages("predicting"):
         images = _with_channels(cutouts.images, models.detector.image_shape_)
         assignment, probability = models.predict(images)
-        ranks = {}
+        ranks: dict[str, Any] = {}
         if probability is not None:
             ranks["inspection_rank"] = inspection_rank(probability)
             ranks["inspection_probability"] = probability

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 import spurclust
+from spurclust._argument_types import PLOT_FORMATS
 from spurclust._optional import import_optional
-from spurclust._parser import PLOT_FORMATS, TABLE_SUFFIXES
+from spurclust._parser import TABLE_SUFFIXES
 from spurclust.commands._drawing import draw_results, planned_plots
 from spurclust.commands._progress import Stages, say
 from spurclust.commands._ranking import Ranking, rank_sources
@@ -40,17 +41,33 @@ def run_run(args: argparse.Namespace) -> None:
     args : argparse.Namespace
         Of `spurclust run`.
     """
+    prepare_run(args)
+    stages = Stages()
+    with stages("reading"):
+        cutouts, matched = read_survey(args, reading_of(args))
+    finish_run(args, cutouts, matched, stages)
+
+
+def prepare_run(args: argparse.Namespace) -> None:
+    """Settle the options, and find out before the work whether its results can be written."""
     from spurclust import catalog
-    from spurclust.views.report.summary import format_components, format_summary, summarize_run
 
     _settle(args)
     catalog.check_output_folder(args.out, _planned_files(args))
     _check_extras(args)
+
+
+def reading_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Tell how the cutouts are to be read."""
+    return {"size": size_of(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
+
+
+def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Stages) -> None:
+    """Do all that a run does once its cutouts and labels are read."""
+    from spurclust import catalog
+    from spurclust.views.report.summary import format_components, format_summary, summarize_run
+
     replaces = (Path(args.out) / "summary.json").exists()
-    stages = Stages()
-    reading = {"size": size_of(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
-    with stages("reading"):
-        cutouts, matched = read_survey(args, reading)
     counts = catalog.count_labels(matched.y, matched.reasons)
     say(catalog.format_counts(counts))
     fitted = _fit(args, cutouts, matched.y, stages)
@@ -60,9 +77,8 @@ def run_run(args: argparse.Namespace) -> None:
                 draw_results(args, fitted, cutouts, matched, staging / "plots")
         with stages("writing"):
             _write_tables(fitted, cutouts, matched, staging, args.format)
-            _save_models(
-                fitted, staging, {"reading": reading | {"dtype": str(cutouts.images.dtype)}}
-            )
+            reading = reading_of(args) | {"dtype": str(cutouts.images.dtype)}
+            _save_models(fitted, staging, {"reading": reading})
         summary = summarize_run(
             fitted.detector,
             matched.y,

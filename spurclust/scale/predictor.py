@@ -139,7 +139,7 @@ class Predictor:
                 finite = ~_infinite(images[part])
                 ids = np.asarray(partition.source_ids[part], dtype=object)
                 unreadable += [(str(one), "", INFINITE) for one in ids[~finite]]
-                yield ids[finite], None, images[part][finite]
+                yield ids[finite].tolist(), None, images[part][finite]
             return
         files, reading = partition.files(), self.models.reading
         for part in _slices(len(files), self._batch_rows(np.dtype(reading["dtype"]))):

@@ -10,7 +10,8 @@ import dask.array as da
 import numpy as np
 
 from spurclust.catalog import CatalogError, list_cutouts, source_ids_from_paths
-from spurclust.scale.tables import TableRows, is_table, table_rows
+from spurclust.catalog.path_tables import is_path_table
+from spurclust.scale.tables import TableRows, table_rows
 from spurclust.scale.zarr_stores import is_zarr, open_zarr
 
 PARTITION_SIZE = 2000
@@ -68,6 +69,20 @@ class Survey:
     def n_sources(self) -> int:
         """Number of sources."""
         return sum(map(len, self.partitions))
+
+    def list_files(self) -> Files:
+        """List all files of a survey of files.
+
+        Returns
+        -------
+        Files
+            Ids and paths of all sources.
+        """
+        parts = [part.files() for part in self.partitions if not isinstance(part, Block)]
+        return Files(
+            [one for part in parts for one in part.source_ids],
+            [one for part in parts for one in part.paths],
+        )
 
     @property
     def has_files(self) -> bool:
@@ -132,7 +147,7 @@ def open_survey(
         return _array_survey(images, source_ids, partition_size, name)
     if source_ids is not None:
         raise CatalogError("source_ids are for arrays: the ids of files come from their names")
-    if is_table(cutouts):
+    if is_path_table(cutouts):
         rows, fingerprint = table_rows(
             cutouts, partition_size or PARTITION_SIZE, id_column, path_column
         )

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spurclust.catalog import CatalogError
+from spurclust.catalog.path_tables import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     from spurclust.scale.survey import Files
 
-TABLE_SUFFIXES = (".parquet", ".pq")
 MAX_COMPARED = 50_000_000
 """Up to so many ids of a table are compared with each other before anything is read."""
 
@@ -75,34 +75,6 @@ def _named(table: str) -> Iterator[None]:
         raise CatalogError(
             f"{table} cannot be read as a Parquet table ({error}): correct or replace it"
         ) from error
-
-
-def is_table(cutouts: Any) -> bool:
-    """Tell whether something names a Parquet table, or a folder of them.
-
-    Parameters
-    ----------
-    cutouts : object
-        What was given as cutouts.
-
-    Returns
-    -------
-    bool
-        True for a name that ends in .parquet or .pq, and a folder that holds such files, at any
-        depth, and no other cutouts.
-
-    Examples
-    --------
-    >>> from spurclust.scale.tables import is_table
-    >>> is_table("paths.parquet"), is_table("cutouts/*.png"), is_table(["a.parquet"])
-    (True, False, False)
-    """
-    if not isinstance(cutouts, (str, os.PathLike)):
-        return False
-    place = Path(cutouts).expanduser()
-    if place.is_dir():
-        return next(_tables_in(place), None) is not None
-    return place.name.lower().endswith(TABLE_SUFFIXES)
 
 
 def table_rows(

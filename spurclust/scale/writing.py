@@ -13,17 +13,9 @@ from dask.diagnostics import ProgressBar
 
 from spurclust.catalog import CatalogError
 from spurclust.scale.cluster import current_client
-from spurclust.scale.folder import (
-    Job,
-    PartitionSummary,
-    begin,
-    finish,
-    identity_of,
-    read_manifest,
-    write_partition,
-    write_paths,
-)
 from spurclust.scale.frames import in_parts
+from spurclust.scale.manifest import begin, finish, identity_of, read_manifest
+from spurclust.scale.parts import Job, PartitionSummary, write_partition, write_paths
 from spurclust.scale.predictor import prepare, shared_predictor
 from spurclust.scale.survey import PARTITION_SIZE, Files, Survey
 

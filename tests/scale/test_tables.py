@@ -7,7 +7,6 @@ import pytest
 
 from spurclust.catalog import CatalogError
 from spurclust.scale import open_survey
-from spurclust.scale.tables import is_table
 
 
 def write(path, ids, paths, **options):
@@ -95,9 +94,3 @@ def test_what_is_no_table(tmp_path):
     write(tmp_path / "t.parquet", pa.array([], pa.string()), pa.array([], pa.string()))
     with pytest.raises(CatalogError, match="has no rows"):
         open_survey(tmp_path / "t.parquet")
-
-
-def test_a_folder_of_cutouts_is_no_table(tmp_path):
-    (tmp_path / "a.png").touch()
-    assert not is_table(tmp_path)
-    assert is_table(str(tmp_path / "A.PARQUET"))

@@ -13,7 +13,7 @@ import zarr
 
 from spurclust import __version__
 from spurclust.catalog import CatalogError, load_fitted
-from spurclust.scale import folder as folder_module
+from spurclust.scale import parts as parts_module
 from spurclust.scale import write_predictions
 
 from .conftest import N_NEW, same, write_cutouts
@@ -197,14 +197,14 @@ def test_a_full_disk_leaves_what_was_there(fitted, cutouts, expected, tmp_path, 
     write = pq.write_table
 
     def fill(table, path, **options):
-        if folder_module.FOOTER in (table.schema.metadata or {}) and len(made) == 2:
+        if parts_module.FOOTER in (table.schema.metadata or {}) and len(made) == 2:
             path.write_bytes(b"PAR1 and then the disk was full")
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         made.append(path)
         write(table, path, **options)
 
     made = []
-    monkeypatch.setattr(folder_module.pq, "write_table", fill)
+    monkeypatch.setattr(parts_module.pq, "write_table", fill)
     with pytest.raises(CatalogError, match=r"No space left on device\): make room.*same command"):
         write_predictions(fitted.model, cutouts, tmp_path, partition_size=20)
     [there] = (tmp_path / "sources").iterdir()

@@ -1,0 +1,119 @@
+"""Choose the sources to fit on, when a survey is too large to fit on all of it."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from spurclust._labels import binary_labels
+
+REFERENCE_SIZE = 20_000
+LARGEST = 5.0
+"""Columns are cut at so many standard deviations, lest one outlier has all the weight."""
+
+METHODS = ("random", "diverse")
+
+
+def choose_reference(
+    y: ArrayLike,
+    size: int = REFERENCE_SIZE,
+    *,
+    method: Literal["random", "diverse"] = "random",
+    rows: ArrayLike | None = None,
+    unlabeled: object = -1,
+    random_state: int | np.random.RandomState | None = None,
+) -> NDArray[np.intp]:
+    """Choose a part of a survey to fit on; the rest is then predicted.
+
+    All known spurious sources are chosen, then all known reliable ones, or as many as there is room
+    for, then uninspected ones. Fitting takes memory and time by the number of sources, and a few
+    ten thousand show what there is to be seen in millions.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_sources,)
+        Labels of all sources: two values, of which the larger is spurious, and `unlabeled`.
+    size : int, default=20000
+        How many to choose, at least 2; all, if there are no more.
+    method : {"random", "diverse"}, default="random"
+        How uninspected sources (and reliable ones, where there is no room for all) are drawn:
+        each alike, or half of the weight by squared distance from the mean, so that what is rare
+        has a larger part than in the survey.
+    rows : array-like of shape (n_sources, n_columns), default=None
+        For "diverse": features of all sources, without missing values.
+    unlabeled : object, default=-1
+        Value of `y` that means uninspected.
+    random_state : int, RandomState or None, default=None
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray of int of shape (min(size, n_sources),)
+        Places of the chosen sources, ascending.
+
+    Raises
+    ------
+    ValueError
+        When no source is inspected, `size` is smaller than the number of known spurious sources or
+        than 2, or `rows` are missing or of another length.
+
+    References
+    ----------
+    O. Bachem, M. Lucic and A. Krause, "Scalable k-means clustering via lightweight coresets", KDD
+    2018, for the weights of "diverse".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust import choose_reference
+    >>> y = np.full(1000, -1)
+    >>> y[:30], y[30:35] = 0, 1
+    >>> chosen = choose_reference(y, 100, random_state=0)
+    >>> len(chosen), int((y[chosen] == 1).sum()), int((y[chosen] == 0).sum())
+    (100, 5, 30)
+    """
+    codes = binary_labels(y, unlabeled)[1]
+    if method not in METHODS:
+        raise ValueError(f'method={method!r}: it must be "random" or "diverse"')
+    n_spurious = int((codes == 1).sum())
+    if size < max(2, n_spurious):
+        raise ValueError(
+            f"size={size}: it must be at least 2, and at least the {n_spurious} known spurious "
+            "sources, which are all chosen"
+        )
+    if size >= len(codes):
+        return np.arange(len(codes))
+    rng = check_random_state(random_state)
+    weights = _weights(method, rows, len(codes))
+    chosen = np.flatnonzero(codes == 1)
+    for code in (0, -1):
+        there = np.flatnonzero(codes == code)
+        room = min(size - len(chosen), len(there))
+        if room:
+            share = weights[there] / weights[there].sum()
+            chosen = np.append(chosen, rng.choice(there, room, replace=False, p=share))
+    return np.sort(chosen)
+
+
+def _weights(method: str, rows: ArrayLike | None, n_sources: int) -> NDArray[np.float64]:
+    """Tell with which weight each source is drawn."""
+    if method == "random":
+        return np.ones(n_sources)
+    if rows is None:
+        raise ValueError('method="diverse" needs rows: features of all sources')
+    X = np.asarray(rows)
+    if X.ndim != 2 or len(X) != n_sources:
+        raise ValueError(
+            f"rows has shape {X.shape}, and y has {n_sources} labels: give one row a source"
+        )
+    squares = np.zeros(n_sources)
+    # Column after column: a copy of all would not fit where the rows hardly do.
+    for column in X.T:
+        values = column.astype(np.float64)
+        if not np.isfinite(values).all():
+            raise ValueError("rows has missing or infinite values: fill them first")
+        spread = values.std() or 1.0
+        squares += np.clip((values - values.mean()) / spread, -LARGEST, LARGEST) ** 2
+    total = squares.sum()
+    return 1 + (n_sources * squares / total if total else squares)
