@@ -28,7 +28,8 @@ def choose_reference(
 
     All known spurious sources are chosen, then all known reliable ones, or as many as there is room
     for, then uninspected ones. Fitting takes memory and time by the number of sources, and a few
-    ten thousand show what there is to be seen in millions.
+    ten thousand show what there is to be seen in millions. Make it large enough for all inspected
+    sources: without some of the reliable ones, spurious fractions are too high.
 
     Parameters
     ----------

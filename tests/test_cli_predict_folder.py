@@ -53,7 +53,7 @@ def test_the_folder_holds_what_the_table_does(model, survey, tmp_path, capsys):
     assert parts["flagged"].tolist() == table["flagged"].tolist()
     flagged = f"Flagged {table['flagged'].sum()} of {N_SOURCES} sources"
     assert said.count(flagged) == 2
-    assert "3 partitions made in" in said
+    assert "Partitions made: 3, in" in said
 
 
 def test_the_same_command_goes_on(model, survey, tmp_path, capsys):
@@ -61,7 +61,9 @@ def test_the_same_command_goes_on(model, survey, tmp_path, capsys):
     (tmp_path / "sources" / "part-000001.parquet").unlink()
     capsys.readouterr()
     assert predict(model, survey, tmp_path) == 0
-    assert "2 of 3 partitions were there already; 1 made" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Partitions there already: 2 of 3" in said
+    assert "Partitions made: 1, in" in said
     assert json.loads((tmp_path / "manifest.json").read_text())["complete"] is True
 
 
@@ -77,7 +79,7 @@ def test_unreadable_cutouts(model, survey, tmp_path, capsys):
     assert predict(model, tmp_path / "cutouts", tmp_path / "out") == 0
     said = capsys.readouterr().out
     assert "of 5 sources" in said
-    assert f"1 cutouts could not be read: {tmp_path / 'out' / 'errors.csv'} says why" in said
+    assert f"Unreadable cutouts: 1; {tmp_path / 'out' / 'errors.csv'} says why" in said
     assert pd.read_csv(tmp_path / "out" / "errors.csv")["path"].item() == str(paths[2])
     assert predict(model, tmp_path / "cutouts", tmp_path / "strict", "--strict") == 1
     assert f"cannot read {paths[2]}: it is not a PNG" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +39,7 @@ def run_fit(args: argparse.Namespace) -> None:
     matched = match_labels(merge_tables(tables, ids), ids)
     with stages("choosing"):
         chosen = _choose(args, matched.y, ids, paths)
-    known = matched.y[chosen]
-    say(
-        f"Reference: {len(chosen)} of {len(ids)} sources, with {int((known == 1).sum())} of "
-        f"{int((matched.y == 1).sum())} known spurious and {int((known == 0).sum())} of "
-        f"{int((matched.y == 0).sum())} known reliable"
-    )
+    _tell(matched.y, chosen)
     with stages("reading"):
         cutouts = _read(args, *_take(chosen, ids, paths))
     place = {source_id: k for k, source_id in enumerate(ids)}
@@ -51,6 +47,24 @@ def run_fit(args: argparse.Namespace) -> None:
     finish_run(args, cutouts, _labels_of(matched, read), stages)
     shown = " ".join(args.cutouts) if len(args.cutouts) <= 3 else "CUTOUTS"
     say(f"Next: spurclust predict {Path(args.out) / 'model.skops'} {shown} --out FOLDER")
+
+
+def _tell(y: NDArray[Any], chosen: NDArray[np.intp]) -> None:
+    """Say what was chosen, and warn where it lacks labels."""
+    n_spurious, n_reliable = int((y == 1).sum()), int((y == 0).sum())
+    n_chosen = int((y[chosen] == 0).sum())
+    say(
+        f"Reference: {len(chosen)} of {len(y)} sources, with all {n_spurious} known spurious and "
+        f"{n_chosen} of {n_reliable} known reliable"
+    )
+    if n_chosen < n_reliable:
+        before, after = n_spurious / (n_spurious + n_reliable), n_spurious / len(chosen)
+        warnings.warn(
+            f"{n_reliable - n_chosen} known reliable sources have no room in the reference, so "
+            f"{after:.1%} of its labels are spurious, not {before:.1%}, and more components reach "
+            f"the threshold: give --reference-size {n_spurious + n_reliable} or more",
+            stacklevel=3,
+        )
 
 
 def list_sources(args: argparse.Namespace) -> tuple[list[str], list[str]]:

@@ -97,16 +97,12 @@ def _tell(written: Any, folder: Path, seconds: float) -> None:
     """Say what was done."""
     n_made = written.n_partitions - written.n_kept
     if written.n_kept:
-        say(
-            f"{written.n_kept} of {written.n_partitions} partitions were there already; "
-            f"{n_made} made in {seconds:.0f} s"
-        )
-    else:
-        say(f"{n_made} partitions made in {seconds:.0f} s")
+        say(f"Partitions there already: {written.n_kept} of {written.n_partitions}")
+    say(f"Partitions made: {n_made}, in {seconds:.0f} s")
     n_read = written.n_sources - written.n_unreadable
     say(f"Flagged {written.n_flagged} of {n_read} sources; the tables are in {folder / 'sources'}")
     if written.n_unreadable:
         say(
-            f"{written.n_unreadable} cutouts could not be read: {folder / 'errors.csv'} says why. "
+            f"Unreadable cutouts: {written.n_unreadable}; {folder / 'errors.csv'} says why. "
             "Replace them and give the same command again"
         )

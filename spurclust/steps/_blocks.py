@@ -5,13 +5,16 @@ threads. Every block here has the same number of rows (the last is padded with z
 one BLAS thread; the parallelism is over blocks.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 from typing import Any, Self, TypeVar
 
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
@@ -25,16 +28,61 @@ def _threadpools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def single_threaded_blas() -> Any:
+class _OneBlasThread:
+    """Limits BLAS, which is the whole process's, from the first to enter to the last to leave.
+
+    Restored by each on its own, the limit would be lifted while another still computes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._n_inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_inside == 0:
+                self._limits = _threadpools().limit(limits=1, user_api="blas")
+            self._n_inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limits.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
     """Return a context in which BLAS, and OpenMP called from this thread, use one thread."""
-    return _threadpools().limit(limits=1)
+    with _one_blas_thread, _threadpools().limit(limits=1, user_api="openmp"):
+        yield
+
+
+def count_threads(n_jobs: int | None) -> int:
+    """Tell how many threads `n_jobs` means in this process.
+
+    Where joblib sends work to a cluster, it counts all of the cluster's threads; here, None and
+    negative numbers are then 1, in its tasks as in its client.
+    """
+    if is_cluster_active():
+        return max(n_jobs or 1, 1)
+    return int(effective_n_jobs(n_jobs))
+
+
+def is_cluster_active() -> bool:
+    """Tell whether joblib is set to send work to other machines, as with dask."""
+    backend, _ = get_active_backend()
+    return type(backend).__module__ != "joblib._parallel_backends"
 
 
 def map_threads(
     function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
 ) -> list[Result]:
     """Apply a function that releases the GIL to every item, results in the order of the items."""
-    n_threads = effective_n_jobs(n_jobs)
+    n_threads = count_threads(n_jobs)
     with single_threaded_blas():
         if n_threads == 1:
             return [function(item) for item in items]
@@ -52,7 +100,7 @@ class Crew:
     """
 
     def __init__(self, n_jobs: int | None) -> None:
-        self.n_threads = effective_n_jobs(n_jobs)
+        self.n_threads = count_threads(n_jobs)
 
     def __enter__(self) -> Self:
         self._limits = single_threaded_blas()

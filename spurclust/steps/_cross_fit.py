@@ -11,12 +11,12 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import effective_n_jobs
+from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import check_random_state
 
-from spurclust.steps._blocks import map_row_blocks
+from spurclust.steps._blocks import count_threads, map_row_blocks
 
 Float32 = NDArray[np.float32]
 
@@ -117,12 +117,16 @@ def fit_forests(
         seen = folds != fold
         if not seen.any():  # all rows are equal
             seen = ~seen
+        n_threads = count_threads(n_jobs)
         forest = ExtraTreesClassifier(
             max(n_estimators // n_folds, 1),
             max_features=MAX_FEATURES,
             random_state=rng.randint(np.iinfo(np.int32).max),
-            n_jobs=effective_n_jobs(n_jobs),
-        ).fit(rows[seen], codes[seen])
+            n_jobs=n_threads,
+        )
+        # A tree is too little to be sent to a cluster, where joblib may be set to send it.
+        with parallel_config(backend="threading", n_jobs=n_threads):
+            forest.fit(rows[seen], codes[seen])
         # Threads of a forest add up its trees in any order; ours are over blocks of rows.
         forests.append(forest.set_params(n_jobs=1))
     order = np.argsort(keys, kind="stable")

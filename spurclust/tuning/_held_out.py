@@ -1,11 +1,12 @@
 """What each setting says about the sources that were held out, with as little work as it takes."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.utils import get_tags
 
@@ -20,6 +21,7 @@ from spurclust._stages import (
 )
 from spurclust.components import component_counts
 from spurclust.steps._blocks import map_threads
+from spurclust.tuning._few_sources import quiet_about_few_sources
 from spurclust.tuning.splitters import Split
 
 Points = NDArray[np.float64]
@@ -90,8 +92,7 @@ class Trial(NamedTuple):
     points: Points
 
 
-@dataclass
-class HeldOut:
+class HeldOut(NamedTuple):
     """What a search found.
 
     One array of shape (n_components, perplexities, n_test) for each split in `probabilities`; the
@@ -100,8 +101,8 @@ class HeldOut:
     """
 
     probabilities: list[NDArray[np.float64]]
-    used_components: list[list[int]] = field(default_factory=list)
-    used_perplexities: list[list[float]] = field(default_factory=list)
+    used_components: list[list[int]]
+    used_perplexities: list[list[float]]
     shared: list[EmbeddedSources] | None = None
 
 
@@ -112,26 +113,34 @@ def predict_held_out(
     splits: list[Split],
     protocol: str,
 ) -> HeldOut:
-    """Tell the spurious probabilities of the held-out sources of each split, for each setting."""
-    shape = len(space.n_components), len(space.perplexities)
-    found = HeldOut([np.empty((*shape, len(test))) for _, test in splits])
+    """Tell the spurious probabilities of the held-out sources of each split, for each setting.
+
+    Splits that each need an embedding of their own go to where joblib is set to work.
+    """
     if protocol == "inductive":
-        for place, split in enumerate(splits):
-            _try_unseen(space, images, codes, split, found, place)
-        return found
+        return _joined(
+            Parallel()(delayed(_try_unseen)(space, images, codes, split) for split in splits)
+        )
     steps = _configured(space, images, space.perplexities[0])
     if all(ignores_labels(step) for step in steps.values()):
-        found.shared = embed_by_perplexity(space, images, codes)
-        _try_hidden(space, found.shared, codes, splits, found, range(len(splits)))
-        return found
+        shared = embed_by_perplexity(space, images, codes)
+        return _try_hidden(space, shared, codes, splits)._replace(shared=shared)
     first = None
     if steps["flatten"] != "passthrough" and ignores_labels(steps["flatten"]):
         first = fit_step(steps["flatten"], images, codes)
-    for place, split in enumerate(splits):
-        hidden = hidden_codes(codes, split[0])
-        embedded = embed_by_perplexity(space, images, hidden, flattened=first)
-        _try_hidden(space, embedded, codes, [split], found, [place])
-    return found
+    return _joined(
+        Parallel()(delayed(_try_embedded)(space, images, codes, split, first) for split in splits)
+    )
+
+
+def _joined(found: Iterable[HeldOut]) -> HeldOut:
+    """Put together what was found with each split."""
+    joined = HeldOut([], [], [])
+    for one in found:
+        joined.probabilities.extend(one.probabilities)
+        joined.used_components.extend(one.used_components)
+        joined.used_perplexities.extend(one.used_perplexities)
+    return joined
 
 
 def _configured(space: SearchSpace, images: NDArray[Any], perplexity: float) -> dict[str, Any]:
@@ -183,53 +192,59 @@ def embed_by_perplexity(
     return embedded
 
 
+def _try_embedded(
+    space: SearchSpace,
+    images: NDArray[Any],
+    codes: NDArray[np.int8],
+    split: Split,
+    flattened: tuple[NDArray[Any], Any] | None,
+) -> HeldOut:
+    """Try one split in an embedding that has not seen the labels of its test sources."""
+    with quiet_about_few_sources():
+        hidden = hidden_codes(codes, split[0])
+        embedded = embed_by_perplexity(space, images, hidden, flattened=flattened)
+        return _try_hidden(space, embedded, codes, [split])
+
+
 def _try_hidden(
     space: SearchSpace,
     embedded: list[EmbeddedSources],
     codes: NDArray[np.int8],
     splits: list[Split],
-    found: HeldOut,
-    places: Iterable[int],
-) -> None:
+) -> HeldOut:
     """Try splits of sources that are all embedded, with the labels of the test fold hidden."""
     trials = [
         [Trial(hidden_codes(codes, train), sources.embedding[test]) for train, test in splits]
         for sources in embedded
     ]
-    _try_mixtures(space, embedded, trials, found, places)
+    return _try_mixtures(space, embedded, trials)
 
 
 def _try_unseen(
-    space: SearchSpace,
-    images: NDArray[Any],
-    codes: NDArray[np.int8],
-    split: Split,
-    found: HeldOut,
-    place: int,
-) -> None:
+    space: SearchSpace, images: NDArray[Any], codes: NDArray[np.int8], split: Split
+) -> HeldOut:
     """Try one split whose test sources are placed in an embedding of the training sources."""
     train, test = split
-    embedded = embed_by_perplexity(space, images[train], codes[train])
-    rows = images[test]
-    for name in ("flatten", "reduce"):
-        if name in embedded[0].fitted:
-            rows = embedded[0].fitted[name][1].transform(rows)
-    trials = []
-    for sources in embedded:
-        points = sources.fitted["embed"][1].transform(rows) if "embed" in sources.fitted else rows
-        trials.append([Trial(codes[train], np.asarray(points, dtype=np.float64))])
-    _try_mixtures(space, embedded, trials, found, [place])
+    with quiet_about_few_sources():
+        embedded = embed_by_perplexity(space, images[train], codes[train])
+        rows = images[test]
+        for name in ("flatten", "reduce"):
+            if name in embedded[0].fitted:
+                rows = embedded[0].fitted[name][1].transform(rows)
+        trials = []
+        for sources in embedded:
+            fitted = sources.fitted
+            points = fitted["embed"][1].transform(rows) if "embed" in fitted else rows
+            trials.append([Trial(codes[train], np.asarray(points, dtype=np.float64))])
+        return _try_mixtures(space, embedded, trials)
 
 
 def _try_mixtures(
-    space: SearchSpace,
-    embedded: list[EmbeddedSources],
-    trials: list[list[Trial]],
-    found: HeldOut,
-    places: Iterable[int],
-) -> None:
+    space: SearchSpace, embedded: list[EmbeddedSources], trials: list[list[Trial]]
+) -> HeldOut:
     """Fit the mixtures of each embedding once, and note what they say in its trials."""
-    places = list(places)
+    shape = len(space.n_components), len(space.perplexities)
+    found = HeldOut([np.empty((*shape, len(trial.points))) for trial in trials[0]], [], [])
     found.used_perplexities.append(
         [
             _perplexity_of(sources, wanted)
@@ -240,16 +255,12 @@ def _try_mixtures(
         used = allowed_components(space.mixture, space.n_components, sources.embedding)
         found.used_components.append(used)
         distinct = sorted(set(used))
-        said = dict(
-            zip(
-                distinct,
-                map_threads(_asking(space, sources.embedding, own), distinct, space.n_jobs),
-                strict=True,
-            )
-        )
+        asked = map_threads(_asking(space, sources.embedding, own), distinct, space.n_jobs)
+        said = dict(zip(distinct, asked, strict=True))
         for row, n_components in enumerate(used):
-            for place, probability in zip(places, said[n_components], strict=True):
+            for place, probability in enumerate(said[n_components]):
                 found.probabilities[place][row, column] = probability
+    return found
 
 
 def _perplexity_of(sources: EmbeddedSources, wanted: float) -> float:

@@ -289,3 +289,12 @@ def test_a_file_without_permission_is_named(tmp_path):
     path.chmod(0)
     with pytest.raises(CatalogError, match=r"a\.png"):
         read_cutouts(tmp_path)
+
+
+def test_ids_can_be_given(tmp_path):
+    paths = [save(tmp_path, name, grey()) for name in ("a.png", "b.png")]
+    cutouts = read_cutouts(paths, source_ids=["7", "8"])
+    assert cutouts.source_ids == ["7", "8"]
+    for ids in (["7"], ["7", "7"]):
+        with pytest.raises(CatalogError, match="for 2 files: give each file an id of its own"):
+            read_cutouts(paths, source_ids=ids)

@@ -97,3 +97,22 @@ def test_none_is_one_thread_and_what_joblib_says_within_it():
     assert Crew(None).n_threads == 1
     with joblib.parallel_config(n_jobs=3):
         assert Crew(None).n_threads == 3
+
+
+def test_the_limit_stays_until_the_last_thread_leaves():
+    before = pool_sizes("blas")
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with single_threaded_blas():
+            entered.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    with single_threaded_blas():
+        thread.start()
+        assert entered.wait(10)
+    assert set(pool_sizes("blas")) == {1}
+    leave.set()
+    thread.join()
+    assert pool_sizes("blas") == before

@@ -1,0 +1,58 @@
+"""The scripts about many sources: what they make and how they judge."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+def test_cutouts_made_on_the_fly_depend_on_their_chunk_only(script):
+    vary = script("scale").vary
+    base = np.random.default_rng(0).normal(size=(20, 6, 6, 2)).astype(np.float32)
+    base[0, 0, 0] = np.nan
+    np.testing.assert_array_equal(vary(base, 3, 50), vary(base, 3, 50))
+    assert not np.array_equal(vary(base, 3, 50), vary(base, 4, 50), equal_nan=True)
+    assert np.isfinite(vary(base[1:], 3, 50)).all()
+    assert vary(base, 0, 7).dtype == np.float32
+
+
+def test_memory_that_grows_is_seen(script):
+    growth_of = script("scale").growth_of
+    assert growth_of({1: [0.2, 0.5, 0.5, 0.5, 0.5, 0.5], 2: [0.4] * 10}) == pytest.approx(1)
+    assert growth_of({1: list(np.linspace(0.5, 1.5, 50))}) > 1.5
+
+
+def test_a_billion_is_said_in_core_hours(script):
+    scale = script("scale")
+    run = scale.Run(seconds=180.0, memory={}, n_bytes=50_000)
+    [row] = scale.extrapolate(run, 1000)
+    assert row.figure == "100,000 core hours"
+    assert row.detail == "100.0 hours on 1000 cores; 50 GB written"
+
+
+def test_sizes_of_the_reference():
+    command = [sys.executable, str(FOLDER / "reference.py"), "--sources", "300", "--seeds", "1"]
+    command += ["--inspected", "100", "--share", "0.1", "--sizes", "150", "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("|")[1:3] for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [tuple(map(str.strip, row)) for row in rows] == [
+        ("fitted on", "others drawn"),
+        ("the inspected", ""),
+        ("150", "random"),
+        ("150", "diverse"),
+        ("all", ""),
+    ]
+
+
+def test_drift_of_simulated_strips():
+    command = [sys.executable, str(FOLDER / "drift.py"), "--sources", "60", "--jobs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert len(rows) == 11
+    assert all(0 <= float(cell.split()[0]) <= 1 for row in rows[1:] for cell in row.split("|")[2:4])
