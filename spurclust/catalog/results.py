@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -173,9 +173,24 @@ def sources_table(
     lengths = {name: len(cells) for name, cells in columns.items()}
     if set(lengths.values()) != {n_sources}:
         raise ValueError(f"columns of different lengths: {lengths}")
-    table = pd.DataFrame(columns)
+    table = pd.DataFrame(
+        {
+            name: _as_column(cells) if isinstance(cells, list) else cells
+            for name, cells in columns.items()
+        }
+    )
     table["label"] = table["label"].astype("Int8").mask(labels == -1)
     return table
+
+
+def _as_column(texts: list[str]) -> "pd.Series[Any]":
+    """Make a column of texts, also where a file's name is not UTF-8, which pyarrow cannot hold."""
+    import pandas as pd
+
+    try:
+        return pd.Series(texts)
+    except UnicodeEncodeError:
+        return pd.Series(texts, dtype=object)
 
 
 def _pairs(values: ArrayLike, name: str) -> NDArray[np.float64]:

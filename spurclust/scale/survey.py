@@ -154,6 +154,7 @@ def open_survey(
         return Survey(os.path.abspath(cutouts), list(rows), fingerprint)  # noqa: PTH100
     paths = [os.path.abspath(path) for path in list_cutouts(cutouts)]  # noqa: PTH100 (keeps links)
     ids = source_ids_from_paths(paths, id_pattern=id_pattern)
+    _check_names(paths)
     parts = [
         Files(ids[start:stop], paths[start:stop])
         for start, stop in _ranges(len(paths), partition_size or PARTITION_SIZE)
@@ -211,6 +212,18 @@ def _array_survey(images: Any, source_ids: Any, n_rows: int | None, name: str) -
         for start, stop, block in zip(edges[:-1], edges[1:], blocks, strict=True)
     ]
     return Survey(name, list(parts), fingerprint_of([name, images.shape, images.dtype], ids))
+
+
+def _check_names(paths: Sequence[str]) -> None:
+    """Raise an error for a name that no table of texts can hold."""
+    for path in paths:
+        if not path.isascii():
+            try:
+                path.encode()
+            except UnicodeEncodeError as error:
+                raise CatalogError(
+                    f"{path!r}: the name of the file is not UTF-8: rename it"
+                ) from error
 
 
 def _check_ids(ids: Sequence[str]) -> None:

@@ -91,3 +91,13 @@ def test_fingerprints_tell_columns_apart():
     assert fingerprint_of(["a", "b"]) == fingerprint_of(["a"], ["b"])
     assert fingerprint_of(["ab"]) != fingerprint_of(["a", "b"])
     assert fingerprint_of(["caf\udce9.png"]) != fingerprint_of(["caf.png"])
+
+
+def test_names_that_are_not_utf8_are_told(tmp_path):
+    path = tmp_path / "caf\udce9.png"
+    try:
+        path.touch()
+    except OSError:
+        pytest.skip("the file system has UTF-8 names only")
+    with pytest.raises(CatalogError, match=r"caf\\udce9\.png': the name of the file is not UTF-8"):
+        open_survey(tmp_path)
