@@ -110,7 +110,7 @@ class Crew:
 
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown()
-        self._limits.__exit__(*error)
+        self._limits.__exit__(None, None, None)
 
     def run(self, function: Callable[[Item], object], items: Iterable[Item]) -> None:
         """Apply a function that releases the GIL to every item; free threads take the next."""
