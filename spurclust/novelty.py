@@ -29,6 +29,10 @@ CHANCE = 1e-3
 class NoveltyScale(NamedTuple):
     """What the distance of a row from the fitted rows is measured by.
 
+    Made with a detector's fit, from the rows that its embedding was made of. It sees what those
+    rows show: a change that leaves them as they are, as a factor on the pixels leaves the features,
+    is no novelty.
+
     Attributes
     ----------
     landmarks : ndarray of shape (n_landmarks, n_columns), float32

@@ -17,14 +17,16 @@ PACKAGES = [
     "spurclust.steps",
     "spurclust.catalog",
     "spurclust.metrics",
+    "spurclust.scale",
     "spurclust.simulate",
     "spurclust.tuning",
     "spurclust.views",
     "spurclust.views.report",
 ]
 # Modules whose functions are public without being in a package's __all__.
-MODULES = ["spurclust.components", "spurclust.cli"]
+MODULES = ["spurclust.components", "spurclust.cli", "spurclust.novelty"]
 HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
+HEAVY += ["distributed", "pyarrow", "zarr"]
 # Attributes that only some fits have.
 SOMETIMES = {"feature_names_in_"}
 

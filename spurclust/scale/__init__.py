@@ -1,9 +1,9 @@
 """Predictions for more sources than fit into memory, on dask: needs the extra `scale`."""
 
-from spurclust._optional import import_optional
+from spurclust._optional import import_optional as _import_optional
 
 for _module in ("dask.dataframe", "distributed", "pyarrow"):
-    import_optional(_module, feature="spurclust.scale", extra="scale")
+    _import_optional(_module, feature="spurclust.scale", extra="scale")
 
 from spurclust.scale.cluster import open_client  # noqa: E402 (after what it needs)
 from spurclust.scale.frames import predict_sources  # noqa: E402

@@ -56,6 +56,13 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
     ------
     CatalogError
         When both are given, or no scheduler answers.
+
+    Examples
+    --------
+    >>> from spurclust.scale import open_client
+    >>> with open_client() as client:
+    ...     print(client)
+    None
     """
     if workers is None and scheduler is None:
         yield None

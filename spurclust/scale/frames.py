@@ -54,8 +54,10 @@ def predict_sources(
         Ids of the sources of an array; None counts them from 0.
     id_pattern : str, default=None
         Where in a file's name the id stands; None is that of the fit.
-    id_column, path_column : str, default="source_id", "path"
-        Columns of a table of paths.
+    id_column : str, default="source_id"
+        Column of a table of paths that has the ids.
+    path_column : str, default="path"
+        Column that has the paths.
     on_error : {"raise", "skip"}, default="raise"
         What to do with a cutout that cannot be read: an error, or leave its row out, with a
         warning.

@@ -51,6 +51,9 @@ class Block:
 class Survey:
     """The cutouts of a survey in partitions, none of them read yet.
 
+    Made by `open_survey`, to see how a survey will be cut before anything is computed. It keeps all
+    names in memory, except those of Parquet tables; for more than a few million files use a table.
+
     Attributes
     ----------
     name : str
@@ -59,6 +62,14 @@ class Survey:
         The parts, in the order of the sources.
     fingerprint : str
         Differs when the list of sources differs. Only names and sizes enter, not pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.scale import open_survey
+    >>> survey = open_survey(np.zeros((10, 8, 8)), partition_size=5)
+    >>> survey.n_sources, len(survey.partitions), survey.has_files
+    (10, 2, False)
     """
 
     name: str
@@ -115,8 +126,10 @@ def open_survey(
         Ids of the sources of an array; None counts them from 0.
     id_pattern : str, default=None
         Where in a file's name the id stands, see `source_ids_from_paths`.
-    id_column, path_column : str, default="source_id", "path"
-        Columns of a table of paths. Relative paths start at the folder of the table.
+    id_column : str, default="source_id"
+        Column of a table of paths that has the ids.
+    path_column : str, default="path"
+        Column that has the paths; relative ones start at the folder of the table.
 
     Returns
     -------

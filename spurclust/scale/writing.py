@@ -26,12 +26,30 @@ if TYPE_CHECKING:
 class Written(NamedTuple):
     """What `write_predictions` has done.
 
+    The numbers are those of the whole folder, with what earlier calls have written. The sources
+    themselves are in its Parquet files.
+
     Attributes
     ----------
-    n_sources, n_flagged, n_novel, n_unreadable : int
-        Numbers of sources.
-    n_partitions, n_kept : int
-        Numbers of partitions, and of those that were there already.
+    n_sources : int
+        All sources, also those that could not be read.
+    n_flagged : int
+        Sources flagged.
+    n_novel : int
+        Sources farther from the fitted ones than usual, see `NoveltyScale`.
+    n_unreadable : int
+        Sources whose cutouts could not be read.
+    n_partitions : int
+        All partitions.
+    n_kept : int
+        Partitions that were there already.
+
+    Examples
+    --------
+    >>> from spurclust.scale import Written
+    >>> done = Written(4000, 120, 30, 1, n_partitions=2, n_kept=1)
+    >>> done.n_partitions - done.n_kept
+    1
     """
 
     n_sources: int
@@ -84,8 +102,10 @@ def write_predictions(
         Ids of the sources of an array; None counts them from 0.
     id_pattern : str, default=None
         Where in a file's name the id stands; None is that of the fit.
-    id_column, path_column : str, default="source_id", "path"
-        Columns of a table of paths.
+    id_column : str, default="source_id"
+        Column of a table of paths that has the ids.
+    path_column : str, default="path"
+        Column that has the paths.
     strict : bool, default=False
         Stop at the first cutout that cannot be read. Otherwise they are listed, with the reasons,
         in ``folder/errors.csv``.
