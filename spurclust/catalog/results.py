@@ -138,8 +138,6 @@ def sources_table(
     >>> table["source_id"].item(), table["tsne_y"].item(), table["flagged"].item()
     ('00123', 2.0, True)
     """
-    import pandas as pd
-
     n_sources = len(source_ids)
     labels = np.full(n_sources, -1) if y is None else np.asarray(y)
     if not np.isin(labels, (-1, 0, 1)).all():
@@ -156,31 +154,38 @@ def sources_table(
         "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
         "flagged": np.asarray(flagged, dtype=bool),
     }
-    if novelty is not None:
-        columns["novelty"] = np.asarray(novelty, dtype=np.float64)
-    if stability is not None:
-        columns["stability"] = np.asarray(stability, dtype=np.float64)
-    if inspection_rank is not None:
-        columns["inspection_rank"] = np.asarray(inspection_rank, dtype=np.int64)
-    if inspection_probability is not None:
-        columns["inspection_probability"] = np.asarray(inspection_probability, dtype=np.float64)
+    numbers = {
+        "novelty": (novelty, np.float64),
+        "stability": (stability, np.float64),
+        "inspection_rank": (inspection_rank, np.int64),
+        "inspection_probability": (inspection_probability, np.float64),
+    }
+    for name, (values, kind) in numbers.items():
+        if values is not None:
+            columns[name] = np.asarray(values, dtype=kind)
     if nearest_spurious is not None:
         columns["nearest_spurious"] = list(nearest_spurious)
     if positions is not None:
         on_sky = _pairs(positions, "positions")
         columns["ra"], columns["dec"] = on_sky.T
         columns["sky_viewer"] = sky_viewer_links(on_sky)
+    table = _table_of(columns)
+    return table.assign(label=table["label"].astype("Int8").mask(labels == -1))
+
+
+def _table_of(columns: dict[str, Sized]) -> "pd.DataFrame":
+    """Put columns of one length side by side, or raise an error."""
+    import pandas as pd
+
     lengths = {name: len(cells) for name, cells in columns.items()}
-    if set(lengths.values()) != {n_sources}:
+    if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of different lengths: {lengths}")
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             name: _as_column(cells) if isinstance(cells, list) else cells
             for name, cells in columns.items()
         }
     )
-    table["label"] = table["label"].astype("Int8").mask(labels == -1)
-    return table
 
 
 def _as_column(texts: list[str]) -> "pd.Series[Any]":

@@ -167,15 +167,20 @@ def write_predictions(
         for number, partition in enumerate(partitions)
     ]
     summaries = _compute(tasks, client, progress=progress and sys.stderr.isatty())
-    n_unreadable = sum(len(one.unreadable) for one in summaries)
     finish(place, identity, summaries)
-    if n_unreadable == survey.n_sources:
+    return _written(survey.n_sources, summaries)
+
+
+def _written(n_sources: int, summaries: list[PartitionSummary]) -> Written:
+    """Add up the partitions; raise an error where nothing could be read."""
+    n_unreadable = sum(len(one.unreadable) for one in summaries)
+    if n_unreadable == n_sources:
         source_id, path, reason = summaries[0].unreadable[0]
         raise CatalogError(
             f"none of {n_unreadable} cutouts could be read. {path or source_id}: {reason}"
         )
     return Written(
-        n_sources=survey.n_sources,
+        n_sources=n_sources,
         n_flagged=sum(one.n_flagged for one in summaries),
         n_novel=sum(one.n_novel for one in summaries),
         n_unreadable=n_unreadable,
