@@ -169,6 +169,6 @@ def _lines(
         lengths = np.asarray(table.sum(axis=1)).ravel()
         kept = lengths >= LEAST_CHORD * lengths.max()
         scale = np.where(kept, 1 / np.maximum(lengths, 1e-9), 0)
-        directions.append(scipy.sparse.diags_array(scale) @ table)
+        directions.append(scipy.sparse.csr_array(scipy.sparse.diags(scale)) @ table)
         long_lines.append(kept)
     return scipy.sparse.csr_array(scipy.sparse.vstack(directions)), np.array(long_lines)
