@@ -46,7 +46,9 @@ def test_the_folder_holds_what_the_table_does(model, survey, tmp_path, capsys):
     assert predict(model, survey, tmp_path / "table.csv") == 0
     assert predict(model, survey, tmp_path / "folder", "--partition-size", 40) == 0
     said = capsys.readouterr().out
-    table = pd.read_csv(tmp_path / "table.csv", dtype={"source_id": str})
+    table = pd.read_csv(
+        tmp_path / "table.csv", dtype={"source_id": str}, float_precision="round_trip"
+    )
     parts = pd.read_parquet(tmp_path / "folder" / "sources")
     names = list(parts.columns.drop(["path", "flagged"]))
     pd.testing.assert_frame_equal(parts[names], table[names], check_dtype=False, check_exact=True)

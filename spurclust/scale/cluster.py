@@ -86,7 +86,13 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
     # A process each: threads of one would wait for each other wherever Python runs.
     with (
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{MALLOC}": MALLOC_BYTES}),
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            # Even without a dashboard there is a server, on 8787, which another run may have.
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+        ) as cluster,
         Client(cluster) as client,
     ):
         yield client

@@ -1,8 +1,10 @@
 """Clusters: what works on one, and what happens when a part of it dies."""
 
+import contextlib
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +14,6 @@ import dask.array as da
 import pandas as pd
 import psutil
 import pytest
-from distributed import Client, LocalCluster
 
 from spurclust.catalog import CatalogError
 from spurclust.scale import cluster as cluster_module
@@ -47,10 +48,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def local():
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    with open_client(workers=2) as client:
         yield client
 
 
@@ -101,6 +99,15 @@ def test_an_address(local, fitted, cutouts, expected, tmp_path):
         assert client is not local
         write_predictions(fitted.model, cutouts, tmp_path)
     same(read(tmp_path), expected)
+
+
+def test_the_port_of_the_dashboard_is_taken():
+    with contextlib.closing(socket.socket()) as other:
+        with contextlib.suppress(OSError):  # taken already, as well
+            other.bind(("", 8787))
+            other.listen()
+        with open_client(workers=1) as client:
+            assert client.submit(int, "7").result() == 7
 
 
 def test_no_scheduler_answers(monkeypatch):

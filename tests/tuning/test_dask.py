@@ -3,7 +3,6 @@
 import joblib
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -11,15 +10,13 @@ from sklearn.pipeline import make_pipeline
 
 from spurclust import SpuriousRegionDetector, SpuriousRegionDetectorCV
 from spurclust.catalog import CutoutReader
+from spurclust.scale import open_client
 from spurclust.steps._blocks import count_threads
 
 
 @pytest.fixture(scope="module")
 def client():
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
+    with open_client(workers=2) as client:
         yield client
 
 
