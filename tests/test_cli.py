@@ -37,6 +37,8 @@ RANKING = ["inspection_rank", "inspection_probability", "nearest_spurious"]
 POSITIONS = ["ra", "dec", "sky_viewer"]
 TABLES = {"sources.csv", "sources.ecsv", "components.csv", "summary.json", "model.skops"}
 TABLES |= {"flagged.reg", "ranker.skops"}
+# For what neither features nor the order of inspection have to do with.
+LEAN = ["--no-ranking", "--region-on", "pixels"]
 
 
 @pytest.fixture(scope="session")
@@ -218,7 +220,7 @@ def test_run_draws_the_pictures(survey, tmp_path):
 def test_pictures_for_papers(survey, tmp_path, options):
     out = tmp_path / "out"
     given = [word for option in options for word in ("--plot-format", option)]
-    assert run(survey, out, "-N", "3", *given) == 0
+    assert run(survey, out, "-N", "3", *given, *LEAN) == 0
     found = {path.name for path in (out / "plots").iterdir()}
     assert found == {f"{name}.{suffix}" for name in PLOTS for suffix in ("png", "svg", "pdf")}
     drawn = (out / "plots" / "components.svg").read_text(encoding="utf-8")
@@ -271,7 +273,7 @@ def test_every_format_holds_the_same_sources(survey, tmp_path, name, suffix):
 def test_options_reach_the_detector(survey, tmp_path):
     out = tmp_path / "out"
     options = ["-N", "2", "--threshold", "0.3", "--assignment", "soft", "--random-state", "5"]
-    assert run(survey, out, "--no-plots", *options) == 0
+    assert run(survey, out, "--no-plots", *LEAN, *options) == 0
     detector = catalog.load_model(out / "model.skops")
     chosen = detector.get_params()
     assert (chosen["n_components"], chosen["threshold"]) == (2, 0.3)
@@ -399,7 +401,8 @@ def test_columns_of_another_team_can_be_named(survey, tmp_path):
     )
     columns = ["--id-column", "name", "--label-column", "bad", "--reason-column", "why"]
     out = tmp_path / "out"
-    assert run(survey, out, "--no-plots", *columns, "--spurious-value", "1", labels=table) == 0
+    columns += ["--spurious-value", "1"]
+    assert run(survey, out, "--no-plots", *LEAN, *columns, labels=table) == 0
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert summary["labels"]["reasons"] == {"spike": 6}
 
@@ -422,7 +425,7 @@ def test_an_earlier_result_is_replaced_and_survives_a_failure(survey, tmp_path, 
 
     with monkeypatch.context() as patched:
         patched.setattr("spurclust.catalog.save_model", fail)
-        assert run(survey, out, "--no-plots", "-N", "2") == 1
+        assert run(survey, out, "--no-plots", "-N", "2", *LEAN) == 1
     assert files_of(out) == before
     assert run(survey, out, "--no-plots", "-N", "2") == 0
     assert set(files_of(out)) == TABLES | {"notes.txt"}
@@ -528,7 +531,7 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 def test_sizes_are_one_number_or_two(survey, tmp_path, capsys):
     table = str(survey / "labels.xlsx")
     command = ["run", str(survey), "--labels", table, "--out", str(tmp_path / "out"), "--no-plots"]
-    command.append("--no-report")
+    command += ["--no-report", *LEAN]
     assert main([*command, "--perplexity", "10", "--size", "10", "40"]) == 0
     assert catalog.load_model(tmp_path / "out" / "model.skops").image_shape_ == (10, 40)
     again = str(tmp_path / "again.csv")
@@ -591,7 +594,7 @@ def test_errors_advise_options_of_the_command_line(tmp_path, capsys):
 def test_a_reader_that_has_gone_does_not_end_the_work(survey, tmp_path):
     out = tmp_path / "out"
     labels = survey / "labels.xlsx"
-    options = "--no-plots --no-report --perplexity 5 -N 2"
+    options = f"--no-plots --no-report --perplexity 5 -N 2 {' '.join(LEAN)}"
     command = f"{sys.executable} -m spurclust run {survey} --labels {labels} --out {out} {options}"
     done = subprocess.run(
         f"{command} | head -n 1", shell=True, capture_output=True, text=True, check=True

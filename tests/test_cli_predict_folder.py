@@ -46,11 +46,12 @@ def test_the_folder_holds_what_the_table_does(model, survey, tmp_path, capsys):
     assert predict(model, survey, tmp_path / "table.csv") == 0
     assert predict(model, survey, tmp_path / "folder", "--partition-size", 40) == 0
     said = capsys.readouterr().out
-    table = pd.read_csv(
-        tmp_path / "table.csv", dtype={"source_id": str}, float_precision="round_trip"
-    )
     parts = pd.read_parquet(tmp_path / "folder" / "sources")
     names = list(parts.columns.drop(["path", "flagged"]))
+    # Not all pandas' own reader of numbers is exact in its last bit.
+    table = pd.read_csv(tmp_path / "table.csv", dtype=str)
+    table = table.astype(dict.fromkeys(names[1:], float))
+    table["flagged"] = table["flagged"] == "True"
     pd.testing.assert_frame_equal(parts[names], table[names], check_dtype=False, check_exact=True)
     assert parts["flagged"].tolist() == table["flagged"].tolist()
     flagged = f"Flagged {table['flagged'].sum()} of {N_SOURCES} sources"

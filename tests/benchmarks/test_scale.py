@@ -34,6 +34,7 @@ def test_a_billion_is_said_in_core_hours(script):
     assert row.detail == "100.0 hours on 1000 cores; 50 GB written, 20 TB read"
 
 
+@pytest.mark.slow
 def test_sizes_of_the_reference():
     command = [sys.executable, str(FOLDER / "reference.py"), "--sources", "300", "--seeds", "1"]
     command += ["--inspected", "100", "--share", "0.1", "--sizes", "150", "--jobs", "2"]
@@ -49,6 +50,7 @@ def test_sizes_of_the_reference():
     ]
 
 
+@pytest.mark.slow
 def test_drift_of_simulated_strips():
     command = [sys.executable, str(FOLDER / "drift.py"), "--sources", "60", "--jobs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

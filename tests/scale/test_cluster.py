@@ -121,6 +121,7 @@ def test_no_scheduler_answers(monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_and_the_run_completes(fitted, cutouts, expected, tmp_path):
     killer = subprocess.Popen([sys.executable, "-c", SLOW_CLIENT, fitted.model, cutouts, tmp_path])
     try:
@@ -140,6 +141,7 @@ def test_a_worker_is_killed_and_the_run_completes(fitted, cutouts, expected, tmp
     same(read(tmp_path), expected)
 
 
+@pytest.mark.slow
 def test_the_client_is_killed_and_the_run_goes_on(fitted, cutouts, expected, tmp_path):
     client = subprocess.Popen([sys.executable, "-c", SLOW_CLIENT, fitted.model, cutouts, tmp_path])
     wait_until(lambda: n_parts(tmp_path) >= 5)
