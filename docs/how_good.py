@@ -71,6 +71,10 @@ def main() -> None:
     tuned = search_of().fit(X, y)
     print(f" chosen: {tuned.best_params_}")
     say_both(tuned, y)
+    table = tuned.best_estimator_.components_
+    for row in table[table["n_spurious"] > 0].itertuples():
+        where = "in the region" if row.in_region else "not in the region"
+        print(f" component {row.Index}: {row.n_spurious} of {row.n_inspected} spurious, {where}")
     probability = tuned.held_out_probability_
     print(f" workload at completeness 0.95: {workload_at_completeness(y, probability):.3f}")
     print(f" work saved over sampling: {work_saved_over_sampling(y, probability):.3f}")

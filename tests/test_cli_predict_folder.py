@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -74,6 +76,16 @@ def test_workers(model, survey, tmp_path, capsys):
     assert predict(model, survey, tmp_path, "--workers", 1) == 0
     assert f"of {N_SOURCES} sources" in capsys.readouterr().out
     assert len(pd.read_parquet(tmp_path / "sources")) == N_SOURCES
+
+
+def test_an_error_of_a_worker_is_said_once(model, tmp_path):
+    (tmp_path / "7.png").write_bytes(b"no image")
+    command = [sys.executable, "-m", "spurclust", "predict", model, tmp_path, "--strict"]
+    command += ["--out", tmp_path / "out", "--workers", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("spurclust: error: cannot read ")
 
 
 def test_unreadable_cutouts(model, survey, tmp_path, capsys):

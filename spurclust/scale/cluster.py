@@ -1,5 +1,6 @@
 """The dask cluster that a command works on."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -95,4 +96,10 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
         ) as cluster,
         Client(cluster) as client,
     ):
+        client.register_worker_callbacks(_leave_errors_to_the_client)
         yield client
+
+
+def _leave_errors_to_the_client() -> None:
+    """Have a worker not log the errors of its tasks, which the client raises."""
+    logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)

@@ -261,13 +261,15 @@ class TuningDisplay:
         surface = _surface(self.cv_results, self.best_index)
         with open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
             columns, rows = np.arange(len(surface.n_components)), np.arange(len(surface.threshold))
+            # From 0, so that colours stay in proportion; to the most there is, so that they differ.
+            most = float(np.nanmax(surface.workload, initial=0)) or 1.0
             shown = axes.pcolormesh(
-                columns, rows, 100 * surface.workload, cmap="viridis", vmin=0, vmax=100
+                columns, rows, 100 * surface.workload, cmap="viridis", vmin=0, vmax=100 * most
             )
             axes.figure.colorbar(shown, ax=axes, label="Held-out workload (%)")
             for y, x in np.ndindex(surface.completeness.shape):
                 # Dark writing on light squares and light writing on dark ones.
-                color = "black" if surface.workload[y, x] > 0.55 else "white"
+                color = "black" if surface.workload[y, x] > 0.55 * most else "white"
                 text = f"{100 * surface.completeness[y, x]:.0f}"
                 size = min(6.5, 72 * 0.55 * width / (2.4 * len(columns)))
                 axes.text(x, y, text, ha="center", va="center", color=color, fontsize=size)

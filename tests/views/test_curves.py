@@ -97,6 +97,12 @@ class TestTuning:
         (mesh,) = TuningDisplay(results((10, 40)), 6).plot(ax=axes()).ax_.collections
         assert_allclose(mesh.get_array(), 40)
 
+    @pytest.mark.parametrize(("workload", "most"), [(0.07, 7), (0.0, 100)])
+    def test_small_workloads_differ_in_colour(self, workload, most):
+        found = {**results(), "mean_test_workload": np.linspace(0, workload, 6)}
+        (mesh,) = TuningDisplay(found).plot(ax=axes()).ax_.collections
+        assert_allclose(mesh.get_clim(), (0, most))
+
     def test_without_a_choice_nothing_is_framed(self):
         assert not TuningDisplay(results()).plot(ax=axes()).ax_.patches
 
