@@ -52,11 +52,12 @@ def _parse_png(data: bytes) -> _PngFile:
         if position + 12 > len(data):
             raise ValueError("truncated: the file ends before its last chunk")
         length, kind = struct.unpack_from(">I4s", data, position)
+        name = repr(kind)[1:]  # readable, whatever the bytes
         end = position + 12 + length
         if end > len(data):
-            raise ValueError(f"truncated: the file ends within a {kind!r} chunk")
+            raise ValueError(f"truncated: the file ends within a {name} chunk")
         if zlib.crc32(data[position + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
-            raise ValueError(f"the checksum of a {kind!r} chunk is wrong")
+            raise ValueError(f"the checksum of a {name} chunk is wrong")
         if kind == b"tRNS":
             transparency = data[position + 8 : end - 4]
         elif kind in (b"IHDR", b"PLTE", b"IDAT", b"IEND"):
@@ -64,7 +65,7 @@ def _parse_png(data: bytes) -> _PngFile:
             if kind == b"IDAT":
                 packed.append(data[position + 8 : end - 4])
         elif kind[:1].isupper():
-            raise ValueError(f"it holds a critical chunk {kind!r} that PNG does not know")
+            raise ValueError(f"it holds a critical chunk {name} that PNG does not know")
         position = end
     if kept[0][4:8] != b"IHDR" or len(kept[0]) != 25:
         raise ValueError("it does not begin with an image header")
