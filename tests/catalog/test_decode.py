@@ -227,7 +227,7 @@ def test_png_without_its_last_row_is_an_error(read, image):
     [
         (png_bytes([], 8, 2, size=(60000, 60000)), "60000 x 60000 x 3 values.*bomb"),
         (png_bytes([], 8, 5), "colour type 5"),
-        (png_bytes([], 8, 0, extra=chunk(b"CgBI", b"")), "critical chunk b'CgBI'"),
+        (png_bytes([], 8, 0, extra=chunk(b"CgBI", b"")), "critical chunk 'CgBI'"),
         (_png.SIGNATURE + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "begin with an image header"),
     ],
 )
