@@ -74,13 +74,14 @@ def read_image(path: str) -> Decoded:
 
 def _read_bytes(path: str) -> bytes:
     """Read a regular file of plausible size."""
-    with Path(path).open("rb") as file:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise OSError("it is not a regular file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
+    place = Path(path)
+    status = place.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise OSError("it is not a regular file")
+    if status.st_size > MAX_BYTES:
         raise OSError(f"it is larger than any cutout (over {MAX_BYTES} bytes)")
-    return data
+    with place.open("rb", buffering=0) as file:
+        return file.readall()
 
 
 def _explain(path: str, error: OSError) -> str:

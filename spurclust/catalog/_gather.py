@@ -262,6 +262,8 @@ def _grey_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
     if image.ndim == 2:
         return image
     first = image[..., 0]
+    if image.strides[2] == 0:
+        return first
     if image.dtype == np.uint8 and image.shape[2] == 3 and image.flags.c_contiguous:
         return first if _has_equal_channels(image) else image
     for k in range(1, image.shape[2]):

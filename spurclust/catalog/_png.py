@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from spurclust._optional import import_optional
 from spurclust.catalog._pixels import check_size, split_alpha
@@ -17,6 +17,8 @@ from spurclust.catalog._pixels import check_size, split_alpha
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PALETTE = 3
+_PLAIN = (0, 2)
+"""Grey, and red, green and blue."""
 # Adam7: first column, first row, column step and row step of the seven passes.
 _PASSES = (
     (0, 0, 8, 8),
@@ -79,15 +81,52 @@ def _parse_png(data: bytes) -> _PngFile:
 _own = threading.local()
 
 
-def _decode_into_own_memory(codec: ModuleType, png: _PngFile) -> NDArray[Any]:
-    """Decode into memory that the thread keeps: fresh memory for each costs a quarter more."""
+def _own_memory(use: str, shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+    """Return memory that the thread keeps: fresh memory for each image costs a quarter more."""
+    memory: NDArray[Any] | None = getattr(_own, use, None)
+    if memory is None or memory.shape != shape or memory.dtype != dtype:
+        memory = np.empty(shape, dtype=dtype)
+        setattr(_own, use, memory)
+    return memory
+
+
+def _decode_scanlines(codec: ModuleType, png: _PngFile) -> NDArray[Any] | None:
+    """Decode 8 bits of grey or red, green and blue; None where there is anything unusual.
+
+    Grey saved as three equal channels, the usual cutout, is decoded as one, and comes back as one
+    that is repeated without taking memory.
+    """
+    from spurclust.catalog._scanlines import take_first_of_equal, undo_filters
+
+    n_channels = _CHANNELS[png.colour]
+    scanlines = _own_memory("scanlines", (png.height, 1 + png.width * n_channels))
+    try:
+        unpacked = codec.deflate_decode(png.packed, out=scanlines.reshape(-1))
+    except Exception:  # of the codec's own kinds; what is wrong is for the usual decoder to say
+        return None
+    if len(unpacked) != scanlines.size:
+        return None
+    grey = _own_memory("grey", (png.height, 1 + png.width))
+    is_grey = n_channels == 3 and take_first_of_equal(scanlines, grey)
+    filtered, step = (grey, 1) if is_grey else (scanlines, n_channels)
+    pixels = _own_memory("pixels", (png.height, png.width * step))
+    if not undo_filters(filtered, step, pixels):
+        return None
+    if is_grey:
+        return np.broadcast_to(pixels[..., np.newaxis], (png.height, png.width, 3))
+    return pixels.reshape(png.height, png.width, step) if step > 1 else pixels
+
+
+def _decode_with_codec(codec: ModuleType, png: _PngFile) -> NDArray[Any]:
+    """Decode with imagecodecs."""
+    if png.depth == 8 and png.colour in _PLAIN:
+        image = _decode_scanlines(codec, png)
+        if image is not None:
+            return image
     n_channels = _CHANNELS[png.colour]
     shape = (png.height, png.width) if n_channels == 1 else (png.height, png.width, n_channels)
-    dtype = np.uint16 if png.depth == 16 else np.uint8
-    buffer: NDArray[Any] | None = getattr(_own, "buffer", None)
-    if buffer is None or buffer.shape != shape or buffer.dtype != dtype:
-        _own.buffer = buffer = np.empty(shape, dtype=dtype)
-    decoded: NDArray[Any] = codec.png_decode(png.plain, out=buffer)
+    memory = _own_memory("image", shape, np.uint16 if png.depth == 16 else np.uint8)
+    decoded: NDArray[Any] = codec.png_decode(png.plain, out=memory)
     return decoded
 
 
@@ -112,7 +151,7 @@ def decode_png(data: bytes) -> tuple[NDArray[Any], bool]:
         codec = import_optional("imagecodecs", feature="Reading 16-bit colour PNG")
     elif png.depth >= 8 and png.colour != _PALETTE and not png.interlaced:
         codec = _fast_png_codec()
-    image = _decode_with_pillow(png) if codec is None else _decode_into_own_memory(codec, png)
+    image = _decode_with_pillow(png) if codec is None else _decode_with_codec(codec, png)
     if png.colour == _PALETTE:
         return image[..., :3], _uses_transparent_entries(image[..., 3], png.transparency)
     if png.colour in (4, 6):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spurclust.steps._compile import kernel
+from spurclust._compile import kernel
 
 ORDER = 6
 """Nodes on which a point lies along each axis: those of a quintic B-spline."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import types
 
-from spurclust.steps._compile import kernel
+from spurclust._compile import kernel
 
 
 @kernel("void(float32[:, ::1], float32[:, ::1], float32[:, ::1])", fastmath={"contract"})

@@ -7,7 +7,7 @@ on disk.
 
 import numpy as np
 
-from spurclust.steps._compile import kernel
+from spurclust._compile import kernel
 from spurclust.steps._grid import read_field
 
 
