@@ -81,7 +81,7 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
                 f"no dask scheduler answers at {scheduler} ({error}): start it with "
                 "`dask scheduler`, or correct the address"
             ) from error
-        with client:
+        with _silent("distributed.client"), client:
             yield client
         return
     # A process each: threads of one would wait for each other wherever Python runs.
@@ -98,6 +98,18 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
     ):
         client.register_worker_callbacks(_leave_errors_to_the_client)
         yield client
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Have a logger of dask not say what is raised as well, as that the scheduler is lost."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _leave_errors_to_the_client() -> None:

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import dask
@@ -122,7 +123,8 @@ def in_parts(partition: Any) -> tuple[Any, Any]:
         The partition as one opaque object, and its images or None.
     """
     if isinstance(partition, Block):
-        return dask.delayed(Block(partition.source_ids, None), traverse=False), partition.images
+        light = replace(partition, images=None)
+        return dask.delayed(light, traverse=False), partition.images
     return dask.delayed(partition, traverse=False), None
 
 
@@ -131,7 +133,7 @@ def _predict_frame(
 ) -> pd.DataFrame:
     """Predict one partition; raise an error or warn of what cannot be read."""
     if images is not None:
-        partition = Block(partition.source_ids, images)
+        partition = replace(partition, images=images)
     frame, unreadable = predictor.predict_partition(partition)
     if unreadable:
         lines = [f"{path or source_id}: {why}" for source_id, path, why in unreadable]

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import spurclust
 from spurclust.catalog import CatalogError
 from spurclust.catalog._output import file_beside
+from spurclust.scale.lock import locked
 from spurclust.scale.parts import GO_ON, PATHS, SOURCES, PartitionSummary, file_name
 from spurclust.scale.predictor import Predictor
 from spurclust.scale.survey import Survey
@@ -24,14 +26,17 @@ _DIFFERENCES = {
     "spurclust": "by spurclust {}, and this is {}",
     "model": "by another model",
     "cutouts": "of other cutouts",
-    "partition_size": "in partitions of {} sources, not {}",
+    "partition_size": "in partitions of {} sources, not of {}",
     "n_partitions": "in {} partitions, not {}",
     "n_sources": "of {} sources, not {}",
 }
 """What a manifest must share with the work that is to go on, and how a difference is said."""
 
+UNEVEN = "uneven numbers of"
+"""How the partition size of an array with uneven chunks is said."""
 
-def identity_of(predictor: Predictor, survey: Survey, partition_size: int | None) -> dict[str, Any]:
+
+def identity_of(predictor: Predictor, survey: Survey) -> dict[str, Any]:
     """Say what makes a set of predictions what it is.
 
     Parameters
@@ -40,8 +45,6 @@ def identity_of(predictor: Predictor, survey: Survey, partition_size: int | None
         With the models.
     survey : Survey
         What is predicted.
-    partition_size : int or None
-        As it was asked for.
 
     Returns
     -------
@@ -54,7 +57,7 @@ def identity_of(predictor: Predictor, survey: Survey, partition_size: int | None
         "spurclust": spurclust.__version__,
         "model": predictor.fingerprint,
         "cutouts": survey.fingerprint,
-        "partition_size": partition_size,
+        "partition_size": survey.partition_size,
         "n_partitions": len(survey.partitions),
         "n_sources": survey.n_sources,
     }
@@ -90,8 +93,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def begin(folder: Path, identity: dict[str, Any]) -> int:
-    """Take possession of a folder, or go on in one that holds a part of the same predictions.
+@contextmanager
+def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
+    """Hold a folder that is new, or has a part of the same predictions, for as long as the block.
+
+    From here on its manifest says that it is not complete, until `finish` says that it is.
 
     Parameters
     ----------
@@ -100,36 +106,39 @@ def begin(folder: Path, identity: dict[str, Any]) -> int:
     identity : dict
         What `identity_of` returned.
 
-    Returns
-    -------
-    int
-        Number of partitions that are there already.
-
     Raises
     ------
     CatalogError
-        When the folder cannot be written to, or holds anything else of these names.
+        When the folder cannot be written to, another process works in it, or it holds anything else
+        of these names.
     """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        _refuse_foreign(folder)
-    else:
-        _refuse_other(folder, manifest, identity)
+    _make(folder)
+    with locked(folder):
+        manifest = read_manifest(folder)
+        if manifest is None:
+            _refuse_foreign(folder)
+        else:
+            _refuse_other(folder, manifest, identity)
+        # First, so that what comes after a crash is known to be ours.
+        _write_json(folder / MANIFEST, {**identity, "complete": False})
+        _make(folder / SOURCES)
+        yield
+
+
+def _make(folder: Path) -> None:
+    """Make a folder, if it is not there."""
+    if folder.exists() and not folder.is_dir():
+        raise CatalogError(f"{folder} is a file: choose a folder for the predictions")
     try:
-        (folder / SOURCES).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CatalogError(
             f"cannot write to {folder} ({error.strerror or error}): choose another folder"
         ) from error
-    if manifest is None:
-        _write_json(folder / MANIFEST, {**identity, "complete": False})
-    return sum((folder / file_name(k)).exists() for k in range(identity["n_partitions"]))
 
 
 def _refuse_foreign(folder: Path) -> None:
     """Raise an error where a file of somebody else would be replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise CatalogError(f"{folder} is a file: choose a folder for the predictions")
     foreign = [name for name in (ERRORS, SOURCES, PATHS) if os.path.lexists(folder / name)]
     if foreign:
         raise CatalogError(
@@ -141,10 +150,12 @@ def _refuse_foreign(folder: Path) -> None:
 def _refuse_other(folder: Path, manifest: dict[str, Any], identity: dict[str, Any]) -> None:
     """Raise an error where the folder holds predictions of something else."""
     for name, what in _DIFFERENCES.items():
-        if manifest.get(name) != identity[name]:
+        there, asked = manifest.get(name), identity[name]
+        if there != asked:
+            sizes = [UNEVEN if size is None else size for size in (there, asked)]
             raise CatalogError(
-                f"{folder} holds predictions {what.format(manifest.get(name), identity[name])}: "
-                "choose another folder, or remove this one"
+                f"{folder} holds predictions {what.format(*sizes)}: choose another folder, or "
+                "remove this one"
             )
 
 
@@ -194,5 +205,7 @@ def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[Partition
     _write_json(
         folder / MANIFEST, {**identity, "complete": True, **totals, "partitions": partitions}
     )
-    for stray in (folder / SOURCES).glob(".spurclust-*"):
-        stray.unlink(missing_ok=True)
+    # Nobody else writes here: these are of processes that were killed.
+    for place in (folder, folder / SOURCES):
+        for stray in place.glob(".spurclust-*"):
+            stray.unlink(missing_ok=True)

@@ -98,7 +98,7 @@ def file_name(number: int) -> str:
     return f"{SOURCES}/part-{number:06d}.parquet"
 
 
-def write_paths(folder: Path, survey: Survey, partition_size: int) -> list[TableRows]:
+def write_paths(folder: Path, survey: Survey) -> list[TableRows]:
     """Write a list of files as a table beside the predictions, a row group for each partition.
 
     Parameters
@@ -107,8 +107,6 @@ def write_paths(folder: Path, survey: Survey, partition_size: int) -> list[Table
         Where.
     survey : Survey
         Partitions of files.
-    partition_size : int
-        Sources in each.
 
     Returns
     -------
@@ -119,7 +117,7 @@ def write_paths(folder: Path, survey: Survey, partition_size: int) -> list[Table
     path = folder / PATHS
     with file_beside(path, advice=GO_ON) as part:
         columns = {"source_id": files.source_ids, "path": files.paths}
-        pq.write_table(pa.table(columns), part, row_group_size=partition_size)
+        pq.write_table(pa.table(columns), part, row_group_size=survey.partition_size)
         part.replace(path)
     place = (str(path), "source_id", "path", str(folder))
     return [
@@ -128,10 +126,35 @@ def write_paths(folder: Path, survey: Survey, partition_size: int) -> list[Table
     ]
 
 
+def find_block(number: int, block: Block, job: Job) -> PartitionSummary | None:
+    """Find what was written of a partition of an array, without computing it.
+
+    Parameters
+    ----------
+    number : int
+        Place of the partition, from 0.
+    block : Block
+        The partition.
+    job : Job
+        Where it is written, and for what.
+
+    Returns
+    -------
+    PartitionSummary or None
+        None when it is to be made.
+
+    Raises
+    ------
+    CatalogError
+        If the job is strict, and cutouts of it could not be read.
+    """
+    return _find(number, _stamp_of_block(number, block, job), job)
+
+
 def write_partition(
-    predictor: Predictor, number: int, partition: Any, images: Any, job: "Job"
+    predictor: Predictor, number: int, partition: Any, images: Any, job: Job
 ) -> PartitionSummary:
-    """Predict a partition and write its file, unless it is there.
+    """Predict a partition and write its file; of files, unless it is there.
 
     Parameters
     ----------
@@ -157,34 +180,51 @@ def write_partition(
         When the file cannot be written, or, if the job is strict, a cutout not be read.
     """
     if isinstance(partition, Block):
-        partition = Block(partition.source_ids, images)
-        stamp = fingerprint_of([job.cutouts, number], partition.source_ids)
+        stamp = _stamp_of_block(number, partition, job)
+        partition = replace(partition, images=images)
     else:
         partition = partition.files()
         stamp = fingerprint_of(*_times(partition), partition.source_ids, partition.paths)
+        there = _find(number, stamp, job)
+        if there:
+            return there
+    predicted = predictor.predict_partition(partition)
+    made = PartitionSummary(
+        number=number,
+        n_sources=len(partition),
+        n_flagged=int(predicted.frame["flagged"].sum()),
+        n_novel=int((predicted.frame["novelty"] > 1).sum()),
+        unreadable=predicted.unreadable,
+        stamp=stamp,
+    )
+    _refuse_unreadable(made, job)
     path = Path(job.folder) / file_name(number)
-    there = read_summary(path, job.model)
+    _write_frame(path, predicted.frame, {"model": job.model, **asdict(made)})
+    return made
+
+
+def _find(number: int, stamp: str, job: Job) -> PartitionSummary | None:
+    """Find what was written of a partition, if its cutouts are still the same."""
+    there = read_summary(Path(job.folder) / file_name(number), job.model)
     if there is None or there.stamp != stamp or there.number != number:
-        predicted = predictor.predict_partition(partition)
-        there = PartitionSummary(
-            number=number,
-            n_sources=len(partition),
-            n_flagged=int(predicted.frame["flagged"].sum()),
-            n_novel=int((predicted.frame["novelty"] > 1).sum()),
-            unreadable=predicted.unreadable,
-            stamp=stamp,
-        )
-        if not (job.strict and there.unreadable):
-            _write_frame(path, predicted.frame, {"model": job.model, **asdict(there)})
-    else:
-        there = replace(there, kept=True)
-    if job.strict and there.unreadable:
-        source_id, file, reason = there.unreadable[0]
+        return None
+    _refuse_unreadable(there, job)
+    return replace(there, kept=True)
+
+
+def _refuse_unreadable(summary: PartitionSummary, job: Job) -> None:
+    """Raise an error for a cutout that could not be read, if the job is strict."""
+    if job.strict and summary.unreadable:
+        source_id, file, reason = summary.unreadable[0]
         raise CatalogError(
             f"cannot read {file or source_id}: {reason}. Correct or replace it, or go on without "
             "such cutouts by leaving out --strict"
         )
-    return there
+
+
+def _stamp_of_block(number: int, block: Block, job: Job) -> str:
+    """Condense what is known of a partition of an array without its pixels."""
+    return fingerprint_of([job.cutouts, number, block.stamp], block.source_ids)
 
 
 def _times(files: Files) -> tuple[list[object], list[object]]:

@@ -22,6 +22,7 @@ from spurclust.catalog import (
     read_cutouts_like,
 )
 from spurclust.catalog.fitted import READING
+from spurclust.catalog.path_tables import NO_PATH
 from spurclust.catalog.results import RANKER
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.ranking import InspectionRanker
@@ -153,7 +154,7 @@ class Predictor:
                 n_jobs=self.models.detector.n_jobs,
             )
             finite = ~_infinite(cutouts.images)
-            reasons = dict(cutouts.skipped) | {"": "the table has no path for it"}
+            reasons = dict(cutouts.skipped) | {"": NO_PATH}
             reasons |= {cutouts.paths[k]: INFINITE for k in np.flatnonzero(~finite)}
             pairs = zip(files.source_ids[part], files.paths[part], strict=True)
             unreadable += [(one, path, reasons[path]) for one, path in pairs if path in reasons]
@@ -283,15 +284,15 @@ def _digest_of_results(models: FittedModels) -> str:
 def _first_dtype(survey: Survey, reading: dict[str, Any]) -> str:
     """Find the pixel type of the first cutout that can be read."""
     shrinking = {name: reading[name] for name in ("size", "reduce")}
-    reasons = []
+    reason = ""
     for partition in survey.partitions:
         assert not isinstance(partition, Block)
         for path in filter(None, partition.files().paths):
             try:
                 return str(read_cutouts([path], **shrinking).images.dtype)
             except CatalogError as error:
-                reasons.append(str(error))
-    raise CatalogError(f"none of {survey.n_sources} cutouts could be read. {''.join(reasons[:1])}")
+                reason = reason or str(error)
+    raise CatalogError(f"none of {survey.n_sources} cutouts could be read. {reason}")
 
 
 def shared_predictor(predictor: Predictor) -> Any:

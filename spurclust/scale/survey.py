@@ -8,6 +8,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from dask.base import tokenize
 
 from spurclust.catalog import CatalogError, list_cutouts, source_ids_from_paths
 from spurclust.catalog.path_tables import is_path_table
@@ -16,9 +17,6 @@ from spurclust.scale.zarr_stores import is_zarr, open_zarr
 
 PARTITION_SIZE = 2000
 """Sources in a partition of files, unless told otherwise."""
-
-ARRAY_BYTES = 2**26
-"""Bytes in a partition of a zarr store, about, unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,14 @@ class Files:
 
 @dataclass(frozen=True)
 class Block:
-    """A partition of an array: a lazy block of cutouts, and the ids of its sources."""
+    """A partition of an array: a lazy block of cutouts, the ids of its sources, a stamp.
+
+    The stamp changes when the pixels do, as far as that can be told without reading them.
+    """
 
     source_ids: Sequence[str] | range
     images: Any
+    stamp: str = ""
 
     def __len__(self) -> int:
         return len(self.source_ids)
@@ -61,7 +63,10 @@ class Survey:
     partitions : list of Files, TableRows or Block
         The parts, in the order of the sources.
     fingerprint : str
-        Differs when the list of sources differs. Only names and sizes enter, not pixels.
+        Differs when the list of sources differs. Only names and sizes enter, not pixels: of a table
+        what its footer says, of a dask array its name.
+    partition_size : int or None
+        Sources in a partition, at most; None for the uneven chunks of a dask array.
 
     Examples
     --------
@@ -75,6 +80,7 @@ class Survey:
     name: str
     partitions: list[Files | TableRows | Block]
     fingerprint: str
+    partition_size: int | None = None
 
     @property
     def n_sources(self) -> int:
@@ -120,8 +126,8 @@ def open_survey(
         array of shape (n_sources, height, width) or (n_sources, height, width, n_channels). A zarr
         group has it as "images", and its ids as "source_id".
     partition_size : int, default=None
-        Sources in a partition; None is 2000 for files, the chunks of a dask array, and about 64 MB
-        of a zarr store.
+        Sources in a partition; None is 2000 for files, the chunks of a dask array, and whole chunks
+        of about 64 MB together of a zarr store.
     source_ids : sequence of length n_sources, default=None
         Ids of the sources of an array; None counts them from 0.
     id_pattern : str, default=None
@@ -150,31 +156,35 @@ def open_survey(
     (10, [4, 4, 2])
     """
     if is_zarr(cutouts):
-        images, stored_ids, name = open_zarr(cutouts)
-        ids = stored_ids if source_ids is None else source_ids
-        n_rows = partition_size or max(1, ARRAY_BYTES // max(images[0].nbytes, 1))
-        return _array_survey(images, ids, n_rows, name)
+        store = open_zarr(cutouts, partition_size)
+        ids = store.source_ids if source_ids is None else source_ids
+        return _array_survey(store.images, ids, None, store.name, store.stamp)
     if hasattr(cutouts, "__dask_graph__") or isinstance(cutouts, np.ndarray):
-        images = da.asarray(cutouts)
-        name = f"array {images.name}"
-        return _array_survey(images, source_ids, partition_size, name)
+        images = _lazy(cutouts, partition_size)
+        # The name of a numpy array is that of its content, in whatever chunks.
+        name = tokenize(cutouts) if isinstance(cutouts, np.ndarray) else images.name
+        return _array_survey(images, source_ids, partition_size, f"array {name}")
     if source_ids is not None:
         raise CatalogError("source_ids are for arrays: the ids of files come from their names")
     if is_path_table(cutouts):
-        rows, fingerprint = table_rows(
-            cutouts, partition_size or PARTITION_SIZE, id_column, path_column
-        )
-        return Survey(os.path.abspath(cutouts), list(rows), fingerprint)  # noqa: PTH100
+        size = partition_size or PARTITION_SIZE
+        rows, fingerprint = table_rows(cutouts, size, id_column, path_column)
+        return Survey(os.path.abspath(cutouts), list(rows), fingerprint, size)  # noqa: PTH100
+    return _file_survey(cutouts, partition_size or PARTITION_SIZE, id_pattern)
+
+
+def _file_survey(cutouts: Any, partition_size: int, id_pattern: str | None) -> Survey:
+    """Cut a list of files into partitions."""
     paths = [os.path.abspath(path) for path in list_cutouts(cutouts)]  # noqa: PTH100 (keeps links)
     ids = source_ids_from_paths(paths, id_pattern=id_pattern)
     _check_names(paths)
     parts = [
         Files(ids[start:stop], paths[start:stop])
-        for start, stop in _ranges(len(paths), partition_size or PARTITION_SIZE)
+        for start, stop in _ranges(len(paths), partition_size)
     ]
     first = f"{paths[0]} and {len(paths) - 1} more"
     name = os.path.abspath(cutouts) if isinstance(cutouts, (str, os.PathLike)) else first  # noqa: PTH100
-    return Survey(name, list(parts), fingerprint_of(ids, paths))
+    return Survey(name, list(parts), fingerprint_of(ids, paths), partition_size)
 
 
 def fingerprint_of(*columns: Sequence[object]) -> str:
@@ -183,7 +193,7 @@ def fingerprint_of(*columns: Sequence[object]) -> str:
     Parameters
     ----------
     *columns : sequence of object
-        The columns; what counts is the text of each entry.
+        The columns; what counts is the text of each entry, or the ends of a range.
 
     Returns
     -------
@@ -198,20 +208,30 @@ def fingerprint_of(*columns: Sequence[object]) -> str:
     """
     digest = blake2b(digest_size=16)
     for column in columns:
-        for entry in column:
+        # A range may have 10^9 numbers.
+        for entry in [repr(column)] if isinstance(column, range) else column:
             text = str(entry).encode("utf-8", "surrogateescape")
             digest.update(len(text).to_bytes(8, "little") + text)
     return digest.hexdigest()
 
 
-def _array_survey(images: Any, source_ids: Any, n_rows: int | None, name: str) -> Survey:
+def _lazy(cutouts: Any, partition_size: int | None) -> Any:
+    """Make a dask array of an array; of numpy's, in pieces that travel by themselves."""
+    if not isinstance(cutouts, np.ndarray) or cutouts.ndim < 3 or not cutouts.size:
+        return da.asarray(cutouts)
+    return da.from_array(cutouts, chunks=(partition_size or "auto", *cutouts.shape[1:]))
+
+
+def _array_survey(
+    images: Any, source_ids: Any, n_rows: int | None, name: str, stamp: str = ""
+) -> Survey:
     """Cut a dask array into partitions along its sources."""
     if images.ndim not in (3, 4) or not images.size or not np.isfinite(images.size):
         raise CatalogError(
             f"{name} has shape {images.shape}: cutouts need (n_sources, height, width) or "
             "(n_sources, height, width, n_channels), all known and at least 1"
         )
-    ids: Any = range(len(images)) if source_ids is None else [str(one) for one in source_ids]
+    ids: Any = range(len(images)) if source_ids is None else list(map(_id_text, source_ids))
     if len(ids) != len(images):
         raise CatalogError(f"{name} has {len(images)} cutouts, and there are {len(ids)} source_ids")
     if source_ids is not None:
@@ -221,10 +241,25 @@ def _array_survey(images: Any, source_ids: Any, n_rows: int | None, name: str) -
     blocks = images.to_delayed().ravel()
     edges = np.cumsum([0, *images.chunks[0]])
     parts = [
-        Block(ids[int(start) : int(stop)], block)
+        Block(ids[int(start) : int(stop)], block, stamp)
         for start, stop, block in zip(edges[:-1], edges[1:], blocks, strict=True)
     ]
-    return Survey(name, list(parts), fingerprint_of([name, images.shape, images.dtype], ids))
+    fingerprint = fingerprint_of([name, images.shape, images.dtype], ids)
+    return Survey(name, list(parts), fingerprint, _size_of_chunks(images.chunks[0]))
+
+
+def _size_of_chunks(chunks: Sequence[int]) -> int | None:
+    """Tell the size of even chunks, of which the last may be smaller; None for uneven ones."""
+    first, *others = chunks
+    is_even = all(one == first for one in others[:-1]) and all(one <= first for one in others[-1:])
+    return int(first) if is_even else None
+
+
+def _id_text(source_id: object) -> str:
+    """Return an id as text; zarr and numpy have bytes as well."""
+    if isinstance(source_id, bytes):
+        return source_id.decode("utf-8", "backslashreplace")
+    return str(source_id)
 
 
 def _check_names(paths: Sequence[str]) -> None:

@@ -1,9 +1,10 @@
 """Parquet tables of ids and paths, read a few rows at a time."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,20 +51,73 @@ class TableRows:
         CatalogError
             When the table cannot be read, or an id is missing.
         """
+        return self.take(range(self.start, self.stop))
+
+    def take(self, rows: Sequence[int]) -> "Files":
+        """Read some rows of the row group.
+
+        Parameters
+        ----------
+        rows : sequence of int
+            Their numbers, from 0 at its first.
+
+        Returns
+        -------
+        Files
+            Ids and paths; a missing path is "".
+
+        Raises
+        ------
+        CatalogError
+            When the table cannot be read, or an id is missing.
+        """
         from spurclust.scale.survey import Files
 
-        with _named(self.table), pq.ParquetFile(self.table) as file:
-            columns = file.read_row_group(self.row_group, [self.id_column, self.path_column])
-        rows = columns.slice(self.start, len(self))
-        ids, paths = (_texts(rows[name]) for name in (self.id_column, self.path_column))
+        group = self.read(self.id_column, self.path_column)
+        if isinstance(rows, range):
+            columns = group.slice(rows.start, len(rows))
+        else:
+            columns = group.take(pa.array(rows, pa.int64()))
+        ids, paths = (_texts(columns[name]) for name in (self.id_column, self.path_column))
         if None in ids or "" in ids:
-            row = self.start + next(k for k, one in enumerate(ids) if not one)
+            row = rows[next(k for k, one in enumerate(ids) if not one)]
             raise CatalogError(
                 f"{self.table}: row {row} of row group {self.row_group} has no {self.id_column}: "
                 "give every source an id"
             )
         folder = Path(self.folder)
         return Files([str(one) for one in ids], [str(folder / one) if one else "" for one in paths])
+
+    def read(self, *columns: str) -> Any:
+        """Read columns of the whole row group.
+
+        Parameters
+        ----------
+        *columns : str
+            Their names.
+
+        Returns
+        -------
+        pyarrow.Table
+            The last ones are kept, as the next partition is mostly of the same row group.
+        """
+        with _named(self.table):
+            status = Path(self.table).stat()
+            return _read_group(
+                self.table, self.row_group, columns, (status.st_size, status.st_mtime_ns)
+            )
+
+
+@lru_cache(maxsize=1)
+def _read_group(
+    table: str,
+    row_group: int,
+    columns: tuple[str, ...],
+    stamp: tuple[int, int],  # noqa: ARG001 (a table that was replaced is read anew)
+) -> Any:
+    """Read columns of a row group: rows of it alone cannot be."""
+    with pq.ParquetFile(table) as file:
+        return file.read_row_group(row_group, list(columns))
 
 
 @contextmanager
@@ -85,7 +139,8 @@ def table_rows(
     Parameters
     ----------
     source : str or path
-        A table, or a folder of tables; those whose names begin with "_" or "." are passed over.
+        A table, or a folder of tables; those whose names begin with "_" or "." are passed over,
+        and where some are in folders "Norder=...", as in a HATS catalogue, all others.
     partition_size : int
         Most sources in a partition.
     id_column, path_column : str
@@ -96,7 +151,8 @@ def table_rows(
     rows : list of TableRows
         The partitions.
     fingerprint : str
-        Differs when the tables differ.
+        Differs when the tables do in what their footers show: their names, numbers of rows,
+        columns, places and sizes of the data, and the statistics, if any, of each row group.
 
     Raises
     ------
@@ -105,7 +161,7 @@ def table_rows(
     """
     place = Path(source).expanduser().absolute()
     folder = place if place.is_dir() else place.parent
-    tables = sorted(_tables_in(place)) if place.is_dir() else [place]
+    tables = _tables_in(place) if place.is_dir() else [place]
     digest = blake2b(digest_size=16)
     rows: list[TableRows] = []
     for table in tables:
@@ -130,15 +186,32 @@ def table_rows(
             ]
     if not rows:
         raise CatalogError(f"{place} has no rows: give a table of at least one source")
-    _check_ids(tables, id_column)
+    _check_ids(place, tables, id_column)
     return rows, digest.hexdigest()
 
 
-def _tables_in(folder: Path) -> Iterator[Path]:
-    """Find the tables of a folder, at any depth."""
-    for path in folder.rglob("*"):
-        if path.name.lower().endswith(TABLE_SUFFIXES) and not path.name.startswith(("_", ".")):
-            yield path
+def _tables_in(folder: Path) -> list[Path]:
+    """Find the tables of a folder, at any depth; of a HATS catalogue only those of its pixels."""
+    if (folder / "collection.properties").is_file():
+        # Its margins and indexes repeat rows of the catalogue proper.
+        raise CatalogError(
+            f"{folder} is a HATS collection: give the folder of the catalogue in it that "
+            "collection.properties names as hats_primary_table_url"
+        )
+    tables = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.name.lower().endswith(TABLE_SUFFIXES)
+        and not path.name.startswith(("_", "."))
+        # In a catalogue of recent HATS each pixel may be a folder of tables.
+        and path.is_file()
+    )
+    in_pixels = [
+        path
+        for path in tables
+        if any(part.startswith("Norder=") for part in path.relative_to(folder).parts)
+    ]
+    return in_pixels or tables
 
 
 def _check_columns(table: Path, names: list[str], *wanted: str) -> None:
@@ -147,7 +220,8 @@ def _check_columns(table: Path, names: list[str], *wanted: str) -> None:
         if name not in names:
             raise CatalogError(
                 f"{table} has no column {name!r}; its columns are {', '.join(names)}: name the "
-                "columns of ids and paths with id_column and path_column"
+                "columns of ids and paths with id_column and path_column (--id-column, or, of fit, "
+                "--cutout-id-column, and --path-column)"
             )
 
 
@@ -160,7 +234,7 @@ def _footer(table: Path) -> bytes:
         return file.read(length)
 
 
-def _check_ids(tables: list[Path], id_column: str) -> None:
+def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:
     """Raise an error for an id that stands twice in tables of moderate size."""
     n_rows = sum(pq.read_metadata(table).num_rows for table in tables)
     if n_rows > MAX_COMPARED:
@@ -172,8 +246,7 @@ def _check_ids(tables: list[Path], id_column: str) -> None:
     if len(doubled):
         raise CatalogError(
             f"{id_column} {doubled[0]['values'].as_py()!r} stands {doubled[0]['counts']} times in "
-            f"{tables[0] if len(tables) == 1 else tables[0].parent}, {len(doubled)} ids stand more "
-            "than once: leave one of each"
+            f"{place}, {len(doubled)} ids stand more than once: leave one of each"
         )
 
 

@@ -2,22 +2,17 @@
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import dask
-from dask.diagnostics import ProgressBar
-
 from spurclust.catalog import CatalogError
 from spurclust.scale.cluster import current_client
-from spurclust.scale.frames import in_parts
-from spurclust.scale.manifest import begin, finish, identity_of, read_manifest
-from spurclust.scale.parts import Job, PartitionSummary, write_partition, write_paths
-from spurclust.scale.predictor import prepare, shared_predictor
-from spurclust.scale.survey import PARTITION_SIZE, Files, Survey
+from spurclust.scale.manifest import begun, finish, identity_of, read_manifest
+from spurclust.scale.parts import Job, PartitionSummary, write_paths
+from spurclust.scale.predictor import prepare
+from spurclust.scale.running import write_all
+from spurclust.scale.survey import Files, Survey
 
 if TYPE_CHECKING:
     from spurclust.ranking import InspectionRanker
@@ -80,9 +75,14 @@ def write_predictions(
 
     Each partition becomes a Parquet file in ``folder/sources``, which appears whole or not at all:
     ``pandas.read_parquet("folder/sources")`` reads them all. A later call with the same model and
-    cutouts makes only those that are missing, or whose cutouts have been replaced since. Works in
-    the client of `dask.distributed` that is active, if any, else in this process. Workers must see
-    the cutouts and the folder under the same names.
+    cutouts makes only those that are missing, or whose cutouts have been replaced since: of files
+    and of zarr stores in files that is told by sizes and times. Dask arrays are taken for the same
+    if their names are, as those of equal numpy arrays; dask names most others by where they come
+    from, so that `da.from_zarr` of a store that was rewritten is the same array: give the store.
+
+    Works in the client of `dask.distributed` that is active, if any, else in this process. Workers
+    must see the cutouts and the folder under the same names. While it works no other process may
+    work in the folder: ``folder/predicting.lock`` names the one that does.
 
     Parameters
     ----------
@@ -122,8 +122,9 @@ def write_predictions(
     Raises
     ------
     CatalogError
-        When model, cutouts or folder cannot be used, the disk is full, or no cutout can be read.
-        What is in the folder is whole, and the same call goes on.
+        When model, cutouts or folder cannot be used, another process works in it, the disk is full,
+        the scheduler is lost, or no cutout can be read. What is in the folder is whole, and the
+        same call goes on.
 
     Examples
     --------
@@ -157,17 +158,13 @@ def write_predictions(
         id_column=id_column,
         path_column=path_column,
     )
-    identity = identity_of(predictor, survey, partition_size)
-    begin(place, identity)
-    partitions = _light_partitions(place, survey, partition_size)
+    identity = identity_of(predictor, survey)
     job = Job(str(place), predictor.fingerprint, survey.fingerprint, strict)
-    shared = shared_predictor(predictor)
-    tasks = [
-        dask.delayed(write_partition)(shared, number, *in_parts(partition), job)
-        for number, partition in enumerate(partitions)
-    ]
-    summaries = _compute(tasks, client, progress=progress and sys.stderr.isatty())
-    finish(place, identity, summaries)
+    with begun(place, identity):
+        partitions = _light_partitions(place, survey)
+        shown = progress and sys.stderr.isatty()
+        summaries = write_all(predictor, partitions, job, client, progress=shown)
+        finish(place, identity, summaries)
     return _written(survey.n_sources, summaries)
 
 
@@ -189,33 +186,8 @@ def _written(n_sources: int, summaries: list[PartitionSummary]) -> Written:
     )
 
 
-def _light_partitions(folder: Path, survey: Survey, partition_size: int | None) -> list[Any]:
+def _light_partitions(folder: Path, survey: Survey) -> list[Any]:
     """Give partitions that weigh little when they travel."""
     if isinstance(survey.partitions[0], Files):
-        return list(write_paths(folder, survey, partition_size or PARTITION_SIZE))
+        return list(write_paths(folder, survey))
     return list(survey.partitions)
-
-
-def _compute(tasks: list[Any], client: Any, *, progress: bool) -> list[PartitionSummary]:
-    """Compute all tasks, here or in the cluster; the first error ends it."""
-    if client is None:
-        with ProgressBar() if progress else nullcontext():
-            return list(dask.compute(*tasks, scheduler="synchronous"))
-    from distributed import KilledWorker
-    from distributed import progress as show_progress
-
-    with warnings.catch_warnings():
-        # The models are in the graph once, for all tasks.
-        warnings.filterwarnings("ignore", "Sending large graph")
-        futures = client.compute(tasks)
-    try:
-        if progress:
-            show_progress(futures)
-        return list(client.gather(futures))
-    except KilledWorker as error:
-        raise CatalogError(
-            f"a partition has killed its workers one after the other ({error}): give them more "
-            "memory, or fewer sources a partition"
-        ) from error
-    finally:
-        client.cancel(futures)

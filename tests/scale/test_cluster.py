@@ -7,9 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import dask
 import dask.array as da
 import pandas as pd
 import psutil
@@ -17,10 +19,10 @@ import pytest
 
 from spurclust.catalog import CatalogError
 from spurclust.scale import cluster as cluster_module
-from spurclust.scale import open_client, predict_sources, write_predictions
+from spurclust.scale import open_client, predict_sources, running, write_predictions
 from spurclust.scale.cluster import current_client
 
-from .conftest import same
+from .conftest import same, write_cutouts
 
 WAIT_SECONDS = 60
 
@@ -34,7 +36,7 @@ def slow(dask_worker=None):
     from spurclust.catalog import fitted
     predict = fitted.FittedModels.predict
     def wait(self, images):
-        time.sleep(0.2)
+        time.sleep(0.5)
         return predict(self, images)
     fitted.FittedModels.predict = wait
 
@@ -91,6 +93,124 @@ def test_errors_of_a_worker_reach_the_client(local, fitted, tmp_path):
     (tmp_path / "c" / "7.png").write_bytes(b"no image")
     with pytest.raises(CatalogError, match=r"cannot read .*7\.png: it is not a PNG.*--strict"):
         write_predictions(fitted.model, tmp_path / "c", tmp_path / "o", strict=True)
+
+
+def test_strict_goes_on_where_it_has_stopped(local, fitted, images, expected, tmp_path):
+    own, out = write_cutouts(tmp_path / "c", images), tmp_path / "o"
+    good = (own / "50.png").read_bytes()
+    (own / "50.png").write_bytes(b"no image")
+    assert write_predictions(fitted.model, own, out, partition_size=10).n_unreadable == 1
+    with pytest.raises(CatalogError, match=r"cannot read .*50\.png: it is not a PNG.*--strict"):
+        write_predictions(fitted.model, own, out, strict=True)
+    (own / "50.png").write_bytes(good)
+    written = write_predictions(fitted.model, own, out, strict=True)
+    assert (written.n_partitions, written.n_kept) == (9, 8)
+    same(read(out), expected)
+
+
+@pytest.mark.parametrize("kind", ["files", "array"])
+def test_few_partitions_are_in_hand(
+    local, fitted, cutouts, images, expected, tmp_path, monkeypatch, kind
+):
+    monkeypatch.setattr(running, "AT_ONCE", 2)
+    monkeypatch.setattr(running, "AHEAD", 2)
+    submit, held, sent = running._submit, [], []
+    before = len(local.futures)  # an error of an earlier test can still hold some
+
+    def watch(client, *arguments):
+        futures = submit(client, *arguments)
+        held.append(len(client.futures) - before)
+        sent.append(len(futures))
+        return futures
+
+    monkeypatch.setattr(running, "_submit", watch)
+    survey = cutouts if kind == "files" else images
+    write_predictions(fitted.model, survey, tmp_path, partition_size=3)
+    assert sum(sent) == 30
+    # Two for each of two workers, the models, and one that has just been looked at.
+    assert max(held) <= 6
+    same(read(tmp_path), expected)
+
+
+def die(dask_worker=None):
+    """Have this worker die of the first partition."""
+    from spurclust.catalog import fitted
+
+    def predict(self, images):
+        os._exit(1)
+
+    fitted.FittedModels.predict = predict
+
+
+def dawdle(dask_worker=None):
+    """Have this worker take its time."""
+    from spurclust.catalog import fitted
+
+    predict = fitted.FittedModels.predict
+
+    def wait(self, images):
+        time.sleep(0.3)
+        return predict(self, images)
+
+    fitted.FittedModels.predict = wait
+
+
+def test_a_partition_that_kills_its_workers(fitted, cutouts, tmp_path):
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        open_client(workers=1) as client,
+    ):
+        client.run(die)
+        with pytest.raises(CatalogError, match="has killed its workers one after the other"):
+            write_predictions(fitted.model, cutouts, tmp_path, partition_size=30)
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A scheduler and a worker, each a process: the scheduler's, and its address."""
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    port = address.rpartition(":")[2]
+    commands = [
+        ["dask_scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard"],
+        ["dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"],
+    ]
+    with contextlib.ExitStack() as stack:
+        log = stack.enter_context((tmp_path / "dask.log").open("w"))
+        processes = []
+        for script, *options in commands:
+            command = [sys.executable, "-m", f"distributed.cli.{script}", *options]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
+        try:
+            yield processes[0], address
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+def test_the_scheduler_is_lost(network, fitted, cutouts, expected, tmp_path):
+    scheduler, address = network
+    out = tmp_path / "out"
+
+    def lose():
+        wait_until(lambda: n_parts(out) >= 2)
+        scheduler.kill()
+
+    with open_client(scheduler=address) as client:
+        client.wait_for_workers(1, timeout=WAIT_SECONDS)
+        client.run(dawdle)
+        killer = threading.Thread(target=lose)
+        killer.start()
+        with pytest.raises(CatalogError, match="scheduler was lost.* the same command goes on"):
+            write_predictions(fitted.model, cutouts, out, partition_size=3)
+        killer.join()
+    there = n_parts(out)
+    assert 2 <= there < 30
+    written = write_predictions(fitted.model, cutouts, out)
+    assert written.n_kept in (there, there + 1)  # what the worker had in hand
+    same(read(out), expected)
 
 
 def test_an_address(local, fitted, cutouts, expected, tmp_path):

@@ -101,3 +101,22 @@ def test_names_that_are_not_utf8_are_told(tmp_path):
         pytest.skip("the file system has UTF-8 names only")
     with pytest.raises(CatalogError, match=r"caf\\udce9\.png': the name of the file is not UTF-8"):
         open_survey(tmp_path)
+
+
+def test_ids_that_are_counted_are_not_listed():
+    assert fingerprint_of(range(10**12)) != fingerprint_of(range(1, 10**12))
+    assert fingerprint_of(range(3)) == fingerprint_of(range(0, 3, 1))
+
+
+def test_partition_sizes_are_those_that_were_chosen(cutouts, images):
+    assert open_survey(cutouts).partition_size == 2000
+    assert open_survey(cutouts, partition_size=7).partition_size == 7
+    assert open_survey(da.from_array(images, chunks=(40, 14, 16))).partition_size == 40
+    assert open_survey(images, partition_size=30).partition_size == 30
+    uneven = da.from_array(images, chunks=((20, 40, 30), 14, 16))
+    assert open_survey(uneven).partition_size is None
+
+
+def test_a_numpy_array_is_the_same_in_any_partitions(images):
+    whole, parts = open_survey(images), open_survey(images, partition_size=7)
+    assert whole.fingerprint == parts.fingerprint

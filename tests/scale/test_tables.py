@@ -53,6 +53,71 @@ def test_a_folder_of_tables_as_in_a_catalogue(tmp_path):
     ]
 
 
+@pytest.fixture
+def catalogue(tmp_path):
+    """A HATS catalogue with all that its importer writes."""
+    root = tmp_path / "hats"
+    pixels = root / "dataset" / "Norder=1" / "Dir=0"
+    write(pixels / "Npix=44.parquet", ["1", "2"], ["1.png", "2.png"])
+    write(pixels / "Npix=45" / "part0.parquet", ["3"], ["3.png"])
+    write(root / "dataset" / "data_thumbnail.parquet", ["1", "3"], ["1.png", "3.png"])
+    schema = pa.schema({"source_id": pa.string(), "path": pa.string()})
+    pq.write_metadata(schema, root / "dataset" / "_metadata")
+    pq.write_metadata(schema, root / "dataset" / "_common_metadata")
+    for name in ("point_map.fits", "skymap.fits", "skymap.2.fits"):
+        (root / name).touch()
+    (root / "partition_info.csv").write_text("Norder,Npix\n1,44\n1,45\n")
+    (root / "hats.properties").write_text("dataproduct_type=object\n")
+    return root
+
+
+@pytest.mark.parametrize("mark", ["hats.properties", "properties"])
+def test_a_real_catalogue(catalogue, mark):
+    (catalogue / "hats.properties").rename(catalogue / mark)
+    survey = open_survey(catalogue)
+    assert [one for one, _ in contents(survey)] == ["1", "2", "3"]
+    assert contents(survey)[0][1] == str(catalogue / "1.png")
+    assert [one for one, _ in contents(open_survey(catalogue / "dataset"))] == ["1", "2", "3"]
+
+
+def test_a_collection_of_catalogues(catalogue):
+    collection = catalogue.parent
+    (collection / "collection.properties").write_text("hats_primary_table_url=hats\n")
+    with pytest.raises(CatalogError, match="is a HATS collection: give the folder of the cata"):
+        open_survey(collection)
+
+
+def test_a_row_group_is_read_once_for_all_its_partitions(tmp_path, monkeypatch):
+    n = 100
+    table = write(
+        tmp_path / "t.parquet",
+        list(range(n)),
+        [f"{k}.png" for k in range(n)],
+        row_group_size=50,
+    )
+    opened = []
+    read = pq.ParquetFile.read_row_group
+
+    def count(self, number, *arguments):
+        opened.append(number)
+        return read(self, number, *arguments)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", count)
+    survey = open_survey(table, partition_size=5)
+    assert len(contents(survey)) == n
+    assert opened == [0, 1]
+    opened.clear()
+    assert survey.list_files().source_ids == [str(k) for k in range(n)]
+    assert opened == [0, 1]
+
+
+def test_a_table_that_was_replaced_is_read_anew(tmp_path):
+    table = write(tmp_path / "t.parquet", ["1"], ["1.png"])
+    assert contents(open_survey(table)) == [("1", str(tmp_path / "1.png"))]
+    write(table, ["1"], ["2.png"])
+    assert contents(open_survey(table)) == [("1", str(tmp_path / "2.png"))]
+
+
 def test_other_columns(tmp_path):
     path = tmp_path / "t.parquet"
     pd.DataFrame({"objid": [5], "file": ["5.png"], "ra": [1.0]}).to_parquet(path)
@@ -64,9 +129,10 @@ def test_other_columns(tmp_path):
 
 
 def test_ids_are_compared_across_tables(tmp_path):
-    write(tmp_path / "a.parquet", ["1", "2"], ["1.png", "2.png"])
-    write(tmp_path / "b.parquet", ["3", "1"], ["3.png", "1.png"])
-    with pytest.raises(CatalogError, match="source_id '1' stands 2 times in .*, 1 ids stand more"):
+    write(tmp_path / "deep" / "a.parquet", ["1", "2"], ["1.png", "2.png"])
+    write(tmp_path / "deep" / "b.parquet", ["3", "1"], ["3.png", "1.png"])
+    words = f"source_id '1' stands 2 times in {tmp_path}, 1 ids stand more"
+    with pytest.raises(CatalogError, match=words):
         open_survey(tmp_path)
 
 

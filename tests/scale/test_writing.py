@@ -4,8 +4,11 @@ import errno
 import json
 import os
 import shutil
+from pathlib import Path
 
+import dask
 import dask.array as da
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -13,8 +16,10 @@ import zarr
 
 from spurclust import __version__
 from spurclust.catalog import CatalogError, load_fitted
+from spurclust.scale import manifest as manifest_module
 from spurclust.scale import parts as parts_module
 from spurclust.scale import write_predictions
+from spurclust.scale.lock import LOCK
 
 from .conftest import N_NEW, same, write_cutouts
 
@@ -75,6 +80,8 @@ def test_only_what_is_missing_is_made(fitted, cutouts, expected, tmp_path):
     (tmp_path / "sources" / "part-000001.parquet").unlink()
     (tmp_path / "sources" / "part-000003.parquet").write_bytes(b"PAR1 half")
     (tmp_path / "sources" / ".spurclust-of-a-killed-worker.parquet").touch()
+    (tmp_path / ".spurclust-of-a-killed-client.json").touch()
+    (tmp_path / ".spurclust-of-a-killed-client.parquet").touch()
     written = write_predictions(fitted.model, cutouts, tmp_path)
     assert (written.n_partitions, written.n_kept) == (5, 3)
     assert written.n_flagged == expected["flagged"].sum()
@@ -97,9 +104,10 @@ def test_another_model_or_survey_is_refused(fitted, cutouts, images, tmp_path):
         write_predictions(tmp_path / "run" / "model.skops", cutouts, out)
     with pytest.raises(CatalogError, match="holds predictions of other cutouts"):
         write_predictions(fitted.model, images, out)
-    with pytest.raises(CatalogError, match="in partitions of None sources, not 7"):
+    with pytest.raises(CatalogError, match="in partitions of 2000 sources, not of 7"):
         write_predictions(fitted.model, cutouts, out, partition_size=7)
     assert snapshot(out) == before
+    assert write_predictions(fitted.model, cutouts, out, partition_size=2000).n_kept == 1
 
 
 def test_another_version_is_refused(fitted, cutouts, tmp_path):
@@ -219,3 +227,162 @@ def test_a_folder_that_cannot_be_made(fitted, cutouts, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(CatalogError, match=r"cannot write to .*: choose another folder"):
         write_predictions(fitted.model, cutouts, tmp_path / "file" / "out")
+
+
+def count_computed(images, n_rows):
+    """A lazy array, and the list of its chunks that were computed."""
+    computed = []
+
+    def load(start):
+        computed.append(start)
+        return images[start : start + n_rows]
+
+    starts = range(0, len(images), n_rows)
+    chunks = [
+        da.from_delayed(
+            dask.delayed(load)(start, dask_key_name=f"load-{start}"),
+            images[start : start + n_rows].shape,
+            dtype=images.dtype,
+        )
+        for start in starts
+    ]
+    return da.concatenate(chunks), computed
+
+
+def test_blocks_that_are_there_are_not_computed(fitted, images, expected, tmp_path):
+    array, computed = count_computed(images, 20)
+    write_predictions(fitted.model, array, tmp_path)
+    assert sorted(computed) == [0, 20, 40, 60, 80]
+    computed.clear()
+    (tmp_path / "sources" / "part-000003.parquet").unlink()
+    written = write_predictions(fitted.model, array, tmp_path)
+    assert (written.n_partitions, written.n_kept) == (5, 4)
+    assert computed == [60]
+    same(read(tmp_path), expected)
+
+
+def test_blocks_share_the_chunks_of_their_array(fitted, images, expected, tmp_path):
+    array, computed = count_computed(images, 45)
+    write_predictions(fitted.model, array, tmp_path, partition_size=10)
+    assert sorted(computed) == [0, 45]
+    same(read(tmp_path), expected)
+
+
+@pytest.mark.parametrize("kind", ["files", "array"])
+def test_more_partitions_than_are_in_hand(
+    fitted, cutouts, images, expected, tmp_path, monkeypatch, kind
+):
+    monkeypatch.setattr("spurclust.scale.running.AT_ONCE", 4)
+    survey = cutouts if kind == "files" else images
+    written = write_predictions(fitted.model, survey, tmp_path, partition_size=10)
+    assert written.n_partitions == 9
+    same(read(tmp_path), expected)
+
+
+@pytest.mark.parametrize("place", ["manifest.json", "sources", "cutouts.parquet"])
+def test_a_crash_before_the_first_partition(
+    fitted, cutouts, expected, tmp_path, monkeypatch, place
+):
+    """Whatever is made first, the same call goes on from there."""
+
+    def crash_at(path, make):
+        if place in str(path):
+            raise KeyboardInterrupt
+        make()
+
+    make, write, table = manifest_module._make, manifest_module._write_json, pq.write_table
+    monkeypatch.setattr(manifest_module, "_make", lambda path: crash_at(path, lambda: make(path)))
+    monkeypatch.setattr(
+        manifest_module,
+        "_write_json",
+        lambda path, content: crash_at(path, lambda: write(path, content)),
+    )
+    if place == "cutouts.parquet":
+        monkeypatch.setattr(parts_module.pq, "write_table", lambda *_, **__: crash_at(place, table))
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        write_predictions(fitted.model, cutouts, out)
+    monkeypatch.undo()
+    write_predictions(fitted.model, cutouts, out)
+    same(read(out), expected)
+
+
+def test_the_manifest_is_not_complete_while_parts_are_made_anew(fitted, own, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    write_predictions(fitted.model, own, out, partition_size=30)
+    (own / "31.png").write_bytes((own / "0.png").read_bytes())
+    seen = []
+    write = parts_module._write_frame
+
+    def look(*arguments):
+        seen.append(json.loads((out / "manifest.json").read_text()))
+        write(*arguments)
+
+    monkeypatch.setattr(parts_module, "_write_frame", look)
+    write_predictions(fitted.model, own, out)
+    [manifest] = seen
+    assert manifest["complete"] is False
+    assert "partitions" not in manifest
+    assert json.loads((out / "manifest.json").read_text())["complete"] is True
+
+
+def test_one_process_at_a_time(fitted, cutouts, expected, tmp_path, monkeypatch):
+    write, refused = parts_module._write_frame, []
+
+    def try_another(*arguments):
+        with pytest.raises(CatalogError, match=f"is being used by process {os.getpid()}"):
+            write_predictions(fitted.detector, cutouts, tmp_path, partition_size=30)
+        refused.append((tmp_path / LOCK).exists())
+        write(*arguments)
+
+    monkeypatch.setattr(parts_module, "_write_frame", try_another)
+    write_predictions(fitted.model, cutouts, tmp_path, partition_size=30)
+    assert refused == [True] * 3
+    assert not (tmp_path / LOCK).exists()
+    same(read(tmp_path), expected)
+
+
+@pytest.mark.parametrize("state", ["missing", "empty", "half done"])
+def test_a_folder_that_is_read_only(fitted, cutouts, tmp_path, monkeypatch, state):
+    out = tmp_path / "out"
+    if state == "empty":
+        out.mkdir()
+    if state == "half done":
+        write_predictions(fitted.model, cutouts, out, partition_size=30)
+        (out / "sources" / "part-000001.parquet").unlink()
+    before = snapshot(tmp_path)
+    make_file, make_folder = os.open, os.mkdir
+
+    def refuse(make):
+        def refusing(path, *arguments, **options):
+            if str(path).startswith(str(out)) and not Path(path).is_dir():
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+            return make(path, *arguments, **options)
+
+        return refusing
+
+    monkeypatch.setattr(os, "open", refuse(make_file))
+    monkeypatch.setattr(os, "mkdir", refuse(make_folder))
+    with pytest.raises(
+        CatalogError, match=r"cannot write to .*out \(Read-only file system\): .*ch"
+    ):
+        write_predictions(fitted.model, cutouts, out, partition_size=30)
+    monkeypatch.undo()
+    assert snapshot(tmp_path) == before
+
+
+def test_partitions_of_uneven_chunks(fitted, images, expected, tmp_path):
+    uneven = da.from_array(images, chunks=((20, 40, 30), 14, 16), name="uneven")
+    write_predictions(fitted.model, uneven, tmp_path)
+    assert write_predictions(fitted.model, uneven, tmp_path).n_kept == 3
+    words = "in partitions of uneven numbers of sources, not of 7"
+    with pytest.raises(CatalogError, match=words):
+        write_predictions(fitted.model, uneven, tmp_path, partition_size=7)
+    same(read(tmp_path), expected)
+
+
+def test_equal_arrays_are_one_survey(fitted, images, tmp_path):
+    write_predictions(fitted.model, images, tmp_path, partition_size=30)
+    assert write_predictions(fitted.model, images.copy(), tmp_path).n_kept == 3
+    with pytest.raises(CatalogError, match="of other cutouts"):
+        write_predictions(fitted.model, np.flipud(images), tmp_path)
