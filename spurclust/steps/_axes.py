@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
 from sklearn.utils import check_random_state
 
-from spurclust.steps._blocks import map_threads, single_threaded_blas
-from spurclust.steps._groups import merge_equal_columns
+from spurclust.steps._blocks import iterate_threads, map_threads, single_threaded_blas
 from spurclust.steps._pixels import Float32, centred, column_means, tile_bounds
 
 Axes = tuple[Float32, NDArray[np.float64]]
@@ -26,9 +25,6 @@ is rounding: float32 knows its direction no better than that of the first axis."
 
 LARGEST_EXPONENT = 120
 """Largest power of two, either way, by which pixels are scaled: 2^127 is the end of float32."""
-
-PARTIAL_SUMS = 4
-"""Sums of products held at once: a fixed number, so that bits do not depend on the threads."""
 
 
 class Pixels(NamedTuple):
@@ -96,17 +92,10 @@ def _sum_products(
     product: Callable[[Any], Float32], parts: Sequence[Any], size: int, n_jobs: int | None
 ) -> NDArray[np.float64]:
     """Sum square matrices in float64, in an order that does not depend on the threads."""
-
-    def add(first: int) -> NDArray[np.float64]:
-        total = np.zeros((size, size))
-        for part in parts[first::PARTIAL_SUMS]:
-            total += product(part)
-        return total
-
-    sums = map_threads(add, range(min(PARTIAL_SUMS, len(parts))), n_jobs)
-    for other in sums[1:]:
-        sums[0] += other
-    return sums[0]
+    total = np.zeros((size, size))
+    for each in iterate_threads(product, parts, n_jobs):
+        total += each
+    return total
 
 
 def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
@@ -196,7 +185,6 @@ def _krylov_axes(
 class PixelAxes(NamedTuple):
     """Principal axes of pixels in groups: those of a group are equal in every row."""
 
-    group: NDArray[np.int32]
     mean: Float32
     axes: Float32
     variance: NDArray[np.float64]
@@ -204,6 +192,7 @@ class PixelAxes(NamedTuple):
 
 def principal_axes(
     X: NDArray[Any],
+    group: NDArray[np.int32],
     n_components: int,
     *,
     n_oversamples: int = 10,
@@ -213,16 +202,17 @@ def principal_axes(
 ) -> PixelAxes:
     """Find the leading principal axes of rows of pixels.
 
-    Columns that are equal in every row are merged first. Then the matrix of products between
-    rows (or between distinct pixels) is decomposed exactly where there are at most 3000 of
-    either; a randomised block Krylov method takes over above.
+    The matrix of products between rows (or between distinct pixels) is decomposed exactly where
+    there are at most 3000 of either; a randomised block Krylov method takes over above.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Rows of any real dtype.
+    X : ndarray of shape (n_samples, n_groups)
+        Distinct pixels of any real dtype, see `take_distinct`.
+    group : ndarray of shape (n_features,), int32
+        Group of each pixel.
     n_components : int
-        Number of axes, at most the smaller side of `X`.
+        Number of axes, at most the number of rows or of pixels.
     n_oversamples : int, default=10
         Extra vectors in each Krylov block.
     n_iter : int, default=12
@@ -234,8 +224,6 @@ def principal_axes(
 
     Returns
     -------
-    group : ndarray of shape (n_features,), int32
-        Group of each pixel.
     mean : ndarray of shape (n_groups,), float32
         Mean of each group's pixels.
     axes : ndarray of shape (n_components, n_groups), float32
@@ -254,13 +242,10 @@ def principal_axes(
     >>> import numpy as np
     >>> from spurclust.steps._axes import principal_axes
     >>> X = np.array([[0, 0], [2, 0], [4, 0]], dtype=np.uint8)
-    >>> group, mean, axes, variance = principal_axes(X, 1)
+    >>> mean, axes, variance = principal_axes(X, np.arange(2, dtype=np.int32), 1)
     >>> axes.round(3) + 0, variance.round(3)
     (array([[1., 0.]], dtype=float32), array([4.]))
     """
-    first, group = merge_equal_columns(X, n_jobs)
-    if len(first) < X.shape[1]:
-        X = np.ascontiguousarray(X[:, first])
     weight = np.sqrt(np.bincount(group)).astype(np.float32)
     mean = column_means(X, n_jobs)
     scale = unit_scale(_largest_deviation(X, mean, n_jobs))
@@ -279,4 +264,4 @@ def principal_axes(
     largest = axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)]
     axes = axes * np.where(largest < 0, -1, 1).astype(np.float32)[:, None]
     variance = values / scale**2 / max(len(X) - 1, 1)
-    return PixelAxes(group.astype(np.int32), mean, axes / weight, variance)
+    return PixelAxes(mean, axes / weight, variance)

@@ -5,8 +5,9 @@ threads. Every block here has the same number of rows (the last is padded with z
 one BLAS thread; the parallelism is over blocks.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
@@ -76,6 +77,28 @@ def is_cluster_active() -> bool:
     """Tell whether joblib is set to send work to other machines, as with dask."""
     backend, _ = get_active_backend()
     return type(backend).__module__ != "joblib._parallel_backends"
+
+
+def iterate_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
+) -> Iterator[Result]:
+    """Yield what a function that releases the GIL makes of every item, in the items' order.
+
+    Few results wait to be taken, so that many large ones do not stand in memory at once.
+    """
+    n_threads = count_threads(n_jobs)
+    with single_threaded_blas():
+        if n_threads == 1:
+            yield from map(function, items)
+            return
+        with ThreadPoolExecutor(n_threads) as pool:
+            waiting: deque[Future[Result]] = deque()
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * n_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
 
 def map_threads(

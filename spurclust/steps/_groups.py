@@ -67,6 +67,37 @@ def merge_equal_columns(
     return np.unique(twin, return_inverse=True)
 
 
+def take_distinct(
+    X: NDArray[Any], n_jobs: int | None = None
+) -> tuple[NDArray[Any], NDArray[np.int32]]:
+    """Leave one of each group of columns that are equal in every row.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows of pixels, of 1, 2, 4 or 8 bytes each.
+    n_jobs : int, default=None
+        Number of threads.
+
+    Returns
+    -------
+    distinct : ndarray of shape (n_samples, n_groups)
+        The first column of each group; `X` itself where all differ.
+    group : ndarray of shape (n_features,), int32
+        The group of each column of `X`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.steps._groups import take_distinct
+    >>> take_distinct(np.array([[1, 1, 2], [3, 3, 3]], dtype=np.uint8))[0].tolist()
+    [[1, 2], [3, 3]]
+    """
+    first, group = merge_equal_columns(X, n_jobs)
+    distinct = X if len(first) == X.shape[1] else np.take(X, first, axis=1)
+    return distinct, group.astype(np.int32)
+
+
 def members_of(group: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """List the columns group by group.
 

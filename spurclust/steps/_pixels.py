@@ -102,8 +102,9 @@ def project_rows(
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
-        Rows of any real dtype.
+    X : ndarray of shape (n_samples, n_features) or (n_samples, n_groups)
+        Rows of any real dtype; with a column for each group, those whose pixels are equal within
+        each.
     group : ndarray of shape (n_features,), int32
         Group of each pixel, within which the axes are constant.
     mean : ndarray of shape (n_groups,)
@@ -130,7 +131,10 @@ def project_rows(
 
     mean, columns = (np.require(each, requirements=["C", "W"]) for each in (mean, axes.T))
     projected = np.zeros((len(X), len(axes)), dtype=np.float32)
-    parts = _tiles(mean) if len(mean) == X.shape[1] else _group_sums(group, mean)
+    if len(mean) == len(group):
+        parts = _tiles(mean)
+    else:
+        parts = (_merged_sums if X.shape[1] == len(mean) else _group_sums)(group, mean)
 
     def project(start: int) -> None:
         rows = slice(start, start + TRANSFORM_ROWS)
@@ -162,11 +166,24 @@ def _group_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
     members, starts = members_of(group)
 
     def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
+        dtype = rows.dtype if rows.dtype in (np.uint8, np.uint16) else np.float32
         sums = np.empty((len(rows), len(mean)), dtype=np.float32)
         for low in range(0, len(rows), SUMMED_ROWS):
             some = slice(low, low + SUMMED_ROWS)
-            pixels = np.require(rows[some], np.float32, ["C", "W"])
+            pixels = np.require(rows[some], dtype, ["C", "A"])
             sum_groups(pixels, mean, members, starts, sums[some])
         yield sums, slice(None)
+
+    return parts
+
+
+def _merged_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
+    """Sum the centred pixels of each group, which are equal and given as one, to the same bits."""
+    size = np.bincount(group)
+    subtracted = size * mean.astype(np.float64)
+
+    def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
+        pixels = rows.astype(np.float32).astype(np.float64)
+        yield (pixels * size - subtracted).astype(np.float32), slice(None)
 
     return parts

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from spurclust.steps._affinities import Float32
 from spurclust.steps._axes import principal_axes
 from spurclust.steps._blocks import single_threaded_blas
+from spurclust.steps._groups import take_distinct
 from spurclust.steps._pixels import project_rows
 
 START_SCALE = 1e-4
@@ -53,8 +54,9 @@ def initial_points(
         return (START_SCALE * random_state.standard_normal((len(rows), 2))).astype(np.float32)
     n_axes = min(2, *rows.shape)
     with single_threaded_blas():
-        axes = principal_axes(rows, n_axes, random_state=random_state)
-    points = project_rows(rows, axes.group, axes.mean, axes.axes)
+        distinct, group = take_distinct(rows)
+        axes = principal_axes(distinct, group, n_axes, random_state=random_state)
+    points = project_rows(distinct, group, axes.mean, axes.axes)
     points = np.pad(points, ((0, 0), (0, 2 - n_axes)))
     spread = points[:, 0].std()
     return (points * (START_SCALE / spread if spread > 0 else 1.0)).astype(np.float32)

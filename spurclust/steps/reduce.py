@@ -4,13 +4,14 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust.steps._axes import principal_axes
+from spurclust.steps._groups import take_distinct
 from spurclust.steps._pixels import Float32, project_rows
 
 
@@ -111,19 +112,49 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         PixelPCA
             Itself.
         """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X: ArrayLike, y: object = None) -> Float32:  # noqa: ARG002
+        """Find the principal axes and project the same rows on them.
+
+        What `transform` returns for them, to the bit, in less time: of pixels that are equal in
+        every row only one is read.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows of pixels, as in `fit`.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_), float32
+            Coordinates, in the units of the pixels.
+        """
+        return self._project(self._fit(X))
+
+    def _fit(self, X: ArrayLike) -> NDArray[Any]:
+        """Find the principal axes; return the distinct pixels of the rows."""
         self._validate_params()
         rows = validate_data(self, X, dtype="numeric", ensure_min_samples=2)
         self.n_components_ = min(self.n_components, *rows.shape)
-        found = principal_axes(
-            rows,
+        distinct, self.group_ = take_distinct(rows, self.n_jobs)
+        self.group_mean_, self.group_axes_, self.explained_variance_ = principal_axes(
+            distinct,
+            self.group_,
             self.n_components_,
             n_oversamples=self.n_oversamples,
             n_iter=self.n_iter,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        self.group_, self.group_mean_, self.group_axes_, self.explained_variance_ = found
-        return self
+        return distinct
+
+    def _project(self, rows: NDArray[Any]) -> Float32:
+        """Project rows of pixels, or of distinct pixels, on the axes."""
+        return project_rows(rows, self.group_, self.group_mean_, self.group_axes_, self.n_jobs)
 
     @property
     def mean_(self) -> Float32:
@@ -157,7 +188,7 @@ class PixelPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype="numeric", reset=False)
-        return project_rows(rows, self.group_, self.group_mean_, self.group_axes_, self.n_jobs)
+        return self._project(rows)
 
     @property
     def _n_features_out(self) -> int:

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info
 
-from spurclust.steps._blocks import Crew, map_row_blocks, map_threads, single_threaded_blas
+from spurclust.steps._blocks import (
+    Crew,
+    iterate_threads,
+    map_row_blocks,
+    map_threads,
+    single_threaded_blas,
+)
 
 THREADS = st.sampled_from([None, 1, 2, 3])
 
@@ -36,7 +42,18 @@ def test_every_block_has_the_same_rows_and_every_row_its_own_result(n, block_row
 
 @given(items=st.lists(st.integers()), n_jobs=THREADS)
 def test_results_come_in_the_order_of_the_items(items, n_jobs):
-    assert map_threads(lambda item: item * 2, iter(items), n_jobs) == [2 * item for item in items]
+    doubled = [2 * item for item in items]
+    assert map_threads(lambda item: item * 2, iter(items), n_jobs) == doubled
+    assert list(iterate_threads(lambda item: item * 2, iter(items), n_jobs)) == doubled
+
+
+def test_few_results_wait_to_be_taken():
+    begun = []
+    results = iterate_threads(begun.append, range(100), 2)
+    next(results)
+    assert len(begun) <= 5
+    results.close()
+    assert len(begun) <= 5
 
 
 def test_so_many_threads_as_jobs_work_at_once():

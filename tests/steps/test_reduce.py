@@ -116,6 +116,23 @@ def test_equal_columns_are_merged_without_a_trace():
     )
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32, np.float64])
+def test_fitted_rows_have_the_bits_of_new_ones(dtype, n_jobs):
+    rng = np.random.default_rng(4)
+    # Groups of 1 to 9 equal columns, in no order.
+    rows = np.repeat(pictures(90, 130), rng.integers(1, 10, 130), axis=1)
+    rows = rows[:, rng.permutation(rows.shape[1])].astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        rows = rows * dtype(np.pi * 1e-21) - dtype(1e-19)
+    pca = PixelPCA(7, n_jobs=n_jobs)
+    together = pca.fit_transform(rows)
+    assert len(pca.group_mean_) == 130
+    assert_array_equal(pca.transform(rows), together)
+    assert_array_equal(pca.transform(rows[40:41]), together[40:41])
+    assert_array_equal(PixelPCA(7, n_jobs=n_jobs).fit(rows).transform(rows), together)
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     arrays(np.uint8, st.tuples(st.integers(1, 32), st.integers(1, 12)), elements=st.integers(0, 1))
