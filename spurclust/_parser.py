@@ -72,7 +72,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         "known reliable ones, and as many others as there is room for. Only their cutouts are "
         "read. The model then predicts all the others: spurclust predict DIR/model.skops CUTOUTS "
         "--out FOLDER. CUTOUTS may also be a Parquet table of ids and paths, or a folder of such "
-        "tables."
+        "tables, as of a HATS catalogue."
     )
     _add_run(fit)
     group = fit.add_argument_group("the part to fit on")
@@ -90,6 +90,9 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         help="how the uninspected ones are drawn: each alike, or rare kinds rather; for that, the "
         "cutouts of a pool five times as large are read and measured (default: %(default)s)",
     )
+    columns = fit.add_argument_group("columns of a table of paths")
+    columns.add_argument("--cutout-id-column", metavar="NAME", help="ids (default: source_id)")
+    columns.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
 
 
 def _add_tune(tune: argparse.ArgumentParser) -> None:

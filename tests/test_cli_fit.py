@@ -1,11 +1,15 @@
 """`spurclust fit`: a reference of a survey that is too large to read whole."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
+from spurclust.catalog import list_cutouts
 from spurclust.cli import main
+from spurclust.commands import fit as fit_module
 
 N_SOURCES = 60
 QUICK = ["--reduce", "5", "--perplexity", "8", "-N", "3", "--no-plots", "--no-report"]
@@ -82,6 +86,86 @@ def test_a_table_of_paths(survey, tmp_path):
     labels = labels_of(survey)
     assert set(labels.index[labels.notna()]) <= set(found["source_id"])
     assert len(found) == 30
+
+
+def write_table(survey, path, id_column="source_id", path_column="path", **changed):
+    """List the strips in a table, some of them with other paths."""
+    paths = sorted(survey.glob("*.png"))
+    ids = [path.name.split("_")[1] for path in paths]
+    listed = [changed.get(f"path_{k}", str(one)) for k, one in enumerate(paths)]
+    pd.DataFrame({id_column: ids, path_column: listed}).to_parquet(path, row_group_size=7)
+    return ids
+
+
+def test_a_table_and_the_files_in_it_give_the_same_model(survey, tmp_path):
+    # With room for all, the order of the sources alone could make a difference.
+    ids = write_table(survey, tmp_path / "t.parquet", "objid", "file")
+    columns = ["--cutout-id-column", "objid", "--path-column", "file"]
+    assert fit(tmp_path / "t.parquet", survey, tmp_path / "table", *columns, size=N_SOURCES) == 0
+    found = pd.read_csv(tmp_path / "table" / "sources.csv", dtype=str)
+    assert found["source_id"].tolist() == ids
+    labels = labels_of(survey)
+    expected = 1 - labels.loc[ids].to_numpy()
+    pd.testing.assert_series_equal(
+        found["label"].astype(float), pd.Series(expected), check_names=False, check_dtype=False
+    )
+
+
+def test_columns_of_a_table(survey, tmp_path, capsys):
+    write_table(survey, tmp_path / "t.parquet", "objid", "file")
+    assert fit(tmp_path / "t.parquet", survey, tmp_path / "out") == 1
+    said = capsys.readouterr().err
+    assert "no column 'source_id'; its columns are objid, file" in said
+    assert "--cutout-id-column, and --path-column" in said
+    assert fit(survey, survey, tmp_path / "out", "--path-column", "file") == 1
+    assert "are for tables of paths: give CUTOUTS as one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["random", "diverse"])
+def test_a_blank_path_in_a_table(survey, tmp_path, capsys, method):
+    ids = write_table(survey, tmp_path / "t.parquet", path_3=None, path_5="")
+    options = ["--reference", method]
+    size = N_SOURCES if method == "random" else N_SOURCES - 10
+    assert fit(tmp_path / "t.parquet", survey, tmp_path / "out", *options, size=size) == 1
+    said = capsys.readouterr().err
+    assert f"cannot read {ids[3]}: the table has no path for it. Give it one, or pass over" in said
+    options += ["--skip-unreadable"]
+    assert fit(tmp_path / "t.parquet", survey, tmp_path / "out", *options, size=size) == 0
+    assert f"2 of {N_SOURCES} cutouts were skipped, {ids[3]} for one" in capsys.readouterr().err
+    found = set(pd.read_csv(tmp_path / "out" / "sources.csv", dtype=str)["source_id"])
+    assert found <= {*ids} - {ids[3], ids[5]}
+
+
+@pytest.mark.parametrize("first_are_bad", [True, False])
+def test_a_chunk_of_the_pool_without_a_readable_cutout(
+    survey, tmp_path, capsys, monkeypatch, first_are_bad
+):
+    monkeypatch.setattr(fit_module, "CHUNK", 10)
+    paths = list_cutouts(survey)
+    bad = paths[:10] if first_are_bad else paths[20:30]
+    for path in bad:
+        Path(path).write_bytes(b"no image")
+    options = ["--reference", "diverse"]
+    assert fit(survey, survey, tmp_path / "out", *options) == 1
+    assert "cannot read" in capsys.readouterr().err
+    assert fit(survey, survey, tmp_path / "out", *options, "--skip-unreadable") == 0
+    said = capsys.readouterr().err
+    assert f"10 of the {N_SOURCES} cutouts to draw from were skipped:" in said
+    assert all(path in said for path in bad)
+    assert len(pd.read_csv(tmp_path / "out" / "sources.csv")) == 30
+
+
+def test_a_pool_has_the_size_of_its_first_cutouts(survey, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(fit_module, "CHUNK", 10)
+    odd = list_cutouts(survey)[20:30]
+    for path in odd:
+        with Image.open(path) as picture:
+            picture.resize((100, 30)).save(path)
+    options = ["--reference", "diverse"]
+    assert fit(survey, survey, tmp_path / "out", *options) == 1
+    assert f"cannot read {odd[0]}: it is 6 x 20 pixels" in capsys.readouterr().err
+    assert fit(survey, survey, tmp_path / "out", *options, "--skip-unreadable") == 0
+    assert f"10 of the {N_SOURCES} cutouts to draw from" in capsys.readouterr().err
 
 
 def test_unreadable_cutouts_of_the_reference(survey, tmp_path, capsys):

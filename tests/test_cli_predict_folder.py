@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from spurclust.cli import main
-from spurclust.scale import writing
+from spurclust.scale import open_client, writing
 
 N_SOURCES = 90
 
@@ -112,12 +112,36 @@ def test_a_table_of_paths_with_other_columns(model, survey, tmp_path, capsys):
     assert found["source_id"].tolist() == list("012345")
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "tables", "c.zarr"])
+def test_tables_and_stores_are_predicted_into_a_folder(model, tmp_path, capsys, name):
+    table = pd.DataFrame({"source_id": [1], "path": ["1.png"]})
+    (tmp_path / "tables").mkdir()
+    table.to_parquet(tmp_path / "t.parquet")
+    table.to_parquet(tmp_path / "tables" / "t.parquet")
+    assert predict(model, tmp_path / name, tmp_path / "found.csv") == 1
+    said = capsys.readouterr().err
+    assert f"{name} is a table of paths or a zarr store, which are predicted into a folder" in said
+    assert "Give --out a name such as found" in said
+    assert not (tmp_path / "found.csv").exists()
+
+
+def test_a_scheduler_that_runs(model, survey, tmp_path, capsys):
+    with open_client(workers=1) as client:
+        address = client.scheduler.address
+        assert predict(model, survey, tmp_path / "o", "--scheduler", address) == 0
+        assert predict(model, survey, tmp_path / "o", "--scheduler", address) == 0
+    assert "Partitions there already: 1 of 1" in capsys.readouterr().out
+    assert len(pd.read_parquet(tmp_path / "o" / "sources")) == N_SOURCES
+
+
 @pytest.mark.parametrize(
     ("out", "options", "words"),
     [
         ("t.csv", ["--workers", "2"], "--workers: only for results in a folder, and --out"),
         ("t.csv", ["--strict", "--partition-size", "3"], "--partition-size and --strict: only"),
         ("out", ["--strict", "--skip-unreadable"], "contradict each other"),
+        ("out", ["--workers", "2", "--jobs", "2"], "--jobs is the number of threads of this"),
+        ("out", ["--scheduler", "nowhere", "--jobs", "1"], "with one thread for each partition"),
         ("out", ["--scheduler", "nowhere"], "no dask scheduler answers at nowhere"),
     ],
 )
@@ -138,7 +162,7 @@ def test_an_interruption_says_that_work_can_go_on(model, survey, tmp_path, capsy
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writing, "_compute", interrupt)
+    monkeypatch.setattr(writing, "write_all", interrupt)
     assert predict(model, survey, tmp_path / "out") == 130
     assert f"interrupted: the partitions in {tmp_path / 'out'} are whole" in capsys.readouterr().err
 

@@ -45,6 +45,7 @@ def _predict_table(args: argparse.Namespace) -> None:
     from spurclust.novelty import drift_message
     from spurclust.ranking import inspection_rank
 
+    _refuse_large(args)
     catalog.check_table_path(args.out)
     stages = Stages()
     with stages("model"):
@@ -77,6 +78,18 @@ def _predict_table(args: argparse.Namespace) -> None:
         )
         catalog.write_table(table, args.out)
     say(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
+
+
+def _refuse_large(args: argparse.Namespace) -> None:
+    """Refuse what is only predicted into a folder."""
+    from spurclust.catalog.path_tables import is_path_table, is_zarr_place
+
+    [first, *others] = args.cutouts
+    if not others and (is_path_table(first) or is_zarr_place(first)):
+        raise ValueError(
+            f"{first} is a table of paths or a zarr store, which are predicted into a folder, and "
+            f"--out {args.out} is a table. Give --out a name such as {Path(args.out).stem}"
+        )
 
 
 def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -12,6 +12,9 @@ from spurclust.commands._progress import say
 OPTIONS = ("workers", "scheduler", "partition_size", "strict", "id_column", "path_column")
 """What only makes sense for a folder."""
 
+ALL_THREADS = -1
+"""What `--jobs` is when it is not given."""
+
 
 def folder_options(args: argparse.Namespace) -> list[str]:
     """List the options given that are for a folder only.
@@ -64,6 +67,11 @@ def predict_folder(args: argparse.Namespace) -> None:
     folder, start = Path(args.out), time.perf_counter()
     if args.skip_unreadable and args.strict:
         raise ValueError("--skip-unreadable and --strict contradict each other: choose one")
+    if args.jobs != ALL_THREADS and (args.workers or args.scheduler):
+        raise ValueError(
+            "--jobs is the number of threads of this process, and --workers and --scheduler have "
+            "others do the work, with one thread for each partition: leave --jobs out"
+        )
     try:
         with scale.open_client(workers=args.workers, scheduler=args.scheduler):
             written = scale.write_predictions(

@@ -1,6 +1,6 @@
 """Tables of paths, told from cutouts by their names."""
 
-from spurclust.catalog.path_tables import is_path_table
+from spurclust.catalog.path_tables import is_path_table, is_zarr_place
 
 
 def test_names():
@@ -16,3 +16,20 @@ def test_folders(tmp_path):
     assert is_path_table(tmp_path)
     (tmp_path / "a.png").touch()
     assert not is_path_table(tmp_path)
+
+
+def test_a_hats_catalogue_has_maps_of_the_sky(tmp_path):
+    (tmp_path / "dataset" / "Norder=1").mkdir(parents=True)
+    (tmp_path / "dataset" / "Norder=1" / "Npix=3.parquet").touch()
+    (tmp_path / "point_map.fits").touch()
+    assert not is_path_table(tmp_path)
+    (tmp_path / "hats.properties").touch()
+    assert is_path_table(tmp_path)
+
+
+def test_zarr_stores(tmp_path):
+    assert is_zarr_place("cutouts.zarr")
+    assert not is_zarr_place(tmp_path)
+    assert not is_zarr_place(["cutouts.zarr"])
+    (tmp_path / ".zarray").touch()
+    assert is_zarr_place(tmp_path)
