@@ -102,8 +102,8 @@ def configure_steps(
 
 
 def novelty_space(reduce: Any, rows: NDArray[Any], reduced: NDArray[Any]) -> NDArray[Any]:
-    """Choose the rows by which novelty is measured: all that `reduce` knows, if it can tell."""
-    return reduce.normalize(rows) if hasattr(reduce, "normalize") else reduced
+    """Choose the rows by which novelty is measured: before labels have a part, if they have."""
+    return reduce.normalize(rows) if isinstance(reduce, GuidedProjection) else reduced
 
 
 def place(
@@ -112,7 +112,7 @@ def place(
     """Measure sources, and tell the rows of their novelty and their points."""
     measured = _apply(steps["flatten"], images)
     reduce = steps["reduce"]
-    if hasattr(reduce, "normalize"):
+    if isinstance(reduce, GuidedProjection):
         space = reduce.normalize(measured)
         reduced = reduce.project(measured, space)
     else:

@@ -47,7 +47,7 @@ def choose_reference(
     unlabeled : object, default=-1
         Value of `y` that means uninspected.
     random_state : int, RandomState or None, default=None
-        Seed of the draw.
+        Controls the draw; an int gives the same one every time.
 
     Returns
     -------
@@ -90,21 +90,19 @@ def choose_reference(
     if size >= len(codes):
         return np.arange(len(codes))
     rng = check_random_state(random_state)
-    weights = _weights(method, rows, len(codes))
+    weights = _weights(rows, len(codes)) if method == "diverse" else None
     chosen = np.flatnonzero(codes == 1)
     for code in (0, -1):
         there = np.flatnonzero(codes == code)
         room = min(size - len(chosen), len(there))
         if room:
-            share = weights[there] / weights[there].sum()
+            share = None if weights is None else weights[there] / weights[there].sum()
             chosen = np.append(chosen, rng.choice(there, room, replace=False, p=share))
     return np.sort(chosen)
 
 
-def _weights(method: str, rows: ArrayLike | None, n_sources: int) -> NDArray[np.float64]:
-    """Tell with which weight each source is drawn."""
-    if method == "random":
-        return np.ones(n_sources)
+def _weights(rows: ArrayLike | None, n_sources: int) -> NDArray[np.float64]:
+    """Tell with which weight each source is drawn for "diverse"."""
     if rows is None:
         raise ValueError('method="diverse" needs rows: features of all sources')
     X = np.asarray(rows)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.stats import binom
+from sklearn.base import BaseEstimator, TransformerMixin
 
 from spurclust import SpuriousRegionDetector, novelty
 from spurclust.catalog import load_model, save_model
@@ -148,3 +149,26 @@ def test_drift(n_novel, n):
     message = drift_message(n_novel, n)
     assert message.startswith(f"{n_novel} of {n} sources (")
     assert "inspect some" in message
+
+
+class Halved(TransformerMixin, BaseEstimator):
+    """A step of a user, with a parameter of a name that is also a method of `GuidedProjection`."""
+
+    def __init__(self, normalize=True):
+        self.normalize = normalize
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.asarray(X)[:, ::2] / 2 if self.normalize else X
+
+
+def test_novelty_is_measured_in_the_rows_of_a_users_step():
+    X, new = rows(60, 8), rows(9, 8, seed=1)
+    detector = SpuriousRegionDetector(2, perplexity=8, reduce=Halved(), random_state=0)
+    detector.fit(X, np.arange(60) % 2)
+    scale = NoveltyScale.fit(Halved().transform(X))
+    np.testing.assert_allclose(
+        detector.assign(new).novelty, scale.measure(Halved().transform(new)), rtol=1e-5
+    )

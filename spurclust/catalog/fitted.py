@@ -67,12 +67,10 @@ class FittedModels(NamedTuple):
         FittedModels
             Itself.
         """
-        steps = self.detector.pipeline_
-        names = [name for name in steps.get_params() if name.endswith("__n_jobs")]
-        steps.set_params(**dict.fromkeys(names, n_jobs))
+        _set_jobs(self.detector.pipeline_, n_jobs)
         self.detector.set_params(n_jobs=n_jobs)
         if self.ranker is not None:
-            self.ranker.features_.set_params(n_jobs=n_jobs)
+            _set_jobs(self.ranker.features_, n_jobs)
             self.ranker.set_params(n_jobs=n_jobs)
         return self
 
@@ -101,6 +99,14 @@ class FittedModels(NamedTuple):
         else:
             probability = self.ranker.predict_proba(images)
         return assignment, probability[:, 1]
+
+
+def _set_jobs(step: Any, n_jobs: int | None) -> None:
+    """Set the threads of a step and of all in it that have some; "passthrough" has none."""
+    if isinstance(step, str):
+        return
+    names = [name for name in step.get_params() if name.split("__")[-1] == "n_jobs"]
+    step.set_params(**dict.fromkeys(names, n_jobs))
 
 
 def _state(features: Any) -> str | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spurclust import InspectionRanker, SpuriousRegionDetector
-from spurclust.catalog import CatalogError, load_fitted, save_model
+from spurclust.catalog import CatalogError, FittedModels, load_fitted, save_model
 from spurclust.steps import CutoutFeatures, ImageFlattener
 
 
@@ -46,6 +46,15 @@ def test_with_a_ranker_cutouts_are_measured_once(detector, images, y, tmp_path, 
     monkeypatch.undo()
     np.testing.assert_array_equal(probability, ranker.predict_proba(new)[:, 1])
     np.testing.assert_array_equal(assignment.embedding, detector.assign(new).embedding)
+
+
+@pytest.mark.parametrize("features", ["passthrough", ImageFlattener()])
+def test_rankers_whose_features_have_no_threads(detector, images, y, features):
+    ranker = InspectionRanker(40, features=features, random_state=0).fit(images, y)
+    models = FittedModels(detector, ranker, {}).set_jobs(2)
+    assert ranker.n_jobs == 2
+    _, probability = models.predict(images)
+    np.testing.assert_array_equal(probability, ranker.predict_proba(images)[:, 1])
 
 
 def test_other_features_are_measured_apart(images, y, tmp_path):
