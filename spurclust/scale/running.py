@@ -123,8 +123,9 @@ def _write_there(
             shared = client.compute(shared_predictor(predictor))
             room = _room(client)
             running.update(_submit(client, shared, missing, job, room))
-            for future in running:
-                note(future.result())
+            for futures in running.batches():
+                for summary in client.gather(futures):
+                    note(summary)
                 if running.count() <= room // 2:
                     room = _room(client)
                     running.update(_submit(client, shared, missing, job, room - running.count()))
