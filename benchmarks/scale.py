@@ -1,7 +1,8 @@
 """A million sources on dask: throughput with one and two workers, memory over time, the same bits.
 
 The cutouts are made on the fly, so that no disk is measured: each is one of a simulated survey's,
-turned or mirrored, with noise of its own. Then PNG files, against decoding them alone.
+turned or mirrored, with noise of its own. Then PNG files, against decoding them alone, and
+partitions without work, for what the scheduler takes.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from measure import (
+    ChildError,
     Outcome,
     at_least,
     at_most,
@@ -31,6 +33,8 @@ N_SPURIOUS = 60
 SAMPLE_SECONDS = 0.5
 MOST_GB = 1.5
 MOST_GROWTH = 1.1
+MOST_OVER_DECODING = 1.3
+"""Of predicting on pixels: up to it, decoding is what the time goes into."""
 BILLION = 1e9
 
 
@@ -101,6 +105,7 @@ class Watch:
 
     def __init__(self, pids: list[int]) -> None:
         self.memory: dict[int, list[float]] = {pid: [] for pid in pids}
+        self.lost = ""
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
 
@@ -111,14 +116,19 @@ class Watch:
     def __exit__(self, *error: object) -> None:
         self._done.set()
         self._thread.join()
+        if self.lost and error[0] is None:
+            raise ChildError(f"{self.lost}: a worker was restarted, and no figure counts")
 
     def _sample(self) -> None:
         import psutil
 
-        processes = {pid: psutil.Process(pid) for pid in self.memory}
-        while not self._done.wait(SAMPLE_SECONDS):
-            for pid, process in processes.items():
-                self.memory[pid].append(process.memory_info().rss / 1e9)
+        try:
+            processes = {pid: psutil.Process(pid) for pid in self.memory}
+            while not self._done.wait(SAMPLE_SECONDS):
+                for pid, process in processes.items():
+                    self.memory[pid].append(process.memory_info().rss / 1e9)
+        except psutil.NoSuchProcess as error:
+            self.lost = str(error)
 
 
 def predict_with(n_workers: int, models: Any, cutouts: Any, folder: Path) -> Run:
@@ -136,7 +146,7 @@ def predict_with(n_workers: int, models: Any, cutouts: Any, folder: Path) -> Run
             size = None if is_array else FILES_IN_PARTITION
             write_predictions(models, cutouts, folder / "all", partition_size=size)
         seconds = time.perf_counter() - start
-    n_bytes = sum(path.stat().st_size for path in (folder / "all" / "sources").iterdir())
+    n_bytes = sum(path.stat().st_size for path in (folder / "all").rglob("*") if path.is_file())
     return Run(seconds, watch.memory, n_bytes)
 
 
@@ -283,7 +293,42 @@ def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
             )
             rate = f"{n_files / run.seconds:,.0f} a second"
             rows.append(for_information(f"predict on {name}, {n_workers} workers", rate, detail))
+            if name == "pixels":
+                ratio = run.seconds / alone
+                rows.append(
+                    at_most("decode-bound: against decoding", ratio, MOST_OVER_DECODING, "x")
+                )
             rows += extrapolate(run, n_files, n_workers, n_read)
+    return rows
+
+
+def leave_out(predictor: Any, number: int, partition: Any, images: Any, job: Any) -> Any:  # noqa: ARG001
+    """Stand in for the writing of a partition, and do nothing."""
+    from spurclust.scale.parts import PartitionSummary
+
+    return PartitionSummary(number, len(partition), 0, 0, [], "")
+
+
+def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
+    """Send partitions in which there is nothing to do, to see what sending them takes."""
+    from spurclust.scale import open_client, running
+    from spurclust.scale.parts import Job
+    from spurclust.scale.predictor import Predictor
+    from spurclust.scale.tables import TableRows
+
+    running.write_partition = leave_out
+    rows: list[Outcome] = []
+    with open_client(workers=n_workers) as client:
+        for n in (n_partitions // 4, n_partitions):
+            parts = [
+                TableRows("/t.parquet", k, 0, 2000, "source_id", "path", "/") for k in range(n)
+            ]
+            start = time.perf_counter()
+            job = Job("/", "", "", strict=False)
+            running.write_all(Predictor(None), parts, job, client, progress=False)
+            seconds = time.perf_counter() - start
+            rate = f"{n / seconds:,.0f} a second"
+            rows.append(for_information(f"{n:,} empty partitions", rate, f"{seconds:.1f} s"))
     return rows
 
 
@@ -296,10 +341,14 @@ def main() -> None:
     parser.add_argument(
         "--files", type=int, default=20_000, help="0 leaves them out (default: %(default)s)"
     )
+    parser.add_argument(
+        "--partitions", type=int, default=8000, help="0 leaves them out (default: %(default)s)"
+    )
     args = parser.parse_args()
     require("dask", "distributed", "pyarrow", "psutil")
     rows = measure_arrays(args.sources) if args.sources else []
     rows += measure_files(args.files, min(2, usable_cores())) if args.files else []
+    rows += measure_scheduling(args.partitions, min(2, usable_cores())) if args.partitions else []
     report(rows)
 
 

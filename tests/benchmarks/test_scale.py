@@ -1,7 +1,9 @@
 """The scripts about many sources: what they make and how they judge."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,23 @@ def test_memory_that_grows_is_seen(script):
     growth_of = script("scale").growth_of
     assert growth_of({1: [0.2, 0.5, 0.5, 0.5, 0.5, 0.5], 2: [0.4] * 10}) == pytest.approx(1)
     assert growth_of({1: list(np.linspace(0.5, 1.5, 50))}) > 1.5
+
+
+def test_memory_of_a_worker_that_was_restarted_does_not_count(script, monkeypatch):
+    scale = script("scale")
+    monkeypatch.setattr(scale, "SAMPLE_SECONDS", 0.01)
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+    def end():
+        worker.kill()
+        worker.wait()
+        time.sleep(0.2)
+
+    with pytest.raises(SystemExit, match="a worker was restarted"), scale.Watch([worker.pid]):
+        end()
+    with scale.Watch([os.getpid()]) as watch:
+        time.sleep(0.2)
+    assert min(watch.memory[os.getpid()]) > 0
 
 
 def test_a_billion_is_said_in_core_hours(script):
