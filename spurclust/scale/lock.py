@@ -15,6 +15,9 @@ from spurclust.catalog import CatalogError
 
 LOCK = "predicting.lock"
 
+SAME_SECONDS = 60
+"""Two starts of a process that differ by less are one: a clock that is set right moves them."""
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
@@ -114,17 +117,27 @@ def _refuse_living(path: Path, text: str) -> None:
     except (ValueError, TypeError, KeyError):
         host, pid, started = "an unknown machine", 0, 0.0
     if host == socket.gethostname():
-        with suppress(psutil.NoSuchProcess):
-            if abs(_describe(pid)["started"] - started) < 1:
-                raise CatalogError(
-                    f"{path.parent} is being used by process {pid}: wait for it, or choose another "
-                    "folder"
-                )
+        if _lives(pid, started):
+            raise CatalogError(
+                f"{path.parent} is being used by process {pid}: wait for it, or choose another "
+                "folder"
+            )
         return
     raise CatalogError(
         f"{path.parent} is being used by process {pid} on {host}: wait for it; or, if it runs no "
         f"more, remove {path} and give the same command again"
     )
+
+
+def _lives(pid: int, started: float) -> bool:
+    """Tell whether a process is still there, and no other with its number."""
+    try:
+        process = psutil.Process(pid)
+        is_same = abs(process.create_time() - started) < SAME_SECONDS
+        # What was killed stays as a zombie until its parent looks.
+        return bool(is_same and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _text_of(path: Path) -> str:

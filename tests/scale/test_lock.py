@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from spurclust.catalog import CatalogError
@@ -47,14 +49,21 @@ def test_a_folder_is_held_until_the_block_ends(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_process_that_lives_keeps_it_and_one_that_was_killed_does_not(tmp_path, holder):
+@pytest.mark.parametrize("is_buried", [True, False])
+def test_a_process_that_lives_keeps_it_and_one_that_was_killed_does_not(
+    tmp_path, holder, is_buried
+):
     with (
         pytest.raises(CatalogError, match=f"is being used by process {holder.pid}: wait"),
         locked(tmp_path),
     ):
         pass
     holder.kill()
-    holder.wait()
+    if is_buried:
+        holder.wait()
+    else:
+        while psutil.Process(holder.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
     assert (tmp_path / LOCK).exists()
     with locked(tmp_path):
         assert json.loads((tmp_path / LOCK).read_text())["pid"] == os.getpid()
@@ -64,7 +73,7 @@ def test_a_process_that_lives_keeps_it_and_one_that_was_killed_does_not(tmp_path
 def test_the_number_of_a_dead_process_can_be_that_of_another(tmp_path):
     with locked(tmp_path):
         there = json.loads((tmp_path / LOCK).read_text())
-    (tmp_path / LOCK).write_text(json.dumps({**there, "started": there["started"] - 60}))
+    (tmp_path / LOCK).write_text(json.dumps({**there, "started": there["started"] - 3600}))
     with locked(tmp_path):
         pass
     assert not (tmp_path / LOCK).exists()
