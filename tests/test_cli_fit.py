@@ -97,11 +97,11 @@ def write_table(survey, path, id_column="source_id", path_column="path", **chang
     return ids
 
 
-def test_a_table_and_the_files_in_it_give_the_same_model(survey, tmp_path):
-    # With room for all, the order of the sources alone could make a difference.
+def test_a_table_with_other_columns(survey, tmp_path, capsys):
     ids = write_table(survey, tmp_path / "t.parquet", "objid", "file")
     columns = ["--cutout-id-column", "objid", "--path-column", "file"]
     assert fit(tmp_path / "t.parquet", survey, tmp_path / "table", *columns, size=N_SOURCES) == 0
+    assert "t.parquet --id-column objid --path-column file --out FOLDER" in capsys.readouterr().out
     found = pd.read_csv(tmp_path / "table" / "sources.csv", dtype=str)
     assert found["source_id"].tolist() == ids
     labels = labels_of(survey)

@@ -50,6 +50,8 @@ def run_fit(args: argparse.Namespace) -> None:
     read = np.array([place[source_id] for source_id in cutouts.source_ids])
     finish_run(args, cutouts, labelled.of(read), stages)
     shown = " ".join(args.cutouts) if len(args.cutouts) <= 3 else "CUTOUTS"
+    columns = {"--id-column": args.cutout_id_column, "--path-column": args.path_column}
+    shown += "".join(f" {option} {name}" for option, name in columns.items() if name)
     say(f"Next: spurclust predict {Path(args.out) / 'model.skops'} {shown} --out FOLDER")
 
 
