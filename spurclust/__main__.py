@@ -1,7 +1,5 @@
 """Let `python -m spurclust` be the command line."""
 
-import sys
+from spurclust.cli import run_process
 
-from spurclust.cli import main
-
-sys.exit(main())
+run_process()
