@@ -1,6 +1,13 @@
-"""`predict` from PNG files, against decoding the same files alone with the same threads."""
+"""`predict` from PNG files, against decoding the same files alone with the same threads.
+
+Decoding is measured with the package's own reader, and with the libraries that it could use.
+"""
 
 import argparse
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,6 +18,7 @@ from measure import (
     for_information,
     peak_memory,
     report,
+    require,
     run_child,
     serve_child,
     timed,
@@ -31,7 +39,33 @@ def split_files(found: list[str], n_files: int) -> tuple[list[str], list[str]]:
     return found[:n_fitted], (others * (n_files // len(others) + 1))[:n_files]
 
 
-def both(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> dict[str, Any]:
+def with_imagecodecs(path: str) -> Any:
+    """Decode with libpng."""
+    import imagecodecs
+
+    return imagecodecs.png_decode(Path(path).read_bytes())
+
+
+def with_pillow(path: str) -> Any:
+    """Decode as most people do."""
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.open(path))
+
+
+LIBRARIES = {"imagecodecs": with_imagecodecs, "Pillow": with_pillow}
+DECODERS = ("spurclust", *LIBRARIES)
+
+
+def decode_all(decode: Callable[[str], Any], files: list[str], n_jobs: int) -> None:
+    """Decode files in threads, and keep none."""
+    with ThreadPoolExecutor(n_jobs) as pool:
+        for _ in pool.map(decode, files):
+            pass
+
+
+def each(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> dict[str, Any]:
     """Fit on some cutouts, then decode and predict many others, turn by turn."""
     import numpy as np
     from sklearn.pipeline import make_pipeline
@@ -45,32 +79,45 @@ def both(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> dict[str, An
     pipeline.fit(fitted, np.arange(len(fitted)) % 10 == 0)
     reader = pipeline[0]
     reader.transform(files)  # so that neither is the first to read the files
-    seconds: dict[str, list[float]] = {"alone": [], "whole": []}
+    works: dict[str, Callable[[], Any]] = {
+        "whole": lambda: pipeline.predict(files),
+        "spurclust": lambda: reader.transform(files),
+    }
+    for name, decode in LIBRARIES.items():
+        works[name] = partial(decode_all, decode, files, n_jobs)
+    seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(n_repeats):
-        for name, work in (("alone", reader.transform), ("whole", pipeline.predict)):
-            seconds[name].append(timed(lambda work=work: work(files))[1]["seconds"])
+        for name, work in works.items():
+            seconds[name].append(timed(work)[1]["seconds"])
     counts = {"n_fitted": len(fitted), "n_distinct": len(set(files))}
     return {**seconds, **counts, "memory": peak_memory()}
 
 
 def measure(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> list[Outcome]:
     """Compare."""
+    require("imagecodecs", "PIL")
     arguments = {"n_files": n_files, "n_repeats": n_repeats, "n_jobs": n_jobs}
-    done = run_child(__file__, "both", folder=folder, **arguments)
-    alone, whole = (
+    done = run_child(__file__, "each", folder=folder, **arguments)
+    whole, *alone = (
         Finished(median(done.result[name]), done.memory, each=tuple(done.result[name]))
-        for name in ("alone", "whole")
+        for name in ("whole", *DECODERS)
     )
-    detail = (
-        f"{whole} : {alone}; {n_files} files ({done.result['n_distinct']} distinct), "
-        f"{done.result['n_fitted']} others fitted; {n_jobs} threads"
-    )
-    what = "predict from PNG files, against decoding them"
-    rate = f"{n_files / whole.seconds:.0f} files a second"
-    return [
-        at_most(what, whole.seconds / alone.seconds, TARGET, "x", detail),
-        for_information("the same, rate", rate, f"peak memory {done.memory:.2f} GB"),
+    outcomes = [
+        at_most(
+            f"predict from PNG files, against decoding them with {name}",
+            whole.seconds / decoding.seconds,
+            TARGET,
+            "x",
+            f"{whole} : {decoding}",
+        )
+        for name, decoding in zip(DECODERS, alone, strict=True)
     ]
+    detail = (
+        f"{n_files} files ({done.result['n_distinct']} distinct), {done.result['n_fitted']} others "
+        f"fitted, on pixels; {n_jobs} threads; peak memory {done.memory:.2f} GB"
+    )
+    rate = f"{n_files / whole.seconds:.0f} files a second"
+    return [*outcomes, for_information("the same, rate", rate, detail)]
 
 
 def main() -> None:
@@ -84,5 +131,5 @@ def main() -> None:
     report(measure(args.folder, args.files, args.repeats, args.jobs))
 
 
-if __name__ == "__main__" and not serve_child({"both": both}):
+if __name__ == "__main__" and not serve_child({"each": each}):
     main()
