@@ -1,15 +1,20 @@
 """Tables of paths and zarr stores, told from cutouts by name; `spurclust.scale` reads them."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from spurclust.catalog._names import is_image_name
+from spurclust.catalog.errors import CatalogError
 
 TABLE_SUFFIXES = (".parquet", ".pq")
 
 NO_PATH = "the table has no path for it"
 """What is wrong with a source whose path is missing or blank."""
+
+MANIFEST, PREDICTIONS = "manifest.json", "spurclust predictions"
+"""The file that tells a folder of predictions, and what it says near its beginning."""
 
 _ZARR_MARKS = ("zarr.json", ".zarray", ".zgroup")
 
@@ -46,7 +51,70 @@ def is_path_table(cutouts: Any) -> bool:
         names = [entry.name for entry in entries]
     if any(map(is_image_name, names)) and not any(mark in names for mark in _HATS_MARKS):
         return False
-    return any(path.name.lower().endswith(TABLE_SUFFIXES) for path in place.rglob("*"))
+    return next(find_tables(place), None) is not None
+
+
+def find_tables(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Find the Parquet tables of a folder, at any depth, through links to other folders as well.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder.
+
+    Yields
+    ------
+    Path
+        Each table. Files and folders whose names begin with "_" or "." are passed over, and the
+        folders of predictions in it that `spurclust predict` has written.
+
+    Raises
+    ------
+    CatalogError
+        When a folder cannot be listed, or is itself one of predictions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from spurclust.catalog.path_tables import find_tables
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.parquet", "_metadata.parquet", "a.txt"):
+    ...         Path(folder, name).touch()
+    ...     [path.name for path in find_tables(folder)]
+    ['b.parquet']
+    """
+    seen = set()
+    if _holds_predictions(folder):
+        raise CatalogError(
+            f"{folder} holds predictions of spurclust: give the tables of paths in another folder"
+        )
+    for place, folders, names in os.walk(folder, onerror=_refuse_closed, followlinks=True):
+        # A link to a folder above would lead round and round.
+        there = os.path.realpath(place)
+        if there in seen or _holds_predictions(place):
+            folders.clear()
+            continue
+        seen.add(there)
+        folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
+        for name in sorted(names):
+            if name.lower().endswith(TABLE_SUFFIXES) and not name.startswith(("_", ".")):
+                yield Path(place, name)
+
+
+def _refuse_closed(error: OSError) -> None:
+    """Raise an error for a folder that cannot be listed, whose tables would be left out."""
+    raise CatalogError(
+        f"{error.filename} cannot be listed ({error.strerror}): permit it, or move it away"
+    ) from error
+
+
+def _holds_predictions(folder: str | os.PathLike[str]) -> bool:
+    """Tell whether a folder was written by `spurclust predict`."""
+    try:
+        with Path(folder, MANIFEST).open("rb") as file:
+            return PREDICTIONS.encode() in file.read(200)
+    except OSError:
+        return False
 
 
 def is_zarr_place(cutouts: Any) -> bool:

@@ -12,13 +12,14 @@ import pandas as pd
 import spurclust
 from spurclust.catalog import CatalogError
 from spurclust.catalog._output import file_beside
+from spurclust.catalog.path_tables import MANIFEST, PREDICTIONS
 from spurclust.scale.lock import locked
 from spurclust.scale.parts import GO_ON, PATHS, SOURCES, PartitionSummary, file_name
 from spurclust.scale.predictor import Predictor
 from spurclust.scale.survey import Survey
 
-MANIFEST, ERRORS = "manifest.json", "errors.csv"
-FORMAT, FORMAT_VERSION = "spurclust predictions", 1
+ERRORS = "errors.csv"
+FORMAT, FORMAT_VERSION = PREDICTIONS, 1
 
 
 _DIFFERENCES = {

@@ -246,7 +246,12 @@ def _write_frame(path: Path, frame: pd.DataFrame, summary: dict[str, Any]) -> No
     table = pa.Table.from_pandas(frame, preserve_index=False)
     footer = {**(table.schema.metadata or {}), FOOTER: json.dumps(summary).encode()}
     with file_beside(path, advice=GO_ON) as part:
-        pq.write_table(table.replace_schema_metadata(footer), part, compression="zstd")
+        pq.write_table(
+            table.replace_schema_metadata(footer),
+            part,
+            compression="zstd",
+            write_page_checksum=True,
+        )
         part.replace(path)
 
 
@@ -272,6 +277,8 @@ def read_summary(path: Path, model: str) -> PartitionSummary | None:
             return None
         summary["unreadable"] = [tuple(one) for one in summary["unreadable"]]
         there = PartitionSummary(**summary)
+        # The footer is written last, and yet the pages before it can be damaged.
+        pq.read_table(path, page_checksum_verification=True, partitioning=None)
     except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
         return None
     is_whole = metadata.num_rows + len(there.unreadable) == there.n_sources

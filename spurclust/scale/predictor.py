@@ -174,14 +174,37 @@ class Predictor:
 
     def _fitting(self, images: NDArray[Any]) -> NDArray[Any]:
         """Check the shape of cutouts from an array; grey ones are repeated for channels."""
-        if images.ndim == len(self.shape) and images.shape[1:] == self.shape[:2]:
+        check_shape(images.shape, self.shape)
+        if images.ndim == len(self.shape):
             images = np.broadcast_to(images[..., None], (len(images), *self.shape))
-        if images.shape[1:] != self.shape:
-            raise CatalogError(
-                f"the cutouts have shape {images.shape[1:]}, and the fitted ones {self.shape}: cut "
-                "and shrink them as those of the fit"
-            )
         return images
+
+
+def check_shape(images: Sequence[int], fitted: Sequence[int]) -> None:
+    """Raise an error for cutouts of an array that are unlike the fitted ones; grey ones may do.
+
+    Parameters
+    ----------
+    images : sequence of int
+        Shape of the array.
+    fitted : sequence of int
+        Shape of one fitted cutout.
+
+    Raises
+    ------
+    CatalogError
+        When they differ in more than missing channels.
+
+    Examples
+    --------
+    >>> from spurclust.scale.predictor import check_shape
+    >>> check_shape((9, 40, 40), (40, 40, 3))
+    """
+    if tuple(images[1:]) not in {tuple(fitted), tuple(fitted[:2])}:
+        raise CatalogError(
+            f"the cutouts have shape {tuple(images[1:])}, and the fitted ones {tuple(fitted)}: cut "
+            "and shrink them as those of the fit"
+        )
 
 
 INFINITE = "it has infinite pixels: replace them, by NaN where there are no data"
@@ -250,6 +273,8 @@ def prepare(
     in_files = isinstance(model, (str, os.PathLike))
     fingerprint = _digest_of_files(model) if in_files else _digest_of_results(models)
     survey = open_survey(cutouts, id_pattern=id_pattern or models.reading["id_pattern"], **options)
+    if survey.image_shape is not None:
+        check_shape(survey.image_shape, models.detector.image_shape_)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
     if survey.has_files and models.reading["dtype"] is None:

@@ -67,6 +67,8 @@ class Survey:
         what its footer says, of a dask array its name.
     partition_size : int or None
         Sources in a partition, at most; None for the uneven chunks of a dask array.
+    image_shape : tuple of int or None
+        Shape of the array of cutouts; None for files.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class Survey:
     partitions: list[Files | TableRows | Block]
     fingerprint: str
     partition_size: int | None = None
+    image_shape: tuple[int, ...] | None = None
 
     @property
     def n_sources(self) -> int:
@@ -245,7 +248,8 @@ def _array_survey(
         for start, stop, block in zip(edges[:-1], edges[1:], blocks, strict=True)
     ]
     fingerprint = fingerprint_of([name, images.shape, images.dtype], ids)
-    return Survey(name, list(parts), fingerprint, _size_of_chunks(images.chunks[0]))
+    size = _size_of_chunks(images.chunks[0])
+    return Survey(name, list(parts), fingerprint, size, images.shape)
 
 
 def _size_of_chunks(chunks: Sequence[int]) -> int | None:

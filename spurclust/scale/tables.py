@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spurclust.catalog import CatalogError
-from spurclust.catalog.path_tables import TABLE_SUFFIXES
+from spurclust.catalog.path_tables import find_tables
 
 if TYPE_CHECKING:
     from spurclust.scale.survey import Files
@@ -78,7 +78,8 @@ class TableRows:
             columns = group.slice(rows.start, len(rows))
         else:
             columns = group.take(pa.array(rows, pa.int64()))
-        ids, paths = (_texts(columns[name]) for name in (self.id_column, self.path_column))
+        with _named(self.table):
+            ids, paths = (_texts(columns[name]) for name in (self.id_column, self.path_column))
         if None in ids or "" in ids:
             row = rows[next(k for k, one in enumerate(ids) if not one)]
             raise CatalogError(
@@ -125,7 +126,7 @@ def _named(table: str) -> Iterator[None]:
     """Name the table in the errors of pyarrow."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CatalogError(
             f"{table} cannot be read as a Parquet table ({error}): correct or replace it"
         ) from error
@@ -167,7 +168,7 @@ def table_rows(
     for table in tables:
         with _named(str(table)):
             metadata = pq.read_metadata(table)
-            _check_columns(table, metadata.schema.to_arrow_schema().names, id_column, path_column)
+            _check_columns(table, metadata.schema.to_arrow_schema(), id_column, path_column)
             digest.update(f"{table.relative_to(folder)}\0{metadata.num_rows}\0".encode())
             digest.update(_footer(table))
         for group in range(metadata.num_row_groups):
@@ -198,14 +199,7 @@ def _tables_in(folder: Path) -> list[Path]:
             f"{folder} is a HATS collection: give the folder of the catalogue in it that "
             "collection.properties names as hats_primary_table_url"
         )
-    tables = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(TABLE_SUFFIXES)
-        and not path.name.startswith(("_", "."))
-        # In a catalogue of recent HATS each pixel may be a folder of tables.
-        and path.is_file()
-    )
+    tables = sorted(find_tables(folder))
     in_pixels = [
         path
         for path in tables
@@ -214,14 +208,24 @@ def _tables_in(folder: Path) -> list[Path]:
     return in_pixels or tables
 
 
-def _check_columns(table: Path, names: list[str], *wanted: str) -> None:
-    """Raise an error for a column that is not there."""
+def _check_columns(table: Path, schema: Any, *wanted: str) -> None:
+    """Raise an error for a column that is not there, is there twice, or cannot be texts."""
+    names = schema.names
     for name in wanted:
+        if names.count(name) > 1:
+            raise CatalogError(
+                f"{table} has {names.count(name)} columns named {name!r}: rename all but one"
+            )
         if name not in names:
             raise CatalogError(
                 f"{table} has no column {name!r}; its columns are {', '.join(names)}: name the "
                 "columns of ids and paths with id_column and path_column (--id-column, or, of fit, "
                 "--cutout-id-column, and --path-column)"
+            )
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind):
+            raise CatalogError(
+                f"{table}: the column {name!r} is of {kind}: it must be of texts or whole numbers"
             )
 
 
@@ -235,13 +239,20 @@ def _footer(table: Path) -> bytes:
 
 
 def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:
-    """Raise an error for an id that stands twice in tables of moderate size."""
+    """Raise an error for an id that is missing or stands twice, in tables of moderate size."""
     n_rows = sum(pq.read_metadata(table).num_rows for table in tables)
     if n_rows > MAX_COMPARED:
         return
-    columns = [pq.read_table(table, columns=[id_column])[id_column] for table in tables]
-    texts = pa.chunked_array([chunk for column in columns for chunk in _as_text(column).chunks])
-    counts = pc.value_counts(texts.drop_null())
+    chunks: list[Any] = []
+    for table in tables:
+        # As one file: the names of folders above it are no columns.
+        with _named(str(table)), pq.ParquetFile(table) as file:
+            texts = _as_text(file.read([id_column])[id_column])
+        blank = pc.index(pc.equal(pc.fill_null(texts, ""), ""), value=True).as_py()
+        if blank >= 0:
+            raise CatalogError(f"{table}: row {blank} has no {id_column}: give every source an id")
+        chunks += texts.chunks
+    counts = pc.value_counts(pa.chunked_array(chunks, pa.string()))
     doubled = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(doubled):
         raise CatalogError(

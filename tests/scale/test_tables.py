@@ -137,9 +137,79 @@ def test_ids_are_compared_across_tables(tmp_path):
 
 
 def test_a_missing_id_names_its_row(tmp_path):
+    write(tmp_path / "a.parquet", ["1"], ["1.png"])
+    for blank in (None, ""):
+        write(tmp_path / "t.parquet", ["2", blank, "3"], ["2.png", "3.png", "4.png"])
+        with pytest.raises(CatalogError, match=r"t\.parquet: row 1 has no source_id: give every"):
+            open_survey(tmp_path)
+
+
+def test_a_missing_id_of_a_very_long_table(tmp_path, monkeypatch):
+    monkeypatch.setattr("spurclust.scale.tables.MAX_COMPARED", 2)
     table = write(tmp_path / "t.parquet", ["1", None, "3"], ["1.png", "2.png", "3.png"])
     with pytest.raises(CatalogError, match=r"t\.parquet: row 1 of row group 0 has no source_id"):
         contents(open_survey(table, partition_size=1))
+
+
+def test_folders_behind_links_are_read_once(tmp_path):
+    write(tmp_path / "sl" / "a" / "p.parquet", ["1"], ["1.png"])
+    write(tmp_path / "target" / "p.parquet", ["2"], ["2.png"])
+    (tmp_path / "sl" / "b").symlink_to("../target")
+    (tmp_path / "target" / "round").symlink_to("../sl")
+    assert [one for one, _ in contents(open_survey(tmp_path / "sl"))] == ["1", "2"]
+
+
+def test_a_link_to_no_table_is_told(tmp_path):
+    write(tmp_path / "a.parquet", ["1"], ["1.png"])
+    (tmp_path / "b.parquet").symlink_to("nowhere.parquet")
+    with pytest.raises(CatalogError, match=r"b\.parquet cannot be read as a Parquet table"):
+        open_survey(tmp_path)
+
+
+def test_folders_of_other_programs_and_predictions_are_passed_over(tmp_path):
+    for folder in (".", "_temporary", ".ipynb_checkpoints", "mine/sources", "out/sources"):
+        write(tmp_path / folder / "p.parquet", [folder], ["1.png"])
+    (tmp_path / "out" / "manifest.json").write_text('{"format": "spurclust predictions"}')
+    (tmp_path / "mine" / "manifest.json").write_text('{"format": "of somebody else"}')
+    assert [one for one, _ in contents(open_survey(tmp_path))] == ["mine/sources", "."]
+    with pytest.raises(CatalogError, match="out holds predictions of spurclust: give the tables"):
+        open_survey(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("ids", "paths", "words"),
+    [
+        ([["1"]], ["1.png"], "the column 'source_id' is of list"),
+        (["1"], [["1.png"]], "the column 'path' is of list"),
+        ([b"\xff"], ["1.png"], "cannot be read as a Parquet table"),
+        (["1"], [b"caf\xe9.png"], "cannot be read as a Parquet table"),
+    ],
+)
+def test_columns_that_are_no_texts_are_told_with_their_table(tmp_path, ids, paths, words):
+    table = write(tmp_path / "t.parquet", ids, paths)
+    with pytest.raises(CatalogError, match=rf"t\.parquet.* ?{words}"):
+        contents(open_survey(table))
+
+
+def test_two_columns_of_a_name(tmp_path):
+    columns = [pa.array(["1"]), pa.array(["1.png"]), pa.array(["2.png"])]
+    pq.write_table(pa.table(columns, ["source_id", "path", "path"]), tmp_path / "t.parquet")
+    with pytest.raises(CatalogError, match=r"t\.parquet has 2 columns named 'path'"):
+        open_survey(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("column", ["source_id", "path"])
+def test_damaged_pages_are_told_with_their_table(tmp_path, column):
+    n = 500
+    ids, paths = [f"id{k}" for k in range(n)], [f"c/{k}.png" for k in range(n)]
+    table = write(tmp_path / "t.parquet", ids, paths, use_dictionary=False)
+    chunk = pq.read_metadata(table).row_group(0).column(["source_id", "path"].index(column))
+    content = bytearray(table.read_bytes())
+    start, size = chunk.data_page_offset, chunk.total_compressed_size
+    content[start + size // 2 : start + size] = bytes(size - size // 2)
+    table.write_bytes(content)
+    with pytest.raises(CatalogError, match=r"t\.parquet cannot be read as a Parquet table"):
+        contents(open_survey(table))
 
 
 def test_fingerprints_follow_the_rows(tmp_path):

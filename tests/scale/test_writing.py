@@ -94,6 +94,31 @@ def test_only_what_is_missing_is_made(fitted, cutouts, expected, tmp_path):
     same(read(tmp_path), expected)
 
 
+def test_a_partition_with_damaged_pages_is_made_anew(fitted, cutouts, expected, tmp_path):
+    write_predictions(fitted.model, cutouts, tmp_path, partition_size=30)
+    part = tmp_path / "sources" / "part-000001.parquet"
+    good = part.read_bytes()
+    metadata = pq.read_metadata(part)
+    for number in range(metadata.num_columns):
+        column = metadata.row_group(0).column(number)
+        start = column.dictionary_page_offset or column.data_page_offset
+        last = start + column.total_compressed_size
+        part.write_bytes(good[: last - 4] + bytes(4) + good[last:])
+        if part.read_bytes() == good:
+            continue
+        assert write_predictions(fitted.model, cutouts, tmp_path).n_kept == 2, number
+        assert part.read_bytes() == good
+    same(read(tmp_path), expected)
+
+
+def test_cutouts_of_another_shape_leave_no_folder(fitted, images, expected, tmp_path):
+    with pytest.raises(CatalogError, match=r"the cutouts have shape \(13, 16\), and the fitted"):
+        write_predictions(fitted.model, images[:, 1:], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    write_predictions(fitted.model, images, tmp_path / "out")
+    same(read(tmp_path / "out"), expected)
+
+
 def test_another_model_or_survey_is_refused(fitted, cutouts, images, tmp_path):
     out = tmp_path / "out"
     write_predictions(fitted.model, cutouts, out)
