@@ -1,6 +1,7 @@
 """The dask cluster that a command works on."""
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -82,6 +83,12 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
                 "`dask scheduler`, or correct the address"
             ) from error
         with _silent("distributed.client"), client:
+            if not client.nthreads():
+                warnings.warn(
+                    f"the scheduler at {scheduler} has no workers yet: the work begins when there "
+                    f"are some, `dask worker {scheduler}` for one",
+                    stacklevel=3,
+                )
             yield client
         return
     # A process each: threads of one would wait for each other wherever Python runs.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import dask.array as da
+from dask.base import tokenize
 
 from spurclust._optional import import_optional
 from spurclust.catalog import CatalogError
@@ -102,10 +103,31 @@ def open_zarr(cutouts: Any, partition_size: int | None = None) -> Store:
             )
         ids = store[SOURCE_IDS][:].tolist() if SOURCE_IDS in names else None
         store = store[IMAGES]
-    n_rows = partition_size or _rows_of_whole_chunks(store)
-    # Chunks of one source each would make a task each.
-    images = da.from_zarr(store, chunks=(n_rows, *store.shape[1:])) if store.ndim > 1 else store
-    return Store(images, ids, _place_of(store), _stamp(store))
+    place, stamp, images = _place_of(store), _stamp(store), store
+    if store.ndim > 1:
+        # Chunks of one source each would make a task each.
+        n_rows = partition_size or _rows_of_whole_chunks(store)
+        name = f"zarr-{tokenize(store, place, stamp)}"
+        images = da.from_array(_Named(store, place), chunks=(n_rows, *store.shape[1:]), name=name)
+    return Store(images, ids, place, stamp)
+
+
+class _Named:
+    """An array of a store, whose errors name it and the sources: codecs raise what they like."""
+
+    def __init__(self, array: Any, place: str) -> None:
+        self.array, self.place = array, place
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return self.array[key]
+        except Exception as error:
+            rows = range(self.shape[0])[key[0]]
+            raise CatalogError(
+                f"{self.place}: sources {rows[0]} to {rows[-1]}, counted from 0, cannot be read "
+                f"({error}): write them anew, or predict the others from a store without them"
+            ) from error
 
 
 def _rows_of_whole_chunks(array: Any) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import dask
 import dask.array as da
+import distributed
 import pandas as pd
 import psutil
 import pytest
@@ -219,6 +220,19 @@ def test_an_address(local, fitted, cutouts, expected, tmp_path):
         assert client is not local
         write_predictions(fitted.model, cutouts, tmp_path)
     same(read(tmp_path), expected)
+
+
+def test_a_scheduler_without_workers_is_told():
+    with (
+        distributed.LocalCluster(
+            n_workers=0,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+        ) as cluster,
+        pytest.warns(UserWarning, match="has no workers yet"),
+        open_client(scheduler=cluster.scheduler_address) as client,
+    ):
+        assert client.nthreads() == {}
 
 
 def test_the_port_of_the_dashboard_is_taken():

@@ -110,3 +110,21 @@ def test_partitions_are_of_whole_chunks(tmp_path):
         patch.setattr("spurclust.scale.zarr_stores.ARRAY_BYTES", 8 * 64 * 64)
         survey = open_survey(tmp_path / "a.zarr")
     assert [len(part) for part in survey.partitions] == [6, 4]
+
+
+def test_a_damaged_chunk_names_the_store_and_the_sources(fitted, images, expected, tmp_path):
+    store, out = tmp_path / "cutouts.zarr", tmp_path / "out"
+    zarr.create_array(store, data=images, chunks=(30, *images.shape[1:]))
+    (chunk,) = (
+        path
+        for path in store.rglob("*")
+        if path.relative_to(store).parts[:2] == ("c", "1") and path.is_file()
+    )
+    good = chunk.read_bytes()
+    chunk.write_bytes(bytes(len(good)))
+    with pytest.raises(CatalogError, match=r"cutouts\.zarr: sources 30 to 59, .* cannot be read"):
+        write_predictions(fitted.model, store, out, partition_size=30)
+    chunk.write_bytes(good)
+    assert write_predictions(fitted.model, store, out, partition_size=30).n_unreadable == 0
+    table = pd.read_parquet(out / "sources")
+    np.testing.assert_array_equal(table["tsne_x"], expected["tsne_x"])
