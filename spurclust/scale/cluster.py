@@ -1,9 +1,10 @@
 """The dask cluster that a command works on."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from spurclust.catalog import CatalogError
@@ -103,7 +104,7 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
         ) as cluster,
         Client(cluster) as client,
     ):
-        client.register_worker_callbacks(_leave_errors_to_the_client)
+        client.register_worker_callbacks(_leave_the_rest_to_the_client)
         yield client
 
 
@@ -119,6 +120,9 @@ def _silent(name: str) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _leave_errors_to_the_client() -> None:
-    """Have a worker not log the errors of its tasks, which the client raises."""
+def _leave_the_rest_to_the_client() -> None:
+    """Have a worker not log the errors of its tasks, which the client raises, nor heed Ctrl-C."""
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
+    # A terminal sends it to all processes; the client ends its workers itself.
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

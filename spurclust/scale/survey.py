@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from numbers import Integral
 from typing import Any
 
 import dask.array as da
@@ -158,6 +159,14 @@ def open_survey(
     >>> survey.n_sources, [len(partition) for partition in survey.partitions]
     (10, [4, 4, 2])
     """
+    if partition_size is not None and (
+        not isinstance(partition_size, Integral) or partition_size < 1
+    ):
+        raise ValueError(f"partition_size={partition_size!r}: it must be a whole number, 1 or more")
+    if isinstance(cutouts, np.ma.MaskedArray):
+        raise CatalogError(
+            "the cutouts are a masked array: fill it, with NaN where there is no data"
+        )
     if is_zarr(cutouts):
         store = open_zarr(cutouts, partition_size)
         ids = store.source_ids if source_ids is None else source_ids
@@ -220,8 +229,10 @@ def fingerprint_of(*columns: Sequence[object]) -> str:
 
 def _lazy(cutouts: Any, partition_size: int | None) -> Any:
     """Make a dask array of an array; of numpy's, in pieces that travel by themselves."""
-    if not isinstance(cutouts, np.ndarray) or cutouts.ndim < 3 or not cutouts.size:
-        return da.asarray(cutouts)
+    if not isinstance(cutouts, np.ndarray):
+        return cutouts
+    if cutouts.ndim < 3 or not cutouts.size:
+        return da.from_array(cutouts, chunks=cutouts.shape)  # only to say what is wrong with it
     return da.from_array(cutouts, chunks=(partition_size or "auto", *cutouts.shape[1:]))
 
 

@@ -120,3 +120,16 @@ def test_partition_sizes_are_those_that_were_chosen(cutouts, images):
 def test_a_numpy_array_is_the_same_in_any_partitions(images):
     whole, parts = open_survey(images), open_survey(images, partition_size=7)
     assert whole.fingerprint == parts.fingerprint
+
+
+@pytest.mark.parametrize("size", [0, -5, 2.5, "7"])
+def test_partitions_of_no_size(size):
+    with pytest.raises(ValueError, match="partition_size=.*: it must be a whole number, 1 or more"):
+        open_survey(np.zeros((4, 5, 5)), partition_size=size)
+
+
+def test_arrays_that_are_no_cutouts():
+    with pytest.raises(CatalogError, match=r"has shape \(0, 5, 5\)"):
+        open_survey(np.zeros((0, 5, 5)))
+    with pytest.raises(CatalogError, match="masked array: fill it"):
+        open_survey(np.ma.masked_equal(np.zeros((4, 5, 5)), 0))
