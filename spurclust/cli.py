@@ -5,7 +5,6 @@ import gc
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from spurclust._parser import make_parser
 from spurclust.commands.audit import run_audit
@@ -92,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run_process() -> NoReturn:
+def run_process() -> None:
     """Be the whole process of a command.
 
     Raises

@@ -187,6 +187,10 @@ class CountedPCA(PixelPCA):
         CountedPCA.n_fits += 1
         return super().fit(X, y)
 
+    def fit_transform(self, X, y=None):
+        CountedPCA.n_fits += 1
+        return super().fit_transform(X, y)
+
 
 class CountedMixture(GaussianMixture):
     """A mixture that counts its fits."""
