@@ -1,6 +1,6 @@
 """Pixels that are equal in every row, as where pixels are drawn several times larger."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,15 @@ KEY_ROWS = 32
 
 COMPARED_ROWS = 64
 """Rows that one thread compares at a time."""
+
+LEAST_WIDTH = 32
+"""Pixels of a line that is worth summing as one."""
+
+MOST_WIDTHS = 4
+"""Widths that are tried."""
+
+SUMMED_LINES = 256
+"""Lines that are summed at most: twice the bits hold the sum of so many pixels."""
 
 
 def merge_equal_columns(
@@ -98,27 +107,77 @@ def take_distinct(
     return distinct, group.astype(np.int32)
 
 
-def members_of(group: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """List the columns group by group.
+class Sums(NamedTuple):
+    """How the pixels of each group are summed: first lines that are repeated, then what is left.
+
+    Attributes
+    ----------
+    width : int
+        Pixels of a line.
+    lines : ndarray of shape (n_kept + 1,), int64
+        The first of each lines that are summed, and the end of the last.
+    members : ndarray of shape (n_kept * width,), uint32
+        Places in the summed lines, those of a group side by side.
+    starts : ndarray of shape (n_groups + 1,), uint32
+        Where each group starts among the members.
+    sizes : ndarray of shape (n_groups,), int64
+        Number of pixels of each group.
+    """
+
+    width: int
+    lines: NDArray[np.int64]
+    members: NDArray[np.uint32]
+    starts: NDArray[np.uint32]
+    sizes: NDArray[np.int64]
+
+
+def plan_sums(group: NDArray[np.int32]) -> Sums:
+    """Plan how the pixels of each group are summed.
+
+    Pictures that are drawn enlarged repeat their lines. Neighbours in memory are summed many at
+    once, while each pixel that is picked from anywhere takes as long as eight of those.
 
     Parameters
     ----------
-    group : ndarray of shape (n_features,)
-        Group of each column; every group has one.
+    group : ndarray of shape (n_features,), int32
+        Group of each pixel; every group has one.
 
     Returns
     -------
-    members : ndarray of shape (n_features,), int32
-        The columns, those of a group side by side.
-    starts : ndarray of shape (n_groups + 1,), int32
-        Where each group starts.
+    Sums
+        The plan.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from spurclust.steps._groups import members_of
-    >>> members_of(np.array([0, 1, 0]))
-    (array([0, 2, 1], dtype=int32), array([0, 2, 3], dtype=int32))
+    >>> from spurclust.steps._groups import plan_sums
+    >>> plan_sums(np.array([0, 1, 0])).members
+    array([0, 2, 1], dtype=uint32)
     """
-    members = np.argsort(group, kind="stable").astype(np.int32)
-    return members, np.cumsum([0, *np.bincount(group)]).astype(np.int32)
+    width, lines = _repeated_lines(group)
+    kept = group.reshape(-1, width)[lines[:-1]].ravel()
+    members = np.argsort(kept, kind="stable").astype(np.uint32)
+    starts = np.cumsum([0, *np.bincount(kept)]).astype(np.uint32)
+    return Sums(width, lines, members, starts, np.bincount(group))
+
+
+def _repeated_lines(group: NDArray[np.int32]) -> tuple[int, NDArray[np.int64]]:
+    """Find the width of lines, the first of each that are equal, and the end.
+
+    A width shows itself as a distance, common to many groups, from their first pixel to another.
+    """
+    n_features = len(group)
+    best = n_features, np.array([0, 1])
+    members, size = np.argsort(group, kind="stable"), np.bincount(group)
+    distances = members - np.repeat(members[np.cumsum(size) - size], size)
+    widths, counts = np.unique(distances[distances >= LEAST_WIDTH], return_counts=True)
+    for width in widths[np.argsort(-counts, kind="stable")][:MOST_WIDTHS].tolist():
+        if n_features % width:
+            continue
+        pictured = group.reshape(-1, width)
+        changes = (pictured[1:] != pictured[:-1]).any(axis=1)
+        changes[SUMMED_LINES - 1 :: SUMMED_LINES] = True
+        lines = np.concatenate([[0], np.flatnonzero(changes) + 1, [len(pictured)]])
+        if width * (len(lines) - 1) < best[0] * (len(best[1]) - 1):
+            best = width, lines
+    return best

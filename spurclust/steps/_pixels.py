@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.steps._blocks import map_threads
-from spurclust.steps._groups import members_of
+from spurclust.steps._groups import plan_sums
 
 Float32 = NDArray[np.float32]
 
@@ -19,6 +19,11 @@ SUMMED_ROWS = 2
 
 TILE_FEATURES = 4096
 """Pixels of one tile: 512 rows of them in float32 are 8 MB, about a core's share of cache."""
+
+WIDER = {
+    np.dtype(narrow): np.dtype(wide) for narrow, wide in (("u1", "u2"), ("u2", "u4"), ("f4", "f8"))
+}
+"""Types of pixels that are summed as they are, and of the sums of repeated lines."""
 
 MIN_TILES = 16
 """At least so many tiles when the pixels are few, so that threads have something to share."""
@@ -161,17 +166,20 @@ def _tiles(mean: Float32) -> Parts:
 
 def _group_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
     """Sum the centred pixels of each group: far fewer numbers than pixels."""
-    from spurclust.steps._projection import sum_groups
+    from spurclust.steps._projection import sum_groups, sum_lines
 
-    members, starts = members_of(group)
+    plan = plan_sums(group)
 
     def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
-        dtype = rows.dtype if rows.dtype in (np.uint8, np.uint16) else np.float32
+        dtype = rows.dtype if rows.dtype in WIDER else np.dtype(np.float32)
+        lines = np.empty((SUMMED_ROWS, len(plan.members)), dtype=WIDER[dtype])
         sums = np.empty((len(rows), len(mean)), dtype=np.float32)
         for low in range(0, len(rows), SUMMED_ROWS):
             some = slice(low, low + SUMMED_ROWS)
             pixels = np.require(rows[some], dtype, ["C", "A"])
-            sum_groups(pixels, mean, members, starts, sums[some])
+            summed = lines[: len(pixels)]
+            sum_lines(pixels, plan.width, plan.lines, summed)
+            sum_groups(summed, mean, plan.members, plan.starts, plan.sizes, sums[some])
         yield sums, slice(None)
 
     return parts

@@ -5,64 +5,108 @@ from numba import types
 
 from spurclust._compile import kernel
 
+EXACT: frozenset[str] = frozenset()
+WIDER = (
+    (types.uint8, types.uint16),
+    (types.uint16, types.uint32),
+    (types.float32, types.float64),
+)
+"""Types of pixels, and of sums of up to 256 that lose nothing."""
+
+PRODUCT_FEATURES = 64
+"""Pixels whose columns stay in the first cache while all rows pass."""
+
 
 @kernel("void(float32[:, ::1], float32[:, ::1], float32[:, ::1])", fastmath={"contract"})
 def add_products(rows, columns, out):  # type: ignore[no-untyped-def]
-    """Add rows @ columns to `out`, pixel after pixel: BLAS sums by a row's place in its block."""
+    """Add rows @ columns to `out`, pixel after pixel: BLAS sums by a row's place in its block.
+
+    Four rows share what is read of the columns. Where fewer are left, the last is computed again
+    and thrown away, so that every row is the work of one loop.
+    """
     n_features, n_columns = columns.shape
-    whole = n_features - n_features % 4
-    for low in range(0, n_features, 256):
-        high = min(low + 256, n_features)
-        for i in range(rows.shape[0]):
-            total = out[i]
-            for k in range(low, min(high, whole), 4):
-                x0 = rows[i, k]
-                x1 = rows[i, k + 1]
-                x2 = rows[i, k + 2]
-                x3 = rows[i, k + 3]
+    last = rows.shape[0] - 1
+    spare = np.zeros((3, n_columns), dtype=np.float32)
+    for low in range(0, n_features, PRODUCT_FEATURES):
+        high = min(low + PRODUCT_FEATURES, n_features)
+        whole = high - (high - low) % 2
+        for i in range(0, rows.shape[0], 4):
+            row0, total0 = rows[i], out[i]
+            row1, total1 = rows[min(i + 1, last)], (out[i + 1] if i + 1 <= last else spare[0])
+            row2, total2 = rows[min(i + 2, last)], (out[i + 2] if i + 2 <= last else spare[1])
+            row3, total3 = rows[min(i + 3, last)], (out[i + 3] if i + 3 <= last else spare[2])
+            for k in range(low, whole, 2):
+                here, next0 = row0[k], row0[k + 1]
+                here1, next1 = row1[k], row1[k + 1]
+                here2, next2 = row2[k], row2[k + 1]
+                here3, next3 = row3[k], row3[k + 1]
+                column, following = columns[k], columns[k + 1]
                 for c in range(n_columns):
-                    value = total[c] + x0 * columns[k, c]
-                    value += x1 * columns[k + 1, c]
-                    value += x2 * columns[k + 2, c]
-                    total[c] = value + x3 * columns[k + 3, c]
-            for k in range(max(low, whole), high):
+                    value, after = column[c], following[c]
+                    total0[c] = total0[c] + here * value + next0 * after
+                    total1[c] = total1[c] + here1 * value + next1 * after
+                    total2[c] = total2[c] + here2 * value + next2 * after
+                    total3[c] = total3[c] + here3 * value + next3 * after
+            for k in range(whole, high):
                 for c in range(n_columns):
-                    total[c] += rows[i, k] * columns[k, c]
+                    total0[c] += row0[k] * columns[k, c]
+                    total1[c] += row1[k] * columns[k, c]
+                    total2[c] += row2[k] * columns[k, c]
+                    total3[c] += row3[k] * columns[k, c]
 
 
 @kernel(
     *(
         # Rows may be mapped from a file that is only read.
         types.void(
-            types.Array(pixel, 2, "C", readonly=True),
+            types.Array(pixel, 2, "C", readonly=True), types.int64, types.int64[::1], wider[:, ::1]
+        )
+        for pixel, wider in WIDER
+    ),
+    fastmath=EXACT,
+)
+def sum_lines(rows, width, starts, out):  # type: ignore[no-untyped-def]
+    """Sum lines of `width` pixels, from each start to the next, where they are drawn repeatedly."""
+    for i in range(rows.shape[0]):
+        row, sums = rows[i], out[i]
+        for k in range(starts.shape[0] - 1):
+            total = sums[k * width : (k + 1) * width]
+            first = starts[k] * width
+            line = row[first : first + width]
+            for x in range(width):
+                total[x] = line[x]
+            for y in range(starts[k] + 1, starts[k + 1]):
+                line = row[y * width : (y + 1) * width]
+                for x in range(width):
+                    total[x] += line[x]
+
+
+@kernel(
+    *(
+        types.void(
+            wider[:, ::1],
             types.float32[::1],
-            types.int32[::1],
-            types.int32[::1],
+            types.uint32[::1],
+            types.uint32[::1],
+            types.int64[::1],
             types.float32[:, ::1],
         )
-        for pixel in (types.uint8, types.uint16, types.float32)
+        for _, wider in WIDER
     ),
-    fastmath={"contract"},
+    fastmath=EXACT,
 )
-def sum_groups(rows, mean, members, starts, out):  # type: ignore[no-untyped-def]
-    """Sum the pixels of each group about their mean; two sums at once hide the waiting.
+def sum_groups(sums, mean, members, starts, sizes, out):  # type: ignore[no-untyped-def]
+    """Sum what belongs to each group, less its number of pixels times their mean.
 
     Equal pixels are summed in float64 without rounding, so that the order plays no part.
     """
-    for i in range(rows.shape[0]):
-        row = rows[i]
+    for i in range(sums.shape[0]):
+        row = sums[i]
         for g in range(starts.shape[0] - 1):
-            stop = starts[g + 1]
-            size = stop - starts[g]
-            whole = stop - size % 2
-            one = 0.0
-            two = 0.0
-            for place in range(starts[g], whole, 2):
-                one += row[members[place]]
-                two += row[members[place + 1]]
-            for place in range(whole, stop):
-                one += row[members[place]]
-            out[i, g] = np.float32(one + two - size * np.float64(mean[g]))
+            total = 0.0
+            for place in range(starts[g], starts[g + 1]):
+                total += row[members[place]]
+            out[i, g] = np.float32(total - sizes[g] * np.float64(mean[g]))
 
 
 @kernel(

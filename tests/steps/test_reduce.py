@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from spurclust.steps import PixelPCA, _axes
-from spurclust.steps._groups import merge_equal_columns
+from spurclust.steps._groups import merge_equal_columns, plan_sums
 from spurclust.steps._pixels import column_means, tile_bounds
 
 
@@ -131,6 +131,44 @@ def test_fitted_rows_have_the_bits_of_new_ones(dtype, n_jobs):
     assert_array_equal(pca.transform(rows), together)
     assert_array_equal(pca.transform(rows[40:41]), together[40:41])
     assert_array_equal(PixelPCA(7, n_jobs=n_jobs).fit(rows).transform(rows), together)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    factor=st.integers(1, 4),
+    height=st.integers(1, 5),
+    n_channels=st.sampled_from([1, 3]),
+    dtype=st.sampled_from([np.uint8, np.uint16, np.int64, np.float32, np.float64]),
+    seed=st.integers(0, 99),
+)
+def test_new_rows_need_not_be_equal_where_fitted_ones_were(factor, height, n_channels, dtype, seed):
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 256, (6, height, 12, n_channels))
+    enlarged = pictures.repeat(factor, axis=1).repeat(factor, axis=2).reshape(6, -1).astype(dtype)
+    pca = PixelPCA(4).fit(enlarged)
+    new = rng.integers(0, 256, (5, enlarged.shape[1])).astype(dtype)
+    exact = (new.astype(float) - pca.mean_) @ pca.components_.T.astype(float)
+    assert_allclose(pca.transform(new), exact, atol=0.02)
+
+
+def test_lines_that_are_drawn_repeatedly_are_summed_first():
+    pixels = np.arange(40 * 60).reshape(40, 60)
+    enlarged = pixels.repeat(3, axis=0).repeat(3, axis=1)
+    enlarged[:9] = 0  # a border, of one group
+    group = np.unique(enlarged, return_inverse=True)[1].ravel()
+    plan = plan_sums(group)
+    assert plan.width == 180
+    assert_array_equal(plan.lines, [0, *range(9, 121, 3)])
+    assert_array_equal(plan.sizes[:2], [9 * 180, 9])
+
+
+def test_no_more_lines_are_summed_than_fit():
+    rows = np.full((2, 1000, 40), 255, dtype=np.uint8)
+    rows[1] = 0
+    plan = plan_sums(np.repeat([[0] * 20 + [1] * 20], 1000, axis=0).ravel())
+    assert_array_equal(plan.lines, [0, 256, 512, 768, 1000])
+    pca = PixelPCA(1).fit(rows.reshape(2, -1))
+    assert_allclose(np.abs(pca.transform(rows.reshape(2, -1))), 127.5 * 200, rtol=1e-6)
 
 
 @settings(deadline=None, max_examples=50)
