@@ -201,7 +201,7 @@ def test_data_frame_is_taken_as_it_is():
         ("a.csv", b"Sour\0ce", "is not text"),
         ("a.ecsv", TEXT.encode(), "not an ECSV table but plain text"),
         ("a.fits", b"\0\1\2", "not a FITS file but no table"),
-        ("a.fits", gzip.compress(b"SIMPLE"), "but a gzip file"),
+        ("a.fits", gzip.compress(b"SIMPLE", mtime=0), "but a gzip file"),
         ("a.vot", b"PK\x03\x04", "not a VOTable but an Excel"),
         ("a.vot", TEXT.encode(), "cannot be read as a VOTable"),
         ("a.xlsx", b"", "is empty"),
