@@ -99,7 +99,11 @@ def main() -> None:
     display = StabilityDisplay(fixed.best_estimator_.embedding_, share, y).plot()
     save_figure(display, args.images / "stability.png")
 
-    n_unflagged = int((~fixed.best_estimator_.flagged_).sum())
+    say_audit(int((~fixed.best_estimator_.flagged_).sum()))
+
+
+def say_audit(n_unflagged: int) -> None:
+    """Say how many looks at unflagged sources prove how much."""
     print(f"\n5. An audit of {n_unflagged} unflagged sources")
     n = audit_sample_size(n_unflagged, 10)
     print(f" {n} looks prove that at most 10 spurious remain, if none is found")

@@ -206,7 +206,7 @@ def _add_predict(predict: argparse.ArgumentParser) -> None:
         "--out",
         required=True,
         metavar="OUT",
-        help="a table (csv, ecsv, vot, fits, xlsx), or a folder (any other name)",
+        help="a table (csv, ecsv, vot, fits, xlsx), or a folder (a name without a dot)",
     )
     predict.add_argument(
         "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"

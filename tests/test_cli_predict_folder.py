@@ -142,6 +142,7 @@ def test_a_scheduler_that_runs(model, survey, tmp_path, capsys):
         ("out", ["--strict", "--skip-unreadable"], "contradict each other"),
         ("out", ["--workers", "2", "--jobs", "2"], "--jobs is the number of threads of this"),
         ("out", ["--scheduler", "nowhere", "--jobs", "1"], "with one thread for each partition"),
+        ("out", ["--id-column", "objid"], "--id-column: only for tables of paths"),
         ("out", ["--scheduler", "nowhere"], "no dask scheduler answers at nowhere"),
     ],
 )

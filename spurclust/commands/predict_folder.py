@@ -65,13 +65,7 @@ def predict_folder(args: argparse.Namespace) -> None:
     from spurclust.novelty import drift_message
 
     folder, start = Path(args.out), time.perf_counter()
-    if args.skip_unreadable and args.strict:
-        raise ValueError("--skip-unreadable and --strict contradict each other: choose one")
-    if args.jobs != ALL_THREADS and (args.workers or args.scheduler):
-        raise ValueError(
-            "--jobs is the number of threads of this process, and --workers and --scheduler have "
-            "others do the work, with one thread for each partition: leave --jobs out"
-        )
+    _check_together(args)
     try:
         with scale.open_client(workers=args.workers, scheduler=args.scheduler):
             written = scale.write_predictions(
@@ -94,6 +88,25 @@ def predict_folder(args: argparse.Namespace) -> None:
     if message:
         warnings.warn(message, stacklevel=2)
     _tell(written, folder, time.perf_counter() - start)
+
+
+def _check_together(args: argparse.Namespace) -> None:
+    """Refuse options that do not go with each other, or with what is predicted."""
+    from spurclust.catalog.path_tables import is_path_table
+
+    if args.skip_unreadable and args.strict:
+        raise ValueError("--skip-unreadable and --strict contradict each other: choose one")
+    if args.jobs != ALL_THREADS and (args.workers or args.scheduler):
+        raise ValueError(
+            "--jobs is the number of threads of this process, and --workers and --scheduler have "
+            "others do the work, with one thread for each partition: leave --jobs out"
+        )
+    columns = [name for name in folder_options(args) if name.endswith("-column")]
+    if columns and not is_path_table(_only(args.cutouts)):
+        raise ValueError(
+            f"{' and '.join(columns)}: only for tables of paths. Give CUTOUTS as one, or leave "
+            "the option out: ids of files are in their names (--id-pattern)"
+        )
 
 
 def _only(cutouts: list[str]) -> Any:
