@@ -24,11 +24,11 @@ FORMAT_VERSION = 1
 STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "skops")
 
 TRUSTED_TYPES = (
-    "sklearn.tree._tree.Tree",
     "spurclust.detector.SpuriousRegionDetector",
     "spurclust.novelty.NoveltyScale",
     "spurclust.ranking._likeness.LikenessSpace",
     "spurclust.ranking.ranker.InspectionRanker",
+    "spurclust.steps._forest.Forest",
     "spurclust.steps._layout.Axis",
     "spurclust.steps._layout.Layout",
     "spurclust.steps.embed.TSNE",
@@ -37,8 +37,7 @@ TRUSTED_TYPES = (
     "spurclust.steps.guide.GuidedProjection",
     "spurclust.steps.reduce.PixelPCA",
 )
-"""What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn). A tree of a
-forest is arrays, of which scikit-learn checks the types."""
+"""What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn)."""
 
 
 def save_model(

@@ -17,13 +17,8 @@ from spurclust.ranking._calibration import calibrate, inspection_rank, log_odds
 from spurclust.ranking._likeness import LikenessSpace, nearest_spurious
 from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
 from spurclust.steps import CutoutFeatures
-from spurclust.steps._cross_fit import (
-    CrossFit,
-    class_shares,
-    find_folds,
-    fit_forests,
-    mean_shares,
-)
+from spurclust.steps._cross_fit import CrossFit, class_shares, find_folds, fit_forests
+from spurclust.steps._forest import mean_shares
 from spurclust.steps.flatten import validate_images
 
 
@@ -59,8 +54,8 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         What measures the cutouts, fitted.
     feature_names_ : ndarray of str of shape (n_measured,)
         Names of what is measured.
-    forests_ : list of sklearn.ensemble.ExtraTreesClassifier
-        One a fold.
+    forests_ : list of Forest
+        One a fold: extremely randomised trees as arrays.
     typical_ : ndarray of shape (n_measured,), float32
         Median of what is measured in the reliable sources.
     inspected_ : ndarray of bool of shape (n_samples,)
@@ -165,6 +160,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         fitted = fit_forests(
             rows[known],
             codes[known],
+            n_classes=2,
             n_estimators=self.n_estimators,
             n_folds=self.n_folds,
             random_state=self.random_state,
@@ -174,7 +170,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         odds = self._odds(rows)
         self._slope, self._offset = calibrate(odds[known], codes[known])
         self.feature_importances_ = np.mean(
-            [forest.feature_importances_ for forest in self.forests_], axis=0
+            [forest.importances for forest in self.forests_], axis=0
         )
         self.typical_ = np.nanmedian(rows[codes != 1] if (codes != 1).any() else rows, axis=0)
         self._likeness = LikenessSpace.fit(rows, codes, self.feature_importances_)
@@ -229,7 +225,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
 
     def _odds(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         """Tell the log odds of the forests that have not seen the rows."""
-        return log_odds(class_shares(self._fitted, rows, 2, self.n_jobs)[:, 1])
+        return log_odds(class_shares(self._fitted, rows, self.n_jobs)[:, 1])
 
     def _calibrated(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn the forests' odds into probabilities."""
@@ -258,7 +254,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             one[group] = self.typical_[group]
         fold = int(find_folds(self._fitted, row[None])[0])
         forests = self.forests_ if fold < 0 else [self.forests_[fold]]
-        return self._calibrated(log_odds(mean_shares(forests, changed, n_classes=2)[:, 1]))
+        return self._calibrated(log_odds(mean_shares(forests, changed)[:, 1]))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Tell how probable it is that each source is reliable, or spurious.

@@ -5,8 +5,6 @@ source that was seen in the fit is judged by the forest of its fold, any other b
 together. So what is said about fitted sources is as good as what is said about new ones, no better.
 """
 
-from collections.abc import Sequence
-from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -16,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import check_random_state
 
-from spurclust.steps._blocks import count_threads, map_row_blocks
+from spurclust.steps._blocks import count_threads
+from spurclust.steps._forest import Forest, mean_shares, pack_forest
 
 Float32 = NDArray[np.float32]
 
@@ -24,13 +23,11 @@ MAX_FEATURES = 0.3
 """Share of the features tried at each split. On real and on simulated strips 0.3 orders the first
 sources better than the square root of their number, and half of them no better than 0.3."""
 
-BLOCK_ROWS = 512
-
 
 class CrossFit(NamedTuple):
     """Forests, one a fold, and the keys and folds of the rows that they were fitted on."""
 
-    forests: list[ExtraTreesClassifier]
+    forests: list[Forest]
     keys: NDArray[np.uint64]
     folds: NDArray[np.int16]
 
@@ -81,6 +78,7 @@ def fit_forests(
     rows: Float32,
     codes: NDArray[np.integer[Any]],
     *,
+    n_classes: int,
     n_estimators: int,
     n_folds: int,
     random_state: Any,
@@ -94,6 +92,8 @@ def fit_forests(
         Features of sources with labels.
     codes : ndarray of int of shape (n_samples,)
         Class of each, from 0.
+    n_classes : int
+        Number of classes; some may have no source.
     n_estimators : int
         Trees of all forests together.
     n_folds : int
@@ -126,9 +126,9 @@ def fit_forests(
         )
         # A tree is too little to be sent to a cluster, where joblib may be set to send it.
         with parallel_config(backend="threading", n_jobs=n_threads):
-            forest.fit(rows[seen], codes[seen])
-        # Threads of a forest add up its trees in any order; ours are over blocks of rows.
-        forests.append(forest.set_params(n_jobs=1))
+            # Trees pass over many sources of one feature at a time.
+            forest.fit(np.asfortranarray(rows[seen]), codes[seen])
+            forests.append(pack_forest(forest, n_classes))
     order = np.argsort(keys, kind="stable")
     return CrossFit(forests, keys[order], folds[order])
 
@@ -140,9 +140,7 @@ def find_folds(fitted: CrossFit, rows: Float32) -> NDArray[np.int16]:
     return np.where(fitted.keys[place] == keys, fitted.folds[place], np.int16(-1))
 
 
-def class_shares(
-    fitted: CrossFit, rows: Float32, n_classes: int, n_jobs: int | None
-) -> NDArray[np.float64]:
+def class_shares(fitted: CrossFit, rows: Float32, n_jobs: int | None) -> NDArray[np.float64]:
     """Tell which share of the trees is for each class, by forests that have not seen the row.
 
     Parameters
@@ -151,8 +149,6 @@ def class_shares(
         The forests.
     rows : ndarray of shape (n_samples, n_features)
         Features.
-    n_classes : int
-        Number of classes.
     n_jobs : int or None
         Number of threads.
 
@@ -162,20 +158,9 @@ def class_shares(
         Rows sum to 1.
     """
     folds = find_folds(fitted, rows)
-    shares = np.empty((len(rows), n_classes))
+    shares = np.empty((len(rows), fitted.forests[0].shares.shape[1]))
     for fold in np.unique(folds).tolist():
         chosen = folds == fold
         forests = fitted.forests if fold < 0 else fitted.forests[fold : fold + 1]
-        ask = partial(mean_shares, forests, n_classes=n_classes)
-        shares[chosen] = map_row_blocks(ask, rows[chosen], BLOCK_ROWS, n_jobs)
+        shares[chosen] = mean_shares(forests, rows[chosen], n_jobs)
     return shares
-
-
-def mean_shares(
-    forests: Sequence[ExtraTreesClassifier], rows: Float32, *, n_classes: int
-) -> NDArray[np.float64]:
-    """Average what forests say about rows; a class that a forest has not seen has no share."""
-    total = np.zeros((len(rows), n_classes))
-    for forest in forests:
-        total[:, forest.classes_.astype(int)] += forest.predict_proba(rows)
-    return total / len(forests)

@@ -57,8 +57,8 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     ----------
     classes_ : ndarray of shape (n_classes,)
         Values of `y` that are not `unlabeled`.
-    forests_ : list of sklearn.ensemble.ExtraTreesClassifier
-        One a fold.
+    forests_ : list of Forest
+        One a fold: extremely randomised trees as arrays.
     n_components_ : int
         Number of principal components used.
     n_features_in_ : int
@@ -153,6 +153,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         fitted = fit_forests(
             rows[known],
             codes,
+            n_classes=len(self.classes_),
             n_estimators=self.n_estimators,
             n_folds=self.n_folds,
             random_state=rng,
@@ -183,7 +184,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _scores(self, rows: Float32) -> NDArray[np.float64]:
         """Tell the log odds of each class but the first of two, by forests that have not seen."""
         fitted = CrossFit(self.forests_, self._keys, self._folds)
-        shares = class_shares(fitted, rows, len(self.classes_), self.n_jobs)
+        shares = class_shares(fitted, rows, self.n_jobs)
         shares = np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)
         odds = np.log(shares / (1 - shares))
         return odds[:, 1:] if len(self.classes_) == 2 else odds

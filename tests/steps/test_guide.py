@@ -118,7 +118,7 @@ def test_folds_have_like_shares_and_keep_equal_rows_together():
 
 def test_seen_rows_are_found():
     X, y = features(50, seed=11)
-    fitted = fit_forests(X, y, n_estimators=10, n_folds=5, random_state=0, n_jobs=1)
+    fitted = fit_forests(X, y, n_classes=2, n_estimators=10, n_folds=5, random_state=0, n_jobs=1)
     assert (find_folds(fitted, X) >= 0).all()
     assert (find_folds(fitted, X + np.float32(0.5)) == -1).all()
     np.testing.assert_array_equal(row_keys(np.array([[0.0]])), row_keys(np.array([[-0.0]])))
