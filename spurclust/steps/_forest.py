@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import types
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
-from spurclust._compile import kernel
 from spurclust.steps._blocks import map_threads
 
 Float32 = NDArray[np.float32]
@@ -86,40 +84,6 @@ def pack_forest(grown: ExtraTreesClassifier, n_classes: int) -> Forest:
     )
 
 
-@kernel(
-    types.void(
-        *(
-            # A loaded forest may be mapped from a file that is only read.
-            types.Array(dtype, ndim, "C", readonly=True)
-            for dtype, ndim in (
-                (types.float32, 2),
-                (types.int64, 1),
-                (types.int32, 1),
-                (types.float64, 1),
-                (types.int32, 2),
-                (types.boolean, 1),
-                (types.float64, 2),
-            )
-        ),
-        types.float64[:, ::1],
-    ),
-    fastmath=frozenset(),
-)
-def add_shares(  # type: ignore[no-untyped-def]
-    rows, roots, features, thresholds, children, missing_left, shares, out
-):
-    """Add what each tree says about each row, tree after tree."""
-    for tree in range(roots.shape[0]):
-        for i in range(rows.shape[0]):
-            node = roots[tree]
-            while features[node] != LEAF:
-                value = rows[i, features[node]]
-                left = missing_left[node] if np.isnan(value) else value <= thresholds[node]
-                node = children[node, 0] if left else children[node, 1]
-            for k in range(out.shape[1]):
-                out[i, k] += shares[node, k]
-
-
 def mean_shares(
     forests: Sequence[Forest], rows: Float32, n_jobs: int | None = None
 ) -> NDArray[np.float64]:
@@ -139,6 +103,8 @@ def mean_shares(
     ndarray of shape (n_samples, n_classes)
         Mean of the forests of the mean of their trees; rows sum to 1.
     """
+    from spurclust.steps._leaves import add_shares
+
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     total = np.zeros((len(rows), forests[0].shares.shape[1]))
 
