@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from spurclust._labels import is_uninspected
 from spurclust.steps._blocks import single_threaded_blas
 from spurclust.steps._cross_fit import CrossFit, class_shares, fit_forests
+from spurclust.steps._normal import normal_scores
 from spurclust.steps._pixels import project_rows
 
 Float32 = NDArray[np.float32]
@@ -177,7 +178,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._components = PCA(self.n_components_, svd_solver=solver)
         # Rows that are all equal have no variance, of which PCA takes shares.
         with single_threaded_blas(), np.errstate(invalid="ignore"):
-            normal = self._normal.fit_transform(rows)
+            normal = normal_scores(self._normal.fit(rows), rows, self.n_jobs)
             spread = self._components.fit(normal).explained_variance_.sum()
         self._scale = float(np.sqrt(spread)) or 1.0
 
@@ -219,7 +220,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, reset=False)
-        return np.asarray(self._normal.transform(rows), dtype=np.float32)
+        return normal_scores(self._normal, rows, self.n_jobs)
 
     def project(self, X: ArrayLike, normal: Float32) -> Float32:
         """Project features that have been made normal already.
