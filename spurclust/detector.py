@@ -211,6 +211,36 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             When no inspected source is spurious, or when there are fewer sources than
             `n_components` or `perplexity` need.
         """
+        self._fit(X, y)
+        return self
+
+    def fit_assign(self, X: ArrayLike, y: ArrayLike) -> Assignment:
+        """Fit, and tell all of the fitted sources, measuring them once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
+(n_samples, height, width, n_channels)
+            As for `fit`.
+        y : array-like of shape (n_samples,)
+            As for `fit`.
+
+        Returns
+        -------
+        Assignment
+            What `fit(X, y).assign(X)` returns.
+        """
+        measured, space = self._fit(X, y)
+        return Assignment(
+            self.embedding_,
+            self.component_,
+            self.spurious_probability_,
+            self.novelty_scale_.measure(space, self.n_jobs),
+            measured,
+        )
+
+    def _fit(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Fit; return what was measured, and the rows of the novelty."""
         self._validate_params()
         if y is None:
             raise ValueError(
@@ -225,7 +255,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
                 f"sources in X, {len(codes)} labels in y."
             )
         self.stage_seconds_: dict[str, float] = {}
-        steps = self._fit_embedding(images, codes)
+        steps, measured, space = self._fit_embedding(images, codes)
         mixture = self._timed("mixture", self._fit_mixture)
         self.pipeline_ = Pipeline([*steps, ("mixture", mixture)])
         self.component_ = memberships(mixture, self.embedding_, "hard")
@@ -234,7 +264,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
         self.spurious_probability_ = self._probability(self.embedding_)
         self.flagged_ = self.spurious_probability_ >= self.threshold
-        return self
+        return measured, space
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         """Do the work of a stage and note its seconds."""
@@ -247,8 +277,11 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
 
     def _fit_embedding(
         self, images: NDArray[Any], codes: NDArray[np.int8]
-    ) -> list[tuple[str, Any]]:
-        """Fit the steps up to the embedding, through `memory` where they cost something."""
+    ) -> tuple[list[tuple[str, Any]], NDArray[Any], NDArray[Any]]:
+        """Fit the steps up to the embedding, through `memory` where they cost something.
+
+        Returns the steps, what the first made of the sources, and the rows of the novelty.
+        """
         cached = check_memory(self.memory).cache(fit_step)
         configured = configure_steps(
             {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
@@ -265,13 +298,13 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
                 apply = fit_step if name == "flatten" else cached
                 rows, step = self._timed(name, partial(apply, step, given, codes))
             if name == "reduce":
-                space = novelty_space(step, given, rows)
+                measured, space = given, novelty_space(step, given, rows)
                 self.novelty_scale_ = NoveltyScale.fit(space, self.n_jobs)
             steps.append((name, step))
         self.embedding_ = np.asarray(rows, dtype=np.float64)
         if hasattr(step, "perplexity_"):
             self.perplexity_ = step.perplexity_
-        return steps
+        return steps, measured, space
 
     def _fit_mixture(self) -> Any:
         """Fit the mixture with as many components as there are distinct points for."""

@@ -433,7 +433,7 @@ def test_an_earlier_result_is_replaced_and_survives_a_failure(survey, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    "where", ["spurclust.catalog.save_model", "spurclust.commands.run.fit_detector"]
+    "where", ["spurclust.catalog.save_model", "spurclust.commands.run.make_detector"]
 )
 def test_an_interrupt_leaves_nothing(survey, tmp_path, monkeypatch, capsys, where):
     def interrupt(*_, **__):

@@ -79,6 +79,17 @@ def test_a_fitted_source_keeps_its_place(name, assignment):
     assert 0 < model.flagged_.sum() < len(X)
 
 
+@pytest.mark.parametrize("steps", [{}, {"reduce": "passthrough"}])
+@pytest.mark.parametrize("name", SETS)
+def test_to_fit_and_assign_at_once_is_to_do_one_after_the_other(name, steps):
+    X, y = SETS[name]()
+    together = detector(**steps)
+    found, expected = together.fit_assign(X, y), detector(**steps).fit(X, y).assign(X)
+    for field, value, other in zip(found._fields, found, expected, strict=True):
+        assert_array_equal(value, other, err_msg=field)
+    assert_array_equal(together.assign(X).embedding, expected.embedding)
+
+
 @pytest.mark.parametrize("assignment", ["hard", "soft"])
 def test_batch_order_and_threads_change_no_bit(assignment):
     X, y = survey()

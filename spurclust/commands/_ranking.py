@@ -20,17 +20,30 @@ class Ranking(NamedTuple):
 
 
 def rank_sources(
-    args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any], source_ids: Sequence[str]
+    args: argparse.Namespace,
+    images: NDArray[Any],
+    y: NDArray[Any],
+    source_ids: Sequence[str],
+    measuring: tuple[Any, NDArray[Any]],
 ) -> Ranking | None:
-    """Rank the sources of a run; None where no spurious source is known."""
+    """Rank the sources of a run; None where no spurious source is known.
+
+    `measuring` is the first step of the detector and what it made of the sources.
+    """
     from spurclust.ranking import InspectionRanker, expected_looks
+    from spurclust.steps import CutoutFeatures
 
     if not (y == 1).any():
         return None
-    ranker = InspectionRanker(unlabeled=-1, random_state=args.random_state, n_jobs=args.jobs)
-    ranker.fit(images, y)
+    features, measured = measuring
+    if not isinstance(features, CutoutFeatures):
+        features = CutoutFeatures(n_jobs=args.jobs).fit(images)
+        measured = features.transform(images)
+    ranker = InspectionRanker(
+        features=features, unlabeled=-1, random_state=args.random_state, n_jobs=args.jobs
+    ).fit(images, y, measured=measured)
     looks = expected_looks(y, ranker.inspection_probability_, unlabeled=-1)
-    indices, _ = ranker.nearest_spurious(images)
+    indices, _ = ranker.nearest_measured(measured)
     names = np.append(np.asarray(source_ids, dtype=object), "")[indices]
     columns = {
         "inspection_rank": ranker.inspection_rank_,

@@ -126,8 +126,10 @@ def _fit(args: argparse.Namespace, cutouts: Any, y: NDArray[Any], stages: Stages
         with stages("tuning"):
             search = tune_detector(args, images, y)
         detector = search.best_estimator_
+        measured = None
     else:
-        detector = fit_detector(args, images, y)
+        detector = make_detector(args)
+        measured = detector.fit_assign(images, y).measured
         for name, seconds in detector.stage_seconds_.items():
             stages.add(name, seconds)
     if args.stability:
@@ -135,7 +137,10 @@ def _fit(args: argparse.Namespace, cutouts: Any, y: NDArray[Any], stages: Stages
             stability = flag_stability_of(args, detector, images, y)
     if not args.no_ranking:
         with stages("ranking"):
-            ranking = rank_sources(args, images, y, cutouts.source_ids)
+            flatten = detector.pipeline_.named_steps["flatten"]
+            if measured is None:
+                measured = flatten.transform(images)
+            ranking = rank_sources(args, images, y, cutouts.source_ids, (flatten, measured))
     return _Fitted(detector, search, stability, ranking)
 
 
@@ -208,8 +213,8 @@ def _settings_table(search: Any) -> Any:
     return pd.DataFrame({name: list(values) for name, values in results.items()})
 
 
-def fit_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any:
-    """Fit a detector as the command line says."""
+def make_detector(args: argparse.Namespace) -> Any:
+    """Make a detector as the command line says."""
     return spurclust.SpuriousRegionDetector(
         args.n_components,
         args.threshold,
@@ -219,7 +224,7 @@ def fit_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]
         unlabeled=-1,
         random_state=args.random_state,
         n_jobs=args.jobs,
-    ).fit(images, y)
+    )
 
 
 def flatten_of(args: argparse.Namespace) -> Any:

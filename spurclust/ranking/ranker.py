@@ -1,6 +1,7 @@
 """InspectionRanker: in which order to look."""
 
 from collections.abc import Sequence
+from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -20,6 +21,8 @@ from spurclust.steps import CutoutFeatures
 from spurclust.steps._cross_fit import CrossFit, class_shares, find_folds, fit_forests
 from spurclust.steps._forest import mean_shares
 from spurclust.steps.flatten import validate_images
+
+Float32 = NDArray[np.float32]
 
 
 class InspectionRanker(ClassifierMixin, BaseEstimator):
@@ -122,7 +125,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, *, measured: Float32 | None = None) -> Self:
         """Learn from the inspected sources, and judge all.
 
         Parameters
@@ -132,6 +135,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             Features, or cutouts.
         y : array-like of shape (n_samples,)
             Two values, of which the larger is spurious, and `unlabeled`.
+        measured : ndarray of shape (n_samples, n_measured), float32, default=None
+            What `features`, which must then be fitted, has made of `X` already, as in what
+            `SpuriousRegionDetector.fit_assign` returns: measuring is most of the work.
 
         Returns
         -------
@@ -141,7 +147,10 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When no source is inspected, or there are more than two classes.
+            When no source is inspected, there are more than two classes, or `measured` is not of
+            these sources and features.
+        sklearn.exceptions.NotFittedError
+            When there is `measured` of features that are not fitted.
         """
         self._validate_params()
         if y is None:
@@ -155,7 +164,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
                 f"Found input variables with inconsistent numbers of samples: {len(images)} "
                 f"sources in X, {len(codes)} labels in y."
             )
-        rows = self._fit_features(images)
+        rows = self._fit_features(images, measured)
         self.inspected_ = known = codes >= 0
         fitted = fit_forests(
             rows[known],
@@ -178,9 +187,11 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         self.inspection_rank_ = inspection_rank(self.inspection_probability_)
         return self
 
-    def _fit_features(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """Choose and fit what measures the cutouts, and measure them."""
+    def _fit_features(self, images: NDArray[Any], measured: Float32 | None) -> Float32:
+        """Choose and fit what measures the cutouts, and measure them, where it is not done."""
         chosen = self.features
+        if measured is not None:
+            return self._take_measured(images, measured)
         if chosen is None:
             chosen = "passthrough" if images.ndim == 2 else CutoutFeatures()
         if chosen == "passthrough":
@@ -194,7 +205,25 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         self.feature_names_ = np.asarray(names, dtype=object)
         return self._measured(images)
 
-    def _measured(self, images: NDArray[Any]) -> NDArray[np.float32]:
+    def _take_measured(self, images: NDArray[Any], measured: Float32) -> Float32:
+        """Take over what fitted features have measured."""
+        if self.features is None or self.features == "passthrough":
+            raise ValueError(
+                f"measured needs the fitted transformer that made it as features, which are "
+                f"{self.features!r}: set features, or leave measured out."
+            )
+        check_is_fitted(self.features)
+        self.features_ = set_missing(copy(self.features), n_jobs=self.n_jobs)
+        self.feature_names_ = np.asarray(self.features_.get_feature_names_out(), dtype=object)
+        shape = len(images), len(self.feature_names_)
+        if np.shape(measured) != shape:
+            raise ValueError(
+                f"measured has shape {np.shape(measured)}, but {shape[0]} sources in X have "
+                f"{shape[1]} features: give what features.transform makes of X."
+            )
+        return np.asarray(measured, dtype=np.float32)
+
+    def _measured(self, images: NDArray[Any]) -> Float32:
         """Turn sources into rows of features."""
         if isinstance(self.features_, str):
             rows = images.reshape(len(images), -1)
@@ -202,7 +231,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             rows = self.features_.transform(images)
         return np.asarray(rows, dtype=np.float32)
 
-    def measure(self, X: ArrayLike) -> NDArray[np.float32]:
+    def measure(self, X: ArrayLike) -> Float32:
         """Measure sources.
 
         Parameters
@@ -223,7 +252,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         """The forests and what they have seen."""
         return CrossFit(self.forests_, self._keys, self._folds)
 
-    def _odds(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _odds(self, rows: Float32) -> NDArray[np.float64]:
         """Tell the log odds of the forests that have not seen the rows."""
         return log_odds(class_shares(self._fitted, rows, self.n_jobs)[:, 1])
 
@@ -232,7 +261,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         return np.asarray(1 / (1 + np.exp(-(self._slope * odds + self._offset))))
 
     def probability_without(
-        self, row: NDArray[np.float32], groups: Sequence[NDArray[np.intp]]
+        self, row: Float32, groups: Sequence[NDArray[np.intp]]
     ) -> NDArray[np.float64]:
         """Tell the probability of a source if some of its features were typical of reliable ones.
 
@@ -272,7 +301,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         """
         return self.predict_measured(self.measure(X))
 
-    def predict_measured(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def predict_measured(self, rows: Float32) -> NDArray[np.float64]:
         """Do what `predict_proba` does with sources that are measured already.
 
         Parameters
@@ -328,7 +357,27 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             Distances of the features, weighted by their importance; 1 is typical of two sources
             drawn at random. NaN where there is none.
         """
-        rows = self.measure(X)
+        return self.nearest_measured(self.measure(X), n_neighbors)
+
+    def nearest_measured(
+        self, rows: Float32, n_neighbors: int = 3
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Do what `nearest_spurious` does with sources that are measured already.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples, n_measured), float32
+            What `measure` returned.
+        n_neighbors : int, default=3
+            How many to find, at least 1.
+
+        Returns
+        -------
+        indices : ndarray of int of shape (n_samples, n_neighbors)
+            As of `nearest_spurious`.
+        distances : ndarray of shape (n_samples, n_neighbors)
+            As of `nearest_spurious`.
+        """
         return nearest_spurious(self._likeness, rows, n_neighbors, self.n_jobs)
 
     def suggest(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -171,3 +172,32 @@ def test_parameters_are_clones(survey):
     assert fitted.features is features
     assert fitted.features_ is not features
     assert clone(fitted).get_params()["features__panel_size"] == 32
+
+
+def test_a_fit_on_what_is_measured_already_is_the_fit_on_the_cutouts(survey):
+    features = CutoutFeatures().fit(survey.cubes)
+    measured = features.transform(survey.cubes)
+    own = ranker().fit(survey.cubes, survey.y)
+    given = ranker(features=features, n_jobs=2).fit(survey.cubes, survey.y, measured=measured)
+    assert features.n_jobs is None
+    assert given.feature_names_.tolist() == own.feature_names_.tolist()
+    new = simulate_survey(20, 5, random_state=2).cubes
+    for name in ("inspection_probability_", "inspection_rank_", "feature_importances_", "typical_"):
+        np.testing.assert_array_equal(getattr(given, name), getattr(own, name))
+    np.testing.assert_array_equal(given.predict_proba(new), own.predict_proba(new))
+    rows = features.transform(new)
+    for one, other in zip(given.nearest_measured(rows), own.nearest_spurious(new), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_is_measured_must_be_of_the_sources_and_of_fitted_features(survey):
+    features = CutoutFeatures().fit(survey.cubes)
+    measured = features.transform(survey.cubes)
+    for unset in (None, "passthrough"):
+        with pytest.raises(ValueError, match="measured needs the fitted transformer"):
+            ranker(features=unset).fit(survey.cubes, survey.y, measured=measured)
+    with pytest.raises(NotFittedError):
+        ranker(features=CutoutFeatures()).fit(survey.cubes, survey.y, measured=measured)
+    for wrong in (measured[1:], measured[:, 1:]):
+        with pytest.raises(ValueError, match=r"measured has shape .* give what features.transform"):
+            ranker(features=features).fit(survey.cubes, survey.y, measured=wrong)
