@@ -1,9 +1,8 @@
 """Panels made ready to be measured: blank pixels told apart, grey levels between 0 and 1."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.ndimage
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
@@ -62,37 +61,67 @@ def prepare_panels(values: NDArray[np.generic]) -> Panels:
     Panels
         Ready.
     """
+    from spurclust.steps._panel_kernels import scale_panels
+
     flat = flat_pixels(values)
-    if values.dtype.kind == "f":
-        values = np.clip(values, -LARGEST, LARGEST)
-    levels = np.asarray(values, dtype=np.float32)
-    missing = np.isnan(levels)
-    least = np.where(missing, np.inf, levels).min(axis=(1, 2), keepdims=True)
-    blank = missing | (flat & (levels == least))
-    ordered = np.where(blank, np.float32(np.inf), levels).reshape(len(levels), -1)
-    ordered.sort(axis=1)
-    n_good = ordered.shape[1] - np.count_nonzero(blank.reshape(len(blank), -1), axis=1)
+    levels = _levels(values)
+    blank, ordered, n_good = _order_levels(values, levels, flat)
     picked = _pick_quantiles(ordered, n_good, (LOW, HIGH, 1.0, *QUANTILES))
-    low, high, most = picked[:, 0], picked[:, 1], picked[:, 2]
+    low, high, most = np.ascontiguousarray(picked[:, :3].T)
     quantiles = _scaled(picked[:, 3:], low[:, None], high[:, None])
-    median = quantiles[:, QUANTILES.index(0.5)]
-    grey = _scaled(levels, low[:, None, None], high[:, None, None])
-    grey = np.where(blank, median[:, None, None], grey)
-    smooth = scipy.ndimage.gaussian_filter(grey, SMOOTHING, truncate=3.0, axes=(1, 2))
+    median = quantiles[:, QUANTILES.index(0.5)].copy()
+    grey = np.empty_like(levels)
+    scale_panels(_rows(levels), _rows(blank), low, high, median, _rows(grey))
     noise = np.maximum(_noise(grey), np.float32(LEAST_NOISE))
-    return Panels(grey, smooth, blank, flat, quantiles, median, noise, low, high, most)
+    return Panels(grey, _smooth(grey), blank, flat, quantiles, median, noise, low, high, most)
 
 
 def flat_pixels(values: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Tell which pixels lie in a square of 3 x 3 equal ones; pixels outside count as their edge."""
-    padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    along = padded[:, :, 1:] == padded[:, :, :-1]
-    three = along[:, :, 1:] & along[:, :, :-1]
-    down = padded[:, 1:, 1:-1] == padded[:, :-1, 1:-1]
-    square = three[:, :-2] & three[:, 1:-1] & three[:, 2:] & down[:, :-1] & down[:, 1:]
-    around = np.pad(square, ((0, 0), (1, 1), (1, 1)))
-    wide = around[:, :, :-2] | around[:, :, 1:-1] | around[:, :, 2:]
-    return np.asarray(wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:])
+    from spurclust.steps._panel_kernels import mark_flat
+
+    holds_all = np.can_cast(values.dtype, np.float32)
+    flat = np.empty(values.shape, dtype=np.bool_)
+    mark_flat(np.ascontiguousarray(values, dtype=np.float32 if holds_all else np.float64), flat)
+    return flat
+
+
+def _levels(values: NDArray[np.generic]) -> Float32:
+    """Turn pixels into float32, of which differences are finite."""
+    if values.dtype.kind == "f":
+        values = np.clip(values, -LARGEST, LARGEST)
+    return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def _rows(panels: NDArray[Any]) -> NDArray[Any]:
+    """View panels as rows."""
+    return panels.reshape(len(panels), -1)
+
+
+def _order_levels(
+    values: NDArray[np.generic], levels: Float32, flat: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], Float32, NDArray[np.int64]]:
+    """Tell which pixels are blank, the other levels in rising order, and how many they are."""
+    from spurclust.steps._panel_kernels import mark_blank, sort_bytes
+
+    blank, n_good = np.empty_like(flat), np.empty(len(levels), dtype=np.int64)
+    ordered = np.empty_like(_rows(levels))
+    mark_blank(_rows(levels), _rows(flat), _rows(blank), ordered, n_good)
+    if values.dtype == np.uint8:
+        sort_bytes(np.ascontiguousarray(_rows(values)), n_good, ordered)
+    else:
+        ordered.sort(axis=1)
+    return blank, ordered, n_good
+
+
+def _smooth(grey: Float32) -> Float32:
+    """Weigh the neighbours of each pixel by a normal distribution."""
+    from spurclust.steps._panel_kernels import REACH, smooth_panels
+
+    weights = np.exp(-0.5 / SMOOTHING**2 * np.arange(-REACH, REACH + 1) ** 2)
+    smooth = np.empty_like(grey)
+    smooth_panels(grey, np.ascontiguousarray((weights / weights.sum())[REACH:]), smooth)
+    return smooth
 
 
 def _pick_quantiles(
@@ -119,15 +148,9 @@ def _scaled(levels: Float32, low: Float32, high: Float32) -> Float32:
 
 def _noise(grey: Float32) -> Float32:
     """Estimate the noise from the differences of neighbours, which do not see what is smooth."""
-    n, height, width = grey.shape
-    steps = [
-        np.abs(np.diff(grey, axis=axis)).reshape(n, -1)
-        for axis, length in ((1, height), (2, width))
-        if length > 1
-    ]
-    if not steps:
-        return np.zeros(n, dtype=np.float32)
-    joined = np.concatenate(steps, axis=1)
-    middle = joined.shape[1] // 2
-    joined.partition(middle, axis=1)
-    return np.asarray(joined[:, middle] * np.float32(NORMAL_MAD / np.sqrt(2)), dtype=np.float32)
+    from spurclust.steps._panel_kernels import middle_steps
+
+    middle = np.zeros(len(grey), dtype=np.float32)
+    if grey[0].size > 1:
+        middle_steps(grey, middle)
+    return np.asarray(middle * np.float32(NORMAL_MAD / np.sqrt(2)))
