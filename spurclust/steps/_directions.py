@@ -1,5 +1,7 @@
 """What is measured in each panel by direction: wedges, lines, and the power spectrum."""
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.fft
 import scipy.sparse
@@ -7,7 +9,7 @@ from numpy.typing import NDArray
 
 from spurclust.steps._panel_features import TINY, Features
 from spurclust.steps._panels import Float32, Panels
-from spurclust.steps._weights import N_ANGLES, N_WEDGES
+from spurclust.steps._weights import N_ANGLES, N_WEDGES, sum_weighted
 
 HARMONICS = (1, 2, 3, 4, 6)
 """Periods around the centre that are measured: one neighbour, a bar, three to six spikes."""
@@ -103,22 +105,26 @@ def measure_spectrum(panels: Panels) -> Features:
     dict of str to ndarray of shape (n,)
         Logarithm of the share of each band of frequencies.
     """
-    height, width = panels.grey.shape[1:]
-    window = np.outer(_taper(height), _taper(width))
+    window, bands = _window_and_bands(*panels.grey.shape[1:])
     waves = scipy.fft.rfft2((panels.grey - panels.grey.mean(axis=(1, 2), keepdims=True)) * window)
     power = (waves.real**2 + waves.imag**2).reshape(len(waves), -1)
+    sums = sum_weighted(bands, power)
+    shares = sums / (sums.sum(axis=1, keepdims=True) + np.float32(1e-9))
+    return {f"power{k + 1}": np.log(shares[:, k] + np.float32(1e-4)) for k in range(sums.shape[1])}
+
+
+@lru_cache(maxsize=8)
+def _window_and_bands(height: int, width: int) -> tuple[Float32, scipy.sparse.csr_array]:
+    """Make the window of panels of one shape, and the weights that sum bands of frequencies."""
     frequency = np.hypot(scipy.fft.fftfreq(height)[:, None], scipy.fft.rfftfreq(width)).ravel()
     # The columns that rfft2 leaves out mirror those it keeps.
-    twice = np.full((height, width // 2 + 1), 2.0)
+    twice = np.full((height, width // 2 + 1), 2.0, dtype=np.float32)
     twice[:, 0] = 1
     if width % 2 == 0:
         twice[:, -1] = 1
     band = np.searchsorted(FREQUENCIES, frequency, side="right") - 1
-    weights = twice.ravel().astype(np.float32)
-    chosen = scipy.sparse.csr_array((weights, (band, np.arange(len(band)))))
-    bands = (chosen @ np.ascontiguousarray(power.T)).T
-    shares = bands / (bands.sum(axis=1, keepdims=True) + np.float32(1e-9))
-    return {f"power{k + 1}": np.log(shares[:, k] + np.float32(1e-4)) for k in range(bands.shape[1])}
+    bands = scipy.sparse.csr_array((twice.ravel(), (band, np.arange(len(band)))))
+    return np.outer(_taper(height), _taper(width)), bands
 
 
 def _taper(length: int) -> Float32:

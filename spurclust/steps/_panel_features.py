@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.steps._panels import QUANTILES, Float32, Panels
-from spurclust.steps._weights import N_RINGS, PanelPlaces
+from spurclust.steps._weights import N_RINGS, PanelPlaces, sum_weighted
 
 Features = dict[str, Float32]
 
@@ -126,7 +126,7 @@ def measure_light(panels: Panels, places: PanelPlaces) -> Features:
     """
     sky = panels.median + np.float32(LIGHT_SIGMA) * panels.noise
     light = np.maximum(panels.grey - sky[:, None, None], 0).reshape(len(sky), -1)
-    moments = (places.moments @ np.ascontiguousarray(light.T)).T
+    moments = sum_weighted(places.moments, light)
     total = moments[:, :1] + TINY
     mx, my, xx, yy, xy, inner, middle = (moments[:, 1:] / total).T
     xx, yy, xy = xx - mx**2, yy - my**2, xy - mx * my

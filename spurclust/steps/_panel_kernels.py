@@ -8,7 +8,10 @@ from spurclust._compile import kernel
 EXACT: frozenset[str] = frozenset()
 
 TILE = 64
-"""Panels that are summed together: their pixels stay in the second cache."""
+"""Panels that are summed together."""
+
+TURNED = 16
+"""Pixels of a panel that are turned into columns at a time: those of one line of the cache."""
 
 REACH = 3
 """Neighbours on each side that smoothing weighs."""
@@ -194,36 +197,59 @@ def middle_steps(panels, out):  # type: ignore[no-untyped-def]
         out[i] = steps[0]
 
 
+@kernel("void(float32[:, ::1], float32[:, ::1])")
+def turn_rows(rows, tile):  # type: ignore[no-untyped-def]
+    """Write the pixels of each panel into a column."""
+    n_pixels = rows.shape[1]
+    for low in range(0, n_pixels, TURNED):
+        for c in range(rows.shape[0]):
+            row = rows[c]
+            for k in range(low, min(low + TURNED, n_pixels)):
+                tile[k, c] = row[k]
+
+
 @kernel(
-    "void(float32[:, ::1], float32[::1], int64[::1], int64[::1], float32[:, ::1])", fastmath=EXACT
+    "void(float32[:, ::1], float32[::1], int64[::1], int64, int64, float32[::1])", fastmath=EXACT
 )
-def sum_parts(rows, weights, pixels, starts, out):  # type: ignore[no-untyped-def]
-    """Sum the weighted pixels of each part, in their order, for many panels together."""
-    n, n_pixels = rows.shape
-    tile = np.zeros((n_pixels, TILE), dtype=np.float32)
+def add_part(tile, weights, pixels, place, stop, total):  # type: ignore[no-untyped-def]
+    """Add the weighted pixels of one part, four at a time."""
+    while place + 4 <= stop:
+        weight0, weight1 = weights[place], weights[place + 1]
+        weight2, weight3 = weights[place + 2], weights[place + 3]
+        pixel0, pixel1 = tile[pixels[place]], tile[pixels[place + 1]]
+        pixel2, pixel3 = tile[pixels[place + 2]], tile[pixels[place + 3]]
+        for c in range(TILE):
+            two = (total[c] + weight0 * pixel0[c]) + weight1 * pixel1[c]
+            total[c] = (two + weight2 * pixel2[c]) + weight3 * pixel3[c]
+        place += 4
+    for last in range(place, stop):
+        weight, pixel = weights[last], tile[pixels[last]]
+        for c in range(TILE):
+            total[c] += weight * pixel[c]
+
+
+@kernel(
+    "void(float32[:, ::1], float32[::1], int64[::1], int64[::1], int64, float32[:, ::1])",
+    fastmath=EXACT,
+)
+def sum_parts(rows, weights, pixels, starts, n_squared, out):  # type: ignore[no-untyped-def]
+    """Sum the weighted pixels of each part, in their order, for many panels together.
+
+    Behind the parts, the squares of the pixels of the first `n_squared` are summed.
+    """
+    n_parts = starts.shape[0] - 1
+    tile = np.zeros((rows.shape[1], TILE), dtype=np.float32)
     total = np.empty(TILE, dtype=np.float32)
-    for first in range(0, n, TILE):
-        n_here = min(TILE, n - first)
-        for k in range(n_pixels):
-            for c in range(n_here):
-                tile[k, c] = rows[first + c, k]
-        for part in range(starts.shape[0] - 1):
+    for first in range(0, rows.shape[0], TILE):
+        some = rows[first : first + TILE]
+        turn_rows(some, tile)
+        for sought in range(n_parts + n_squared):
+            if sought == n_parts:
+                for pixel in tile:
+                    for c in range(TILE):
+                        pixel[c] *= pixel[c]
+            part = sought % n_parts
             total[:] = 0
-            place, stop = starts[part], starts[part + 1]
-            while place + 4 <= stop:
-                weight0, weight1 = weights[place], weights[place + 1]
-                weight2, weight3 = weights[place + 2], weights[place + 3]
-                pixel0, pixel1 = tile[pixels[place]], tile[pixels[place + 1]]
-                pixel2, pixel3 = tile[pixels[place + 2]], tile[pixels[place + 3]]
-                for c in range(TILE):
-                    one = total[c] + weight0 * pixel0[c]
-                    two = one + weight1 * pixel1[c]
-                    total[c] = (two + weight2 * pixel2[c]) + weight3 * pixel3[c]
-                place += 4
-            while place < stop:
-                weight, pixel = weights[place], tile[pixels[place]]
-                for c in range(TILE):
-                    total[c] += weight * pixel[c]
-                place += 1
-            for c in range(n_here):
-                out[first + c, part] = total[c]
+            add_part(tile, weights, pixels, starts[part], starts[part + 1], total)
+            for c in range(some.shape[0]):
+                out[first + c, sought] = total[c]

@@ -11,6 +11,8 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+Float32 = NDArray[np.float32]
+
 N_RINGS = 8
 N_WEDGES = 24
 N_ANGLES = 24
@@ -88,6 +90,7 @@ def panel_places(height: int, width: int) -> PanelPlaces:
         parts[name] = slice(start, start + block.shape[0])
         start += block.shape[0]
     weights = scipy.sparse.csr_array(scipy.sparse.vstack(list(rows.values())), dtype=np.float32)
+    weights.eliminate_zeros()
     x, y = x / half, y / half
     moments = [np.ones_like(x), x, y, x * x, y * y, x * y, radius < 0.25, radius < 0.5]
     return PanelPlaces(
@@ -102,6 +105,33 @@ def panel_places(height: int, width: int) -> PanelPlaces:
         scipy.sparse.csr_array(np.array(moments, dtype=np.float32).reshape(len(moments), -1)),
         long_lines,
     )
+
+
+def sum_weighted(weights: scipy.sparse.csr_array, rows: Float32, n_squared: int = 0) -> Float32:
+    """Sum the weighted pixels of each panel, each in the order of the weights.
+
+    Parameters
+    ----------
+    weights : scipy.sparse.csr_array of shape (n_parts, n_pixels)
+        Weights of the parts.
+    rows : ndarray of shape (n, n_pixels)
+        Panels.
+    n_squared : int, default=0
+        For so many of the first parts the squares of the pixels are summed as well.
+
+    Returns
+    -------
+    ndarray of shape (n, n_parts + n_squared), float32
+        Sums, those of squares behind.
+    """
+    from spurclust.steps._panel_kernels import sum_parts
+
+    sums = np.empty((len(rows), weights.shape[0] + n_squared), dtype=np.float32)
+    places = weights.indices.astype(np.int64, copy=False)
+    starts = weights.indptr.astype(np.int64, copy=False)
+    data = weights.data.astype(np.float32, copy=False)
+    sum_parts(np.ascontiguousarray(rows), data, places, starts, n_squared, sums)
+    return sums
 
 
 def _means(masks: list[NDArray[np.bool_]]) -> scipy.sparse.csr_array:

@@ -30,7 +30,7 @@ from spurclust.steps._panel_features import (
     measure_sides,
 )
 from spurclust.steps._panels import Float32, Panels, prepare_panels
-from spurclust.steps._weights import WEDGE_RANGES, PanelPlaces, panel_places
+from spurclust.steps._weights import N_RINGS, WEDGE_RANGES, PanelPlaces, panel_places, sum_weighted
 from spurclust.steps.flatten import validate_images
 
 BLOCK_PIXELS = 1_000_000
@@ -55,11 +55,9 @@ def measure_panels(panels: Panels, places: PanelPlaces) -> tuple[Features, Float
         Angle of the strongest streak, in radians.
     """
     rows = panels.grey.reshape(len(panels.grey), -1)
-    # Pixel by pixel over all panels, so that every panel is summed in the same order.
-    columns = np.ascontiguousarray(rows.T)
-    whole = (places.weights @ columns).T
+    whole = sum_weighted(places.weights, rows, n_squared=N_RINGS)
     sums = {name: whole[:, part] for name, part in places.parts.items()}
-    squares = (places.weights[places.parts["rings"]] @ columns**2).T
+    squares = whole[:, -N_RINGS:]
     lines = line_levels(np.ascontiguousarray(sums["lines"]), panels, places.long_lines)
     streaks, direction = measure_streaks(panels, lines)
     features = {
