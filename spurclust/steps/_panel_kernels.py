@@ -147,17 +147,20 @@ def smooth_panels(panels, weights, out):  # type: ignore[no-untyped-def]
     padded = np.zeros((height + 1, wide), dtype=np.float64)
     smooth = np.empty((height, wide), dtype=np.float32)
     for i in range(n):
-        for y in range(tall.shape[0]):
-            tall[y] = panels[i, down[y]]
+        for y in range(height + 2 * REACH):
+            for x in range(width):
+                tall[y, x] = panels[i, down[y], x]
         weigh_neighbours(tall.ravel(), width, height * width, weights, half.ravel())
         for y in range(height):
-            padded[y, REACH : REACH + width] = half[y]
             for x in range(REACH):
                 padded[y, x] = half[y, along[x]]
                 padded[y, REACH + width + x] = half[y, along[REACH + width + x]]
+            for x in range(width):
+                padded[y, REACH + x] = half[y, x]
         weigh_neighbours(padded.ravel(), 1, height * wide, weights, smooth.ravel())
         for y in range(height):
-            out[i, y] = smooth[y, :width]
+            for x in range(width):
+                out[i, y, x] = smooth[y, x]
 
 
 @kernel("void(float32[:, :, ::1], float32[::1])", fastmath=EXACT)
