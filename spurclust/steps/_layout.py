@@ -109,8 +109,11 @@ def equal_channels(images: NDArray[np.generic]) -> bool:
 
 def _constant_lines(images: NDArray[np.generic], axis: int) -> NDArray[np.bool_]:
     """Tell which lines across an axis hold one value, the same in all cutouts."""
-    lines = np.moveaxis(images, axis, 0).reshape(images.shape[axis], -1)
-    return np.asarray((lines == lines[:, :1]).all(axis=1))
+    others = tuple(each for each in range(images.ndim) if each != axis)
+    first = images[
+        tuple(slice(1) if each in others else slice(None) for each in range(images.ndim))
+    ]
+    return np.asarray((images == first).all(axis=others))
 
 
 def _inside(images: NDArray[np.generic], axis: int) -> tuple[int, int]:

@@ -131,16 +131,14 @@ def weigh_neighbours(values, step, count, weights, out):  # type: ignore[no-unty
         out[k] = total + (before1[k] + after1[k]) * weight1
 
 
-@kernel("void(float32[:, :, ::1], float64[::1], float32[:, :, ::1])", fastmath=EXACT)
-def smooth_panels(panels, weights, out):  # type: ignore[no-untyped-def]
-    """Weigh neighbours down and then along; panels are reflected at their edges."""
+@kernel(
+    "void(float32[:, :, ::1], float64[::1], int64[::1], int64[::1], float32[:, :, ::1])",
+    fastmath=EXACT,
+)
+def smooth_panels(panels, weights, down, along, out):  # type: ignore[no-untyped-def]
+    """Weigh neighbours down and then along, where `down` and `along` reflect the edges."""
     n, height, width = panels.shape
-    wide = width + 2 * REACH
-    down, along = np.empty(height + 2 * REACH, np.int64), np.empty(wide, np.int64)
-    for places, length in ((down, height), (along, width)):
-        for k in range(places.shape[0]):
-            place = (k - REACH) % (2 * length)
-            places[k] = min(place, 2 * length - 1 - place)
+    wide = along.shape[0]
     tall = np.empty((height + 2 * REACH, width), dtype=np.float64)
     half = np.empty((height, width), dtype=np.float32)
     # What lies between the end of a row and the start of the next is weighed and passed over.

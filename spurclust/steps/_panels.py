@@ -120,7 +120,8 @@ def _smooth(grey: Float32) -> Float32:
 
     weights = np.exp(-0.5 / SMOOTHING**2 * np.arange(-REACH, REACH + 1) ** 2)
     smooth = np.empty_like(grey)
-    smooth_panels(grey, np.ascontiguousarray((weights / weights.sum())[REACH:]), smooth)
+    reflected = [np.pad(np.arange(length), REACH, mode="symmetric") for length in grey.shape[1:]]
+    smooth_panels(grey, (weights / weights.sum())[REACH:], *reflected, smooth)
     return smooth
 
 
