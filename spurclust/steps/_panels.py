@@ -120,8 +120,8 @@ def _smooth(grey: Float32) -> Float32:
 
     weights = np.exp(-0.5 / SMOOTHING**2 * np.arange(-REACH, REACH + 1) ** 2)
     smooth = np.empty_like(grey)
-    reflected = [np.pad(np.arange(length), REACH, mode="symmetric") for length in grey.shape[1:]]
-    smooth_panels(grey, (weights / weights.sum())[REACH:], *reflected, smooth)
+    down, along = (np.pad(np.arange(side), REACH, mode="symmetric") for side in grey.shape[1:])
+    smooth_panels(grey, (weights / weights.sum())[REACH:], down, along, smooth)
     return smooth
 
 
