@@ -14,6 +14,9 @@ Float32 = NDArray[np.float32]
 TRANSFORM_ROWS = 64
 """Rows that one thread projects at a time, so that the axes are read once for all of them."""
 
+SIMD_WIDTH = 8
+"""Axes are filled up to so many, so that none is left to be multiplied alone."""
+
 SUMMED_ROWS = 2
 """Rows whose pixels are summed by group at a time, so that they stay in cache."""
 
@@ -134,8 +137,10 @@ def project_rows(
     """
     from spurclust.steps._projection import add_products
 
-    mean, columns = (np.require(each, requirements=["C", "W"]) for each in (mean, axes.T))
-    projected = np.zeros((len(X), len(axes)), dtype=np.float32)
+    mean = np.require(mean, requirements=["C", "W"])
+    columns = np.zeros((axes.shape[1], -(-len(axes) // SIMD_WIDTH) * SIMD_WIDTH), dtype=np.float32)
+    columns[:, : len(axes)] = axes.T
+    projected = np.zeros((len(X), columns.shape[1]), dtype=np.float32)
     if len(mean) == len(group):
         parts = _tiles(mean)
     else:
@@ -147,7 +152,7 @@ def project_rows(
             add_products(part, columns[bounds], projected[rows])
 
     map_threads(project, range(0, len(X), TRANSFORM_ROWS), n_jobs)
-    return projected
+    return np.ascontiguousarray(projected[:, : len(axes)])
 
 
 Parts = Callable[[NDArray[Any]], Iterator[tuple[Float32, slice]]]

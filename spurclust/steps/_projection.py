@@ -98,15 +98,15 @@ def sum_lines(rows, width, starts, out):  # type: ignore[no-untyped-def]
 def sum_groups(sums, mean, members, starts, sizes, out):  # type: ignore[no-untyped-def]
     """Sum what belongs to each group, less its number of pixels times their mean.
 
-    Equal pixels are summed in float64 without rounding, so that the order plays no part.
+    Equal pixels are summed without rounding, so that the order plays no part.
     """
     for i in range(sums.shape[0]):
         row = sums[i]
         for g in range(starts.shape[0] - 1):
-            total = 0.0
-            for place in range(starts[g], starts[g + 1]):
+            total = row[members[starts[g]]] + 0  # whole numbers are added as such
+            for place in range(starts[g] + 1, starts[g + 1]):
                 total += row[members[place]]
-            out[i, g] = np.float32(total - sizes[g] * np.float64(mean[g]))
+            out[i, g] = np.float32(np.float64(total) - sizes[g] * np.float64(mean[g]))
 
 
 @kernel(
