@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
 from sklearn.utils import check_random_state
 
-from spurclust.steps._blocks import iterate_threads, map_threads, single_threaded_blas
+from spurclust.steps._blocks import Spare, iterate_threads, map_threads, single_threaded_blas
 from spurclust.steps._pixels import Float32, centred, column_means, tile_bounds
 
 Axes = tuple[Float32, NDArray[np.float64]]
@@ -34,9 +34,11 @@ class Pixels(NamedTuple):
     mean: Float32
     weight: Float32
 
-    def tile(self, rows: slice, bounds: tuple[int, int]) -> Float32:
+    def tile(
+        self, rows: slice, bounds: tuple[int, int], memory: Float32 | None = None
+    ) -> Float32:
         """Return some rows of one tile, centred and weighted."""
-        tile = centred(self.X[rows], bounds, self.mean)
+        tile = centred(self.X[rows], bounds, self.mean, memory)
         tile *= self.weight[slice(*bounds)]
         return tile
 
@@ -88,13 +90,54 @@ def _leading(matrix: NDArray[np.float64], n_components: int) -> Axes:
     return np.ascontiguousarray(vectors[:, ::-1]), np.maximum(values[::-1], 0)
 
 
+class _Spare:
+    """Arrays of one shape that are used again: fresh memory takes longer than what is done in it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of each array.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._shape = shape
+        self._arrays: deque[Float32] = deque()
+
+    def take(self) -> Float32:
+        """Return an array that nobody uses, whatever it holds."""
+        try:
+            return self._arrays.pop()
+        except IndexError:
+            return np.empty(self._shape, dtype=np.float32)
+
+    def give_back(self, array: Float32) -> None:
+        """Let others use an array."""
+        self._arrays.append(array)
+
+
 def _sum_products(
-    product: Callable[[Any], Float32], parts: Sequence[Any], size: int, n_jobs: int | None
+    tile: Callable[[Any, Float32], Float32],
+    parts: Sequence[Any],
+    shape: tuple[int, int],
+    n_jobs: int | None,
 ) -> NDArray[np.float64]:
-    """Sum square matrices in float64, in an order that does not depend on the threads."""
-    total = np.zeros((size, size))
+    """Sum each tile's products between rows in float64, in an order that no thread decides.
+
+    `tile` makes that of a part, of `shape` at most, in the memory that it is given.
+    """
+    tiles, products = Spare(shape[0] * shape[1]), Spare(shape[0] ** 2)
+
+    def product(part: Any) -> Float32:
+        memory, out = tiles.take(), products.take().reshape(shape[0], shape[0])
+        rows = tile(part, memory)
+        np.matmul(rows, rows.T, out=out)
+        tiles.give_back(memory)
+        return out
+
+    total = np.zeros((shape[0], shape[0]))
     for each in iterate_threads(product, parts, n_jobs):
         total += each
+        products.give_back(each.reshape(-1))
     return total
 
 
@@ -102,30 +145,38 @@ def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
     """Find the axes from the products between rows."""
     n_samples, n_features = pixels.X.shape
     tiles = tile_bounds(n_features)
+    width = max(high - low for low, high in tiles)
 
-    def product(bounds: tuple[int, int]) -> Float32:
-        tile = pixels.tile(slice(None), bounds)
-        return tile @ tile.T
+    def tile(bounds: tuple[int, int], memory: Float32) -> Float32:
+        return pixels.tile(slice(None), bounds, memory)
 
-    gram = _sum_products(product, tiles, n_samples, n_jobs)
+    gram = _sum_products(tile, tiles, (n_samples, width), n_jobs)
     vectors, values = _leading(gram, n_components)
     values = np.where(values > LEAST_SHARE * values[0], values, 0)
     length = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
     scaled = np.where(values > 0, vectors / length, 0).T.astype(np.float32)
-    parts = map_threads(lambda bounds: scaled @ pixels.tile(slice(None), bounds), tiles, n_jobs)
-    return np.concatenate(parts, axis=1), values
+    spare = Spare(n_samples * width)
+
+    def combined(bounds: tuple[int, int]) -> Float32:
+        memory = spare.take()
+        axes = scaled @ tile(bounds, memory)
+        spare.give_back(memory)
+        return axes
+
+    return np.concatenate(map_threads(combined, tiles, n_jobs), axis=1), values
 
 
 def _covariance_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
     """Find the axes from the products between pixels."""
     n_samples, n_features = pixels.X.shape
 
-    def product(start: int) -> Float32:
-        rows = pixels.tile(slice(start, start + FIT_ROWS), (0, n_features))
-        return rows.T @ rows
+    def tile(start: int, memory: Float32) -> Float32:
+        rows = slice(start, start + FIT_ROWS)
+        return pixels.tile(rows, (0, n_features), memory).T
 
     starts = range(0, n_samples, FIT_ROWS)
-    scatter = _sum_products(product, starts, n_features, n_jobs)
+    shape = n_features, min(FIT_ROWS, n_samples)
+    scatter = _sum_products(tile, starts, shape, n_jobs)
     vectors, values = _leading(scatter, n_components)
     return vectors.T.astype(np.float32), values
 

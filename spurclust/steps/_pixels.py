@@ -92,9 +92,14 @@ def column_means(X: NDArray[Any], n_jobs: int | None = None) -> Float32:
     )
 
 
-def centred(X: NDArray[Any], bounds: tuple[int, int], mean: Float32) -> Float32:
-    """Convert one tile of some rows to float32 about the mean."""
-    tile = X[:, slice(*bounds)].astype(np.float32, order="C")
+def centred(
+    X: NDArray[Any], bounds: tuple[int, int], mean: Float32, memory: Float32 | None = None
+) -> Float32:
+    """Convert one tile of some rows to float32 about the mean, in the memory given if any."""
+    pixels = X[:, slice(*bounds)]
+    flat = np.empty(pixels.size, dtype=np.float32) if memory is None else memory[: pixels.size]
+    tile = flat.reshape(pixels.shape)
+    np.copyto(tile, pixels, casting="unsafe")
     tile -= mean[slice(*bounds)]
     return tile
 
@@ -196,7 +201,11 @@ def _merged_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
     subtracted = size * mean.astype(np.float64)
 
     def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
-        pixels = rows.astype(np.float32).astype(np.float64)
-        yield (pixels * size - subtracted).astype(np.float32), slice(None)
+        sums = np.empty(rows.shape, dtype=np.float32)
+        for low in range(0, len(rows), SUMMED_ROWS):
+            some = slice(low, low + SUMMED_ROWS)
+            np.copyto(sums[some], rows[some], casting="unsafe")
+            sums[some] = sums[some] * size - subtracted
+        yield sums, slice(None)
 
     return parts
