@@ -24,7 +24,7 @@ OPTIONS_OF_ARGUMENTS = {
     "Pass size=(height, width)": "Pass --size HEIGHT WIDTH",
 }
 
-GARBAGE_THRESHOLD = 50_000
+GARBAGE_THRESHOLD = 500_000
 """So many new objects start a search for garbage, 700 by default: imports make a million objects
 and no garbage, and searching took a quarter of their time."""
 

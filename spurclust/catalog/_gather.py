@@ -73,8 +73,13 @@ class _Image(NamedTuple):
 
     @property
     def layout(self) -> Layout:
-        shape = self.pixels.shape
-        return Layout((shape[0], shape[1]), shape[2] if len(shape) == 3 else 1, self.pixels.dtype)
+        return _layout_of(self.pixels)
+
+
+def _layout_of(pixels: NDArray[Any]) -> Layout:
+    """Tell the layout of one image."""
+    shape = pixels.shape
+    return Layout((shape[0], shape[1]), shape[2] if len(shape) == 3 else 1, pixels.dtype)
 
 
 @dataclass
@@ -100,6 +105,17 @@ class _Stack:
     paths: list[str] = field(default_factory=list)
     coloured: str = ""
 
+    def place(self, k: int, layout: Layout) -> NDArray[Any] | None:
+        """Return where image k will stay if none before it is passed over; None if unknown yet.
+
+        Threads write there, so that the one that collects the images need not copy them.
+        """
+        images = self.images
+        if images is None or (images.shape[1:], images.dtype) != (layout.shape, layout.dtype):
+            return None
+        place: NDArray[Any] = images[k]
+        return place
+
     def add(self, path: str, image: _Image) -> None:
         """Append one image, or say how it differs from those before."""
         new = image.layout
@@ -112,7 +128,9 @@ class _Stack:
         if self.images is not None:
             grey_in_colour = layout.n_channels > new.n_channels
             pixels = image.pixels[..., np.newaxis] if grey_in_colour else image.pixels
-            self.images[len(self.paths)] = pixels
+            place = self.images[len(self.paths)]
+            if not _are_same(pixels, place):
+                place[...] = pixels
         self.paths.append(path)
 
     def _common(self, path: str, old: Layout, new: Layout) -> Layout:
@@ -150,6 +168,11 @@ class _Stack:
         self.images = images
 
 
+def _are_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Tell whether two arrays of one shape lie in one place."""
+    return bool(one.__array_interface__["data"] == other.__array_interface__["data"])
+
+
 def gather(
     paths: Sequence[str], reading: Reading, *, layout: Layout | None = None, keep: bool = True
 ) -> Gathered:
@@ -162,7 +185,7 @@ def gather(
     sizes: dict[Size, list[str]] = {}
     skipped: dict[str, str] = {}
     lost_alpha: list[str] = []
-    with closing(_images(paths, reading)) as images:
+    with closing(_images(paths, reading, stack)) as images:
         for path, image in images:
             if isinstance(image, UnreadableCutoutError):
                 if not reading.skip:
@@ -196,7 +219,7 @@ def gather_fitting(paths: Sequence[str], reading: Reading, layout: Layout) -> Ga
     stack.images = np.empty((len(paths), *layout.shape), dtype=layout.dtype)
     skipped: dict[str, str] = {}
     lost_alpha: list[str] = []
-    with closing(_images(paths, reading)) as images:
+    with closing(_images(paths, reading, stack)) as images:
         for path, image in images:
             try:
                 if isinstance(image, UnreadableCutoutError):
@@ -235,11 +258,12 @@ def _pixels(size: Size) -> str:
 
 
 def _images(
-    paths: Sequence[str], reading: Reading
+    paths: Sequence[str], reading: Reading, stack: _Stack
 ) -> Generator[tuple[str, _Image | UnreadableCutoutError], None, None]:
     """Yield every path with its image, or with what is wrong with it."""
 
-    def read(path: str) -> _Image | UnreadableCutoutError:
+    def read(item: tuple[int, str]) -> _Image | UnreadableCutoutError:
+        k, path = item
         try:
             decoded = read_image(path)
             pixels = _grey_as_one_channel(decoded.image)
@@ -247,12 +271,16 @@ def _images(
                 pixels = shrink(pixels, size=reading.size, reduce=reading.reduce)
             except ValueError as error:
                 raise UnreadableCutoutError(path, str(error)) from error
-            return _Image(np.array(pixels, order="C"), decoded.lost_alpha)
+            place = stack.place(k, _layout_of(pixels))
+            if place is None:
+                place = np.empty(pixels.shape, dtype=pixels.dtype)
+            np.copyto(place, pixels)
+            return _Image(place, decoded.lost_alpha)
         except UnreadableCutoutError as error:
             return error
 
     n_threads = min(joblib.effective_n_jobs(reading.n_jobs), len(paths))
-    with closing(_in_order(read, paths, n_threads)) as results:
+    with closing(_in_order(read, list(enumerate(paths)), n_threads)) as results:
         shown = _with_progress(results, len(paths)) if reading.progress else results
         yield from zip(paths, shown, strict=True)
 

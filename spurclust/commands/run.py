@@ -64,6 +64,8 @@ def reading_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Stages) -> None:
     """Do all that a run does once its cutouts and labels are read."""
+    import scipy.stats  # noqa: F401
+
     from spurclust import catalog
     from spurclust.views.report.summary import format_components, format_summary, summarize_run
 
