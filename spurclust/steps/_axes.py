@@ -34,9 +34,7 @@ class Pixels(NamedTuple):
     mean: Float32
     weight: Float32
 
-    def tile(
-        self, rows: slice, bounds: tuple[int, int], memory: Float32 | None = None
-    ) -> Float32:
+    def tile(self, rows: slice, bounds: tuple[int, int], memory: Float32 | None = None) -> Float32:
         """Return some rows of one tile, centred and weighted."""
         tile = centred(self.X[rows], bounds, self.mean, memory)
         tile *= self.weight[slice(*bounds)]
@@ -88,31 +86,6 @@ def _leading(matrix: NDArray[np.float64], n_components: int) -> Axes:
             matrix, subset_by_index=(last - n_components + 1, last), check_finite=False
         )
     return np.ascontiguousarray(vectors[:, ::-1]), np.maximum(values[::-1], 0)
-
-
-class _Spare:
-    """Arrays of one shape that are used again: fresh memory takes longer than what is done in it.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Of each array.
-    """
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._shape = shape
-        self._arrays: deque[Float32] = deque()
-
-    def take(self) -> Float32:
-        """Return an array that nobody uses, whatever it holds."""
-        try:
-            return self._arrays.pop()
-        except IndexError:
-            return np.empty(self._shape, dtype=np.float32)
-
-    def give_back(self, array: Float32) -> None:
-        """Let others use an array."""
-        self._arrays.append(array)
 
 
 def _sum_products(

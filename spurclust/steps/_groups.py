@@ -49,31 +49,67 @@ def merge_equal_columns(
     >>> merge_equal_columns(np.array([[1, 1, 2], [3, 3, 3]], dtype=np.uint8))
     (array([0, 2]), array([0, 0, 1]))
     """
+    bits = np.ascontiguousarray(X).view(f"u{X.dtype.itemsize}")
+    chosen = np.unique(np.linspace(0, len(bits) - 1, KEY_ROWS).astype(int))
+    twin = _supposed_twins(bits, chosen, np.arange(bits.shape[1]))
+    if not _are_equal(bits, twin, n_jobs):
+        different = _different(bits, twin, n_jobs)
+        twin[different] = _supposed_twins(bits, np.arange(len(bits)), different)
+        still = _different(bits, twin, n_jobs)
+        twin[still] = still
+    return np.unique(twin, return_inverse=True)
+
+
+def _supposed_twins(
+    bits: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> NDArray[np.intp]:
+    """Find for each column the first one that equals it in some rows.
+
+    A random sum modulo 2^64 tells rows of numbers apart; where it should not, the comparison of all
+    rows does.
+    """
+    factors = np.random.default_rng(0).integers(2**63, size=len(rows), dtype=np.uint64)
+    keys = np.zeros(len(columns), dtype=np.uint64)
+    for row, factor in zip(rows, 2 * factors + 1, strict=True):
+        values = bits[row, columns].astype(np.uint64)
+        # Small whole numbers in float64 are zero in the lower half, and would leave the key so.
+        keys += (values ^ values >> np.uint64(32)) * factor
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    return columns[first[group]]
+
+
+def _are_equal(bits: NDArray[Any], twin: NDArray[np.intp], n_jobs: int | None) -> bool:
+    """Tell whether all columns equal their twins, comparing neighbours in memory where it can."""
+    from spurclust.steps._projection import are_repeated
+
+    if (twin == np.arange(len(twin))).all():
+        return True
+    width, lines = _repeated_lines(np.unique(twin, return_inverse=True)[1])
+    kept = (lines[:-1, None] * width + np.arange(width)).ravel()
+    copies = kept[twin[kept] != kept]
+    originals = twin[copies]
+
+    def are_equal(start: int) -> bool:
+        rows = bits[start : start + COMPARED_ROWS]
+        return bool(are_repeated(rows, width, lines, copies, originals))
+
+    return all(map_threads(are_equal, range(0, len(bits), COMPARED_ROWS), n_jobs))
+
+
+def _different(bits: NDArray[Any], twin: NDArray[np.intp], n_jobs: int | None) -> NDArray[np.intp]:
+    """Find the columns that differ from their twins in any row."""
     from spurclust.steps._projection import mark_different
 
-    bits = np.ascontiguousarray(X).view(f"u{X.dtype.itemsize}")
-    chosen = np.unique(np.linspace(0, len(X) - 1, KEY_ROWS).astype(int))
-    # A random sum modulo 2^64 tells rows of numbers apart; where it should not, the comparison of
-    # all rows does.
-    factors = np.random.default_rng(0).integers(2**63, size=len(chosen), dtype=np.uint64)
-    keys = np.zeros(X.shape[1], dtype=np.uint64)
-    for row, factor in zip(chosen, 2 * factors + 1, strict=True):
-        keys += bits[row].astype(np.uint64) * factor
-    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
-    twin = first[group]
-    copies = np.flatnonzero(twin != np.arange(X.shape[1]))
-    if len(copies):
-        originals = twin[copies]
+    copies = np.flatnonzero(twin != np.arange(len(twin)))
+    originals = twin[copies]
 
-        def differing(start: int) -> NDArray[np.bool_]:
-            marks = np.zeros(len(copies), dtype=np.bool_)
-            mark_different(bits[start : start + COMPARED_ROWS], copies, originals, marks)
-            return marks
+    def differing(start: int) -> NDArray[np.bool_]:
+        marks = np.zeros(len(copies), dtype=np.bool_)
+        mark_different(bits[start : start + COMPARED_ROWS], copies, originals, marks)
+        return marks
 
-        parts = map_threads(differing, range(0, len(X), COMPARED_ROWS), n_jobs)
-        differs = copies[np.logical_or.reduce(parts)]
-        twin[differs] = differs
-    return np.unique(twin, return_inverse=True)
+    parts = map_threads(differing, range(0, len(bits), COMPARED_ROWS), n_jobs)
+    return copies[np.logical_or.reduce(parts)]
 
 
 def take_distinct(
@@ -103,7 +139,16 @@ def take_distinct(
     [[1, 2], [3, 3]]
     """
     first, group = merge_equal_columns(X, n_jobs)
-    distinct = X if len(first) == X.shape[1] else np.take(X, first, axis=1)
+    if len(first) == X.shape[1]:
+        return X, group.astype(np.int32)
+    distinct = np.empty((len(X), len(first)), dtype=X.dtype)
+
+    def take(start: int) -> None:
+        rows = slice(start, start + COMPARED_ROWS)
+        # Without "clip" the columns would be checked, and taken into an array between.
+        np.take(X[rows], first, axis=1, out=distinct[rows], mode="clip")
+
+    map_threads(take, range(0, len(X), COMPARED_ROWS), n_jobs)
     return distinct, group.astype(np.int32)
 
 
@@ -154,6 +199,7 @@ def plan_sums(group: NDArray[np.int32]) -> Sums:
     >>> plan_sums(np.array([0, 1, 0])).members
     array([0, 2, 1], dtype=uint32)
     """
+    group = group.astype(np.min_scalar_type(group.max()))  # 16 bits are sorted by radix
     width, lines = _repeated_lines(group)
     kept = group.reshape(-1, width)[lines[:-1]].ravel()
     members = np.argsort(kept, kind="stable").astype(np.uint32)
@@ -161,7 +207,7 @@ def plan_sums(group: NDArray[np.int32]) -> Sums:
     return Sums(width, lines, members, starts, np.bincount(group))
 
 
-def _repeated_lines(group: NDArray[np.int32]) -> tuple[int, NDArray[np.int64]]:
+def _repeated_lines(group: NDArray[Any]) -> tuple[int, NDArray[np.int64]]:
     """Find the width of lines, the first of each that are equal, and the end.
 
     A width shows itself as a distance, common to many groups, from their first pixel to another.
@@ -170,8 +216,9 @@ def _repeated_lines(group: NDArray[np.int32]) -> tuple[int, NDArray[np.int64]]:
     best = n_features, np.array([0, 1])
     members, size = np.argsort(group, kind="stable"), np.bincount(group)
     distances = members - np.repeat(members[np.cumsum(size) - size], size)
-    widths, counts = np.unique(distances[distances >= LEAST_WIDTH], return_counts=True)
-    for width in widths[np.argsort(-counts, kind="stable")][:MOST_WIDTHS].tolist():
+    counts = np.bincount(distances)
+    widths = LEAST_WIDTH + np.flatnonzero(counts[LEAST_WIDTH:])
+    for width in widths[np.argsort(-counts[widths], kind="stable")][:MOST_WIDTHS].tolist():
         if n_features % width:
             continue
         pictured = group.reshape(-1, width)

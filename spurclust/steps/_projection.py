@@ -13,6 +13,9 @@ WIDER = (
 )
 """Types of pixels, and of sums of up to 256 that lose nothing."""
 
+BITS = types.uint8, types.uint16, types.uint32, types.uint64
+"""What pixels are compared as."""
+
 PRODUCT_FEATURES = 64
 """Pixels whose columns stay in the first cache while all rows pass."""
 
@@ -111,6 +114,36 @@ def sum_groups(sums, mean, members, starts, sizes, out):  # type: ignore[no-unty
 
 @kernel(
     *(
+        types.boolean(
+            types.Array(bits, 2, "C", readonly=True),
+            types.int64,
+            types.int64[::1],
+            types.int64[::1],
+            types.int64[::1],
+        )
+        for bits in BITS
+    )
+)
+def are_repeated(rows, width, lines, columns, others):  # type: ignore[no-untyped-def]
+    """Tell whether lines equal the first of theirs, and columns their others, in every row."""
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        different = row[0] ^ row[0]
+        for k in range(lines.shape[0] - 1):
+            first = row[lines[k] * width : (lines[k] + 1) * width]
+            for y in range(lines[k] + 1, lines[k + 1]):
+                line = row[y * width : (y + 1) * width]
+                for x in range(width):
+                    different |= first[x] ^ line[x]
+        for place in range(columns.shape[0]):
+            different |= row[columns[place]] ^ row[others[place]]
+        if different:
+            return False
+    return True
+
+
+@kernel(
+    *(
         # Rows may be mapped from a file that is only read.
         types.void(
             types.Array(bits, 2, "C", readonly=True),
@@ -118,7 +151,7 @@ def sum_groups(sums, mean, members, starts, sizes, out):  # type: ignore[no-unty
             types.int64[::1],
             types.boolean[::1],
         )
-        for bits in (types.uint8, types.uint16, types.uint32, types.uint64)
+        for bits in BITS
     )
 )
 def mark_different(rows, columns, others, marks):  # type: ignore[no-untyped-def]

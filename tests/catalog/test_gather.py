@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 from pathlib import Path
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 import tifffile
 from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import NotFittedError, SkipTestWarning
@@ -184,6 +187,35 @@ def test_skip_passes_over_an_odd_size_when_the_majority_is_clear(tmp_path, odd, 
     reason = dict(cutouts.skipped)[paths[odd]]
     assert "6 x 9 pixels" in reason
     assert "18 others are 6 x 8" in reason
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    kinds=st.lists(st.sampled_from(["grey", "colour", "damaged"]), min_size=1, max_size=30),
+    n_jobs=st.integers(1, 3),
+)
+def test_images_stay_in_order_whatever_is_passed_over_or_coloured(kinds, n_jobs):
+    images = grey(len(kinds))
+    with tempfile.TemporaryDirectory() as folder:
+        colours = [
+            np.dstack([image, image, image + (kind == "colour")])
+            for image, kind in zip(images, kinds, strict=True)
+        ]
+        paths = write(Path(folder), colours)
+        for path, kind in zip(paths, kinds, strict=True):
+            if kind == "damaged":
+                Path(path).write_bytes(Path(path).read_bytes()[:-20])
+        kept = [k for k, kind in enumerate(kinds) if kind != "damaged"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            if not kept:
+                with pytest.raises(CatalogError, match="none of"):
+                    read_cutouts(folder, on_error="skip", n_jobs=n_jobs)
+                return
+            cutouts = read_cutouts(folder, on_error="skip", n_jobs=n_jobs)
+    chosen = colours if "colour" in kinds else images
+    np.testing.assert_array_equal(cutouts.images, [chosen[k] for k in kept])
+    assert cutouts.paths == [paths[k] for k in kept]
 
 
 def test_a_cutout_smaller_than_size_can_be_skipped(tmp_path):

@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 from spurclust.steps import PixelPCA, _axes
-from spurclust.steps._groups import merge_equal_columns, plan_sums
+from spurclust.steps._groups import merge_equal_columns, plan_sums, take_distinct
 from spurclust.steps._pixels import column_means, tile_bounds
 
 
@@ -185,6 +185,24 @@ def test_columns_that_differ_in_one_unsampled_row_are_kept_apart():
     rows = np.tile(np.arange(200, dtype=np.uint8)[:, None], (1, 2))
     rows[7, 1] = 99
     assert len(merge_equal_columns(rows)[0]) == 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    row=st.integers(0, 69),
+    pixel=st.integers(0, 12 * 3 * 40 * 3 - 1),
+    dtype=st.sampled_from([np.uint8, np.int16, np.float32, np.float64]),
+    n_jobs=st.sampled_from([1, 2]),
+)
+def test_one_pixel_that_differs_in_one_row_is_kept_apart(row, pixel, dtype, n_jobs):
+    # Enlarged pictures, whose lines are compared as wholes, in more rows than one thread takes.
+    pictures = np.random.default_rng(5).integers(0, 256, (70, 12, 40))
+    rows = pictures.repeat(3, axis=1).repeat(3, axis=2).reshape(70, -1).astype(dtype)
+    assert len(merge_equal_columns(rows, n_jobs)[0]) == 480
+    rows[row, pixel] += 1
+    distinct, group = take_distinct(rows, n_jobs)
+    assert_array_equal(distinct[:, group], rows)
+    assert distinct.shape[1] == len(np.unique(rows, axis=1).T)
 
 
 @pytest.mark.parametrize("shape", [(2, 500), (3, 1), (30, 8), (30, 500)])
