@@ -64,6 +64,8 @@ def reading_of(args: argparse.Namespace) -> dict[str, Any]:
 
 def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Stages) -> None:
     """Do all that a run does once its cutouts and labels are read."""
+    # scikit-learn imports it from deep within, where CPython can map and unmap a piece of its stack
+    # at every call (python/cpython#142183): half a second. From here it lies in one piece.
     import scipy.stats  # noqa: F401
 
     from spurclust import catalog

@@ -79,11 +79,18 @@ def _largest_deviation(X: NDArray[Any], mean: Float32, n_jobs: int | None) -> fl
 
 
 def _leading(matrix: NDArray[np.float64], n_components: int) -> Axes:
-    """Return the largest eigenvalues' vectors as columns, and the values, descending."""
+    """Return the largest eigenvalues' vectors as columns, and the values, descending.
+
+    The matrix is symmetric to the bit, and overwritten.
+    """
     last = len(matrix) - 1
     with single_threaded_blas():
+        # Transposed it has LAPACK's order, and is not copied.
         values, vectors = eigh(
-            matrix, subset_by_index=(last - n_components + 1, last), check_finite=False
+            matrix.T,
+            subset_by_index=(last - n_components + 1, last),
+            overwrite_a=True,
+            check_finite=False,
         )
     return np.ascontiguousarray(vectors[:, ::-1]), np.maximum(values[::-1], 0)
 

@@ -95,7 +95,7 @@ def iterate_threads(
             waiting: deque[Future[Result]] = deque()
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * n_threads:
+                if len(waiting) > n_threads:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
