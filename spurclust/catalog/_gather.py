@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import joblib
@@ -21,8 +22,10 @@ from spurclust.catalog.errors import CatalogError
 # With on_error="skip" a cutout of another size is passed over, like an unreadable one, when at
 # least this share of the cutouts has one size: then that size is what the survey was cut to.
 CLEAR_MAJORITY = 0.9
-# Images decoded ahead, per thread: enough to keep all threads busy behind one slow file.
-_AHEAD = 4
+# Files that a thread reads at a time: to hand over each image would take as long as to decode it.
+_BATCH = 8
+# Batches ahead, per thread: enough to keep all threads busy behind one slow file.
+_AHEAD = 2
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -66,7 +69,7 @@ class Layout(NamedTuple):
 
 
 class _Image(NamedTuple):
-    """One cutout, grey as one channel, shrunk."""
+    """One cutout, grey as one channel, shrunk; zeros, which take no memory, where none is kept."""
 
     pixels: NDArray[Any]
     lost_alpha: bool
@@ -262,8 +265,7 @@ def _images(
 ) -> Generator[tuple[str, _Image | UnreadableCutoutError], None, None]:
     """Yield every path with its image, or with what is wrong with it."""
 
-    def read(item: tuple[int, str]) -> _Image | UnreadableCutoutError:
-        k, path = item
+    def read(k: int, path: str) -> _Image | UnreadableCutoutError:
         try:
             decoded = read_image(path)
             pixels = _grey_as_one_channel(decoded.image)
@@ -271,6 +273,9 @@ def _images(
                 pixels = shrink(pixels, size=reading.size, reduce=reading.reduce)
             except ValueError as error:
                 raise UnreadableCutoutError(path, str(error)) from error
+            if not stack.keep:
+                nothing = np.zeros((), dtype=pixels.dtype)
+                return _Image(np.broadcast_to(nothing, pixels.shape), decoded.lost_alpha)
             place = stack.place(k, _layout_of(pixels))
             if place is None:
                 place = np.empty(pixels.shape, dtype=pixels.dtype)
@@ -280,7 +285,13 @@ def _images(
             return error
 
     n_threads = min(joblib.effective_n_jobs(reading.n_jobs), len(paths))
-    with closing(_in_order(read, list(enumerate(paths)), n_threads)) as results:
+    size = 1 if n_threads == 1 else min(_BATCH, -(-len(paths) // (_AHEAD * n_threads)))
+
+    def read_batch(start: int) -> list[_Image | UnreadableCutoutError]:
+        return [read(k, paths[k]) for k in range(start, min(start + size, len(paths)))]
+
+    with closing(_in_order(read_batch, range(0, len(paths), size), n_threads)) as batches:
+        results = chain.from_iterable(batches)
         shown = _with_progress(results, len(paths)) if reading.progress else results
         yield from zip(paths, shown, strict=True)
 

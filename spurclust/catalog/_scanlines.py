@@ -65,12 +65,13 @@ def undo_paeth(filtered, above, step, row):  # type: ignore[no-untyped-def]
         for x in range(channel, len(row), step):
             up = np.int32(above[x])
             to_left, to_up = up - corner, left - corner
-            to_corner = abs(to_left + to_up)
             nearest, least = left, abs(to_left)
-            if abs(to_up) < least:
-                nearest, least = up, abs(to_up)
-            if to_corner < least:
-                nearest = corner
+            if least > 0:  # else, as within a pixel that is drawn enlarged, nothing is nearer
+                to_corner = abs(to_left + to_up)
+                if abs(to_up) < least:
+                    nearest, least = up, abs(to_up)
+                if to_corner < least:
+                    nearest = corner
             left, corner = (np.int32(filtered[x]) + nearest) & 255, up
             row[x] = left
 

@@ -82,7 +82,7 @@ def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
         read_cutouts(tmp_path)
     assert len(started) == len(stored) == 80
     assert threading.get_ident() not in threads
-    assert max(waiting) <= 2 * _gather._AHEAD + 1
+    assert max(waiting) <= 2 * (_gather._AHEAD + 1) * _gather._BATCH
 
 
 def test_an_error_stops_the_threads(tmp_path, monkeypatch):
@@ -93,7 +93,7 @@ def test_an_error_stops_the_threads(tmp_path, monkeypatch):
     monkeypatch.setattr(_gather, "read_image", lambda path: started.append(path) or read(path))
     with pytest.raises(CatalogError, match=r"z6_1_.*it is empty .*on_error=.skip"):
         read_cutouts(tmp_path, n_jobs=2)
-    assert len(started) <= 2 * _gather._AHEAD + 1
+    assert len(started) <= 2 * (_gather._AHEAD + 1) * _gather._BATCH
 
 
 # Colours and types
