@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.steps._blocks import map_threads
+from spurclust.steps._blocks import Spare, map_threads
 from spurclust.steps._groups import plan_sums
 
 Float32 = NDArray[np.float32]
@@ -176,21 +176,20 @@ def _tiles(mean: Float32) -> Parts:
 
 def _group_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
     """Sum the centred pixels of each group: far fewer numbers than pixels."""
-    from spurclust.steps._projection import sum_groups, sum_lines
+    from spurclust.steps._projection import sum_groups
 
     plan = plan_sums(group)
+    spare = Spare(TRANSFORM_ROWS * len(mean))
 
     def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
         dtype = rows.dtype if rows.dtype in WIDER else np.dtype(np.float32)
-        lines = np.empty((SUMMED_ROWS, len(plan.members)), dtype=WIDER[dtype])
-        sums = np.empty((len(rows), len(mean)), dtype=np.float32)
-        for low in range(0, len(rows), SUMMED_ROWS):
-            some = slice(low, low + SUMMED_ROWS)
-            pixels = np.require(rows[some], dtype, ["C", "A"])
-            summed = lines[: len(pixels)]
-            sum_lines(pixels, plan.width, plan.lines, summed)
-            sum_groups(summed, mean, plan.members, plan.starts, plan.sizes, sums[some])
+        lines = np.empty(len(plan.members), dtype=WIDER[dtype])
+        memory = spare.take()
+        sums = memory[: len(rows) * len(mean)].reshape(len(rows), len(mean))
+        # All rows in one call: threads that come back for each would wait for one another.
+        sum_groups(np.require(rows, dtype, ["C", "A"]), mean, *plan, lines, sums)
         yield sums, slice(None)
+        spare.give_back(memory)
 
     return parts
 

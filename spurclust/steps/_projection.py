@@ -62,54 +62,44 @@ def add_products(rows, columns, out):  # type: ignore[no-untyped-def]
     *(
         # Rows may be mapped from a file that is only read.
         types.void(
-            types.Array(pixel, 2, "C", readonly=True), types.int64, types.int64[::1], wider[:, ::1]
+            types.Array(pixel, 2, "C", readonly=True),
+            types.float32[::1],
+            types.int64,
+            types.int64[::1],
+            types.uint32[::1],
+            types.uint32[::1],
+            types.int64[::1],
+            wider[::1],
+            types.float32[:, ::1],
         )
         for pixel, wider in WIDER
     ),
     fastmath=EXACT,
 )
-def sum_lines(rows, width, starts, out):  # type: ignore[no-untyped-def]
-    """Sum lines of `width` pixels, from each start to the next, where they are drawn repeatedly."""
+def sum_groups(rows, mean, width, lines, members, starts, sizes, sums, out):  # type: ignore[no-untyped-def]
+    """Sum the pixels of each group, less their number times their mean.
+
+    First lines of `width` pixels, from each start to the next, where they are drawn repeatedly;
+    then, in these `sums`, what belongs to each group. Equal pixels are summed without rounding, so
+    that the order plays no part.
+    """
     for i in range(rows.shape[0]):
-        row, sums = rows[i], out[i]
-        for k in range(starts.shape[0] - 1):
+        row = rows[i]
+        for k in range(lines.shape[0] - 1):
             total = sums[k * width : (k + 1) * width]
-            first = starts[k] * width
+            first = lines[k] * width
             line = row[first : first + width]
             for x in range(width):
                 total[x] = line[x]
-            for y in range(starts[k] + 1, starts[k + 1]):
+            for y in range(lines[k] + 1, lines[k + 1]):
                 line = row[y * width : (y + 1) * width]
                 for x in range(width):
                     total[x] += line[x]
-
-
-@kernel(
-    *(
-        types.void(
-            wider[:, ::1],
-            types.float32[::1],
-            types.uint32[::1],
-            types.uint32[::1],
-            types.int64[::1],
-            types.float32[:, ::1],
-        )
-        for _, wider in WIDER
-    ),
-    fastmath=EXACT,
-)
-def sum_groups(sums, mean, members, starts, sizes, out):  # type: ignore[no-untyped-def]
-    """Sum what belongs to each group, less its number of pixels times their mean.
-
-    Equal pixels are summed without rounding, so that the order plays no part.
-    """
-    for i in range(sums.shape[0]):
-        row = sums[i]
         for g in range(starts.shape[0] - 1):
-            total = row[members[starts[g]]] + 0  # whole numbers are added as such
+            value = sums[members[starts[g]]] + 0  # whole numbers are added as such
             for place in range(starts[g] + 1, starts[g + 1]):
-                total += row[members[place]]
-            out[i, g] = np.float32(np.float64(total) - sizes[g] * np.float64(mean[g]))
+                value += sums[members[place]]
+            out[i, g] = np.float32(np.float64(value) - sizes[g] * np.float64(mean[g]))
 
 
 @kernel(
