@@ -323,6 +323,12 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         membership = memberships(mixture, embedding, self.assignment)
         return weigh_fractions(membership, self.component_counts_)
 
+    def _place(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Measure sources; where they lie among the fitted ones, and in the embedding."""
+        check_is_fitted(self)
+        images = validate_images(self, X, reset=False)
+        return place(self.pipeline_.named_steps, images)
+
     def assign(self, X: ArrayLike) -> Assignment:
         """Place sources and tell all of them, in one pass; a fitted source keeps its place.
 
@@ -336,9 +342,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         Assignment
             embedding, component, spurious_probability, novelty, and what was measured.
         """
-        check_is_fitted(self)
-        images = validate_images(self, X, reset=False)
-        measured, space, embedding = place(self.pipeline_.named_steps, images)
+        measured, space, embedding = self._place(X)
         mixture = self.pipeline_.named_steps["mixture"]
         return Assignment(
             embedding,
@@ -361,7 +365,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Between 0 and 1.
         """
-        return self.assign(X).spurious_probability
+        return self._probability(self._place(X)[2])
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Subtract the number just below the threshold from the spurious probability.

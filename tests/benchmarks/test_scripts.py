@@ -156,7 +156,7 @@ def test_the_original_alone(strips, tmp_path):
 @pytest.mark.slow
 def test_predict_files(strips):
     found = run("predict_files", strips, "--files", 100, "--repeats", 1)
-    assert "100 files (80 distinct) in blocks of 500, 80 others fitted" in found
+    assert "100 files (80 distinct) in blocks of 2000, 80 others fitted" in found
 
 
 @pytest.mark.slow
