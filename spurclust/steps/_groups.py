@@ -84,14 +84,19 @@ def _are_equal(bits: NDArray[Any], twin: NDArray[np.intp], n_jobs: int | None) -
 
     if (twin == np.arange(len(twin))).all():
         return True
-    width, lines = _repeated_lines(np.unique(twin, return_inverse=True)[1])
+    group = np.unique(twin, return_inverse=True)[1]
+    width, lines = _repeated_lines(group.astype(np.min_scalar_type(group.max())))
     kept = (lines[:-1, None] * width + np.arange(width)).ravel()
     copies = kept[twin[kept] != kept]
-    originals = twin[copies]
+    # Bytes, whatever the pixels are, so that there is one kernel to compile.
+    n_bytes = bits.dtype.itemsize
+    places = (np.stack([copies, twin[copies]])[..., None] * n_bytes + np.arange(n_bytes)).reshape(
+        2, -1
+    )
 
     def are_equal(start: int) -> bool:
-        rows = bits[start : start + COMPARED_ROWS]
-        return bool(are_repeated(rows, width, lines, copies, originals))
+        rows = bits[start : start + COMPARED_ROWS].view(np.uint8)
+        return bool(are_repeated(rows, width * n_bytes, lines, *places))
 
     return all(map_threads(are_equal, range(0, len(bits), COMPARED_ROWS), n_jobs))
 

@@ -103,22 +103,19 @@ def sum_groups(rows, mean, width, lines, members, starts, sizes, sums, out):  # 
 
 
 @kernel(
-    *(
-        types.boolean(
-            types.Array(bits, 2, "C", readonly=True),
-            types.int64,
-            types.int64[::1],
-            types.int64[::1],
-            types.int64[::1],
-        )
-        for bits in BITS
+    types.boolean(
+        types.Array(types.uint8, 2, "C", readonly=True),
+        types.int64,
+        types.int64[::1],
+        types.int64[::1],
+        types.int64[::1],
     )
 )
 def are_repeated(rows, width, lines, columns, others):  # type: ignore[no-untyped-def]
-    """Tell whether lines equal the first of theirs, and columns their others, in every row."""
+    """Tell whether lines of bytes equal the first of theirs, and columns others, in every row."""
     for i in range(rows.shape[0]):
         row = rows[i]
-        different = row[0] ^ row[0]
+        different = np.uint8(0)
         for k in range(lines.shape[0] - 1):
             first = row[lines[k] * width : (lines[k] + 1) * width]
             for y in range(lines[k] + 1, lines[k + 1]):

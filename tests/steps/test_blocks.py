@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info
 
 from spurclust.steps._blocks import (
     Crew,
+    Spare,
     iterate_threads,
     map_row_blocks,
     map_threads,
@@ -133,3 +134,20 @@ def test_the_limit_stays_until_the_last_thread_leaves():
     leave.set()
     thread.join()
     assert pool_sizes("blas") == before
+
+
+@given(n_items=st.integers(1, 40), n_jobs=THREADS)
+def test_memory_is_used_again_but_never_by_two_at_once(n_items, n_jobs):
+    spare, seen = Spare(5), set()
+
+    def work(item):
+        piece = spare.take()
+        piece[:] = item
+        seen.add(piece.__array_interface__["data"])
+        found = piece.copy()
+        spare.give_back(piece)
+        return found
+
+    found = map_threads(work, range(n_items), n_jobs)
+    assert_array_equal(found, np.repeat(np.arange(n_items)[:, None], 5, axis=1))
+    assert len(seen) <= max(n_jobs or 1, 1)
