@@ -30,7 +30,7 @@ Work = Callable[[], list[Outcome]]
 
 
 def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
-    """Say what is measured, in order; quick is once, and at most 20 000 rows."""
+    """Say what is measured, in order; quick is what takes long once, and at most 20 000 rows."""
     n_jobs, n_repeats = usable_cores(), 1 if quick else 3
     sizes = [tsne.SMALL, tsne.LARGE] + ([] if quick else [tsne.VERY_LARGE])
     most = growth.FROM if quick else growth.SIZES[-1]
@@ -38,7 +38,7 @@ def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
     return {
         "imports": partial(imports.measure, 7),
         "cold_start": cold_start.measure,
-        "whole_run": partial(whole_run.measure, folder, labels, n_repeats, n_repeats),
+        "whole_run": partial(whole_run.measure, folder, labels, 3, n_repeats),
         "predict_files": partial(predict_files.measure, folder, 4000, 5, n_jobs),
         "tsne": partial(tsne.measure, sizes, folder, n_repeats, 1, n_jobs),
         "transform": partial(transform.measure, fitted, list(transform.NEW), 3, n_jobs),
