@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import spurclust
 from spurclust import SpuriousRegionDetector, catalog
-from spurclust._parser import TABLE_SUFFIXES
+from spurclust._options import TABLE_SUFFIXES
 from spurclust.cli import main
 from spurclust.commands._drawing import PLOTS
 from spurclust.steps import ImageFlattener

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import spurclust
 from spurclust._argument_types import PLOT_FORMATS
 from spurclust._optional import import_optional
-from spurclust._parser import TABLE_SUFFIXES
+from spurclust._options import TABLE_SUFFIXES
 from spurclust.commands._drawing import draw_results, planned_plots
 from spurclust.commands._progress import Stages, say
 from spurclust.commands._ranking import Ranking, rank_sources
