@@ -47,7 +47,52 @@ def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(pd.isna(values), dtype=bool)
 
 
-def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any], NDArray[np.int8]]:
+def require_labels(estimator: object, y: object) -> None:
+    """Raise when an estimator that learns from labels is given none.
+
+    Parameters
+    ----------
+    estimator : object
+        What is fitted.
+    y : object
+        Its labels.
+
+    Raises
+    ------
+    ValueError
+        When `y` is None.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+
+
+def require_one_each(images: NDArray[Any], codes: NDArray[np.int8]) -> None:
+    """Raise when there are not as many labels as sources.
+
+    Parameters
+    ----------
+    images : ndarray of shape (n_samples, ...)
+        The sources.
+    codes : ndarray of shape (n_labels,)
+        Their labels.
+
+    Raises
+    ------
+    ValueError
+        When the numbers differ.
+    """
+    if len(codes) != len(images):
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {len(images)} "
+            f"sources in X, {len(codes)} labels in y."
+        )
+
+
+def binary_labels(
+    y: ArrayLike, unlabeled: object = None, *, stacklevel: int = 3
+) -> tuple[NDArray[Any], NDArray[np.int8]]:
     """Split labels into the two classes and a code per source.
 
     Parameters
@@ -57,6 +102,8 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
         when it is 0 or 1 (False or True).
     unlabeled : object, default=None
         The value that means uninspected.
+    stacklevel : int, default=3
+        Whose line a warning names; 3 is the caller of the caller.
 
     Returns
     -------
@@ -107,7 +154,7 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
     if not (codes == 1).any():
         warnings.warn(
             f"None of the {len(known)} inspected sources is spurious: the region is empty.",
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return classes, codes
 

@@ -1,14 +1,16 @@
 """The detector's stages as pure functions: its steps, its mixture, and the probabilities."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
+from sklearn.utils.validation import check_memory
 
-from spurclust._assembly import set_missing
+from spurclust._assembly import fit_step, set_missing
 from spurclust.components import spurious_fractions
 from spurclust.steps import TSNE, CutoutFeatures, GuidedProjection, ImageFlattener, PixelPCA
 from spurclust.steps._blocks import map_row_blocks, single_threaded_blas
@@ -99,6 +101,52 @@ def configure_steps(
             unlabeled=UNINSPECTED,
         )
     return steps
+
+
+class FittedSteps(NamedTuple):
+    """The steps up to the embedding, and what they made of the sources.
+
+    Attributes
+    ----------
+    steps : dict of str to transformer or "passthrough"
+        flatten, reduce and embed, fitted.
+    measured : ndarray of shape (n_samples, n_measured)
+        What the first made of the sources.
+    space : ndarray of shape (n_samples, n_columns)
+        The rows of the novelty.
+    embedding : ndarray of shape (n_samples, 2)
+        The points.
+    """
+
+    steps: dict[str, Any]
+    measured: NDArray[Any]
+    space: NDArray[Any]
+    embedding: NDArray[np.float64]
+
+
+def fit_steps(
+    steps: Mapping[str, Any],
+    images: NDArray[Any],
+    codes: NDArray[np.int8],
+    *,
+    memory: Any,
+    timed: Callable[[str, Callable[[], Any]], Any],
+) -> FittedSteps:
+    """Fit flatten, reduce and embed, one on what the other makes, through `memory`.
+
+    `timed` does the work of a step under its name. The first step is not worth keeping.
+    """
+    cached = check_memory(memory).cache(fit_step)
+    rows, fitted = images, {}
+    for name, step in steps.items():
+        given = rows
+        if step != "passthrough":
+            apply = fit_step if name == "flatten" else cached
+            rows, step = timed(name, partial(apply, step, given, codes))
+        if name == "reduce":
+            measured, space = given, novelty_space(step, given, rows)
+        fitted[name] = step
+    return FittedSteps(fitted, measured, space, np.asarray(rows, dtype=np.float64))
 
 
 def novelty_space(reduce: Any, rows: NDArray[Any], reduced: NDArray[Any]) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Callable
-from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,29 +12,24 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_is_fitted
 
-from spurclust._assembly import fit_step
-from spurclust._labels import binary_labels
+from spurclust._labels import binary_labels, require_labels, require_one_each
 from spurclust._region_html import region_html
 from spurclust._stages import (
     Assignment,
+    FittedSteps,
     allowed_components,
     check_mixture,
     configure_steps,
     count_components,
     fit_mixture,
+    fit_steps,
     memberships,
-    novelty_space,
     place,
     weigh_fractions,
 )
-from spurclust.components import (
-    component_counts,
-    component_table,
-    region_of,
-    spurious_fractions,
-)
+from spurclust.components import component_counts, component_table, region_of, spurious_fractions
 from spurclust.novelty import NoveltyScale
 from spurclust.steps.flatten import validate_images
 
@@ -230,41 +224,45 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         Assignment
             What `fit(X, y).assign(X)` returns.
         """
-        measured, space = self._fit(X, y)
+        fitted = self._fit(X, y)
         return Assignment(
             self.embedding_,
             self.component_,
             self.spurious_probability_,
-            self.novelty_scale_.measure(space, self.n_jobs),
-            measured,
+            self.novelty_scale_.measure(fitted.space, self.n_jobs),
+            fitted.measured,
         )
 
-    def _fit(self, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Fit; return what was measured, and the rows of the novelty."""
+    def _fit(self, X: ArrayLike, y: ArrayLike) -> FittedSteps:
+        """Fit; return what the steps made of the sources."""
         self._validate_params()
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
+        require_labels(self, y)
         check_mixture(self.mixture, self.assignment)
         images = validate_images(self, X, reset=True, min_samples=2)
-        self.classes_, codes = binary_labels(y, self.unlabeled)
-        if len(codes) != len(images):
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {len(images)} "
-                f"sources in X, {len(codes)} labels in y."
-            )
+        self.classes_, codes = binary_labels(y, self.unlabeled, stacklevel=4)
+        require_one_each(images, codes)
         self.stage_seconds_: dict[str, float] = {}
-        steps, measured, space = self._fit_embedding(images, codes)
+        configured = configure_steps(
+            {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
+            images.shape[1:],
+            perplexity=self.perplexity,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
+        fitted = fit_steps(configured, images, codes, memory=self.memory, timed=self._timed)
+        self.embedding_ = fitted.embedding
+        self.novelty_scale_ = NoveltyScale.fit(fitted.space, self.n_jobs)
+        if hasattr(fitted.steps["embed"], "perplexity_"):
+            self.perplexity_ = fitted.steps["embed"].perplexity_
         mixture = self._timed("mixture", self._fit_mixture)
-        self.pipeline_ = Pipeline([*steps, ("mixture", mixture)])
+        self.pipeline_ = Pipeline([*fitted.steps.items(), ("mixture", mixture)])
         self.component_ = memberships(mixture, self.embedding_, "hard")
         self.n_components_ = count_components(mixture, self.component_)
         self.component_counts_ = component_counts(self.component_, codes, self.n_components_)
         self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
         self.spurious_probability_ = self._probability(self.embedding_)
         self.flagged_ = self.spurious_probability_ >= self.threshold
-        return measured, space
+        return fitted
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         """Do the work of a stage and note its seconds."""
@@ -274,37 +272,6 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         if self.verbose:
             print(f"[{type(self).__name__}] {name}: {self.stage_seconds_[name]:.2f} s")
         return result
-
-    def _fit_embedding(
-        self, images: NDArray[Any], codes: NDArray[np.int8]
-    ) -> tuple[list[tuple[str, Any]], NDArray[Any], NDArray[Any]]:
-        """Fit the steps up to the embedding, through `memory` where they cost something.
-
-        Returns the steps, what the first made of the sources, and the rows of the novelty.
-        """
-        cached = check_memory(self.memory).cache(fit_step)
-        configured = configure_steps(
-            {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
-            images.shape[1:],
-            perplexity=self.perplexity,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
-        steps = []
-        rows = images
-        for name, step in configured.items():
-            given = rows
-            if step != "passthrough":
-                apply = fit_step if name == "flatten" else cached
-                rows, step = self._timed(name, partial(apply, step, given, codes))
-            if name == "reduce":
-                measured, space = given, novelty_space(step, given, rows)
-                self.novelty_scale_ = NoveltyScale.fit(space, self.n_jobs)
-            steps.append((name, step))
-        self.embedding_ = np.asarray(rows, dtype=np.float64)
-        if hasattr(step, "perplexity_"):
-            self.perplexity_ = step.perplexity_
-        return steps, measured, space
 
     def _fit_mixture(self) -> Any:
         """Fit the mixture with as many components as there are distinct points for."""

@@ -416,8 +416,11 @@ class TestEdges:
         assert_array_equal(model.classes_, [0, 1])
 
     def test_none_spurious(self):
-        with pytest.warns(UserWarning, match="None of the 90 inspected sources is spurious"):
+        with pytest.warns(
+            UserWarning, match="None of the 90 inspected sources is spurious"
+        ) as told:
             model = detector().fit(survey()[0], np.zeros(90, int))
+        assert told[0].filename == __file__
         assert not model.flagged_.any()
         assert not model.region_.any()
 

@@ -1,23 +1,27 @@
 """InspectionRanker: in which order to look."""
 
 from collections.abc import Sequence
-from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust._assembly import set_missing
-from spurclust._labels import binary_labels
+from spurclust._labels import binary_labels, require_labels, require_one_each
 from spurclust.ranking._calibration import calibrate, inspection_rank, log_odds
 from spurclust.ranking._likeness import LikenessSpace, nearest_spurious
+from spurclust.ranking._measuring import (
+    check_measured,
+    fit_features,
+    measure_with,
+    name_features,
+    take_fitted,
+)
 from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
-from spurclust.steps import CutoutFeatures
 from spurclust.steps._cross_fit import CrossFit, class_shares, find_folds, fit_forests
 from spurclust.steps._forest import mean_shares
 from spurclust.steps.flatten import validate_images
@@ -153,17 +157,10 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             When there is `measured` of features that are not fitted.
         """
         self._validate_params()
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
+        require_labels(self, y)
         images = validate_images(self, X, reset=True, min_samples=2)
         self.classes_, codes = binary_labels(y, self.unlabeled)
-        if len(codes) != len(images):
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {len(images)} "
-                f"sources in X, {len(codes)} labels in y."
-            )
+        require_one_each(images, codes)
         rows = self._fit_features(images, measured)
         self.inspected_ = known = codes >= 0
         fitted = fit_forests(
@@ -188,48 +185,16 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit_features(self, images: NDArray[Any], measured: Float32 | None) -> Float32:
-        """Choose and fit what measures the cutouts, and measure them, where it is not done."""
-        chosen = self.features
-        if measured is not None:
-            return self._take_measured(images, measured)
-        if chosen is None:
-            chosen = "passthrough" if images.ndim == 2 else CutoutFeatures()
-        if chosen == "passthrough":
-            self.features_ = chosen
-            names = getattr(self, "feature_names_in_", None)
-            if names is None:
-                names = [f"feature{k + 1}" for k in range(self.n_features_in_)]
+        """Fit what measures the cutouts, and measure them, where it is not done."""
+        if measured is None:
+            self.features_ = fit_features(self.features, images, self.n_jobs)
         else:
-            self.features_ = set_missing(clone(chosen), n_jobs=self.n_jobs).fit(images)
-            names = self.features_.get_feature_names_out()
-        self.feature_names_ = np.asarray(names, dtype=object)
-        return self._measured(images)
-
-    def _take_measured(self, images: NDArray[Any], measured: Float32) -> Float32:
-        """Take over what fitted features have measured."""
-        if self.features is None or self.features == "passthrough":
-            raise ValueError(
-                f"measured needs the fitted transformer that made it as features, which are "
-                f"{self.features!r}: set features, or leave measured out."
-            )
-        check_is_fitted(self.features)
-        self.features_ = set_missing(copy(self.features), n_jobs=self.n_jobs)
-        self.feature_names_ = np.asarray(self.features_.get_feature_names_out(), dtype=object)
-        shape = len(images), len(self.feature_names_)
-        if np.shape(measured) != shape:
-            raise ValueError(
-                f"measured has shape {np.shape(measured)}, but {shape[0]} sources in X have "
-                f"{shape[1]} features: give what features.transform makes of X."
-            )
-        return np.asarray(measured, dtype=np.float32)
-
-    def _measured(self, images: NDArray[Any]) -> Float32:
-        """Turn sources into rows of features."""
-        if isinstance(self.features_, str):
-            rows = images.reshape(len(images), -1)
-        else:
-            rows = self.features_.transform(images)
-        return np.asarray(rows, dtype=np.float32)
+            self.features_ = take_fitted(self.features, self.n_jobs)
+        columns = getattr(self, "feature_names_in_", None)
+        self.feature_names_ = name_features(self.features_, images, columns)
+        if measured is None:
+            return measure_with(self.features_, images)
+        return check_measured(measured, len(images), len(self.feature_names_))
 
     def measure(self, X: ArrayLike) -> Float32:
         """Measure sources.
@@ -245,7 +210,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             What is measured, under `feature_names_`.
         """
         check_is_fitted(self)
-        return self._measured(validate_images(self, X, reset=False))
+        return measure_with(self.features_, validate_images(self, X, reset=False))
 
     @property
     def _fitted(self) -> CrossFit:

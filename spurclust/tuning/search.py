@@ -12,6 +12,7 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from spurclust._labels import require_labels, require_one_each
 from spurclust._stages import check_mixture
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.steps.flatten import validate_images
@@ -215,17 +216,10 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         check_bounds(self.completeness, self.workload)
         check_mixture(self.mixture, self.assignment)
         grid = list_settings(self)
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None."
-            )
+        require_labels(self, y)
         images = validate_images(self, X, reset=True, min_samples=2)
         self.classes_, codes = codes_of_both_classes(y, self.unlabeled)
-        if len(codes) != len(images):
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {len(images)} "
-                f"sources in X, {len(codes)} labels in y."
-            )
+        require_one_each(images, codes)
         labels = np.asarray(y).ravel()
         # One number, so that the last fit repeats what the search has seen.
         seed = self.random_state

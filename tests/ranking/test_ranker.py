@@ -120,8 +120,9 @@ def test_calibration_never_turns_the_order_round():
 
 
 def test_no_spurious_source_is_known(rows):
-    with pytest.warns(UserWarning, match="None of the 150 inspected sources is spurious"):
+    with pytest.warns(UserWarning, match="None of the 150 inspected sources is spurious") as told:
         fitted = ranker().fit(rows, np.zeros(150, dtype=int))
+    assert told[0].filename == __file__
     assert (fitted.inspection_probability_ < 0.01).all()
     indices, distances = fitted.nearest_spurious(rows[:2])
     assert (indices == -1).all()
