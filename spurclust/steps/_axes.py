@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh, qr
 from sklearn.utils import check_random_state
 
-from spurclust.steps._blocks import Spare, iterate_threads, map_threads, single_threaded_blas
+from spurclust.steps._blocks import BufferPool, iterate_threads, map_threads, single_threaded_blas
 from spurclust.steps._pixels import Float32, centred, column_means, tile_bounds
 
 Axes = tuple[Float32, NDArray[np.float64]]
@@ -105,7 +105,7 @@ def _sum_products(
 
     `tile` makes that of a part, of `shape` at most, in the memory that it is given.
     """
-    tiles, products = Spare(shape[0] * shape[1]), Spare(shape[0] ** 2)
+    tiles, products = BufferPool(shape[0] * shape[1]), BufferPool(shape[0] ** 2)
 
     def product(part: Any) -> Float32:
         memory, out = tiles.take(), products.take().reshape(shape[0], shape[0])
@@ -135,12 +135,12 @@ def _gram_axes(pixels: Pixels, n_components: int, n_jobs: int | None) -> Axes:
     values = np.where(values > LEAST_SHARE * values[0], values, 0)
     length = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
     scaled = np.where(values > 0, vectors / length, 0).T.astype(np.float32)
-    spare = Spare(n_samples * width)
+    buffers = BufferPool(n_samples * width)
 
     def combined(bounds: tuple[int, int]) -> Float32:
-        memory = spare.take()
+        memory = buffers.take()
         axes = scaled @ tile(bounds, memory)
-        spare.give_back(memory)
+        buffers.give_back(memory)
         return axes
 
     return np.concatenate(map_threads(combined, tiles, n_jobs), axis=1), values

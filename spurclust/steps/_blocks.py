@@ -149,29 +149,29 @@ class Crew:
             helper.result()
 
 
-class Spare:
-    """Memory that threads use again: to touch fresh memory takes as long as to compute in it.
+class BufferPool:
+    """Buffers that threads use again: to touch fresh memory takes as long as to compute in it.
 
     Parameters
     ----------
     size : int
-        Numbers in each piece of it.
+        Numbers in each.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._pieces: deque[NDArray[np.float32]] = deque()
+        self._free: deque[NDArray[np.float32]] = deque()
 
     def take(self) -> NDArray[np.float32]:
-        """Return a piece that nobody uses, whatever it holds."""
+        """Return a buffer that nobody uses, whatever it holds."""
         try:
-            return self._pieces.pop()
+            return self._free.pop()
         except IndexError:
             return np.empty(self._size, dtype=np.float32)
 
-    def give_back(self, piece: NDArray[np.float32]) -> None:
-        """Let others use a piece."""
-        self._pieces.append(piece)
+    def give_back(self, buffer: NDArray[np.float32]) -> None:
+        """Let others use a buffer."""
+        self._free.append(buffer)
 
 
 def map_row_blocks(

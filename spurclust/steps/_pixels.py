@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.steps._blocks import Spare, map_threads
+from spurclust.steps._blocks import BufferPool, map_threads
 from spurclust.steps._groups import plan_sums
 
 Float32 = NDArray[np.float32]
@@ -179,17 +179,17 @@ def _group_sums(group: NDArray[np.int32], mean: Float32) -> Parts:
     from spurclust.steps._projection import sum_groups
 
     plan = plan_sums(group)
-    spare = Spare(TRANSFORM_ROWS * len(mean))
+    buffers = BufferPool(TRANSFORM_ROWS * len(mean))
 
     def parts(rows: NDArray[Any]) -> Iterator[tuple[Float32, slice]]:
         dtype = rows.dtype if rows.dtype in WIDER else np.dtype(np.float32)
         lines = np.empty(len(plan.members), dtype=WIDER[dtype])
-        memory = spare.take()
+        memory = buffers.take()
         sums = memory[: len(rows) * len(mean)].reshape(len(rows), len(mean))
         # All rows in one call: threads that come back for each would wait for one another.
         sum_groups(np.require(rows, dtype, ["C", "A"]), mean, *plan, lines, sums)
         yield sums, slice(None)
-        spare.give_back(memory)
+        buffers.give_back(memory)
 
     return parts
 

@@ -13,9 +13,6 @@ WIDER = (
 )
 """Types of pixels, and of sums of up to 256 that lose nothing."""
 
-BITS = types.uint8, types.uint16, types.uint32, types.uint64
-"""What pixels are compared as."""
-
 PRODUCT_FEATURES = 64
 """Pixels whose columns stay in the first cache while all rows pass."""
 
@@ -138,7 +135,7 @@ def are_repeated(rows, width, lines, columns, others):  # type: ignore[no-untype
             types.int64[::1],
             types.boolean[::1],
         )
-        for bits in BITS
+        for bits in (types.uint8, types.uint16, types.uint32, types.uint64)
     )
 )
 def mark_different(rows, columns, others, marks):  # type: ignore[no-untyped-def]
