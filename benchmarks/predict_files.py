@@ -138,7 +138,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", help="PNG cutouts")
     parser.add_argument("--files", type=int, default=4000, help="taken again when there are fewer")
-    parser.add_argument("--repeats", type=int, default=5, help="default: %(default)s")
+    parser.add_argument("--repeats", type=int, default=15, help="default: %(default)s")
     parser.add_argument("--jobs", type=int, default=usable_cores(), help="default: %(default)s")
     args = parser.parse_args()
     report(measure(args.folder, args.files, args.repeats, args.jobs))

@@ -39,7 +39,7 @@ def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
         "imports": partial(imports.measure, 7),
         "cold_start": cold_start.measure,
         "whole_run": partial(whole_run.measure, folder, labels, 3, n_repeats),
-        "predict_files": partial(predict_files.measure, folder, 4000, 5, n_jobs),
+        "predict_files": partial(predict_files.measure, folder, 4000, 15, n_jobs),
         "tsne": partial(tsne.measure, sizes, folder, n_repeats, 1, n_jobs),
         "transform": partial(transform.measure, fitted, list(transform.NEW), 3, n_jobs),
         "tuning": partial(tuning.measure, folder, labels, 1, n_jobs),

@@ -591,6 +591,17 @@ def test_errors_advise_options_of_the_command_line(tmp_path, capsys):
     assert "pass over it with --skip-unreadable" in capsys.readouterr().err
 
 
+def test_what_skops_looks_for_is_loaded_before_much_else(tmp_path):
+    (tmp_path / "table.csv").write_text("Source_ID,Verdict\n1,0\n")
+    argv = ["run", str(tmp_path), "--labels", str(tmp_path / "table.csv"), "--out", "out"]
+    code = f"import sys; from spurclust.cli import main; main({argv}); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    loaded = done.stdout.split()
+    assert loaded.index("scipy.special") < loaded.index("pandas")
+
+
 def test_a_reader_that_has_gone_does_not_end_the_work(survey, tmp_path):
     out = tmp_path / "out"
     labels = survey / "labels.xlsx"

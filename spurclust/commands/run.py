@@ -50,6 +50,10 @@ def run_run(args: argparse.Namespace) -> None:
 
 def prepare_run(args: argparse.Namespace) -> None:
     """Settle the options, and find out before the work whether its results can be written."""
+    # skops looks for each function of it in all modules, in the order in which these were imported:
+    # a third of a second where pandas, numba and openpyxl come first.
+    import scipy.special  # noqa: F401
+
     from spurclust import catalog
 
     _settle(args)
@@ -241,7 +245,8 @@ def flatten_of(args: argparse.Namespace) -> Any:
 def _check_extras(args: argparse.Namespace) -> None:
     """Find out before the work whether what it needs at its end is installed."""
     import_optional("skops", feature="Saving the model")
-    import_optional("openpyxl" if args.format == "xlsx" else "astropy", feature="Writing tables")
+    writer = "openpyxl" if args.format == "xlsx" else "astropy.table"
+    import_optional(writer, feature="Writing tables")
     if not args.no_plots:
         import_optional("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
     if not args.no_report:
