@@ -120,6 +120,11 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
             _refuse_foreign(folder)
         else:
             _refuse_other(folder, manifest, identity)
+        if (folder / ERRORS).is_dir():
+            raise CatalogError(
+                f"{folder / ERRORS} is a folder, where a list of unreadable cutouts is to be: "
+                "move it away"
+            )
         # First, so that what comes after a crash is known to be ours.
         _write_json(folder / MANIFEST, {**identity, "complete": False})
         _make(folder / SOURCES)

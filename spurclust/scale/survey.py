@@ -125,10 +125,11 @@ def open_survey(
     Parameters
     ----------
     cutouts : str, path, sequence of them, dask array, zarr array or group
-        A folder, a glob pattern or a list of cutout files, see `list_cutouts`; a Parquet table of
-        ids and paths, or a folder of such tables (as in a HATS catalogue); a zarr store; or an
-        array of shape (n_sources, height, width) or (n_sources, height, width, n_channels). A zarr
-        group has it as "images", and its ids as "source_id".
+        A folder, a glob pattern, or a list or one-dimensional array of cutout files, see
+        `list_cutouts`; a Parquet table of ids and paths, or a folder of such tables (as in a HATS
+        catalogue); a zarr store; or an array of real numbers, of shape (n_sources, height, width)
+        or (n_sources, height, width, n_channels). A zarr group has it as "images", and its ids as
+        "source_id".
     partition_size : int, default=None
         Sources in a partition; None is 2000 for files, the chunks of a dask array, and whole chunks
         of about 64 MB together of a zarr store.
@@ -167,11 +168,15 @@ def open_survey(
         raise CatalogError(
             "the cutouts are a masked array: fill it, with NaN where there is no data"
         )
+    if isinstance(cutouts, np.ndarray) and cutouts.ndim == 1 and cutouts.dtype.kind in "OU":
+        cutouts = cutouts.tolist()  # of paths
     if is_zarr(cutouts):
         store = open_zarr(cutouts, partition_size)
+        _check_numbers(store.images.dtype)
         ids = store.source_ids if source_ids is None else source_ids
         return _array_survey(store.images, ids, None, store.name, store.stamp)
     if hasattr(cutouts, "__dask_graph__") or isinstance(cutouts, np.ndarray):
+        _check_numbers(cutouts.dtype)
         images = _lazy(cutouts, partition_size)
         # The name of a numpy array is that of its content, in whatever chunks.
         name = tokenize(cutouts) if isinstance(cutouts, np.ndarray) else images.name
@@ -261,6 +266,15 @@ def _array_survey(
     fingerprint = fingerprint_of([name, images.shape, images.dtype], ids)
     size = _size_of_chunks(images.chunks[0])
     return Survey(name, list(parts), fingerprint, size, images.shape)
+
+
+def _check_numbers(dtype: np.dtype[Any]) -> None:
+    """Raise an error for an array that cannot be of pixels."""
+    if dtype.kind not in "buif":
+        raise CatalogError(
+            f"the cutouts are an array of dtype {dtype}: pixels need to be real numbers, and paths "
+            "of files a list or a one-dimensional array"
+        )
 
 
 def _size_of_chunks(chunks: Sequence[int]) -> int | None:

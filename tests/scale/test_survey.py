@@ -29,6 +29,12 @@ def test_the_same_files_under_other_names_are_the_same_survey(cutouts, monkeypat
     assert "0.png and 1 more" in fewer.name
 
 
+@pytest.mark.parametrize("dtype", [object, str])
+def test_arrays_of_paths_are_lists_of_them(cutouts, dtype):
+    paths = sorted(map(str, cutouts.glob("*.png")))
+    assert open_survey(np.array(paths, dtype=dtype)).fingerprint == open_survey(paths).fingerprint
+
+
 def test_ids_come_from_the_names(cutouts):
     survey = open_survey(cutouts / "1?.png", id_pattern=r"1(?P<source_id>\d)")
     assert survey.partitions[0].source_ids == list("0123456789")
@@ -133,3 +139,11 @@ def test_arrays_that_are_no_cutouts():
         open_survey(np.zeros((0, 5, 5)))
     with pytest.raises(CatalogError, match="masked array: fill it"):
         open_survey(np.ma.masked_equal(np.zeros((4, 5, 5)), 0))
+
+
+@pytest.mark.parametrize("dtype", [object, complex, "U3"])
+def test_arrays_of_anything_but_real_numbers_are_refused(dtype):
+    array = np.zeros((4, 5, 5), dtype=dtype)
+    for cutouts in (array, da.from_array(array, chunks=array.shape)):
+        with pytest.raises(CatalogError, match=r"array of dtype .*: pixels need to be"):
+            open_survey(cutouts)

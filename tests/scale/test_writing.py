@@ -160,6 +160,17 @@ def test_files_of_somebody_else_are_refused(fitted, cutouts, tmp_path):
         write_predictions(fitted.model, cutouts, tmp_path / "errors.csv")
 
 
+def test_a_folder_where_the_unreadable_would_be_listed_is_refused_before_the_work(
+    fitted, cutouts, tmp_path
+):
+    write_predictions(fitted.model, cutouts, tmp_path)
+    (tmp_path / "errors.csv").mkdir()
+    before = (tmp_path / "manifest.json").read_bytes()
+    with pytest.raises(CatalogError, match=r"errors\.csv is a folder.*move it away"):
+        write_predictions(fitted.model, cutouts, tmp_path)
+    assert (tmp_path / "manifest.json").read_bytes() == before
+
+
 def test_unreadable_cutouts_are_listed_and_can_be_mended(fitted, own, images, expected, tmp_path):
     out = tmp_path / "out"
     good = (own / "50.png").read_bytes()
