@@ -32,7 +32,7 @@ flags = detector.predict(images[:9] // 2)
 print(json.dumps({"file": spurclust.detector.__file__, "points": detector.embedding_.tolist()}))
 """
 LIMIT = 1.0
-N_WARM = 3
+N_WARM = 7
 
 
 def installed_package() -> Path:

@@ -38,13 +38,20 @@ def test_growth_tells_a_straight_line_from_a_curve(script):
     growth, measure = script("growth"), script("measure")
     sizes = (2_000, 20_000, 60_000, 200_000)
     straight = {n: measure.Finished(n * 1e-3, 0.3 + n * 2e-6) for n in sizes}
-    curved = {n: measure.Finished(n**1.5, 0.3 + n**2 * 1e-9) for n in sizes}
+    curved = {n: measure.Finished(n**1.5, 0.3 + n**1.1 * 1e-6) for n in sizes}
     assert [row.holds for row in growth.judge(straight)] == [True, True]
-    assert "2.0 kB a source" in growth.judge(straight)[1].detail
+    assert growth.judge(straight)[1].detail == "0.30 GB and 2.0 kB a source"
     assert [row.holds for row in growth.judge(curved)] == [False, False]
     assert growth.exponent(sizes, [n**1.5 for n in sizes]) == pytest.approx(1.5)
-    few = {n: straight[n] for n in sizes[:2]}
+    few = {n: straight[n] for n in sizes[:3]}
     assert [row.holds for row in growth.judge(few)] == [None]
+
+
+def test_an_exponent_beside_a_constant(script):
+    sizes = (20_000, 60_000, 200_000)
+    for power in (0.5, 1, 1.3):
+        values = [7 + 2 * n**power for n in sizes]
+        assert script("growth").exponent_beside_constant(sizes, values) == pytest.approx(power)
 
 
 def test_files_that_were_fitted_are_not_predicted(script):
