@@ -184,6 +184,8 @@ def network(tmp_path):
             command = [sys.executable, "-m", f"distributed.cli.{script}", *options]
             processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
         try:
+            with distributed.Client(address, timeout=WAIT_SECONDS) as client:
+                client.wait_for_workers(1, timeout=WAIT_SECONDS)
             yield processes[0], address
         finally:
             for process in processes:
@@ -200,7 +202,6 @@ def test_the_scheduler_is_lost(network, fitted, cutouts, expected, tmp_path):
         scheduler.kill()
 
     with open_client(scheduler=address) as client:
-        client.wait_for_workers(1, timeout=WAIT_SECONDS)
         client.run(dawdle)
         killer = threading.Thread(target=lose)
         killer.start()
