@@ -99,18 +99,14 @@ def judge(runs: Mapping[int, Finished], start: int = FROM) -> list[Outcome]:
     time = exponent(many, [runs[n].seconds for n in many])
     # Python, its libraries and what is used again take the same at any size, and would hide growth.
     gigabytes = [runs[n].memory for n in many]
-    memory = exponent_beside_constant(many, gigabytes)
     each, constant = linear_regression(many, gigabytes)
-    return [
-        at_most(f"exponent of the time of fit, {between}", time, TIME_EXPONENT, ""),
-        at_most(
-            f"exponent of the memory of fit beside a constant, {between}",
-            memory,
-            MEMORY_EXPONENT,
-            "",
-            f"{constant:.2f} GB and {each * 1e6:.1f} kB a source",
-        ),
-    ]
+    outcomes = [at_most(f"exponent of the time of fit, {between}", time, TIME_EXPONENT, "")]
+    if each <= 0:
+        return [*outcomes, for_information("exponent of the memory", "", "does not grow")]
+    memory = exponent_beside_constant(many, gigabytes)
+    what = f"exponent of the memory of fit beside a constant, {between}"
+    detail = f"{constant:.2f} GB and {each * 1e6:.1f} kB a source"
+    return [*outcomes, at_most(what, memory, MEMORY_EXPONENT, "", detail)]
 
 
 def measure(

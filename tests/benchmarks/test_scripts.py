@@ -43,6 +43,8 @@ def test_growth_tells_a_straight_line_from_a_curve(script):
     assert growth.judge(straight)[1].detail == "0.30 GB and 2.0 kB a source"
     assert [row.holds for row in growth.judge(curved)] == [False, False]
     assert growth.exponent(sizes, [n**1.5 for n in sizes]) == pytest.approx(1.5)
+    falling = {n: measure.Finished(n * 1e-3, 0.3 - n * 1e-9) for n in sizes}
+    assert [row.holds for row in growth.judge(falling)] == [True, None]
     few = {n: straight[n] for n in sizes[:3]}
     assert [row.holds for row in growth.judge(few)] == [None]
 
