@@ -20,7 +20,8 @@ def surveys(folder: str | None, labels: str | None, n_sources: int) -> dict[str,
     drawn = simulate_survey(n_sources, max(n_sources * 57 // 1816, 2), random_state=1, n_jobs=-1)
     found = {"simulated": (CutoutFeatures(n_jobs=-1).fit_transform(drawn.images), drawn.y)}
     if folder:
-        from spurclust.catalog import match_labels, read_cutouts, read_labels
+        from spurclust.catalog import match_labels, read_labels
+        from spurclust.cutouts import read_cutouts
 
         cutouts = read_cutouts(folder)
         y = match_labels(read_labels(labels), cutouts.source_ids).y

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from spurclust import ImageFlattener, SpuriousRegionDetector
-from spurclust.catalog import match_labels, read_cutouts, read_labels
+from spurclust.catalog import match_labels, read_labels
+from spurclust.cutouts import read_cutouts
 from spurclust.novelty import drift_message
 from spurclust.simulate import simulate_survey
 

@@ -31,7 +31,7 @@ def reduced_rows(folder: str) -> Any:
     import numpy as np
 
     from spurclust import ImageFlattener, PixelPCA
-    from spurclust.catalog import read_cutouts
+    from spurclust.cutouts import read_cutouts
 
     pixels = ImageFlattener().fit_transform(read_cutouts(folder).images)
     rows = PixelPCA(N_FEATURES, random_state=RANDOM_STATE).fit_transform(pixels)

@@ -79,7 +79,7 @@ def plain_tsne(n_rows: int, n_jobs: int) -> Any:
     """Make scikit-learn's t-SNE with the settings of the original."""
     from sklearn.manifold import TSNE
 
-    from spurclust.steps.embed import allowed_perplexity
+    from spurclust.embedding.tsne import allowed_perplexity
 
     return TSNE(
         n_components=2,
@@ -96,7 +96,7 @@ def run_original(args: argparse.Namespace) -> dict[str, Any]:
     """Run the original steps: Pillow, TSNE of all raw pixels, GaussianMixture."""
     from sklearn.mixture import GaussianMixture
 
-    from spurclust.catalog import list_cutouts
+    from spurclust.cutouts import list_cutouts
 
     stages = Stages()
     paths = list_cutouts(args.folder)
@@ -126,7 +126,8 @@ def run_original(args: argparse.Namespace) -> dict[str, Any]:
 def run_spurclust(args: argparse.Namespace) -> dict[str, Any]:
     """Run the same job with spurclust."""
     from spurclust import ImageFlattener, SpuriousRegionDetector
-    from spurclust.catalog import match_labels, read_cutouts, read_labels
+    from spurclust.catalog import match_labels, read_labels
+    from spurclust.cutouts import read_cutouts
 
     stages = Stages()
     with stages("reading"):
@@ -209,7 +210,8 @@ def judge(args: argparse.Namespace, sides: dict[str, dict[str, Any]]) -> dict[st
     import numpy as np
 
     from spurclust import TSNE
-    from spurclust.catalog import match_labels, read_cutouts, read_labels
+    from spurclust.catalog import match_labels, read_labels
+    from spurclust.cutouts import read_cutouts
 
     cutouts = read_cutouts(args.folder, n_jobs=args.jobs)
     y = match_labels(read_labels(args.labels), cutouts.source_ids).y
@@ -262,9 +264,9 @@ def judge_embeddings(rows: Any, points: list[Any], n_jobs: int) -> dict[str, lis
     """Measure KL divergence and trustworthiness of embeddings on the same rows."""
     from sklearn.manifold import trustworthiness
 
-    from spurclust.steps._affinities import joint_affinities
-    from spurclust.steps._descent import kl_divergence
-    from spurclust.steps.embed import allowed_perplexity
+    from spurclust.embedding.descent import kl_divergence
+    from spurclust.embedding.neighbors import joint_affinities
+    from spurclust.embedding.tsne import allowed_perplexity
 
     affinities = joint_affinities(rows, allowed_perplexity(PERPLEXITY, len(rows)), n_jobs)
     n_neighbors = min(TRUST_NEIGHBORS, (len(rows) - 1) // 2)

@@ -81,7 +81,7 @@ def each(folder: str, n_files: int, n_repeats: int, n_jobs: int) -> dict[str, An
     from sklearn.pipeline import make_pipeline
 
     from spurclust import ImageFlattener, SpuriousRegionDetector
-    from spurclust.catalog import CutoutReader, list_cutouts
+    from spurclust.cutouts import CutoutReader, list_cutouts
 
     fitted, files = split_files(list_cutouts(folder), n_files)
     detector = SpuriousRegionDetector(flatten=ImageFlattener(), random_state=12, n_jobs=n_jobs)

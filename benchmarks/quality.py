@@ -28,13 +28,13 @@ from spurclust import (
     PixelPCA,
     SpuriousRegionDetector,
 )
-from spurclust.components import component_counts, spurious_fractions
 from spurclust.metrics import (
     average_precision,
     completeness_at_workload,
     work_saved_over_sampling,
     workload_at_completeness,
 )
+from spurclust.region import component_counts, spurious_fractions
 from spurclust.simulate import draw_strips, simulate_survey
 
 N_FOLDS = 5
@@ -105,7 +105,7 @@ def by_component(rows: Rows, n_components: int, codes: Any, n_jobs: int, seed: i
 
 def by_feature_region(rows: Rows, n_components: int, codes: Any, n_jobs: int, seed: int) -> Any:
     """Give each source the spurious fraction of its place in an embedding of the features."""
-    from spurclust.steps import GuidedProjection
+    from spurclust.embedding import GuidedProjection
 
     region = SpuriousRegionDetector(
         n_components,
@@ -257,7 +257,8 @@ def simulated_surveys(
 
 def real_survey(folder: str, labels: str, group_column: str | None) -> Survey:
     """Read cutouts and labels; the uninspected are left out."""
-    from spurclust.catalog import match_labels, read_cutouts, read_labels
+    from spurclust.catalog import match_labels, read_labels
+    from spurclust.cutouts import read_cutouts
 
     cutouts = read_cutouts(folder)
     table = read_labels(labels)

@@ -249,7 +249,7 @@ def write_strips(folder: Path, n_files: int, n_distinct: int) -> tuple[list[str]
 
 def decode_alone(paths: list[str], n_jobs: int) -> float:
     """Tell the seconds of decoding files in threads, a partition at a time."""
-    from spurclust.catalog import read_cutouts
+    from spurclust.cutouts import read_cutouts
 
     start = time.perf_counter()
     for first in range(0, len(paths), 500):
@@ -311,10 +311,10 @@ def leave_out(predictor: Any, number: int, partition: Any, images: Any, job: Any
 
 def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
     """Send partitions in which there is nothing to do, to see what sending them takes."""
+    from spurclust.cutouts.path_tables import TableRows
     from spurclust.scale import open_client, running
     from spurclust.scale.parts import Job
     from spurclust.scale.predictor import Predictor
-    from spurclust.scale.tables import TableRows
 
     running.write_partition = leave_out
     rows: list[Outcome] = []

@@ -59,8 +59,8 @@ def judge(rows: str, points: dict[str, str], n_jobs: int) -> dict[str, Any]:
     """Judge all embeddings of the same rows by the same functions."""
     import numpy as np
 
-    from spurclust.steps._affinities import joint_affinities
-    from spurclust.steps._descent import kl_divergence
+    from spurclust.embedding.descent import kl_divergence
+    from spurclust.embedding.neighbors import joint_affinities
 
     given = np.load(rows)
     affinities = joint_affinities(given, PERPLEXITY, n_jobs)

@@ -21,7 +21,8 @@ FIGURES = ("completeness", "workload")
 
 def _survey(folder: str, labels: str, n_sources: int | None) -> tuple[Any, Any]:
     """Read cutouts and labels."""
-    from spurclust.catalog import match_labels, read_cutouts, read_labels
+    from spurclust.catalog import match_labels, read_labels
+    from spurclust.cutouts import read_cutouts
 
     cutouts = read_cutouts(folder)
     y = match_labels(read_labels(labels), cutouts.source_ids).y

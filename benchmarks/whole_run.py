@@ -64,7 +64,7 @@ def judge(folder: str, original: str, ours: str) -> dict[str, Any]:
     import pandas as pd
     from notebook import N_AXES, first_of_each, judge_embeddings, rotated_rows
 
-    from spurclust.catalog import read_cutouts
+    from spurclust.cutouts import read_cutouts
 
     cutouts = read_cutouts(folder)
     distinct = first_of_each(cutouts.images)

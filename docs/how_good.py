@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.model_selection import cross_validate
 
 from spurclust import SpuriousRegionDetectorCV
-from spurclust.catalog import match_labels, read_cutouts, read_labels
+from spurclust.catalog import match_labels, read_labels
+from spurclust.cutouts import read_cutouts
 from spurclust.metrics import (
     audit_sample_size,
     binomial_interval,
@@ -18,8 +19,8 @@ from spurclust.metrics import (
     work_saved_over_sampling,
     workload_at_completeness,
 )
+from spurclust.plots import CompletenessDisplay, StabilityDisplay, TuningDisplay, save_figure
 from spurclust.tuning import InspectedStratifiedKFold, flag_stability
-from spurclust.views import CompletenessDisplay, StabilityDisplay, TuningDisplay, save_figure
 
 SEED = 12
 

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from spurclust.cli import main as spurclust
+from spurclust.cli.main import main as spurclust
 
 SEED = 12
 MAX_BYTES = 300_000

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
+    from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener, PixelPCA
+    from spurclust.features import CutoutFeatures
     from spurclust.ranking import InspectionRanker
     from spurclust.reference import choose_reference
-    from spurclust.steps import TSNE, CutoutFeatures, GuidedProjection, ImageFlattener, PixelPCA
     from spurclust.tuning import SpuriousRegionDetectorCV
 
 __all__ = [
@@ -35,26 +36,30 @@ _HOMES = {
     "SpuriousRegionDetectorCV": "tuning",
     "InspectionRanker": "ranking",
     "choose_reference": "reference",
-    "TSNE": "steps",
-    "CutoutFeatures": "steps",
-    "GuidedProjection": "steps",
-    "ImageFlattener": "steps",
-    "PixelPCA": "steps",
+    "TSNE": "embedding",
+    "CutoutFeatures": "features",
+    "GuidedProjection": "embedding",
+    "ImageFlattener": "embedding",
+    "PixelPCA": "embedding",
 }
 _MODULES = frozenset(
     {
         "catalog",
-        "components",
+        "cutouts",
         "detector",
+        "embedding",
+        "errors",
+        "features",
         "metrics",
         "novelty",
+        "plots",
         "ranking",
         "reference",
+        "region",
+        "report",
         "scale",
         "simulate",
-        "steps",
         "tuning",
-        "views",
     }
 )
 

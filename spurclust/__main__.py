@@ -1,5 +1,5 @@
 """Let `python -m spurclust` be the command line."""
 
-from spurclust.cli import run_process
+from spurclust.cli.main import run_process
 
 run_process()

@@ -14,24 +14,23 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust._labels import binary_labels, require_labels, require_one_each
-from spurclust._region_html import region_html
-from spurclust._stages import (
-    Assignment,
-    FittedSteps,
+from spurclust.features.images import validate_images
+from spurclust.labels import binary_labels, require_labels, require_one_each
+from spurclust.novelty import NoveltyScale
+from spurclust.region import (
     allowed_components,
     check_mixture,
-    configure_steps,
+    component_counts,
+    component_table,
     count_components,
     fit_mixture,
-    fit_steps,
     memberships,
-    place,
+    region_of,
+    spurious_fractions,
     weigh_fractions,
 )
-from spurclust.components import component_counts, component_table, region_of, spurious_fractions
-from spurclust.novelty import NoveltyScale
-from spurclust.steps.flatten import validate_images
+from spurclust.region_html import region_html
+from spurclust.steps import Assignment, FittedSteps, configure_steps, fit_steps, place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-from spurclust.steps._affinities import nearest_neighbors
-from spurclust.steps._axes import unit_scale
+from spurclust.embedding.axes import unit_scale
+from spurclust.embedding.neighbors import nearest_neighbors
+
+__all__ = ["NoveltyScale", "drift_message"]
+
 
 Float32 = NDArray[np.float32]
 

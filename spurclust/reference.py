@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from spurclust._labels import binary_labels
+from spurclust.labels import binary_labels
 
 REFERENCE_SIZE = 20_000
 LARGEST = 5.0

@@ -10,7 +10,7 @@ from spurclust import (
     SpuriousRegionDetector,
     SpuriousRegionDetectorCV,
 )
-from spurclust.catalog import CutoutReader
+from spurclust.cutouts import CutoutReader
 
 ESTIMATORS = [
     ImageFlattener(),

@@ -20,7 +20,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_valid
 from sklearn.pipeline import make_pipeline
 
 from spurclust import TSNE, CutoutFeatures, ImageFlattener, PixelPCA, SpuriousRegionDetector
-from spurclust.catalog import CutoutReader
+from spurclust.cutouts import CutoutReader
 
 QUICK = TSNE(max_iter=250)
 

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from spurclust import SpuriousRegionDetector, novelty
 from spurclust.catalog import load_model, save_model
+from spurclust.embedding import ImageFlattener
 from spurclust.novelty import NoveltyScale, drift_message
 from spurclust.simulate import simulate_survey
-from spurclust.steps import ImageFlattener
 
 
 def rows(n, n_columns=6, seed=0):

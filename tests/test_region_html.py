@@ -9,8 +9,8 @@ import pytest
 from sklearn import config_context
 
 from spurclust import SpuriousRegionDetector
-from spurclust._region_html import region_html
-from spurclust.components import component_table
+from spurclust.region import component_table
+from spurclust.region_html import region_html
 
 COUNTS = np.array([[50, 40, 30], [40, 0, 0], [10, 10, 0]])
 

@@ -1,17 +1,9 @@
-"""Files in, files out: cutouts, labels, results, fitted detectors."""
+"""Tables in, tables out: labels, results, sky regions, fitted detectors."""
 
 from typing import TYPE_CHECKING, Any
 
-from spurclust.catalog._label_merge import MergedLabels, format_merge, merge_labels
-from spurclust.catalog.cutouts import (
-    Cutouts,
-    list_cutouts,
-    read_cutouts,
-    read_cutouts_like,
-    source_ids_from_paths,
-)
-from spurclust.catalog.errors import CatalogError
-from spurclust.catalog.labels import (
+from spurclust.catalog.label_merge import MergedLabels, format_merge, merge_labels
+from spurclust.catalog.label_tables import (
     Labels,
     MatchedLabels,
     count_labels,
@@ -30,13 +22,9 @@ from spurclust.catalog.sky import sky_viewer_links, write_ds9_regions
 
 if TYPE_CHECKING:
     from spurclust.catalog.fitted import FittedModels, load_fitted
-    from spurclust.catalog.model import load_model, read_model_metadata, save_model
-    from spurclust.catalog.reader import CutoutReader
+    from spurclust.catalog.models import load_model, read_model_metadata, save_model
 
 __all__ = [
-    "CatalogError",
-    "CutoutReader",
-    "Cutouts",
     "FittedModels",
     "Labels",
     "MatchedLabels",
@@ -46,18 +34,14 @@ __all__ = [
     "count_labels",
     "format_counts",
     "format_merge",
-    "list_cutouts",
     "load_fitted",
     "load_model",
     "match_labels",
     "merge_labels",
-    "read_cutouts",
-    "read_cutouts_like",
     "read_labels",
     "read_model_metadata",
     "save_model",
     "sky_viewer_links",
-    "source_ids_from_paths",
     "sources_table",
     "write_ds9_regions",
     "write_results",
@@ -66,12 +50,11 @@ __all__ = [
 
 # What needs scikit-learn, whose import takes as long as reading a thousand cutouts.
 _HOMES = {
-    "CutoutReader": "reader",
     "FittedModels": "fitted",
     "load_fitted": "fitted",
-    "load_model": "model",
-    "read_model_metadata": "model",
-    "save_model": "model",
+    "load_model": "models",
+    "read_model_metadata": "models",
+    "save_model": "models",
 }
 
 

@@ -8,15 +8,15 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.catalog.errors import CatalogError
-from spurclust.catalog.model import load_model, read_model_metadata
+from spurclust.catalog.models import load_model, read_model_metadata
 from spurclust.catalog.results import RANKER
 from spurclust.detector import SpuriousRegionDetector
+from spurclust.errors import CatalogError
+from spurclust.features import CutoutFeatures
 from spurclust.ranking import InspectionRanker
-from spurclust.steps import CutoutFeatures
 
 if TYPE_CHECKING:
-    from spurclust._stages import Assignment
+    from spurclust.steps import Assignment
 
 READING = ("size", "reduce", "id_pattern", "dtype")
 

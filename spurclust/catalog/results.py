@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog._output import check_output_folder, file_beside, write_results
-from spurclust.catalog._table_writers import writable_suffixes, write_frame
-from spurclust.catalog.errors import CatalogError
+from spurclust.catalog.output import check_output_folder, file_beside, write_results
 from spurclust.catalog.sky import sky_viewer_links
+from spurclust.catalog.table_writers import writable_suffixes, write_frame
+from spurclust.errors import CatalogError
 
 if TYPE_CHECKING:
     import pandas as pd

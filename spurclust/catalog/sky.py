@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spurclust.catalog._output import file_beside
+from spurclust.catalog.output import file_beside
 
 if TYPE_CHECKING:
     import pandas as pd

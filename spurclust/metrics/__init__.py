@@ -7,11 +7,18 @@ for the survey when those are a random part of it. For sources that were picked 
 inspect a random sample of what was not flagged (`draw_audit_sample`).
 """
 
-from spurclust.metrics.audit import (
+from spurclust.metrics.bounds import (
     audit_sample_size,
     completeness_lower_bound,
     draw_audit_sample,
     remaining_upper_bound,
+)
+from spurclust.metrics.completeness_curves import (
+    average_precision,
+    completeness_at_workload,
+    completeness_curve,
+    work_saved_over_sampling,
+    workload_at_completeness,
 )
 from spurclust.metrics.fractions import (
     FractionInterval,
@@ -21,13 +28,6 @@ from spurclust.metrics.fractions import (
     purity,
     purity_interval,
     workload,
-)
-from spurclust.metrics.ranking import (
-    average_precision,
-    completeness_at_workload,
-    completeness_curve,
-    work_saved_over_sampling,
-    workload_at_completeness,
 )
 from spurclust.metrics.scorers import get_scorer, get_scorer_names
 

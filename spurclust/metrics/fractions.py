@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.metrics._inspected import as_bits, inspected_pairs
+from spurclust.metrics.inspected import as_bits, inspected_pairs
 
 
 class FractionInterval(NamedTuple):

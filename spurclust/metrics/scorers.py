@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust._labels import is_uninspected
-from spurclust.metrics.fractions import completeness as completeness_of
-from spurclust.metrics.fractions import purity, workload
-from spurclust.metrics.ranking import (
+from spurclust.labels import is_uninspected
+from spurclust.metrics.completeness_curves import (
     average_precision,
     completeness_at_workload,
     work_saved_over_sampling,
     workload_at_completeness,
 )
+from spurclust.metrics.fractions import completeness as completeness_of
+from spurclust.metrics.fractions import purity, workload
 
 MISSED_FLOOR = 1000.0
 """Loss of a fold that misses the floor: more than folds there are, each of workload at most 1."""

@@ -11,20 +11,20 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust._labels import binary_labels, require_labels, require_one_each
-from spurclust.ranking._calibration import calibrate, inspection_rank, log_odds
-from spurclust.ranking._likeness import LikenessSpace, nearest_spurious
-from spurclust.ranking._measuring import (
+from spurclust.embedding.cross_fit import CrossFit, class_shares, find_folds, fit_forests
+from spurclust.embedding.forest import mean_shares
+from spurclust.features.images import validate_images
+from spurclust.labels import binary_labels, require_labels, require_one_each
+from spurclust.ranking.calibration import calibrate, inspection_rank, log_odds
+from spurclust.ranking.measuring import (
     check_measured,
     fit_features,
     measure_with,
     name_features,
     take_fitted,
 )
+from spurclust.ranking.similarity import LikenessSpace, nearest_spurious
 from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
-from spurclust.steps._cross_fit import CrossFit, class_shares, find_folds, fit_forests
-from spurclust.steps._forest import mean_shares
-from spurclust.steps.flatten import validate_images
 
 Float32 = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from spurclust._labels import binary_labels
+from spurclust.labels import binary_labels
 from spurclust.ranking.ranker import InspectionRanker
 from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
 

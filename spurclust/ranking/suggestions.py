@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from sklearn.ensemble import IsolationForest
 from sklearn.utils import check_random_state
 
-from spurclust.ranking._likeness import robust_scaled
+from spurclust.ranking.similarity import robust_scaled
 
 Strategy = Literal["mixed", "probable", "uncertain", "diverse", "random"]
 

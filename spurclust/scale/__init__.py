@@ -1,20 +1,17 @@
 """Predictions for more sources than fit into memory, on dask: needs the extra `scale`."""
 
-from spurclust._optional import import_optional as _import_optional
+from spurclust.errors import import_optional as _import_optional
 
 for _module in ("dask.dataframe", "distributed", "pyarrow"):
     _import_optional(_module, feature="spurclust.scale", extra="scale")
 
 from spurclust.scale.cluster import open_client  # noqa: E402 (after what it needs)
-from spurclust.scale.frames import predict_sources  # noqa: E402
-from spurclust.scale.survey import Survey, open_survey  # noqa: E402
+from spurclust.scale.lazy import predict_sources  # noqa: E402
 from spurclust.scale.writing import Written, write_predictions  # noqa: E402
 
 __all__ = [
-    "Survey",
     "Written",
     "open_client",
-    "open_survey",
     "predict_sources",
     "write_predictions",
 ]

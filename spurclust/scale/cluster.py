@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from spurclust.catalog import CatalogError
+from spurclust.errors import CatalogError
 
 CONNECT_SECONDS = 20
 """How long to wait for a scheduler's answer."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from spurclust.catalog import CatalogError
+from spurclust.errors import CatalogError
 
 LOCK = "predicting.lock"
 

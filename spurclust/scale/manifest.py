@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 
 import spurclust
-from spurclust.catalog import CatalogError
-from spurclust.catalog._output import file_beside
-from spurclust.catalog.path_tables import MANIFEST, PREDICTIONS
+from spurclust.catalog.output import file_beside
+from spurclust.cutouts.places import MANIFEST, PREDICTIONS
+from spurclust.cutouts.survey import Survey
+from spurclust.errors import CatalogError
 from spurclust.scale.lock import locked
 from spurclust.scale.parts import GO_ON, PATHS, SOURCES, PartitionSummary, file_name
 from spurclust.scale.predictor import Predictor
-from spurclust.scale.survey import Survey
 
 ERRORS = "errors.csv"
 FORMAT, FORMAT_VERSION = PREDICTIONS, 1

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spurclust.catalog import CatalogError
-from spurclust.catalog._output import file_beside
+from spurclust.catalog.output import file_beside
+from spurclust.cutouts.path_tables import TableRows
+from spurclust.cutouts.survey import Block, Files, Survey, fingerprint_of
+from spurclust.errors import CatalogError
 from spurclust.scale.predictor import Predictor, Unreadable
-from spurclust.scale.survey import Block, Files, Survey, fingerprint_of
-from spurclust.scale.tables import TableRows
 
 SOURCES, PATHS = "sources", "cutouts.parquet"
 FOOTER = b"spurclust"

@@ -14,20 +14,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spurclust.catalog import (
-    CatalogError,
-    FittedModels,
-    load_fitted,
-    read_cutouts,
-    read_cutouts_like,
-)
+from spurclust.catalog import FittedModels, load_fitted
 from spurclust.catalog.fitted import READING
-from spurclust.catalog.path_tables import NO_PATH
 from spurclust.catalog.results import RANKER
+from spurclust.cutouts import read_cutouts, read_cutouts_like
+from spurclust.cutouts.path_tables import TableRows
+from spurclust.cutouts.places import NO_PATH
+from spurclust.cutouts.survey import Block, Files, Survey, open_survey
 from spurclust.detector import SpuriousRegionDetector
+from spurclust.errors import CatalogError
 from spurclust.ranking import InspectionRanker
-from spurclust.scale.survey import Block, Files, Survey, open_survey
-from spurclust.scale.tables import TableRows
 
 BATCH_BYTES = 2**25
 """Bytes of cutouts that are held at once."""

@@ -9,11 +9,11 @@ from typing import Any
 
 import dask
 
-from spurclust.catalog import CatalogError
-from spurclust.scale.frames import in_parts
+from spurclust.cutouts.survey import Block
+from spurclust.errors import CatalogError
+from spurclust.scale.lazy import in_parts
 from spurclust.scale.parts import Job, PartitionSummary, find_block, write_partition
 from spurclust.scale.predictor import Predictor, shared_predictor
-from spurclust.scale.survey import Block
 
 AT_ONCE = 100
 """Partitions in hand: ordering a graph of all takes a time that grows with the square of them."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spurclust.catalog import CatalogError
+from spurclust.cutouts.survey import Files, Survey
+from spurclust.errors import CatalogError
 from spurclust.scale.cluster import current_client
 from spurclust.scale.manifest import begun, finish, identity_of, read_manifest
 from spurclust.scale.parts import Job, PartitionSummary, write_paths
 from spurclust.scale.predictor import prepare
 from spurclust.scale.running import write_all
-from spurclust.scale.survey import Files, Survey
 
 if TYPE_CHECKING:
     from spurclust.ranking import InspectionRanker

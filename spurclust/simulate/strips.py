@@ -12,13 +12,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from spurclust._optional import import_optional
+from spurclust.errors import import_optional
 from spurclust.simulate.filters import FILTERS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from spurclust.simulate.survey import SimulatedSurvey
+    from spurclust.simulate.simulated_survey import SimulatedSurvey
 
 __all__ = ["STRIP_SHAPE", "draw_strips", "strip_name", "write_survey"]
 

@@ -12,26 +12,21 @@ from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust._labels import require_labels, require_one_each
-from spurclust._stages import check_mixture
 from spurclust.detector import SpuriousRegionDetector
-from spurclust.steps.flatten import validate_images
-from spurclust.tuning._few_sources import quiet_about_few_sources, warn_about_few_sources
-from spurclust.tuning._figures import (
+from spurclust.features.images import validate_images
+from spurclust.labels import require_labels, require_one_each
+from spurclust.region import check_mixture
+from spurclust.tuning.choice import check_bounds, choose_setting
+from spurclust.tuning.few_sources import quiet_about_few_sources, warn_about_few_sources
+from spurclust.tuning.grid import N_COMPONENTS, SEARCHED, THRESHOLDS, list_settings
+from spurclust.tuning.held_out import FittedSteps, HeldOut, SearchSpace, predict_held_out
+from spurclust.tuning.scores import (
     fold_figures,
     lay_by_repeat,
     mean_of_known,
     pool_figures,
     tabulate_results,
 )
-from spurclust.tuning._grid import N_COMPONENTS, SEARCHED, THRESHOLDS, list_settings
-from spurclust.tuning._held_out import (
-    FittedSteps,
-    HeldOut,
-    SearchSpace,
-    predict_held_out,
-)
-from spurclust.tuning.choice import check_bounds, choose_setting
 from spurclust.tuning.splitters import Split, codes_of_both_classes, list_splits
 
 

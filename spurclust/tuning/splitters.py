@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from spurclust._labels import binary_labels
+from spurclust.labels import binary_labels
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Places of the training and of the test sources."""

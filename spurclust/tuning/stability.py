@@ -10,21 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 
-from spurclust._assembly import fit_step
-from spurclust._labels import binary_labels
-from spurclust._stages import (
+from spurclust.detector import SpuriousRegionDetector
+from spurclust.features.images import validate_images
+from spurclust.labels import binary_labels
+from spurclust.region import (
     allowed_components,
     check_mixture,
-    configure_steps,
+    component_counts,
     count_components,
     fit_mixture,
     memberships,
     weigh_fractions,
 )
-from spurclust.components import component_counts
-from spurclust.detector import SpuriousRegionDetector
-from spurclust.steps.flatten import validate_images
-from spurclust.tuning._few_sources import quiet_about_few_sources, warn_about_few_sources
+from spurclust.steps import configure_steps, fit_step
+from spurclust.tuning.few_sources import quiet_about_few_sources, warn_about_few_sources
 
 PERPLEXITY_FACTORS = (0.6, 1.0, 1.6)
 """30, 50 and 80 for a perplexity of 50: equal steps, about as far as one would go."""

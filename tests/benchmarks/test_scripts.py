@@ -111,7 +111,7 @@ def test_one_failure_is_a_row_and_the_others_go_on(script, tmp_path):
 def test_the_copy_cannot_take_a_cache(script, tmp_path):
     package = script("cold_start").copy_unwritable(tmp_path) / "spurclust"
     folders = {path.parent for path in package.rglob("*.py")}
-    assert package / "steps" in folders
+    assert package / "embedding" in folders
     for folder in folders:
         with pytest.raises(OSError, match="exists"):
             (folder / "__pycache__").mkdir()

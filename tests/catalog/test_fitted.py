@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from spurclust import InspectionRanker, SpuriousRegionDetector
-from spurclust.catalog import CatalogError, FittedModels, load_fitted, save_model
-from spurclust.steps import CutoutFeatures, ImageFlattener
+from spurclust.catalog import FittedModels, load_fitted, save_model
+from spurclust.embedding import ImageFlattener
+from spurclust.errors import CatalogError
+from spurclust.features import CutoutFeatures
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spurclust.catalog import _output
-from spurclust.catalog.errors import CatalogError
+from spurclust.catalog import output as _output
 from spurclust.catalog.results import check_output_folder, write_results
+from spurclust.errors import CatalogError
 
 
 def write(folder, files):

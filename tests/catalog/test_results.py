@@ -14,11 +14,12 @@ from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spurclust.catalog import _output, _table_writers
-from spurclust.catalog.errors import CatalogError
-from spurclust.catalog.labels import match_labels, read_labels
+from spurclust.catalog import output as _output
+from spurclust.catalog import table_writers as _table_writers
+from spurclust.catalog.label_tables import match_labels, read_labels
 from spurclust.catalog.results import check_table_path, sources_table, write_table
-from spurclust.components import component_table
+from spurclust.errors import CatalogError
+from spurclust.region import component_table
 
 NAMES = [
     "source_id",

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurclust.catalog import CatalogError, sky_viewer_links, sources_table, write_ds9_regions
+from spurclust.catalog import sky_viewer_links, sources_table, write_ds9_regions
+from spurclust.errors import CatalogError
 
 IDS = ["00123", "a b;c", "}", '"{', "x}\"'", "é星", "two\nlines", "# icrs"]
 LINE = re.compile(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurclust.catalog._source_ids import id_text, match_ids
+from spurclust.catalog.source_ids import id_text, match_ids
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from spurclust import CutoutFeatures, InspectionRanker
 from spurclust.metrics import completeness_at_workload
 from spurclust.ranking import inspection_rank
-from spurclust.ranking._calibration import calibrate
+from spurclust.ranking.calibration import calibrate
 from spurclust.simulate import simulate_survey
 
 

@@ -18,7 +18,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from spurclust.catalog import CatalogError
+from spurclust.errors import CatalogError
 from spurclust.scale import cluster as cluster_module
 from spurclust.scale import open_client, predict_sources, running, write_predictions
 from spurclust.scale.cluster import current_client

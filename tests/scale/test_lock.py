@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 
-from spurclust.catalog import CatalogError
+from spurclust.errors import CatalogError
 from spurclust.scale import lock as module
 from spurclust.scale.lock import LOCK, locked
 

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 from spurclust import SpuriousRegionDetector
-from spurclust.catalog import CatalogError, load_fitted
+from spurclust.catalog import load_fitted
+from spurclust.cutouts.survey import Block
+from spurclust.errors import CatalogError
 from spurclust.scale import predictor as module
 from spurclust.scale.predictor import prepare
-from spurclust.scale.survey import Block
 
 from .conftest import make_images, same, write_cutouts
 

@@ -4,9 +4,8 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from spurclust.catalog import CatalogError
-from spurclust.scale import open_survey
-from spurclust.scale.survey import Block, Files, fingerprint_of
+from spurclust.cutouts.survey import Block, Files, fingerprint_of, open_survey
+from spurclust.errors import CatalogError
 
 from .conftest import N_NEW
 

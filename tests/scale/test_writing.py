@@ -15,7 +15,8 @@ import pytest
 import zarr
 
 from spurclust import __version__
-from spurclust.catalog import CatalogError, load_fitted
+from spurclust.catalog import load_fitted
+from spurclust.errors import CatalogError
 from spurclust.scale import manifest as manifest_module
 from spurclust.scale import parts as parts_module
 from spurclust.scale import write_predictions

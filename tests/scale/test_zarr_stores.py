@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import zarr
 
-from spurclust.catalog import CatalogError
-from spurclust.scale import open_survey, write_predictions
-from spurclust.scale.zarr_stores import open_zarr
+from spurclust.cutouts.survey import open_survey
+from spurclust.cutouts.zarr_stores import open_zarr
+from spurclust.errors import CatalogError
+from spurclust.scale import write_predictions
 
 from .conftest import make_images, same
 
@@ -107,7 +108,7 @@ def test_partitions_are_of_whole_chunks(tmp_path):
     large = np.zeros((10, 64, 64), dtype=np.uint8)
     zarr.create_array(tmp_path / "a.zarr", data=large, chunks=(3, 64, 64))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spurclust.scale.zarr_stores.ARRAY_BYTES", 8 * 64 * 64)
+        patch.setattr("spurclust.cutouts.zarr_stores.ARRAY_BYTES", 8 * 64 * 64)
         survey = open_survey(tmp_path / "a.zarr")
     assert [len(part) for part in survey.partitions] == [6, 4]
 

@@ -9,9 +9,9 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from spurclust import SpuriousRegionDetector, SpuriousRegionDetectorCV
-from spurclust.catalog import CutoutReader
+from spurclust.cutouts import CutoutReader
+from spurclust.parallel import count_threads
 from spurclust.scale import open_client
-from spurclust.steps._blocks import count_threads
 
 
 @pytest.fixture(scope="module")

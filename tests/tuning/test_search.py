@@ -212,7 +212,7 @@ class CountedMixture(GaussianMixture):
 )
 def test_nothing_is_fitted_twice(survey, search, monkeypatch, protocol, blind, n_expected):
     if blind:
-        monkeypatch.setattr("spurclust.tuning._held_out.LABEL_BLIND_MODULES", ("",))
+        monkeypatch.setattr("spurclust.tuning.held_out.LABEL_BLIND_MODULES", ("",))
     counted = (CountedPCA, CountedTSNE, CountedMixture)
     for each in counted:
         each.n_fits = 0

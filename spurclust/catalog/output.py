@@ -1,0 +1,267 @@
+"""Put files where they belong, all of them whole, or none."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from secrets import token_hex
+
+from spurclust.errors import CatalogError
+
+_SUMMARY = "summary.json"
+# A summary.json of another program is not taken for the list of files that may be replaced.
+_AUTHOR = ("written_by", "spurclust")
+_REPLACED = ".replaced"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def file_beside(
+    path: str | os.PathLike[str], *, advice: str = "choose another place"
+) -> Iterator[Path]:
+    """Give a hidden file in the folder of another, to be moved to its place when it is complete.
+
+    Parameters
+    ----------
+    path : str or path
+        The file that will be written or replaced.
+    advice : str, default="choose another place"
+        What an error tells to do.
+
+    Yields
+    ------
+    Path
+        Where to write, with the same suffix. Removed at the end, if it is still there.
+
+    Raises
+    ------
+    CatalogError
+        When the folder is missing or not writable, or the disk is full.
+    """
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise CatalogError(f"{path} is a folder: give the name of a file")
+    if not target.parent.is_dir():
+        raise CatalogError(f"{path} cannot be written: there is no folder {target.parent}")
+    part = target.with_name(_hidden_name() + target.suffix)
+    try:
+        yield part
+    except OSError as error:
+        raise CatalogError(
+            f"{path} cannot be written ({error.strerror or error}): {advice}"
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = ()) -> None:
+    """Find out, before the work is done, whether results can be written to a folder.
+
+    To be called before a long fit. `write_results` checks again.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder; it, and the folders above it, need not exist.
+    names : iterable of str, default=()
+        The files that will be written, relative to the folder, with "/" between parts.
+
+    Raises
+    ------
+    CatalogError
+        When the folder is a file, cannot be written to, or holds a file of one of these names that
+        is not from an earlier result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_output_folder(f"{folder}/new/out", ["sources.csv"])
+    """
+    place = Path(folder)
+    _make_staging(place).rmdir()
+    if place.is_dir():
+        _refuse_foreign(place, names)
+
+
+@contextmanager
+def write_results(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Write a set of files that appears in its folder whole or not at all.
+
+    The files are written to a hidden folder beside their place. At the end of the ``with`` block
+    they are moved: by renaming the folder, or, if `folder` exists, one by one, with everything put
+    back if that fails. Files of an earlier result that the new one lacks are removed; all others
+    stay. On any exception, also a keyboard interrupt, nothing is left of the new files and an
+    earlier result is as it was; a killed process can leave a hidden folder ``.spurclust-*``.
+
+    What was written is listed in ``summary.json``, which must be a JSON object if it is written and
+    is made otherwise: "files" has the relative paths, "written_by" is "spurclust".
+
+    Parameters
+    ----------
+    folder : str or path
+        Where the files shall be; it, and the folders above it, need not exist.
+
+    Yields
+    ------
+    Path
+        The folder to write to. Subfolders are moved with their files.
+
+    Raises
+    ------
+    CatalogError
+        When the folder is a file or cannot be written to, the disk is full, or a file that is not
+        from an earlier result would be overwritten.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with write_results(f"{folder}/out") as staging:
+    ...         n_characters = (staging / "sources.csv").write_text("source_id")
+    ...     sorted(path.name for path in Path(f"{folder}/out").iterdir())
+    ['sources.csv', 'summary.json']
+    """
+    place = Path(folder)
+    staging = _make_staging(place)
+    try:
+        yield staging
+        _publish(staging, place, _list_in_summary(staging))
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise CatalogError(
+            f"the disk of {place} is full: make room or choose another folder; nothing was written"
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _hidden_name() -> str:
+    """Return a name that no other file has."""
+    return f".spurclust-{token_hex(6)}"
+
+
+def _make_staging(place: Path) -> Path:
+    """Make a hidden folder on the disk of the place: in it, or in the nearest one that exists."""
+    absolute = Path(os.path.abspath(place))  # noqa: PTH100 (resolve would follow a broken link)
+    base = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
+    if not base.is_dir():
+        raise CatalogError(f"{base} is not a folder: choose another folder for the results")
+    staging = base / _hidden_name()
+    try:
+        staging.mkdir()
+    except OSError as error:
+        raise CatalogError(
+            f"cannot write to {base} ({error.strerror or error}): choose another folder for the "
+            "results"
+        ) from error
+    return staging
+
+
+def _list_in_summary(staging: Path) -> list[str]:
+    """Add the list of files to the summary, and return it."""
+    path = staging / _SUMMARY
+    summary = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    names = {file.relative_to(staging).as_posix() for file in staging.rglob("*") if file.is_file()}
+    summary[_AUTHOR[0]] = _AUTHOR[1]
+    summary["files"] = sorted({*names, _SUMMARY})
+    path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return list(summary["files"])
+
+
+def _earlier_files(place: Path) -> list[str]:
+    """List the files of an earlier result that are still in the folder."""
+    try:
+        summary = json.loads((place / _SUMMARY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    if not isinstance(summary, dict) or summary.get(_AUTHOR[0]) != _AUTHOR[1]:
+        return []
+    names = summary.get("files")
+    names = names if isinstance(names, list) else []
+    return [name for name in names if _is_file_inside(place, name)]
+
+
+def _is_file_inside(place: Path, name: object) -> bool:
+    """Tell whether a name in a summary means a file in its folder, not one elsewhere."""
+    if not isinstance(name, str) or ".." in PurePosixPath(name).parts:
+        return False
+    file = place / name
+    return file.is_file() and file.parent.resolve().is_relative_to(place.resolve())
+
+
+def _refuse_foreign(place: Path, names: Iterable[str]) -> None:
+    """Raise an error if a file that is not from an earlier result would be overwritten."""
+    ours = set(_earlier_files(place))
+    foreign = set()
+    for name in names:
+        if name not in ours and os.path.lexists(place / name):
+            foreign.add(name)
+        for parent in map(str, PurePosixPath(name).parents):
+            file = place / parent
+            if parent not in ours and os.path.lexists(file) and not file.is_dir():
+                foreign.add(parent)
+    if foreign:
+        raise CatalogError(
+            f"{place} holds {', '.join(sorted(foreign))}, not from an earlier result: move it away "
+            "or choose another folder"
+        )
+
+
+def _publish(staging: Path, place: Path, names: Sequence[str]) -> None:
+    """Move the files to their place."""
+    try:
+        if os.path.lexists(place):
+            _refuse_foreign(place, names)
+            _merge(staging, place, names)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            staging.rename(place)
+    except OSError as error:
+        raise CatalogError(
+            f"cannot write to {place} ({error.strerror or error}): choose another folder; nothing "
+            "was written"
+        ) from error
+
+
+def _merge(staging: Path, place: Path, names: Sequence[str]) -> None:
+    """Move files into a folder that exists, in place of those of an earlier result."""
+    aside = staging / _REPLACED
+    earlier = _earlier_files(place)
+    # The summary says whose the other files are: last in, first out.
+    order = sorted(names, key=lambda name: name == _SUMMARY)
+    try:
+        for name in earlier:
+            _move(place / name, aside / name)
+        for name in order:
+            _move(staging / name, place / name)
+    except BaseException:
+        for name in reversed(order):
+            if not (staging / name).exists():
+                (place / name).unlink(missing_ok=True)
+        for name in earlier:
+            if os.path.lexists(aside / name):
+                _move(aside / name, place / name)
+        _remove_empty(place, names)
+        raise
+    _remove_empty(place, earlier)
+
+
+def _move(file: Path, target: Path) -> None:
+    """Move a file within a disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(target)
+
+
+def _remove_empty(place: Path, names: Iterable[str]) -> None:
+    """Remove the subfolders that hold no file any more."""
+    folders = {parent for name in names for parent in PurePosixPath(name).parents if parent.parts}
+    for parent in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+        folder = place / parent
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,1 +1,0 @@
-"""The commands of the command line, one module each; `spurclust.cli` calls them."""

@@ -1,0 +1,200 @@
+"""CutoutReader: the reading of cutouts as a step of a pipeline."""
+
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted
+
+from spurclust.cutouts.files import path_text
+from spurclust.cutouts.gather import Gathered, Layout, Reading, gather
+from spurclust.cutouts.read import check_shrinking, warn_of_losses
+from spurclust.errors import CatalogError
+
+
+class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the keyword
+    TransformerMixin, BaseEstimator, auto_wrap_output_keys=None
+):
+    """Read cutouts as a step of a pipeline: paths in, images out.
+
+    `read_cutouts` as a transformer, so that a search or cross-validation runs on file names:
+    ``make_pipeline(CutoutReader(), SpuriousRegionDetector())``. A file that cannot be read is
+    always an error here, because rows must keep their labels.
+
+    Parameters
+    ----------
+    size : int or (height, width), default=None
+        Shrink every cutout to this many pixels, see `read_cutouts`.
+    reduce : int, default=None
+        Shrink by this factor, see `read_cutouts`. Not together with `size`.
+    n_jobs : int, default=None
+        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+
+    Attributes
+    ----------
+    cutout_shape_ : tuple of int
+        (height, width) or, if any cutout of `fit` was coloured, (height, width, n_channels).
+    cutout_dtype_ : dtype
+        Type of the pixels.
+
+    See Also
+    --------
+    read_cutouts : The same for a folder, with ids.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     paths = [f"{folder}/{k}.png" for k in range(3)]
+    ...     for path in paths:
+    ...         Image.new("L", (51, 40)).save(path)
+    ...     CutoutReader(size=10).fit_transform(paths).shape
+    (3, 10, 10)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
+        "reduce": [Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        size: int | tuple[int, int] | None = None,
+        reduce: int | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.size = size
+        self.reduce = reduce
+        self.n_jobs = n_jobs
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
+        """Find out the shape and type that the cutouts have in common.
+
+        Every file is read, because one coloured cutout makes the set coloured; `fit_transform`
+        reads each only once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_sources,) or (n_sources, 1)
+            Paths.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        CutoutReader
+            Itself.
+
+        Raises
+        ------
+        CatalogError
+            On a file that is no image, or cutouts that differ in size or type.
+        """
+        self._fit(X, keep=False)
+        return self
+
+    def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[Any]:  # noqa: ARG002
+        """Fit, and return the images, reading every file once.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_sources,) or (n_sources, 1)
+            Paths.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
+            The images, in the order of `X`.
+
+        Raises
+        ------
+        CatalogError
+            On a file that is no image, or cutouts that differ in size or type.
+        """
+        gathered = self._fit(X, keep=True)
+        warn_of_losses(gathered, len(gathered.paths))
+        return gathered.images
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Read cutouts of the shape and type seen in `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_sources,) or (n_sources, 1)
+            Paths.
+
+        Returns
+        -------
+        ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
+            The images, in the order of `X`; grey ones repeated if `fit` saw coloured ones.
+
+        Raises
+        ------
+        CatalogError
+            On a file that is no image, or whose image differs from those of `fit`.
+        """
+        check_is_fitted(self)
+        shape = self.cutout_shape_
+        n_channels = shape[2] if len(shape) == 3 else 1
+        layout = Layout((shape[0], shape[1]), n_channels, self.cutout_dtype_)
+        gathered = gather(_paths_of_rows(X), self._reading(), layout=layout)
+        warn_of_losses(gathered, len(gathered.paths))
+        return gathered.images
+
+    def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
+        """Do nothing: images are not a table, and stay arrays whatever a pipeline is set to.
+
+        Parameters
+        ----------
+        transform : str, default=None
+            Not used.
+
+        Returns
+        -------
+        CutoutReader
+            Itself.
+        """
+        return self
+
+    def _fit(self, X: ArrayLike, *, keep: bool) -> Gathered:
+        """Read all, with or without holding the images, and learn what they have in common."""
+        self._validate_params()
+        gathered = gather(_paths_of_rows(X), self._reading(), keep=keep)
+        self.cutout_shape_ = gathered.layout.shape
+        self.cutout_dtype_ = gathered.layout.dtype
+        return gathered
+
+    def _reading(self) -> Reading:
+        """Say how to read."""
+        return Reading(*check_shrinking(self.size, self.reduce), n_jobs=self.n_jobs)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _paths_of_rows(X: ArrayLike) -> list[str]:
+    """Return the paths in a list, a 1-D array or a column."""
+    rows = np.asarray(X, dtype=object)
+    if rows.ndim == 2 and rows.shape[1] == 1:
+        rows = rows[:, 0]
+    if rows.ndim != 1:
+        raise CatalogError(
+            f"CutoutReader reads a list of paths, not an array of shape {rows.shape}; a folder is "
+            "listed by list_cutouts"
+        )
+    if not len(rows):
+        raise CatalogError("Found array with 0 sample(s): CutoutReader needs at least one path")
+    return [path_text(path) for path in rows]

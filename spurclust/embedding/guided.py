@@ -1,0 +1,263 @@
+"""GuidedProjection: features to a few axes, among them what the labels say."""
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import QuantileTransformer
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from spurclust.embedding.cross_fit import CrossFit, class_shares, fit_forests
+from spurclust.embedding.normal import normal_scores
+from spurclust.embedding.pixels import project_rows
+from spurclust.labels import is_uninspected
+from spurclust.parallel import single_threaded_blas
+
+Float32 = NDArray[np.float32]
+
+N_QUANTILES = 200
+LEAST_SHARE = 0.005
+"""Shares of the trees nearer to 0 or 1 are taken for this: so few trees tell nothing apart."""
+
+
+class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Project features on their main axes, and on an axis that the labels have taught.
+
+    The step between `CutoutFeatures` and the embedding. Labels teach by forests that are each grown
+    without one fold of the sources; a fitted source gets the score of the forest that has not seen
+    it, a new one the mean of all. So fitted sources do not look better separated than new ones. The
+    other axes are principal components of the features, each made normal, and know no labels. With
+    very few labels the taught axis is mostly noise.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of principal components. More keep finer differences among the reliable sources.
+    strength : float, default=3.0
+        Standard deviation of the taught axis, where all others together have 1. Raising it
+        separates spurious sources more and shows less of how they differ.
+    n_estimators : int, default=250
+        Trees of all forests together. More make steadier scores and take longer.
+    n_folds : int, default=5
+        Number of folds, at least 2.
+    unlabeled : object, default=None
+        Value of `y` that means uninspected, for example -1. Such sources shape the principal
+        components only.
+    random_state : int, RandomState or None, default=None
+        Seeds the folds and the forests.
+    n_jobs : int, default=None
+        Number of threads; None is 1, -1 is all cores.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Values of `y` that are not `unlabeled`.
+    forests_ : list of Forest
+        One a fold: extremely randomised trees as arrays.
+    n_components_ : int
+        Number of principal components used.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Names of the features, when fitted on a data frame with string columns.
+
+    Notes
+    -----
+    The score is the logarithm of the odds of the share of trees. More than two classes have one
+    axis each.
+
+    References
+    ----------
+    P. Geurts, D. Ernst and L. Wehenkel, "Extremely randomized trees", Machine Learning 63, 3
+    (2006). V. Chernozhukov et al., "Double/debiased machine learning for treatment and structural
+    parameters", Econometrics Journal 21, C1 (2018), for cross-fitting.
+
+    Examples
+    --------
+    >>> from spurclust.simulate import simulate_survey
+    >>> from spurclust.embedding import GuidedProjection
+    >>> from spurclust.features import CutoutFeatures
+    >>> survey = simulate_survey(40, 12, random_state=0)
+    >>> features = CutoutFeatures().fit_transform(survey.images)
+    >>> GuidedProjection(5, random_state=0).fit_transform(features, survey.y).shape
+    (40, 6)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "strength": [Interval(Real, 0, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "unlabeled": "no_validation",
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+    }
+
+    def __init__(
+        self,
+        n_components: int = 10,
+        *,
+        strength: float = 3.0,
+        n_estimators: int = 250,
+        n_folds: int = 5,
+        unlabeled: object = None,
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.strength = strength
+        self.n_estimators = n_estimators
+        self.n_folds = n_folds
+        self.unlabeled = unlabeled
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Find the principal components and grow the forests.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Classes, or `unlabeled`.
+
+        Returns
+        -------
+        GuidedProjection
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            When no source is inspected.
+        """
+        self._validate_params()
+        rows, labels = validate_data(
+            self, X, y, dtype=np.float32, ensure_min_samples=2, y_numeric=False
+        )
+        known = ~is_uninspected(labels, self.unlabeled)
+        if not known.any():
+            raise ValueError(
+                f"All {len(rows)} sources are uninspected (unlabeled={self.unlabeled!r}): label at "
+                "least one."
+            )
+        check_classification_targets(labels[known])
+        self.classes_, codes = np.unique(labels[known], return_inverse=True)
+        rng = check_random_state(self.random_state)
+        self._fit_components(rows, rng)
+        fitted = fit_forests(
+            rows[known],
+            codes,
+            n_classes=len(self.classes_),
+            n_estimators=self.n_estimators,
+            n_folds=self.n_folds,
+            random_state=rng,
+            n_jobs=self.n_jobs,
+        )
+        self.forests_, self._keys, self._folds = fitted
+        scores = self._scores(rows)
+        self._score_mean = scores.mean(axis=0)
+        deviation = scores.std(axis=0)
+        self._score_deviation = np.where(deviation > 0, deviation, 1)
+        return self
+
+    def _fit_components(self, rows: Float32, rng: np.random.RandomState) -> None:
+        """Make every feature normal, and find the principal components."""
+        self._normal = QuantileTransformer(
+            n_quantiles=min(N_QUANTILES, len(rows)), output_distribution="normal", random_state=rng
+        )
+        self.n_components_ = min(self.n_components, *rows.shape)
+        # Few features or few sources: the smaller side decides what is cheap.
+        solver = "covariance_eigh" if len(rows) > rows.shape[1] else "full"
+        self._components = PCA(self.n_components_, svd_solver=solver)
+        # Rows that are all equal have no variance, of which PCA takes shares.
+        with single_threaded_blas(), np.errstate(invalid="ignore"):
+            normal = normal_scores(self._normal.fit(rows), rows, self.n_jobs)
+            spread = self._components.fit(normal).explained_variance_.sum()
+        self._scale = float(np.sqrt(spread)) or 1.0
+
+    def _scores(self, rows: Float32) -> NDArray[np.float64]:
+        """Tell the log odds of each class but the first of two, by forests that have not seen."""
+        fitted = CrossFit(self.forests_, self._keys, self._folds)
+        shares = class_shares(fitted, rows, self.n_jobs)
+        shares = np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)
+        odds = np.log(shares / (1 - shares))
+        return odds[:, 1:] if len(self.classes_) == 2 else odds
+
+    def transform(self, X: ArrayLike) -> Float32:
+        """Project features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features; fitted rows are judged by the forest that has not seen them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_ + 1), float32
+            Principal components, and the taught axis (one a class where there are not two).
+        """
+        return self.project(X, self.normalize(X))
+
+    def normalize(self, X: ArrayLike) -> Float32:
+        """Make each feature normal, with mean 0 and deviation 1 among the fitted sources.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features), float32
+            Between -5.2 and 5.2.
+        """
+        check_is_fitted(self)
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
+        return normal_scores(self._normal, rows, self.n_jobs)
+
+    def project(self, X: ArrayLike, normal: Float32) -> Float32:
+        """Project features that have been made normal already.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        normal : ndarray of shape (n_samples, n_features), float32
+            What `normalize` returned for them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_ + 1), float32
+            What `transform` returns.
+        """
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
+        main = self._components
+        columns = np.arange(normal.shape[1], dtype=np.int32)
+        components = project_rows(
+            normal,
+            columns,
+            main.mean_.astype(np.float32),
+            main.components_.astype(np.float32),
+            self.n_jobs,
+        )
+        taught = (self._scores(rows) - self._score_mean) / self._score_deviation
+        return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)
+
+    @property
+    def _n_features_out(self) -> int:
+        """Tell ClassNamePrefixFeaturesOutMixin how many names to make."""
+        return int(self.n_components_) + len(self._score_mean)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags

@@ -1,0 +1,350 @@
+"""Rows to points: t-SNE that can also place rows it has not seen."""
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from spurclust.embedding.axes import unit_scale
+from spurclust.embedding.descent import LEAST_RATE, Schedule, descend_divergence, kl_divergence
+from spurclust.embedding.field import Lattice
+from spurclust.embedding.neighbors import Float32, joint_affinities, nearest_neighbors
+from spurclust.embedding.placement import PlacementSettings, PointField, field_of, place_new_rows
+from spurclust.embedding.start import initial_points
+
+EXACT_ROWS = 5_000
+"""Above so many distinct rows, a field costs less than all pairs (measured)."""
+
+SAME_ROW = 1e-5
+"""A new row nearer than this to a fitted one, relative to its length, is that row: what float32
+arithmetic on another processor may differ by."""
+
+
+def allowed_perplexity(perplexity: float, n_rows: int) -> float:
+    """Shrink the perplexity to what a number of rows allows.
+
+    Parameters
+    ----------
+    perplexity : float
+        What is wanted.
+    n_rows : int
+        Number of distinct rows.
+
+    Returns
+    -------
+    float
+        At most a third of the other rows, since three times the perplexity are neighbours, and
+        at least 1.
+
+    Examples
+    --------
+    >>> from spurclust.embedding.tsne import allowed_perplexity
+    >>> allowed_perplexity(50, 1816), allowed_perplexity(50, 31), allowed_perplexity(50, 2)
+    (50.0, 10.0, 1.0)
+    """
+    return float(min(perplexity, max(1.0, (n_rows - 1) / 3)))
+
+
+class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Embed rows in two dimensions by t-SNE, and place new rows among them.
+
+    Takes the parameter names of `sklearn.manifold.TSNE`, adds `transform` and is repeatable to the
+    bit for any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
+    every iteration; above, the repulsion is read off a field, in time that grows about in
+    proportion to the rows. Neighbours are exact always, which takes time as the square of the rows:
+    a quarter of all at 200 000 rows. Distances in the result have no unit and global distances
+    little meaning. The defaults of `perplexity` and `max_iter` are those of the detector, not of
+    scikit-learn.
+
+    Parameters
+    ----------
+    perplexity : float, default=50.0
+        Effective number of neighbours of a row, above 0. A larger one keeps more of the global
+        structure. It shrinks, with a warning, to a third of the other distinct rows.
+    early_exaggeration : float, default=12.0
+        Factor on the attraction in the first 250 iterations.
+    learning_rate : float or "auto", default="auto"
+        Step length. "auto" is `max(n_samples / exaggeration / 4, 50)`, where the exaggeration is
+        `early_exaggeration` in the first 250 iterations and 1 afterwards: the end is reached in
+        half the iterations.
+    max_iter : int, default=1500
+        Most iterations, at least 250. Few rows need less, see `tol`.
+    n_iter_without_progress : int, default=300
+        Stop after so many iterations in which the divergence did not fall.
+    min_grad_norm : float, default=1e-7
+        Stop when the gradient is shorter than this.
+    tol : float, default=2e-4
+        Stop, after early exaggeration, when the divergence fell by less than this share of itself
+        in 50 iterations.
+    init : {"pca", "random"} or ndarray of shape (n_samples, 2), default="pca"
+        Where the points start.
+    method : {"auto", "exact", "fft"}, default="auto"
+        All pairs, a field made by fast Fourier transforms, or a choice by number of rows.
+    random_state : int, RandomState or None, default=None
+        Seeds `init="random"` and the randomised solver of `init="pca"`.
+    n_jobs : int, default=None
+        Number of threads; None is 1, -1 is all cores.
+    verbose : int, default=0
+        Whether to print the divergence every 50 iterations.
+
+    Attributes
+    ----------
+    embedding_ : ndarray of shape (n_samples, 2), float32
+        The points of the fitted rows; equal rows share one.
+    reference_rows_ : ndarray of shape (n_distinct, n_features), float32
+        The distinct fitted rows about `center_`, times `scale_`.
+    reference_embedding_ : ndarray of shape (n_distinct, 2), float32
+        Their points.
+    center_ : ndarray of shape (n_features,)
+        Mean of the fitted rows.
+    scale_ : float
+        Power of two that keeps the squares of the rows within float32.
+    kl_divergence_ : float
+        Divergence of the embedding of the distinct rows, in nats.
+    n_iter_ : int
+        Number of iterations done.
+    perplexity_ : float
+        Perplexity used.
+    field_ : ndarray of shape (n_nodes, n_nodes), float32
+        The field by which the fitted points repel new ones, as weights of quintic B-splines.
+    field_place_ : tuple of float
+        Where its first node lies, and the distance of two nodes.
+    learning_rate_ : float
+        Step length used after early exaggeration.
+    method_ : str
+        Method used.
+    n_features_in_ : int
+        Number of columns.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Column names, when fitted on a data frame with string columns.
+
+    Notes
+    -----
+    A new row is placed by itself: it starts at the median of its 25 nearest fitted points and
+    descends its own divergence for 250 steps, while the fitted points stay. A fitted row keeps its
+    fitted place.
+
+    References
+    ----------
+    L. van der Maaten, "Accelerating t-SNE using tree-based algorithms", JMLR 15, 2014.
+    A. Belkina et al., "Automated optimized parameters for t-distributed stochastic neighbor
+    embedding", Nature Communications 10, 2019.
+    D. Kobak and P. Berens, "The art of using t-SNE for single-cell transcriptomics", Nature
+    Communications 10, 2019.
+    P. Policar, M. Strazar and B. Zupan, "Embedding to reference t-SNE space addresses batch
+    effects in single-cell classification", Machine Learning 112, 2023.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.embedding import TSNE
+    >>> rows = np.random.default_rng(0).normal(size=(60, 5))
+    >>> tsne = TSNE(perplexity=10, random_state=0).fit(rows)
+    >>> np.array_equal(tsne.transform(rows[:3]), tsne.embedding_[:3])
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "perplexity": [Interval(Real, 0, None, closed="neither")],
+        "early_exaggeration": [Interval(Real, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 250, None, closed="left")],
+        "n_iter_without_progress": [Interval(Integral, 1, None, closed="left")],
+        "min_grad_norm": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "init": [StrOptions({"pca", "random"}), np.ndarray],
+        "method": [StrOptions({"auto", "exact", "fft"})],
+        "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        perplexity: float = 50.0,
+        *,
+        early_exaggeration: float = 12.0,
+        learning_rate: float | str = "auto",
+        max_iter: int = 1500,
+        n_iter_without_progress: int = 300,
+        min_grad_norm: float = 1e-7,
+        tol: float = 2e-4,
+        init: str | NDArray[Any] = "pca",
+        method: str = "auto",
+        random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.perplexity = perplexity
+        self.early_exaggeration = early_exaggeration
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.n_iter_without_progress = n_iter_without_progress
+        self.min_grad_norm = min_grad_norm
+        self.tol = tol
+        self.init = init
+        self.method = method
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
+        """Embed rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, at least two.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        TSNE
+            Itself.
+
+        Warns
+        -----
+        UserWarning
+            When the perplexity is too large for the rows.
+        """
+        self._validate_params()
+        given = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
+        self.center_ = given.mean(axis=0, dtype=np.float64)
+        self.scale_ = unit_scale(np.abs(given - self.center_).max())
+        rows = ((given - self.center_) * self.scale_).astype(np.float32)
+        # t-SNE pushes equal rows apart; one source should not have two places.
+        self.reference_rows_, first, group = np.unique(
+            rows, axis=0, return_index=True, return_inverse=True
+        )
+        order = np.argsort(first)  # the order of the rows, so that sums do not depend on values
+        self.reference_rows_ = self.reference_rows_[order]
+        self.reference_embedding_ = self._embed(first[order], len(rows))
+        lattice, self.field_ = field_of(self.reference_embedding_, self.n_jobs)
+        self.field_place_ = lattice.left, lattice.bottom, lattice.spacing
+        self.embedding_ = self.reference_embedding_[np.argsort(order)[group.ravel()]]
+        return self
+
+    def _embed(self, first: NDArray[np.intp], n_samples: int) -> Float32:
+        """Embed the distinct rows, which are the rows `first` of all."""
+        rows = self.reference_rows_
+        self.perplexity_ = allowed_perplexity(self.perplexity, len(rows))
+        if self.perplexity_ < self.perplexity:
+            warnings.warn(
+                f"perplexity={self.perplexity} is too large for {len(rows)} distinct rows: "
+                f"{self.perplexity_:.4g} is used.",
+                stacklevel=3,
+            )
+        init = self.init
+        if not isinstance(init, str):
+            if init.shape != (n_samples, 2):
+                raise ValueError(
+                    f"init has shape {init.shape}, but {n_samples} rows need ({n_samples}, 2)."
+                )
+            init = init[first]
+        self.method_ = self.method
+        if self.method == "auto":
+            self.method_ = "exact" if len(rows) <= EXACT_ROWS else "fft"
+        if len(rows) == 1:
+            self.kl_divergence_, self.n_iter_, self.learning_rate_ = 0.0, 0, LEAST_RATE
+            return np.zeros((1, 2), dtype=np.float32)
+        start = initial_points(rows, init, check_random_state(self.random_state))
+        affinities = joint_affinities(rows, self.perplexity_, self.n_jobs)
+        points = self._descend(affinities, start)
+        self.kl_divergence_ = kl_divergence(points, affinities, self.n_jobs)
+        return points
+
+    def _descend(self, affinities: Any, start: Float32) -> Float32:
+        """Run the chosen descent."""
+        schedule = Schedule(
+            self.max_iter,
+            self.early_exaggeration,
+            self.learning_rate,
+            self.n_iter_without_progress,
+            self.min_grad_norm,
+            self.tol,
+        )
+        self.learning_rate_ = schedule.phases(len(start))[-1].learning_rate
+        points, self.n_iter_ = descend_divergence(
+            affinities,
+            start,
+            schedule,
+            interpolated=self.method_ == "fft",
+            n_jobs=self.n_jobs,
+            report=_print_progress if self.verbose else None,
+        )
+        return points
+
+    def fit_transform(self, X: ArrayLike, y: object = None) -> Float32:
+        """Embed rows and return their points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, at least two.
+        y : None
+            Not used.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2), float32
+            The points: `embedding_`.
+        """
+        return self.fit(X, y).embedding_
+
+    def transform(self, X: ArrayLike) -> Float32:
+        """Place rows among the fitted ones; a row's place depends on that row alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows, fitted or new.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2), float32
+            The points.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        rows = ((X - self.center_) * self.scale_).astype(np.float32)
+        n_neighbors = min(PlacementSettings().n_start_neighbors, len(self.reference_rows_))
+        distances, indices = nearest_neighbors(
+            rows, self.reference_rows_, n_neighbors, n_jobs=self.n_jobs
+        )
+        points = self.reference_embedding_[indices[:, 0]]
+        # Summed by einsum, whose order does not depend on the other rows.
+        lengths = np.einsum("ij,ij->i", rows, rows)
+        new = distances[:, 0] > SAME_ROW**2 * lengths
+        if new.any():
+            left, bottom, spacing = self.field_place_
+            lattice = Lattice(left, bottom, spacing, *self.field_.shape[::-1])
+            points[new] = place_new_rows(
+                distances[new],
+                indices[new],
+                self.reference_embedding_,
+                PointField(lattice, self.field_),
+                n_jobs=self.n_jobs,
+            )
+        return points
+
+    @property
+    def _n_features_out(self) -> int:
+        """Tell ClassNamePrefixFeaturesOutMixin how many names to make."""
+        return 2
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def _print_progress(iteration: int, divergence: float, norm: float) -> None:
+    """Print one line of a verbose fit."""
+    print(f"[t-SNE] iteration {iteration}: KL divergence {divergence:.4f}, gradient {norm:.2e}")

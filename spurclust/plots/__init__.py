@@ -1,0 +1,25 @@
+"""Pictures of a fitted detector: the embedding, the components, the region, the cutouts.
+
+Each display holds arrays and draws them with ``plot(ax=...)``; ``from_estimator`` takes them from
+a fitted `SpuriousRegionDetector` and draws. matplotlib is imported when the first picture is drawn.
+"""
+
+from spurclust.plots.curves import CompletenessDisplay, TuningDisplay
+from spurclust.plots.embeddings import ComponentsDisplay, EmbeddingDisplay
+from spurclust.plots.gallery import GalleryDisplay
+from spurclust.plots.region_display import RegionDisplay
+from spurclust.plots.stability_display import StabilityDisplay
+from spurclust.plots.style import save_figure
+from spurclust.plots.thumbnails import CutoutEmbeddingDisplay
+
+__all__ = [
+    "CompletenessDisplay",
+    "ComponentsDisplay",
+    "CutoutEmbeddingDisplay",
+    "EmbeddingDisplay",
+    "GalleryDisplay",
+    "RegionDisplay",
+    "StabilityDisplay",
+    "TuningDisplay",
+    "save_figure",
+]

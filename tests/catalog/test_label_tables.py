@@ -1,0 +1,391 @@
+"""Labels: what a cell means, which rows count, and which cutout each belongs to."""
+
+import warnings
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from astropy.table import MaskedColumn, Table
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurclust.catalog.label_tables import count_labels, format_counts, match_labels, read_labels
+from spurclust.errors import CatalogError
+
+NAMES = ["Source_ID", "Reliable_Source", "Reason"]
+
+
+def frame(*rows, names=NAMES):
+    columns = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {n: pd.Series(c, dtype=object) for n, c in zip(names, columns, strict=True)}
+    )
+
+
+def labels_of(*rows, **parameters):
+    return read_labels(frame(*rows), **parameters)
+
+
+def csv_of(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    path.write_text(text)
+    return path
+
+
+# Cells
+
+
+@pytest.mark.parametrize(
+    ("cell", "label"),
+    [
+        *((cell, 1) for cell in (0, 0.0, "0", "0.0", " 0 ", False, "FALSE", np.False_, b"0", -0.0)),
+        *(
+            (cell, 0)
+            for cell in (1, 1.0, "1", "1.", "\t1\n", True, "True", np.int8(1), np.float32(1))
+        ),
+        *(
+            (cell, -1)
+            for cell in (None, np.nan, "", "  ", pd.NA, pd.NaT, np.ma.masked, "NaN", "n/a")
+        ),
+    ],
+)
+def test_meaning_of_a_cell(cell, label):
+    assert labels_of(["a", cell, ""]).table["label"].tolist() == [label]
+    other = labels_of(["a", cell, ""], spurious_value=1).table["label"].tolist()
+    assert other == [{1: 0, 0: 1, -1: -1}[label]]
+
+
+@pytest.mark.parametrize(
+    "cell", [2, "yes", 0.5, -1, "0,5", "spurious", np.inf, pd.Timestamp(0), b"2"]
+)
+def test_label_that_is_neither(cell):
+    with pytest.raises(CatalogError, match=r"neither 0 nor 1, in row 1 \(.*, id b\)\."):
+        labels_of(["a", 0, ""], ["b", cell, ""])
+
+
+def test_rows_are_numbered_as_in_the_spreadsheet(tmp_path):
+    text = "\n".join(["Source_ID,Reliable_Source,Reason", "", *(f"{k},{k},x" for k in range(15))])
+    with pytest.raises(CatalogError) as caught:
+        read_labels(csv_of(tmp_path, text))
+    message = str(caught.value)
+    assert str(tmp_path / "labels.csv") in message
+    assert "row 5 ('2', id 2), row 6 ('3', id 3)" in message
+    assert "row 14 ('11', id 11) and 3 more" in message
+    assert "row 15" not in message
+
+
+def test_rows_of_a_fits_table_are_numbered_from_one(tmp_path):
+    Table({"Source_ID": [1, 2], "Reliable_Source": [0, 7]}).write(tmp_path / "a.fits")
+    with pytest.raises(CatalogError, match=r"row 2 \(7, id 2\)"):
+        read_labels(tmp_path / "a.fits")
+
+
+def test_id_that_has_lost_digits():
+    with pytest.raises(CatalogError, match=r"row 1 \(1\.2345678901234568e\+18 has lost digits\)"):
+        labels_of([7, 0, ""], [1234567890123456789.0, 0, ""])
+
+
+def test_long_ids_keep_every_digit(tmp_path):
+    ids = [str(6 * 10**18 + k) for k in range(5)]
+    path = csv_of(tmp_path, "\n".join(["Source_ID,Reliable_Source", *(f"{i},1" for i in ids)]))
+    assert read_labels(path).table["source_id"].tolist() == ids
+    table = Table({"Source_ID": np.array(ids, dtype="i8"), "Reliable_Source": [1] * 5})
+    for name in ("a.fits", "a.ecsv"):
+        table.write(tmp_path / name)
+        assert read_labels(tmp_path / name).table["source_id"].tolist() == ids
+
+
+def test_reasons_lose_white_space_and_words_for_nothing():
+    found = labels_of(["a", 0, " edge data "], ["b", 0, None], ["c", 0, "N/A"], ["d", 0, b"x"])
+    assert found.table["reason"].tolist() == ["edge data", "", "", "x"]
+
+
+# Columns
+
+
+def test_table_of_every_format_is_the_same(tmp_path):
+    columns = {
+        "RA": [1.5, 2.5, 3.5],
+        "Source_ID": ["00123", "7", "8"],
+        "Reason": ["edge data", "", ""],
+        "Reliable_Source": MaskedColumn([0, 1, 1], mask=[False, False, True]),
+    }
+    table = Table(columns)
+    table.write(tmp_path / "a.fits")
+    table.write(tmp_path / "a.ecsv")
+    table.write(tmp_path / "a.vot", format="votable")
+    table.to_pandas().to_csv(tmp_path / "a.csv", index=False)
+    table.to_pandas().to_csv(tmp_path / "a.tsv", index=False, sep="\t")
+    table.to_pandas().to_excel(tmp_path / "a.xlsx", index=False)
+    for suffix in ("fits", "ecsv", "vot", "csv", "tsv", "xlsx"):
+        found = read_labels(tmp_path / f"a.{suffix}")
+        assert found.origin == str(tmp_path / f"a.{suffix}")
+        assert len(found) == 3
+        assert list(found.table) == ["source_id", "label", "reason", "RA"]
+        assert found.table["source_id"].tolist() == ["00123", "7", "8"]
+        assert found.table["label"].tolist() == [1, 0, -1]
+        assert found.table["label"].dtype == np.int8
+        assert found.table["reason"].tolist() == ["edge data", "", ""]
+        assert found.table["RA"].tolist() == [1.5, 2.5, 3.5]
+
+
+def test_other_names():
+    table = frame(["a", 1, "x", 5], names=["id", "label", "why", "reason"])
+    found = read_labels(
+        table, id_column="id", label_column="label", reason_column="why", spurious_value=1
+    ).table
+    assert found.iloc[0].tolist() == ["a", 1, "x", 5]
+    assert list(found) == ["source_id", "label", "reason", "reason (in table)"]
+
+
+def test_white_space_around_a_name_does_not_count():
+    table = frame(["a", 0, "x"], names=[" Source_ID", "Reliable_Source ", "Reason\xa0"])
+    assert read_labels(table).table["reason"].tolist() == ["x"]
+
+
+@pytest.mark.parametrize("name", ["source_id", "SourceID", "Source ID", "Sorce_ID"])
+def test_similar_name_is_suggested(name):
+    table = frame(["a", 0], names=[name, "Reliable_Source"])
+    with pytest.raises(CatalogError) as caught:
+        read_labels(table)
+    assert f"its columns are {name!r}, 'Reliable_Source'. Did you mean {name!r}?" in str(
+        caught.value
+    )
+    assert "id_column" in str(caught.value)
+
+
+def test_missing_label_column_and_many_others():
+    table = frame(["a", *range(40)], names=["Source_ID", *(f"q{k}" for k in range(40))])
+    with pytest.raises(CatalogError, match=r"'q28' and 11 more\. Choose it with label_column"):
+        read_labels(table)
+
+
+def test_column_that_exists_twice():
+    table = pd.DataFrame([["a", 0, 1]], columns=["Source_ID", "Reliable_Source", "Reliable_Source"])
+    with pytest.raises(CatalogError, match="2 columns named 'Reliable_Source'"):
+        read_labels(table)
+
+
+def test_missing_column_names_the_other_sheets(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append(["x"])
+    book.active.append([1])
+    book.create_sheet("verdicts")
+    for row in (NAMES, ["1", 0, "x"]):
+        book["verdicts"].append(row)
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(CatalogError, match="sheet= chooses another: 'verdicts'"):
+        read_labels(tmp_path / "a.xlsx")
+    assert len(read_labels(tmp_path / "a.xlsx", sheet="verdicts")) == 1
+
+
+def test_reasons_are_optional():
+    table = frame(["a", 0, "x"], names=["Source_ID", "Reliable_Source", "Note"])
+    assert read_labels(table).table["reason"].tolist() == [""]
+    assert read_labels(frame(["a", 0, "x"]), reason_column=None).table["Reason"].tolist() == ["x"]
+    with pytest.raises(CatalogError, match="no column 'Why' of reasons"):
+        read_labels(table, reason_column="Why")
+
+
+def test_reasons_under_a_similar_name_are_not_passed_over_in_silence():
+    table = frame(["a", 0, "x"], names=["Source_ID", "Reliable_Source", "REASON"])
+    with pytest.warns(UserWarning, match="in the column 'REASON', choose it with reason_column"):
+        assert read_labels(table).table["reason"].tolist() == [""]
+
+
+def test_bad_spurious_value():
+    with pytest.raises(ValueError, match="spurious_value=2"):
+        labels_of(["a", 0, ""], spurious_value=2)
+
+
+def test_other_columns_become_numbers_only_if_nothing_is_lost(tmp_path):
+    text = (
+        "Source_ID,Reliable_Source,n,x,code,gaia,name,blank,,x\n"
+        "1,0,5,1.5e3,007,6000000000000000001,a,,u,2\n"
+        "2,0,6,,008,6000000000000000003,3,,v,3\n"
+    )
+    found = read_labels(csv_of(tmp_path, text)).table
+    assert found["n"].tolist() == [5, 6]
+    assert found["n"].dtype == np.int64
+    assert found["x"].iloc[0] == 1500.0
+    assert np.isnan(found["x"].iloc[1])
+    assert found["code"].tolist() == ["007", "008"]
+    assert found["gaia"].tolist() == ["6000000000000000001", "6000000000000000003"]
+    assert found["name"].tolist() == ["a", "3"]
+    assert found["blank"].tolist() == ["", ""]
+    assert found["column 9"].tolist() == ["u", "v"]
+    assert found["x (in table)"].tolist() == [2, 3]
+
+
+# Rows
+
+
+def test_blank_rows_are_passed_over():
+    rows = [["a", 0, "x"], [None, np.nan, ""], ["b", 1, ""], ["", " ", None]]
+    assert labels_of(*rows).table["source_id"].tolist() == ["a", "b"]
+
+
+def test_label_without_id():
+    with pytest.raises(CatalogError, match="a label but no id, in row 1, row 2: fill in the id"):
+        labels_of(["a", 0, ""], [None, 0, ""], [" ", 1, ""], ["nan", None, ""])
+
+
+def test_row_with_neither_id_nor_label_but_something_else():
+    with pytest.warns(UserWarning, match="1 rows have neither id nor label .*: row 1"):
+        assert len(labels_of(["a", 0, ""], ["", None, "57 in all"])) == 1
+
+
+def test_no_id_at_all():
+    with pytest.raises(CatalogError, match="no id in any row"):
+        labels_of([None, None, None])
+
+
+def test_reason_without_label():
+    with pytest.warns(UserWarning, match=r"1 rows have a reason but no label .* row 1 \(id b\)"):
+        found = labels_of(["a", 0, ""], ["b", "", "edge data"])
+    assert found.table["label"].tolist() == [1, -1]
+
+
+def test_repeated_rows_become_one():
+    rows = [["a", 0, "x"], ["b", 1, ""], ["a", 0, "x"], [" a ", 0, ""]]
+    with pytest.warns(UserWarning, match=r"2 rows repeat an id .* row 2 \(id a\), row 3 \(id a\)"):
+        found = labels_of(*rows)
+    assert found.table["source_id"].tolist() == ["a", "b"]
+    assert found.table["reason"].tolist() == ["x", ""]
+
+
+def test_labelled_row_wins_over_a_blank_one():
+    with pytest.warns(UserWarning, match="2 rows repeat an id"):
+        found = labels_of(["a", None, ""], ["b", 1, ""], ["a", 0, ""], ["a", 0, "x"])
+    assert found.table["source_id"].tolist() == ["b", "a"]
+    assert found.table["label"].tolist() == [0, 1]
+    assert found.table["reason"].tolist() == ["", "x"]
+
+
+def test_contradicting_rows():
+    rows = [["b", 0, ""], ["a", 0, ""], ["b", 1, ""], ["a", 1, ""], ["c", 1, ""], ["a", None, ""]]
+    with pytest.raises(CatalogError) as caught:
+        labels_of(*rows)
+    assert "row 1 (id a), row 3 (id a), row 0 (id b), row 2 (id b). Keep one" in str(caught.value)
+
+
+def test_different_reasons_for_one_source():
+    with pytest.warns(UserWarning, match=r"repeat|different reasons") as caught:
+        found = labels_of(["a", 0, "x"], ["a", 0, "y"])
+    assert found.table["reason"].tolist() == ["x"]
+    assert str(caught[1].message).endswith("the first is kept: row 0 (id a), row 1 (id a)")
+    assert caught[1].filename == __file__
+
+
+def test_ids_that_differ_in_zeros_are_two_rows():
+    found = labels_of(["00123", 0, ""], [123, 1, ""])
+    assert found.table["source_id"].tolist() == ["00123", "123"]
+
+
+# Joining
+
+
+def test_joined_in_any_order():
+    labels = labels_of(["3", 0, "edge data"], ["1", 1, ""], ["2", None, ""])
+    found = match_labels(labels, ["1", "00002", 3, "4"])
+    assert found.y.tolist() == [0, -1, 1, -1]
+    assert found.y.dtype == np.int8
+    assert found.reasons == ["", "", "edge data", ""]
+    assert found.ids_without_row == ["4"]
+    assert found.ids_without_cutout == []
+
+
+def test_rows_without_a_cutout():
+    labels = labels_of(*([str(k), None if k % 2 else 0, ""] for k in range(20)))
+    with pytest.warns(UserWarning, match="no cutout") as caught:
+        found = match_labels(labels, ["0", "1"])
+    message = str(caught[0].message)
+    assert (
+        "18 of the 20 sources in the DataFrame have no cutout, 9 of them labelled: 2, 3" in message
+    )
+    assert message.endswith("11 and 8 more")
+    assert len(found.ids_without_cutout) == 18
+
+
+def test_two_forms_of_a_number_are_two_sources_if_both_exist():
+    labels = labels_of(["00123", 0, "x"], [123, 1, ""], [7.0, 0, ""])
+    found = match_labels(labels, ["123", "00123", "007"])
+    assert found.y.tolist() == [0, 1, 1]
+    with pytest.warns(UserWarning, match="00123, 0123, 123 are compared letter by letter"):
+        found = match_labels(labels, ["0123", "7"])
+    assert found.y.tolist() == [-1, 1]
+
+
+def test_no_id_in_common():
+    labels = labels_of(["g1", 0, ""], ["g2", 1, ""])
+    with pytest.raises(CatalogError) as caught:
+        match_labels(labels, ["z6_1_crop"])
+    message = str(caught.value)
+    assert "'g1', 'g2'" in message
+    assert "'z6_1_crop'" in message
+    assert "id_pattern" in message
+    assert "id_column" in message
+    with pytest.raises(CatalogError, match="the cutouts none"):
+        match_labels(labels, [])
+
+
+def test_two_cutouts_of_one_id():
+    with pytest.raises(CatalogError, match="several cutouts have the id a:"):
+        match_labels(labels_of(["a", 0, ""]), ["a", "b", "a "])
+
+
+rows_of_labels = st.dictionaries(
+    st.integers(0, 10**19),
+    st.tuples(st.sampled_from([0, 1, None]), st.sampled_from(["", "x"])),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(rows_of_labels, st.randoms())
+def test_each_cutout_has_the_label_of_its_row(rows, random):
+    shuffled = [[str(k), *rows[k]] for k in random.sample(sorted(rows), len(rows))]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # reasons without labels
+        found = match_labels(read_labels(frame(*shuffled)), list(rows))
+    assert found.y.tolist() == [{0: 1, 1: 0, None: -1}[label] for label, _ in rows.values()]
+    assert found.reasons == [reason for _, reason in rows.values()]
+
+
+# Counts
+
+
+def test_counts():
+    y = np.array([1, 1, 1, 1, 0, -1, 1, 1])
+    reasons = ["b", "a", "", " ", "ignored", "ignored", "b", "c"]
+    assert count_labels(y, reasons) == {
+        "n_sources": 8,
+        "n_inspected": 7,
+        "n_spurious": 6,
+        "spurious_fraction": 6 / 7,
+        "reasons": {"b": 2, "no reason given": 2, "a": 1, "c": 1},
+    }
+    assert list(count_labels(y, reasons)["reasons"]) == ["b", "no reason given", "a", "c"]
+
+
+def test_printed_counts():
+    y = np.repeat([1, 0, -1], [12, 988, 200])
+    lines = format_counts(count_labels(y, ["edge data"] * 1200)).split("\n")
+    assert lines == [
+        "sources        1200",
+        "inspected      1000",
+        "spurious         12  1.2 % of the inspected",
+        "  edge data      12",
+    ]
+
+
+def test_counts_of_nothing_inspected():
+    counts = count_labels([-1, -1], ["", ""])
+    assert counts["spurious_fraction"] is None
+    assert "%" not in format_counts(counts)
+
+
+def test_counts_need_one_reason_each():
+    with pytest.raises(ValueError, match="zip"):
+        count_labels([1, 0], ["a"])

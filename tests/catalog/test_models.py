@@ -1,0 +1,255 @@
+import json
+import pickle
+import subprocess
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+
+from spurclust import InspectionRanker, SpuriousRegionDetector
+from spurclust.catalog import load_model, read_model_metadata, save_model
+from spurclust.catalog.models import FORMAT_VERSION, STAMP, TRUSTED_TYPES
+from spurclust.embedding import ImageFlattener
+from spurclust.errors import CatalogError
+
+
+class Halver(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return X / 2
+
+
+HALVER = f"{Halver.__module__}.Halver"
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return (255 * rng.random((60, 9, 11))).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def detector(images):
+    y = np.arange(60) % 3 - 1
+    return SpuriousRegionDetector(
+        3, 0.3, perplexity=8, assignment="soft", unlabeled=-1, random_state=0
+    ).fit(images[:50], y[:50])
+
+
+@pytest.fixture
+def path(detector, tmp_path):
+    path = tmp_path / "model.skops"
+    save_model(detector, path, metadata={"reading": {"size": (9, 11), "reduce": None}})
+    return path
+
+
+def rewrite(path, change):
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def restamp(path, **values):
+    def change(members):
+        stamp = json.loads(members[STAMP])
+        members[STAMP] = json.dumps({**stamp, **values}).encode()
+
+    rewrite(path, change)
+
+
+def test_predictions_after_loading_are_equal_to_the_bit(detector, images, path):
+    loaded = load_model(path)
+    assert type(loaded) is SpuriousRegionDetector
+    assert set(vars(loaded)) == set(vars(detector))
+    for method in ("predict", "spurious_probability", "decision_function"):
+        before, after = (getattr(each, method)(images) for each in (detector, loaded))
+        assert before.tobytes() == after.tobytes()
+        assert before.dtype == after.dtype
+    before, after = (each.pipeline_[:-1].transform(images) for each in (detector, loaded))
+    assert before.tobytes() == after.tobytes()
+    assert loaded.components_.equals(detector.components_)
+    assert loaded.get_params()["unlabeled"] == -1
+
+
+def test_predictions_in_a_new_process_are_equal_to_the_bit(detector, images, path, tmp_path):
+    np.save(tmp_path / "images.npy", images)
+    code = (
+        "import sys, numpy as np; from spurclust.catalog import load_model; "
+        "model = load_model(sys.argv[1]); images = np.load(sys.argv[2]); "
+        "np.savez(sys.argv[3], predict=model.predict(images), "
+        "probability=model.spurious_probability(images), "
+        "points=model.pipeline_[:-1].transform(images))"
+    )
+    files = [str(path), str(tmp_path / "images.npy"), str(tmp_path / "out.npz")]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, *files], check=True)
+    with np.load(tmp_path / "out.npz") as other:
+        assert other["predict"].tobytes() == detector.predict(images).tobytes()
+        assert other["probability"].tobytes() == detector.spurious_probability(images).tobytes()
+        points = detector.pipeline_[:-1].transform(images)
+        assert other["points"].tobytes() == points.tobytes()
+
+
+def test_metadata_come_back_with_the_versions(path):
+    metadata = read_model_metadata(path)
+    assert metadata["reading"] == {"size": [9, 11], "reduce": None}
+    assert metadata["versions"]["numpy"] == np.__version__
+    assert "spurclust" in metadata["versions"]
+
+
+def test_metadata_are_of_types_that_json_has(detector, tmp_path):
+    path = tmp_path / "model.skops"
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        save_model(detector, path, metadata={"when": object()})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_model(detector, path, metadata={"flux": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_fitted_detector_is_saved(tmp_path):
+    with pytest.raises(NotFittedError):
+        save_model(SpuriousRegionDetector(), tmp_path / "model.skops")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_of_others_is_refused_by_name_until_it_is_trusted(images, tmp_path):
+    path = tmp_path / "model.skops"
+    detector = SpuriousRegionDetector(2, perplexity=8, reduce=Halver(), random_state=0)
+    detector.fit(images, np.arange(60) % 2)
+    save_model(detector, path)
+    with pytest.raises(CatalogError, match=r"model\.skops.*not trusted.*Halver.*trusted=\["):
+        load_model(path)
+    loaded = load_model(path, trusted=[HALVER])
+    assert loaded.predict(images).tobytes() == detector.predict(images).tobytes()
+    assert "versions" in read_model_metadata(path)
+
+
+def test_trusted_types_are_what_models_hold_and_no_more(images, tmp_path):
+    from skops.io import get_untrusted_types
+
+    y = np.arange(60) % 2
+    quick = {"perplexity": 8, "random_state": 0}
+    models = [
+        SpuriousRegionDetector(2, **quick).fit(images, y),
+        SpuriousRegionDetector(2, flatten=ImageFlattener(), **quick).fit(images, y),
+        InspectionRanker(10, random_state=0).fit(images, y),
+    ]
+    held = set()
+    for number, model in enumerate(models):
+        path = tmp_path / f"{number}.skops"
+        save_model(model, path)
+        held |= set(get_untrusted_types(file=path))
+        load_model(path)
+    assert held == set(TRUSTED_TYPES)
+
+
+def test_a_loaded_ranker_says_the_same(images, tmp_path):
+    ranker = InspectionRanker(20, random_state=0).fit(images[:40], np.arange(40) % 2)
+    save_model(ranker, tmp_path / "ranker.skops")
+    loaded = load_model(tmp_path / "ranker.skops")
+    assert loaded.predict_proba(images).tobytes() == ranker.predict_proba(images).tobytes()
+    nearest = loaded.nearest_spurious(images)[0]
+    assert nearest.tobytes() == ranker.nearest_spurious(images)[0].tobytes()
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])
+def test_a_truncated_file_is_named(path, keep):
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
+    for read in (load_model, read_model_metadata):
+        with pytest.raises(CatalogError, match=r"model\.skops"):
+            read(path)
+
+
+def test_a_damaged_member_is_named(path):
+    def change(members):
+        array = next(name for name in members if name.endswith(".npy"))
+        members[array] = b"no array"
+
+    rewrite(path, change)
+    with pytest.raises(CatalogError, match=r"model\.skops.*cannot be read as a model"):
+        load_model(path)
+    rewrite(path, lambda members: members.pop("schema.json"))
+    with pytest.raises(CatalogError, match=r"model\.skops.*cannot be read as a model"):
+        load_model(path)
+
+
+def test_pickles_and_archives_of_others_are_refused(detector, tmp_path):
+    from skops.io import dump
+
+    path = tmp_path / "model.skops"
+    path.write_bytes(pickle.dumps(detector))
+    with pytest.raises(CatalogError, match="cannot be read as a model"):
+        load_model(path)
+    dump(detector, path)
+    with pytest.raises(CatalogError, match="not written by spurclust's save_model"):
+        load_model(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(STAMP, "[]")
+    with pytest.raises(CatalogError, match="not written by spurclust's save_model"):
+        load_model(path)
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path / "none.skops", tmp_path):
+        with pytest.raises(CatalogError, match="there is no such model file"):
+            load_model(path)
+
+
+def test_a_newer_format_is_told_before_its_types_are_looked_at(path):
+    restamp(path, format_version=FORMAT_VERSION + 1, versions={"spurclust": "9.0"})
+    rewrite(path, lambda members: members.pop("schema.json"))
+    for read in (load_model, read_model_metadata):
+        with pytest.raises(CatalogError, match=r"format 2, of spurclust 9\.0; .*update"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "values", [{"format_version": "1"}, {"format_version": None}, {"versions": 3}, {"metadata": []}]
+)
+def test_an_odd_stamp_is_refused(path, values):
+    restamp(path, **values)
+    with pytest.raises(CatalogError, match="stamp is not complete"):
+        load_model(path)
+
+
+def test_a_failure_leaves_the_earlier_file_and_nothing_else(path, detector, monkeypatch):
+    before = path.read_bytes()
+
+    def fail(content, file):
+        file.write_bytes(b"half")
+        raise RuntimeError("stop")
+
+    monkeypatch.setattr("skops.io.dump", fail)
+    with pytest.raises(RuntimeError, match="stop"):
+        save_model(detector, path)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_link_stays_a_link(path, detector):
+    link = path.with_name("link.skops")
+    link.symlink_to(path)
+    save_model(detector, link)
+    assert link.is_symlink()
+    assert load_model(link).n_features_in_ == 99
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    step = ImageFlattener().fit(np.ones((2, 3, 3)))
+    with pytest.raises(CatalogError, match="there is no folder"):
+        save_model(step, tmp_path / "none" / "model.skops")
+
+
+def test_a_step_is_a_model_as_well(tmp_path):
+    path = tmp_path / "step.skops"
+    save_model(ImageFlattener().fit(np.ones((2, 3, 3))), path)
+    assert load_model(path).image_shape_ == (3, 3)

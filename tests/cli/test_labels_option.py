@@ -1,0 +1,112 @@
+"""`--labels` given more than once: which labels count, and what is said."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from spurclust.cli.main import main
+
+N_SOURCES = 30
+
+
+@pytest.fixture
+def survey(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "strips").mkdir()
+    rng = np.random.default_rng(3)
+    for number in range(N_SOURCES):
+        pixels = rng.integers(0, 256, (6, 18), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "strips" / f"{number}.png")
+    write("old.csv", {number: (number > 3, "spike" * (number <= 3)) for number in range(20)})
+    return tmp_path
+
+
+def write(path, rows):
+    cells = [(name, "" if ok is None else int(ok), why) for name, (ok, why) in rows.items()]
+    table = pd.DataFrame(cells, columns=["Source_ID", "Reliable_Source", "Reason"])
+    table.to_csv(path, index=False)
+
+
+def run(*tables):
+    options = [word for table in tables for word in ("--labels", table)]
+    quick = [
+        "--perplexity",
+        "5",
+        "-N",
+        "2",
+        "--no-plots",
+        "--no-report",
+        "--jobs",
+        "1",
+        "--out",
+        "out",
+    ]
+    return main(["run", "strips", *options, *quick])
+
+
+def test_later_labels_win_and_it_is_said(survey, capsys):
+    judged = {0: (True, ""), 1: (None, ""), 2: (False, "edge data")}
+    write("judged.csv", {**judged, **dict.fromkeys(range(20, 25), (True, ""))})
+    assert run("old.csv", "judged.csv") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "old.csv: 20 labels" in said
+    told = "judged.csv: 7 labels, 2 replace earlier ones (1 with the other verdict)"
+    assert told in said
+    table = pd.read_csv("out/sources.csv", dtype={"source_id": str}).set_index("source_id")
+    assert table.loc[["0", "1", "2", "3"], "label"].tolist() == [0, 1, 1, 1]
+    assert table.loc[["1", "2"], "reason"].tolist() == ["spike", "edge data"]
+    assert table["label"].notna().sum() == 25
+    summary = json.loads((survey / "out" / "summary.json").read_text())
+    assert summary["labels"]["n_inspected"] == 25
+    assert summary["settings"]["labels"] == ["old.csv", "judged.csv"]
+
+
+def test_of_one_table_nothing_is_said(survey, capsys):
+    assert run("old.csv") == 0
+    assert "old.csv" not in capsys.readouterr().out
+
+
+def test_a_table_that_is_missing_is_one_error(survey, capsys):
+    assert run("old.csv", "gone.csv") == 1
+    assert "gone.csv cannot be read" in capsys.readouterr().err
+
+
+def test_a_sample_shared_out(survey, capsys):
+    (survey / "out").mkdir()
+    ids = [f"{number:04d}" for number in range(9)]
+    unflagged = pd.DataFrame({"source_id": ids, "path": "", "label": "", "flagged": False})
+    unflagged.assign(reason="").to_csv("out/sources.csv", index=False)
+    assert main(["audit", "out", "--sample", "2"]) == 0
+    sample = pd.read_csv("out/audit.csv", dtype=str)
+    for name, rows in (("mine.csv", sample[:1]), ("yours.csv", sample[1:])):
+        rows.assign(Reliable_Source=1).to_csv(name, index=False)
+    assert main(["audit", "out", "--labels", "mine.csv"]) == 1
+    assert "1 of the 2 sources of the sample have no label in mine.csv" in capsys.readouterr().err
+    assert main(["audit", "out", "--labels", "mine.csv", "--labels", "yours.csv"]) == 0
+    assert "2 drawn at random were inspected: 0 spurious" in capsys.readouterr().out
+
+
+def test_positions_come_along(survey, capsys):
+    ids = np.arange(20)
+    table = pd.DataFrame({"Source_ID": ids, "Reliable_Source": (ids > 3).astype(int)})
+    table["RA"], table["Dec"] = 150 + ids / 1000, 2.5
+    table.loc[0, ["RA", "Dec"]] = np.nan
+    table.to_csv("placed.csv", index=False)
+    assert run("placed.csv") == 0
+    sources = pd.read_csv("out/sources.csv", dtype={"source_id": str}).set_index("source_id")
+    assert list(sources.columns)[-3:] == ["ra", "dec", "sky_viewer"]
+    assert sources.loc["7", ["ra", "dec"]].tolist() == [150.007, 2.5]
+    assert sources.loc[["0", "25"], ["ra", "sky_viewer"]].isna().all(axis=None)
+    circles = (survey / "out" / "flagged.reg").read_text().count("circle(")
+    assert circles == int((sources["flagged"] & sources["ra"].notna()).sum())
+    assert "flagged.reg" in json.loads((survey / "out" / "summary.json").read_text())["files"]
+    # A run without positions takes the regions of the earlier one away.
+    assert run("old.csv") == 0
+    assert not (survey / "out" / "flagged.reg").exists()
+    (survey / "out" / "flagged.reg").write_text("mine")
+    assert run("placed.csv") == 1
+    assert "flagged.reg, not from an earlier result" in capsys.readouterr().err
+    assert (survey / "out" / "flagged.reg").read_text() == "mine"

@@ -1,0 +1,131 @@
+"""`spurclust report`: where the page goes, which cutouts it finds, what it may replace."""
+
+import json
+import shutil
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from spurclust.cli.main import main
+from spurclust.cli.report import write_report, write_report_of_run
+from spurclust.report.run_results import read_results
+
+pytest.importorskip("bokeh")
+pytest.importorskip("jinja2")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    strips, out = tmp_path / "strips", tmp_path / "out"
+    strips.mkdir()
+    out.mkdir()
+    for number in range(6):
+        pixels = np.full((8, 24), 20 * number, dtype=np.uint8)
+        pixels[:4] = 255
+        Image.fromarray(pixels).save(strips / f"z6_{number}.png")
+    pd.DataFrame(
+        {
+            "source_id": range(6),
+            "path": [f"strips/z6_{number}.png" for number in range(6)],
+            "label": [1, 0, None, None, 0, None],
+            "reason": ["spike", "", "", "", "", ""],
+            "tsne_x": np.arange(6.0),
+            "tsne_y": np.arange(6.0) ** 2,
+            "component": 0,
+            "spurious_probability": 1 / 3,
+            "flagged": True,
+        }
+    ).to_csv(out / "sources.csv", index=False)
+    (out / "components.csv").write_text(
+        "component,size,n_inspected,n_spurious,fraction,fraction_low,fraction_high,in_region\n"
+        "0,6,3,1,0.333,0.01,0.9,True\n"
+    )
+    (out / "summary.json").write_text(json.dumps({"written_by": "spurclust", "files": []}))
+    return out
+
+
+@pytest.fixture
+def beside(folder, monkeypatch):
+    """Work in the folder that the recorded paths start from."""
+    monkeypatch.chdir(folder.parent)
+    return folder
+
+
+def test_the_page_is_one_of_the_runs_files(beside, capsys):
+    assert main(["report", "out"]) == 0
+    said = capsys.readouterr().out
+    assert "cutouts of 6 of 6 sources" in said
+    assert "The report is out/report.html" in said
+    assert json.loads((beside / "summary.json").read_text())["files"] == ["report.html"]
+    assert main(["report", "out"]) == 0
+    assert not list(beside.glob(".spurclust*"))
+
+
+def test_a_page_of_someone_else_stays(beside, capsys):
+    (beside / "report.html").write_text("mine")
+    assert main(["report", "out"]) == 1
+    assert "choose another file with --out" in capsys.readouterr().err
+    assert (beside / "report.html").read_text() == "mine"
+    assert main(["report", "out", "--out", "other.html"]) == 0
+    assert json.loads((beside / "summary.json").read_text())["files"] == []
+
+
+def test_missing_cutouts_are_counted_and_found_elsewhere(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert main(["report", "."]) == 0
+    said = capsys.readouterr().out
+    assert "cutouts of 0 of 6 sources" in said
+    assert "6 cutouts were not found or not readable, strips/z6_0.png for one" in said
+    (tmp_path / "strips" / "z6_3.png").write_text("no picture")
+    moved = shutil.move(tmp_path / "strips", tmp_path / "moved")
+    assert main(["report", ".", "--cutouts", str(moved)]) == 0
+    assert "cutouts of 5 of 6 sources" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "n_shown"),
+    [(["--max-cutouts", "2"], 2), (["--max-cutouts", "0"], 0), (["--max-size", "0.0006"], 2)],
+)
+def test_limits_are_kept_and_said(beside, capsys, options, n_shown):
+    assert main(["report", "out", "--cutout-size", "20", *options]) == 0
+    said = capsys.readouterr().out
+    assert f"cutouts of {n_shown} of 6 sources, at most 20 pixels" in said
+    assert f"{6 - n_shown} were left out" in said
+
+
+def test_no_results_are_an_error(tmp_path, capsys):
+    assert main(["report", str(tmp_path)]) == 1
+    assert "sources.csv is missing: give the folder" in capsys.readouterr().err
+
+
+def test_pixels_at_hand_are_not_read_again(folder, tmp_path):
+    table = pd.read_csv(folder / "sources.csv", dtype=str)
+    table["path"] = ["", *(f"nowhere/{number}.fits" for number in range(5))]
+    table.to_csv(folder / "sources.csv", index=False)
+    images = np.zeros((6, 8, 24), dtype=np.uint8)
+    images[:, 0] = 255
+    told = write_report(read_results(folder), tmp_path / "page.html", images=images, n_jobs=1)
+    assert "6 of 6" in told[0]
+    told = write_report(read_results(folder), tmp_path / "page.html", n_jobs=1)
+    assert "6 cutouts were not found or not readable, without a path for one" in told[1]
+
+
+@pytest.mark.parametrize("reduce", [None, 2])
+def test_a_run_shows_its_cutouts_as_large_as_they_are(beside, reduce):
+    args = SimpleNamespace(out="results/mine", size=None, reduce=reduce, jobs=1)
+    images = np.zeros((6, 8, 24) if reduce is None else (6, 4, 12), dtype=np.uint8)
+    write_report_of_run(args, beside, images)
+    page = (beside / "report.html").read_text(encoding="utf-8")
+    assert '<h1 dir="auto">mine</h1>' in page
+    assert "6 of 6 sources, at most 24 pixels" in page
+
+
+def test_what_is_not_installed_is_named(beside, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "bokeh", None)
+    assert main(["report", "out"]) == 1
+    assert "pip install 'spurclust[report]'" in capsys.readouterr().err
+    assert not (beside / "report.html").exists()

@@ -1,0 +1,582 @@
+"""One file in, the pixels that were written out: every format, depth and kind of colour."""
+
+import gzip
+import io
+import pickle
+import struct
+import zlib
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from astropy.io import fits
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from spurclust.cutouts import decode as _decode
+from spurclust.cutouts import pixels as _pixels
+from spurclust.cutouts import png as _png
+from spurclust.cutouts.decode import UnreadableCutoutError, read_image
+from spurclust.errors import CatalogError
+
+RNG = np.random.default_rng(7)
+HEIGHT, WIDTH = 9, 13
+N_SAMPLES = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgba": 4}
+PNG_COLOUR = {"grey": 0, "rgb": 2, "palette": 3, "grey+alpha": 4, "rgba": 6}
+
+
+def pixels(n_samples, dtype, shape=(HEIGHT, WIDTH)):
+    high = 256 if np.dtype(dtype) == np.uint8 else 65536
+    shape = shape if n_samples == 1 else (*shape, n_samples)
+    return RNG.integers(0, high, shape).astype(dtype)
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_bytes(rows, depth, colour, *, extra=b"", size=(HEIGHT, WIDTH), interlaced=0):
+    """Write a PNG from packed rows, with nothing checked."""
+    packed = zlib.compress(b"".join(b"\0" + bytes(row) for row in rows))
+    header = struct.pack(">IIBBBBB", size[1], size[0], depth, colour, 0, 0, interlaced)
+    middle = b"".join(chunk(b"IDAT", packed[k : k + 100]) for k in range(0, len(packed), 100))
+    return _png.SIGNATURE + chunk(b"IHDR", header) + extra + middle + chunk(b"IEND", b"")
+
+
+def png_of(image, *, extra=b"", n_rows=None):
+    n_samples = 1 if image.ndim == 2 else image.shape[2]
+    depth = 8 * image.dtype.itemsize
+    rows = [row.astype(image.dtype.newbyteorder(">")).tobytes() for row in image[:n_rows]]
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[n_samples]
+    return png_bytes(rows, depth, colour, extra=extra, size=image.shape[:2])
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_bytes(data):
+        path = tmp_path / "z6_1_F606W.dat"  # the suffix plays no part
+        path.write_bytes(data)
+        return read_image(str(path))
+
+    return read_bytes
+
+
+@pytest.fixture(params=["imagecodecs", "Pillow"])
+def png_decoder(request, monkeypatch):
+    if request.param == "Pillow":
+        monkeypatch.setattr(_png, "_fast_png_codec", lambda: None)
+    return request.param
+
+
+def saved(image, fmt, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, fmt, **options)
+    return buffer.getvalue()
+
+
+def tiff_of(image, **options):
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, image, **options)
+    return buffer.getvalue()
+
+
+def fits_of(*hdus):
+    buffer = io.BytesIO()
+    fits.HDUList(list(hdus)).writeto(buffer)
+    return buffer.getvalue()
+
+
+def assert_same(decoded, expected):
+    assert decoded.image.dtype == expected.dtype
+    assert decoded.image.dtype.isnative
+    np.testing.assert_array_equal(decoded.image, expected)
+
+
+# PNG
+
+
+@pytest.mark.usefixtures("png_decoder")
+@pytest.mark.parametrize("writer", ["own", "imagecodecs"])
+@pytest.mark.parametrize("colour", N_SAMPLES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_png_keeps_every_bit(read, dtype, colour, writer):
+    image = pixels(N_SAMPLES[colour], dtype)
+    decoded = read(png_of(image) if writer == "own" else imagecodecs.png_encode(image))
+    has_alpha = colour.endswith("a") and colour != "rgb"
+    expected = image[..., :-1] if has_alpha else image
+    assert_same(decoded, expected)
+    assert decoded.lost_alpha == has_alpha
+
+
+@pytest.mark.usefixtures("png_decoder")
+@pytest.mark.parametrize("mode", ["L", "RGB", "LA", "RGBA"])
+def test_png_as_pillow_writes_it_with_filters(read, mode):
+    smooth = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8)
+    n = len(Image.new(mode, (1, 1)).getbands())
+    image = smooth if n == 1 else np.dstack([smooth + np.uint8(k) for k in range(n)])
+    expected = image[..., :-1] if mode.endswith("A") else image
+    assert_same(read(saved(image, "PNG", optimize=True)), expected)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_png_of_few_grey_levels_spans_0_to_255(read, depth):
+    values = RNG.integers(0, 2**depth, (HEIGHT, 16))
+    bits = (values[..., None] >> np.arange(depth)[::-1]) & 1
+    rows = np.packbits(bits.reshape(HEIGHT, -1).astype(np.uint8), axis=1)
+    decoded = read(png_bytes(rows, depth, PNG_COLOUR["grey"], size=(HEIGHT, 16)))
+    assert_same(decoded, (values * (255 // (2**depth - 1))).astype(np.uint8))
+    key = chunk(b"tRNS", struct.pack(">H", int(values[0, 0])))
+    again = read(png_bytes(rows, depth, PNG_COLOUR["grey"], size=(HEIGHT, 16), extra=key))
+    assert_same(again, decoded.image)
+    assert again.lost_alpha
+
+
+@pytest.mark.parametrize("depth", [1, 4, 8])
+def test_png_palette_gives_its_colours(read, depth):
+    n = min(2**depth, 50)
+    palette = RNG.integers(0, 256, (n, 3)).astype(np.uint8)
+    index = RNG.integers(0, n, (HEIGHT, 16))
+    bits = (index[..., None] >> np.arange(depth)[::-1]) & 1
+    rows = np.packbits(bits.reshape(HEIGHT, -1).astype(np.uint8), axis=1)
+    extra = chunk(b"PLTE", palette.tobytes())
+    options = {"depth": depth, "colour": PNG_COLOUR["palette"], "size": (HEIGHT, 16)}
+    decoded = read(png_bytes(rows, extra=extra, **options))
+    assert_same(decoded, palette[index])
+    assert not decoded.lost_alpha
+    see_through = chunk(b"tRNS", bytes([0]))
+    assert read(png_bytes(rows, extra=extra + see_through, **options)).lost_alpha
+    opaque = chunk(b"tRNS", bytes([255]))
+    assert not read(png_bytes(rows, extra=extra + opaque, **options)).lost_alpha
+
+
+@pytest.mark.usefixtures("png_decoder")
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("colour", N_SAMPLES)
+def test_png_interlaced(read, dtype, colour):
+    image = pixels(N_SAMPLES[colour], dtype)
+    big_endian = image.astype(image.dtype.newbyteorder(">"))
+    rows = [
+        big_endian[y, x0::dx].tobytes()
+        for x0, y0, dx, dy in _png._PASSES
+        for y in range(y0, HEIGHT, dy)
+        if x0 < WIDTH
+    ]
+    depth = 8 * image.dtype.itemsize
+    decoded = read(png_bytes(rows, depth, PNG_COLOUR[colour], interlaced=1))
+    assert_same(decoded, image[..., :-1] if colour in ("grey+alpha", "rgba") else image)
+    with pytest.raises(CatalogError):
+        read(png_bytes(rows[:-1], depth, PNG_COLOUR[colour], interlaced=1))
+
+
+@pytest.mark.usefixtures("png_decoder")
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_png_key_colour_leaves_the_pixels_alone(read, n_samples, dtype):
+    image = pixels(n_samples, dtype)
+    key = np.atleast_1d(image[2, 3]).astype(">u2").tobytes()
+    decoded = read(png_of(image, extra=chunk(b"tRNS", key)))
+    assert_same(decoded, image)
+    assert decoded.lost_alpha
+    image[image == 0] = 1
+    unused = np.zeros(n_samples, dtype=">u2").tobytes()
+    assert not read(png_of(image, extra=chunk(b"tRNS", unused))).lost_alpha
+
+
+@pytest.mark.usefixtures("png_decoder")
+def test_png_gamma_and_text_change_nothing(read):
+    image = pixels(3, np.uint8)
+    extra = (
+        chunk(b"gAMA", struct.pack(">I", 220000))
+        + chunk(b"sBIT", bytes([3, 3, 3]))
+        + chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10_000_000)))
+    )
+    assert_same(read(png_of(image, extra=extra)), image)
+
+
+@pytest.mark.parametrize("n_samples", [1, 3])
+@given(share=st.floats(0, 1, exclude_max=True))
+@settings(max_examples=40, deadline=None)
+def test_png_cut_short_anywhere_is_an_error(tmp_path_factory, n_samples, share):
+    data = png_of(pixels(n_samples, np.uint8))
+    path = tmp_path_factory.mktemp("cut") / "a.png"
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(CatalogError, match=r"a\.png"):
+        read_image(str(path))
+
+
+@given(position=st.integers(0, 400), flip=st.integers(1, 255))
+@settings(max_examples=40, deadline=None)
+def test_png_with_one_wrong_byte_is_an_error(tmp_path_factory, position, flip):
+    data = bytearray(png_of(pixels(3, np.uint8)))
+    data[position] ^= flip
+    path = tmp_path_factory.mktemp("flip") / "a.png"
+    path.write_bytes(data)
+    with pytest.raises(CatalogError, match=r"a\.png"):
+        read_image(str(path))
+
+
+@pytest.mark.usefixtures("png_decoder")
+@pytest.mark.parametrize("image", [pixels(1, np.uint8), pixels(3, np.uint8), pixels(3, np.uint16)])
+def test_png_without_its_last_row_is_an_error(read, image):
+    with pytest.raises(CatalogError, match="not a PNG image of a kind known"):
+        read(png_of(image, n_rows=HEIGHT - 1))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (png_bytes([], 8, 2, size=(60000, 60000)), "60000 x 60000 x 3 values.*bomb"),
+        (png_bytes([], 8, 5), "colour type 5"),
+        (png_bytes([], 8, 0, extra=chunk(b"CgBI", b"")), "critical chunk 'CgBI'"),
+        (_png.SIGNATURE + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "begin with an image header"),
+    ],
+)
+def test_png_that_is_none(read, data, reason):
+    with pytest.raises(CatalogError, match=reason):
+        read(data)
+
+
+def test_without_imagecodecs_plain_png_is_read_and_16_bit_colour_says_what_to_install(
+    read, monkeypatch
+):
+    def missing(*_, **__):
+        raise ImportError("pip install 'spurclust[survey]'")
+
+    monkeypatch.setattr(_png, "import_optional", missing)
+    _png._fast_png_codec.cache_clear()
+    try:
+        plain = pixels(3, np.uint8)
+        assert_same(read(png_of(plain)), plain)
+        grey = pixels(1, np.uint16)
+        assert_same(read(png_of(grey)), grey)
+        with pytest.raises(ImportError, match="survey"):
+            read(png_of(pixels(3, np.uint16)))
+    finally:
+        _png._fast_png_codec.cache_clear()
+
+
+@pytest.mark.usefixtures("png_decoder")
+def test_a_constant_alpha_is_dropped_without_loss(read):
+    image = pixels(4, np.uint8)
+    image[..., 3] = 255
+    decoded = read(png_of(image))
+    assert_same(decoded, image[..., :3])
+    assert not decoded.lost_alpha
+
+
+# JPEG
+
+
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_jpeg(read, n_samples):
+    data = saved(pixels(n_samples, np.uint8), "JPEG", quality=95)
+    with Image.open(io.BytesIO(data)) as picture:
+        assert_same(read(data), np.asarray(picture))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_jpeg_cut_short_is_an_error(read, progressive):
+    data = saved(pixels(3, np.uint8, (64, 64)), "JPEG", progressive=progressive)
+    for stop in [4, 20, 200, len(data) // 2, len(data) - 40, len(data) - 1]:
+        with pytest.raises(CatalogError, match=r"F606W\.dat"):
+            read(data[:stop])
+
+
+def test_jpeg_of_inks_is_an_error(read):
+    buffer = io.BytesIO()
+    Image.new("CMYK", (8, 8)).save(buffer, "JPEG")
+    with pytest.raises(CatalogError, match="CMYK: save it as grey or RGB"):
+        read(buffer.getvalue())
+
+
+# TIFF
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("colour", N_SAMPLES)
+def test_tiff_keeps_every_bit(read, colour, dtype, byteorder, compression):
+    image = pixels(N_SAMPLES[colour], dtype)
+    has_alpha = colour in ("grey+alpha", "rgba")
+    data = tiff_of(
+        image,
+        photometric="rgb" if colour.startswith("rgb") else "minisblack",
+        planarconfig=None if colour == "grey" else "contig",
+        extrasamples=["unassalpha"] if has_alpha else None,
+        byteorder=byteorder,
+        compression=compression,
+    )
+    decoded = read(data)
+    assert_same(decoded, image[..., :-1] if has_alpha else image)
+    assert decoded.lost_alpha == has_alpha
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize(
+    ("stored", "given"),
+    [
+        ("f4", "f4"),
+        ("f8", "f4"),
+        ("f2", "f4"),
+        ("i1", "i1"),
+        ("i2", "i2"),
+        ("i4", "i4"),
+        ("u4", "u4"),
+        ("u8", "f4"),
+        ("i8", "f4"),
+    ],
+)
+def test_tiff_of_other_numbers(read, stored, given, byteorder):
+    image = RNG.integers(0, 100, (HEIGHT, WIDTH)).astype(stored)
+    assert_same(read(tiff_of(image, byteorder=byteorder)), image.astype(given))
+
+
+def test_tiff_floats_keep_nan_and_big_tiff_is_read(read):
+    image = RNG.normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+    image[2, 3] = np.nan
+    assert_same(read(tiff_of(image)), image)
+    assert_same(read(tiff_of(image, bigtiff=True)), image)
+
+
+def test_tiff_one_bit_and_palette(read):
+    bits = RNG.integers(0, 2, (HEIGHT, WIDTH)).astype(bool)
+    assert_same(read(saved(bits, "TIFF")), np.where(bits, np.uint8(255), np.uint8(0)))
+    picture = Image.fromarray(pixels(3, np.uint8)).quantize(20)
+    buffer = io.BytesIO()
+    picture.save(buffer, "TIFF")
+    assert_same(read(buffer.getvalue()), np.asarray(picture.convert("RGB")))
+
+
+def test_tiff_filters_as_pages_planes_or_samples_become_channels(read):
+    cube = pixels(1, np.uint16, (5, HEIGHT, WIDTH))
+    expected = np.moveaxis(cube, 0, -1)
+    assert_same(read(tiff_of(cube, photometric="minisblack")), expected)
+    planes = tiff_of(cube[:4], photometric="minisblack", planarconfig="separate")
+    assert_same(read(planes), expected[..., :4])
+    samples = np.ascontiguousarray(expected)
+    together = tiff_of(samples, photometric="minisblack", planarconfig="contig")
+    assert_same(read(together), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_tiff_where_white_is_zero(read, dtype):
+    image = pixels(1, dtype)
+    assert_same(read(tiff_of(image, photometric="miniswhite")), np.iinfo(dtype).max - image)
+
+
+def test_tiff_where_white_is_zero_has_no_meaning_for_floats(read):
+    with pytest.raises(CatalogError, match="white is zero"):
+        read(tiff_of(np.ones((4, 4), np.float32), photometric="miniswhite"))
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_tiff_cut_short_is_an_error(read, dtype, compression):
+    data = tiff_of(pixels(1, dtype, (64, 64)), compression=compression, rowsperstrip=8)
+    for stop in [4, 8, 20, 200, len(data) // 2, len(data) - 40, len(data) - 1]:
+        with pytest.raises(CatalogError, match=r"F606W\.dat"):
+            read(data[:stop])
+
+
+def test_tiff_that_is_not_one_picture_is_an_error(read):
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(pixels(1, np.uint8))
+        writer.write(pixels(1, np.uint8, (4, 5)))
+    with pytest.raises(CatalogError, match="2 pictures: save one per file"):
+        read(buffer.getvalue())
+    with pytest.raises(CatalogError, match="not height, width, channel"):
+        read(tiff_of(pixels(3, np.uint8, (2, HEIGHT, WIDTH)), photometric="rgb"))
+    with pytest.raises(CatalogError, match="SEPARATED"):
+        read(tiff_of(pixels(4, np.uint16), photometric="separated", planarconfig="contig"))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_tiff_that_declares_too_much_is_an_error(read, monkeypatch, dtype):
+    monkeypatch.setattr(_pixels, "MAX_VALUES", 100)
+    with pytest.raises(CatalogError, match=r"9 x 13.*bomb"):
+        read(tiff_of(pixels(1, dtype)))
+
+
+# FITS
+
+
+@pytest.mark.parametrize(
+    ("stored", "given"),
+    [("u1", "u1"), ("i2", "i2"), ("u2", "u2"), ("i4", "i4"), ("u4", "u4"), ("i8", "f4"),
+     ("f4", "f4"), ("f8", "f4")],
+)  # fmt: skip
+@pytest.mark.parametrize("packed", [False, True])
+def test_fits_image(read, stored, given, packed):
+    image = RNG.integers(0, 120, (HEIGHT, WIDTH)).astype(stored)
+    data = fits_of(fits.PrimaryHDU(image))
+    decoded = read(gzip.compress(data) if packed else data)
+    assert_same(decoded, image.astype(given))
+
+
+def test_fits_cube_axes_and_no_data(read):
+    cube = RNG.normal(size=(5, HEIGHT, WIDTH)).astype(np.float32)
+    cube[2, 3, 4] = np.nan
+    decoded = read(fits_of(fits.PrimaryHDU(cube)))
+    assert_same(decoded, np.moveaxis(cube, 0, -1))
+    assert np.isnan(decoded.image[3, 4, 2])
+    assert_same(read(fits_of(fits.PrimaryHDU(cube[None]))), np.moveaxis(cube, 0, -1))
+    assert_same(read(fits_of(fits.PrimaryHDU(cube[:1]))), cube[0])
+
+
+@pytest.mark.parametrize("dtype", ["i2", "i4", "u1"])
+def test_fits_blank_is_no_data(read, dtype):
+    image = RNG.integers(0, 100, (HEIGHT, WIDTH)).astype(dtype)
+    image[1, 2] = 101
+    hdu = fits.PrimaryHDU(image)
+    hdu.header["BLANK"] = 101
+    expected = np.where(image == 101, np.nan, image).astype(np.float32)
+    assert_same(read(fits_of(hdu)), expected)
+    hdu = fits.PrimaryHDU(image)
+    hdu.header["BLANK"] = 102  # in the header, but in no pixel
+    assert_same(read(fits_of(hdu)), image.astype(np.float32))
+
+
+def test_fits_scaled_integers(read):
+    image = RNG.integers(-100, 100, (HEIGHT, WIDTH)).astype(np.int16)
+    hdu = fits.PrimaryHDU(image)
+    hdu.header["BSCALE"] = 0.5
+    hdu.header["BZERO"] = 3.0
+    assert_same(read(fits_of(hdu)), (image * 0.5 + 3).astype(np.float32))
+
+
+def test_fits_first_image_of_the_extensions(read):
+    image = RNG.normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+    table = fits.BinTableHDU.from_columns([fits.Column("a", "J", array=[1, 2])])
+    hdus = [fits.PrimaryHDU(), table, fits.ImageHDU(image, name="SCI"), fits.ImageHDU(image * 2)]
+    assert_same(read(fits_of(*hdus)), image)
+
+
+def test_fits_compressed_by_tiles(read):
+    image = RNG.integers(0, 100, (HEIGHT, WIDTH)).astype(np.int16)
+    assert_same(read(fits_of(fits.PrimaryHDU(), fits.CompImageHDU(image))), image)
+
+
+def test_fits_cut_short_is_an_error(read):
+    for hdus in (
+        [fits.PrimaryHDU(RNG.normal(size=(60, 60)))],
+        [fits.PrimaryHDU(), fits.CompImageHDU(pixels(1, np.uint16, (64, 64)))],
+    ):
+        data = fits_of(*hdus)
+        for stop in [9, 100, 2880, 3000, len(data) - 2881]:
+            with pytest.raises(CatalogError, match=r"F606W\.dat"):
+                read(data[:stop])
+    packed = gzip.compress(data)
+    with pytest.raises(CatalogError, match=r"F606W\.dat"):
+        read(packed[: len(packed) // 2])
+
+
+@pytest.mark.filterwarnings("ignore:File may have been truncated")
+def test_fits_that_lacks_only_padding_is_read(read):
+    image = np.zeros((HEIGHT, WIDTH), dtype=np.float32)
+    data = fits_of(fits.PrimaryHDU(image))
+    n_bytes = 2880 + image.nbytes
+    assert_same(read(data[:n_bytes]), image)
+    with pytest.raises(CatalogError, match=f"truncated: {n_bytes - 1} bytes of at least {n_bytes}"):
+        read(data[: n_bytes - 1])
+
+
+@pytest.mark.filterwarnings("ignore:File may have been truncated")
+def test_fits_that_declares_too_much_is_an_error(read):
+    data = fits_of(fits.PrimaryHDU(np.zeros((10, 10), np.uint8)))
+    huge = data.replace(b"NAXIS1  =                   10", b"NAXIS1  =             10000000")
+    huge = huge.replace(b"NAXIS2  =                   10", b"NAXIS2  =             10000000")
+    with pytest.raises(CatalogError, match=r"10000000 x 10000000 values.*bomb"):
+        read(huge)
+
+
+@pytest.mark.parametrize(
+    ("hdus", "reason"),
+    [
+        ([fits.PrimaryHDU()], "none of its parts is an image"),
+        ([fits.PrimaryHDU(np.zeros(5))], "shape"),
+        ([fits.PrimaryHDU(np.zeros((2, 2, 3, 3)))], "shape"),
+    ],
+)
+def test_fits_without_a_picture_is_an_error(read, hdus, reason):
+    with pytest.raises(CatalogError, match=reason):
+        read(fits_of(*hdus))
+
+
+def test_gzip_of_something_else_and_gzip_bomb(read, monkeypatch):
+    with pytest.raises(CatalogError, match="what it holds is not FITS"):
+        read(gzip.compress(b"Source_ID"))
+    data = gzip.compress(fits_of(fits.PrimaryHDU(np.zeros((200, 200)))))
+    monkeypatch.setattr(_decode, "MAX_BYTES", 10_000)
+    with pytest.raises(CatalogError, match="unpacks to more than 10000 bytes: a bomb"):
+        read(data)
+
+
+# Any file
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", r"empty \(0 bytes\)"),
+        (b"Source_ID,Reliable_Source\n", "not a PNG, JPEG, TIFF or FITS image.*Source_ID"),
+        (b"GIF89a\x01\x00", "not a PNG"),
+    ],
+)
+def test_what_is_no_image_is_an_error(read, data, reason):
+    with pytest.raises(CatalogError, match=reason) as caught:
+        read(data)
+    assert 'on_error="skip"' in str(caught.value)
+    assert "z6_1_F606W.dat" in str(caught.value)
+
+
+def test_files_that_cannot_be_opened(tmp_path, monkeypatch):
+    with pytest.raises(CatalogError, match="no such file"):
+        read_image(str(tmp_path / "absent.png"))
+    (tmp_path / "x.png").mkdir()
+    with pytest.raises(CatalogError, match="a folder, not a file"):
+        read_image(str(tmp_path / "x.png"))
+    (tmp_path / "link.png").symlink_to("gone.png")
+    with pytest.raises(CatalogError, match=r"link to a file that does not exist \(gone.png\)"):
+        read_image(str(tmp_path / "link.png"))
+    with pytest.raises(CatalogError, match="not a regular file"):
+        read_image("/dev/null")
+    data = png_of(pixels(1, np.uint8))
+    (tmp_path / "large.png").write_bytes(data)
+    monkeypatch.setattr(_decode, "MAX_BYTES", len(data) - 1)
+    with pytest.raises(CatalogError, match="larger than any cutout"):
+        read_image(str(tmp_path / "large.png"))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(_decode, "_read_bytes", refuse)
+    with pytest.raises(CatalogError, match=r"large\.png: its permissions"):
+        read_image(str(tmp_path / "large.png"))
+
+
+def test_numbers_that_no_cutout_has(read):
+    with pytest.raises(CatalogError, match="beyond the range of float32"):
+        read(fits_of(fits.PrimaryHDU(np.full((3, 3), 1e300))))
+    infinite = np.full((3, 3), np.inf)
+    assert_same(read(fits_of(fits.PrimaryHDU(infinite))), infinite.astype(np.float32))
+    with pytest.raises(CatalogError, match="complex"):
+        read(tiff_of(np.ones((3, 3), np.complex64)))
+
+
+def test_lack_of_memory_is_not_taken_for_a_bad_file(read, monkeypatch):
+    def exhaust(_):
+        raise MemoryError
+
+    monkeypatch.setattr(_decode, "decode_png", exhaust)
+    with pytest.raises(MemoryError):
+        read(png_of(pixels(1, np.uint8)))
+
+
+def test_the_error_survives_pickling():
+    error = pickle.loads(pickle.dumps(UnreadableCutoutError("a.png", "it is empty")))
+    assert (error.path, error.reason) == ("a.png", "it is empty")
+    assert str(error).startswith("cannot read a.png: it is empty.")

@@ -1,0 +1,124 @@
+"""GuidedProjection: what labels teach is as good for fitted sources as for new ones, no better."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from spurclust.embedding import GuidedProjection
+from spurclust.embedding.cross_fit import assign_folds, find_folds, fit_forests, row_keys
+
+
+def features(n, *, seed, n_features=20):
+    """Draw features of which the third tells the class, and the classes."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.2).astype(int)
+    X = rng.normal(size=(n, n_features)).astype(np.float32)
+    X[:, 2] += 3 * y
+    return X, y
+
+
+def guide(**settings):
+    return GuidedProjection(4, **{"n_estimators": 40, "random_state": 0, **settings})
+
+
+@parametrize_with_checks([GuidedProjection(n_estimators=20)])
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+def test_fitted_sources_look_no_better_separated_than_new_ones():
+    X, y = features(400, seed=1)
+    projection = guide().fit(X, y)
+    new, truth = features(400, seed=2)
+    fitted = roc_auc_score(y, projection.transform(X)[:, -1])
+    unseen = roc_auc_score(truth, projection.transform(new)[:, -1])
+    assert fitted > 0.9
+    assert fitted == pytest.approx(unseen, abs=0.05)
+
+
+def test_labels_without_meaning_teach_nothing():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(400, 20)).astype(np.float32)
+    y = rng.permutation(np.arange(400) < 80).astype(int)
+    taught = guide().fit_transform(X, y)[:, -1]
+    assert roc_auc_score(y, taught) == pytest.approx(0.5, abs=0.1)
+
+
+def test_equal_sources_do_not_teach_each_other():
+    rng = np.random.default_rng(4)
+    once = rng.normal(size=(100, 20)).astype(np.float32)
+    y = rng.permutation(np.arange(100) < 30).astype(int)
+    taught = guide().fit_transform(np.tile(once, (2, 1)), np.tile(y, 2))[:, -1]
+    assert roc_auc_score(np.tile(y, 2), taught) == pytest.approx(0.5, abs=0.2)
+
+
+def test_fit_transform_is_transform():
+    X, y = features(120, seed=5)
+    projection = guide()
+    np.testing.assert_array_equal(projection.fit_transform(X, y), projection.transform(X))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_row_is_projected_the_same_in_any_company(n_jobs):
+    X, y = features(120, seed=6)
+    projection = guide(n_jobs=n_jobs).fit(X[:80], y[:80])
+    together = projection.transform(X)
+    np.testing.assert_array_equal(projection.transform(X[::-1])[::-1], together)
+    np.testing.assert_array_equal(projection.transform(X[90:91]), together[90:91])
+    np.testing.assert_array_equal(clone(projection).fit(X[:80], y[:80]).transform(X), together)
+
+
+def test_uninspected_sources_are_judged_by_all_forests():
+    X, y = features(100, seed=7)
+    half = np.where(np.arange(100) < 50, y, -1)
+    projection = guide(unlabeled=-1).fit(X, half)
+    assert projection.classes_.tolist() == [0, 1]
+    alone = guide(unlabeled=-1).fit(X, half).transform(X[50:])
+    np.testing.assert_array_equal(projection.transform(X)[50:], alone)
+    with pytest.raises(ValueError, match="All 100 sources are uninspected"):
+        guide(unlabeled=-1).fit(X, np.full(100, -1))
+
+
+def test_strength_is_the_deviation_of_the_taught_axis():
+    X, y = features(200, seed=8)
+    for strength in (0.0, 1.0, 5.0):
+        rows = guide(strength=strength).fit_transform(X, y)
+        assert rows[:, -1].std() == pytest.approx(strength, abs=1e-5)
+        assert np.sqrt(rows[:, :-1].var(axis=0, ddof=1).sum()) == pytest.approx(1, rel=1e-4)
+
+
+def test_axes_by_number_of_classes():
+    X, y = features(60, seed=9)
+    assert guide().fit_transform(X, y).shape == (60, 5)
+    three = np.arange(60) % 3
+    assert guide().fit(X, three).get_feature_names_out().shape == (7,)
+    one = guide().fit_transform(X, np.zeros(60, dtype=int))
+    assert np.isfinite(one).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_few_sources(n):
+    X, _ = features(n, seed=10)
+    assert np.isfinite(guide().fit_transform(X, np.arange(n) % 2)).all()
+    assert np.isfinite(guide().fit_transform(np.ones_like(X), np.arange(n) % 2)).all()
+
+
+def test_folds_have_like_shares_and_keep_equal_rows_together():
+    codes = np.repeat([0, 1], [90, 10])
+    rows = np.arange(100, dtype=np.float32)[:, None]
+    folds = assign_folds(codes, row_keys(rows), 5, np.random.RandomState(0))
+    assert np.bincount(folds).tolist() == [20] * 5
+    assert np.bincount(folds[codes == 1]).tolist() == [2] * 5
+    twice = assign_folds(codes, row_keys(rows // 2), 5, np.random.RandomState(0))
+    np.testing.assert_array_equal(twice[::2], twice[1::2])
+
+
+def test_seen_rows_are_found():
+    X, y = features(50, seed=11)
+    fitted = fit_forests(X, y, n_classes=2, n_estimators=10, n_folds=5, random_state=0, n_jobs=1)
+    assert (find_folds(fitted, X) >= 0).all()
+    assert (find_folds(fitted, X + np.float32(0.5)) == -1).all()
+    np.testing.assert_array_equal(row_keys(np.array([[0.0]])), row_keys(np.array([[-0.0]])))

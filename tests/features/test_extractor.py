@@ -1,0 +1,155 @@
+"""CutoutFeatures: panels are found, causes are seen, and how a panel is turned does not matter."""
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from spurclust.features import CutoutFeatures
+from spurclust.features.layout import as_channels, find_layout
+from spurclust.simulate import draw_strips, simulate_survey
+
+GAP = 255
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return simulate_survey(24, 8, random_state=0)
+
+
+def strip_of(panels, enlargement=3, gap=4, margin=2):
+    """Draw panels of shape (n, n_panels, height, width) side by side, on white."""
+    large = panels.repeat(enlargement, axis=2).repeat(enlargement, axis=3)
+    n, n_panels, height, width = large.shape
+    strips = np.full(
+        (n, height + 2 * margin, n_panels * (width + gap) - gap + 2 * margin), GAP, dtype=np.uint8
+    )
+    for k in range(n_panels):
+        left = margin + k * (width + gap)
+        strips[:, margin : margin + height, left : left + width] = large[:, k]
+    return strips
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 250, shape, dtype=np.uint8)
+
+
+@parametrize_with_checks([CutoutFeatures()])
+def test_sklearn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("enlargement", [1, 3, 5])
+@pytest.mark.parametrize("n_panels", [2, 6])
+def test_panels_are_found(n_panels, enlargement):
+    strips = strip_of(noise(5, n_panels, 11, 11), enlargement)
+    features = CutoutFeatures().fit(strips)
+    assert features.n_panels_ == n_panels
+    assert features.panel_shape_ == (11, 11)
+    assert features.enlargement_ == (enlargement, enlargement)
+
+
+def test_one_strip_is_enough():
+    assert CutoutFeatures().fit(strip_of(noise(1, 5, 31, 31))).n_panels_ == 5
+
+
+def test_squares_without_gaps_are_panels():
+    assert CutoutFeatures().fit(noise(4, 10, 40)).n_panels_ == 4
+    assert CutoutFeatures().fit(noise(4, 10, 45)).n_panels_ == 1
+
+
+def test_panels_as_told():
+    assert CutoutFeatures(panels=5).fit(noise(4, 10, 45)).n_panels_ == 5
+    assert CutoutFeatures(panels=(2, 3)).fit(noise(4, 20, 30)).n_panels_ == 6
+    with pytest.raises(ValueError, match="9 pixels, which are not 10 panels"):
+        CutoutFeatures(panels=10).fit(noise(4, 9, 9))
+
+
+def test_channels_are_panels_unless_equal():
+    cubes = noise(4, 12, 12, 3)
+    assert CutoutFeatures().fit(cubes).n_panels_ == 3
+    grey = np.repeat(cubes[..., :1], 3, axis=3)
+    assert CutoutFeatures().fit(grey).n_panels_ == 1
+
+
+def test_a_strip_means_what_its_cube_means(survey):
+    strips = CutoutFeatures().set_output(transform="pandas").fit_transform(survey.images)
+    cubes = CutoutFeatures().set_output(transform="pandas").fit_transform(survey.cubes)
+    # Not the blank pixels: beside a bright source, 8 bits leave a sky that looks blank.
+    for name in ("panel3_centre_signal", "panel3_streak_signal", "panel3_ring8_mean"):
+        assert np.corrcoef(strips[name], cubes[name])[0, 1] > 0.98, name
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda cubes: cubes[:, ::-1],
+        lambda cubes: cubes[:, :, ::-1],
+        lambda cubes: cubes.swapaxes(1, 2),
+    ],
+    ids=["upside down", "mirrored", "transposed"],
+)
+def test_flips_and_quarter_turns_do_not_matter(survey, turn):
+    features = CutoutFeatures().fit(survey.cubes)
+    straight, turned = features.transform(survey.cubes), features.transform(turn(survey.cubes))
+    np.testing.assert_allclose(turned, straight, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_cutout_measures_the_same_in_any_company(survey, n_jobs):
+    images = survey.images
+    features = CutoutFeatures(n_jobs=n_jobs).fit(images)
+    together = features.transform(images)
+    np.testing.assert_array_equal(features.transform(images[::-1])[::-1], together)
+    np.testing.assert_array_equal(features.transform(images[3:4]), together[3:4])
+
+
+def test_causes_are_seen():
+    rng = np.random.default_rng(1)
+    panel = rng.normal(0, 1, (4, 31, 31)).astype(np.float32)
+    panel[1, :, :8] = np.nan  # edge of the data
+    panel[2, 5] += 30  # a streak off the centre
+    panel[3, 14:17, 14:17] += 30  # a source
+    table = CutoutFeatures().set_output(transform="pandas").fit_transform(panel)
+    assert table["panel1_blank"].argmax() == 1
+    assert table["panel1_blank"][1] == pytest.approx(8 / 31)
+    assert table["panel1_streak_signal"].argmax() == 2
+    assert table["panel1_centre_contrast"].argmax() == 3
+    assert table["panel1_concentration_25"].argmax() == 3
+
+
+def test_black_areas_of_a_drawn_strip_are_blank(survey):
+    cubes = survey.cubes.copy()
+    cubes[0, :, :20] = np.nan
+    drawn = CutoutFeatures().set_output(transform="pandas").fit_transform(draw_strips(cubes))
+    assert drawn["panel1_blank"][0] == pytest.approx(20 / 51, abs=0.01)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "bool", "int64", "float32", "float64"])
+@pytest.mark.parametrize(
+    "shape", [(3, 1), (3, 5), (3, 1, 1), (3, 2, 2), (3, 9, 4, 2), (2, 90, 150), (2, 1, 40)]
+)
+def test_any_shape_and_dtype(shape, dtype):
+    images = (np.random.default_rng(0).random(shape) * 200).astype(dtype)
+    assert np.isfinite(CutoutFeatures().fit_transform(images)).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [np.nan, 0.0, 1e38, -1e300])
+def test_panels_without_anything_to_see(level):
+    images = np.full((2, 20, 20), level)
+    images[1, 3, 4] = 7.0
+    assert np.isfinite(CutoutFeatures().fit_transform(images)).all()
+
+
+def test_large_panels_are_averaged():
+    images = noise(2, 200, 200).astype(np.float32)
+    images[0, :100] = np.nan
+    features = CutoutFeatures(panel_size=50).set_output(transform="pandas").fit(images)
+    assert features.panel_shape_ == (50, 50)
+    assert features.transform(images)["panel1_blank"][0] == pytest.approx(0.5)
+
+
+def test_a_layout_does_not_depend_on_the_order(survey):
+    images = as_channels(survey.images)
+    assert find_layout(images, None, None) == find_layout(images[::-1], None, None)

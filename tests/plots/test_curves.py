@@ -1,0 +1,137 @@
+"""The curve of completeness and the surface of a search: what they draw, and from what."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+
+from spurclust.metrics import completeness_curve
+from spurclust.plots import CompletenessDisplay, StabilityDisplay, TuningDisplay
+
+RNG = np.random.default_rng(0)
+Y = (RNG.random(300) < 0.1).astype(int)
+SCORE = np.round(RNG.random(300) + 0.5 * Y, 1)
+
+
+def axes():
+    return Figure().add_subplot()
+
+
+class TestCompleteness:
+    def test_one_repeat_is_the_curve_of_the_metrics(self):
+        ax = CompletenessDisplay(Y, SCORE, point=(0.2, 0.6)).plot(ax=axes()).ax_
+        diagonal, curve, point = ax.get_lines()
+        workload, completeness = completeness_curve(Y, SCORE)
+        assert_allclose(np.interp(workload, *np.array(curve.get_data()) / 100), completeness)
+        assert_allclose(diagonal.get_data(), [[0, 100], [0, 100]])
+        assert_allclose(point.get_data(), [[20], [60]])
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == [
+            "random order",
+            "by probability",
+            "chosen",
+        ]
+
+    def test_repeats_make_a_band_around_their_mean(self):
+        repeats = np.stack([SCORE, RNG.random(300), RNG.random(300)])
+        ax = CompletenessDisplay(Y, repeats).plot(ax=axes()).ax_
+        (band,) = ax.collections
+        assert band.get_label() == "3 repeats"
+        x, mean = ax.get_lines()[1].get_data()
+        curves = [np.interp(x / 100, *completeness_curve(Y, row)) for row in repeats]
+        assert_allclose(mean, 100 * np.mean(curves, axis=0))
+        edge = band.get_paths()[0].vertices
+        for k in (len(x) // 3, len(x) // 2):
+            heights = edge[np.isclose(edge[:, 0], x[k]), 1]
+            assert_allclose(heights.max(), 100 * np.max(curves, axis=0)[k])
+            assert_allclose(heights.min(), 100 * np.min(curves, axis=0)[k])
+
+    def test_sources_without_a_probability_or_label_do_not_count(self):
+        label, score = Y.copy(), SCORE.copy()
+        label[:20], score[20:40] = -1, np.nan
+        display = CompletenessDisplay(label, score).plot(ax=axes())
+        x, y = display.ax_.get_lines()[1].get_data()
+        expected = completeness_curve(Y[40:], SCORE[40:])
+        assert_allclose(np.interp(expected[0], x / 100, y / 100), expected[1])
+
+    def test_intervals_are_a_cross_through_the_point(self):
+        display = CompletenessDisplay(
+            Y, SCORE, point=(0.2, 0.6), intervals=((0.1, 0.3), (0.5, 0.75))
+        ).plot(ax=axes())
+        across, along, point = display.ax_.get_lines()[2:]
+        assert_allclose(across.get_data(), [[10, 30], [60, 60]])
+        assert_allclose(along.get_data(), [[20, 20], [50, 75]])
+        assert point.get_label() == "chosen, 95 % intervals"
+
+    def test_no_spurious_source(self):
+        with pytest.raises(ValueError, match="no source that has a probability is known"):
+            CompletenessDisplay(np.zeros(5), np.ones(5)).plot(ax=axes())
+
+    def test_lengths_must_agree(self):
+        with pytest.raises(ValueError, match="5"):
+            CompletenessDisplay(Y, np.ones(5))
+
+
+def results(perplexities=(50,)):
+    settings = [(p, n, t) for p in perplexities for n in (2, 6, 9) for t in (0.05, 0.2)]
+    perplexity, n_components, threshold = np.array(settings).T
+    return {
+        "param_perplexity": perplexity,
+        "param_n_components": n_components,
+        "param_threshold": threshold,
+        "mean_test_completeness": 1 - threshold - n_components / 100,
+        "mean_test_workload": perplexity / 100,
+    }
+
+
+class TestTuning:
+    def test_the_surface(self):
+        ax = TuningDisplay(results(), 3).plot(ax=axes()).ax_
+        assert [label.get_text() for label in ax.get_xticklabels()] == ["2", "6", "9"]
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["5", "20"]
+        written = {tuple(text.get_position()): text.get_text() for text in ax.texts}
+        assert written[(0, 0)] == "93"
+        assert written[(2, 1)] == "71"
+        assert [patch.get_xy() for patch in ax.patches] == [(0.5, 0.5)] * 2
+
+    def test_of_several_perplexities_the_chosen_one(self):
+        (mesh,) = TuningDisplay(results((10, 40)), 6).plot(ax=axes()).ax_.collections
+        assert_allclose(mesh.get_array(), 40)
+
+    @pytest.mark.parametrize(("workload", "most"), [(0.07, 7), (0.0, 100)])
+    def test_small_workloads_differ_in_colour(self, workload, most):
+        found = {**results(), "mean_test_workload": np.linspace(0, workload, 6)}
+        (mesh,) = TuningDisplay(found).plot(ax=axes()).ax_.collections
+        assert_allclose(mesh.get_clim(), (0, most))
+
+    def test_without_a_choice_nothing_is_framed(self):
+        assert not TuningDisplay(results()).plot(ax=axes()).ax_.patches
+
+
+class TestStability:
+    def test_colours_and_rims(self):
+        points, share = RNG.normal(size=(50, 2)), RNG.random(50)
+        display = StabilityDisplay(points, share, np.arange(50) < 3).plot(ax=axes())
+        dots, rims = display.ax_.collections
+        assert_allclose(np.sort(dots.get_array()), np.sort(100 * share))
+        assert (np.diff(dots.get_array()) >= 0).all()
+        assert len(rims.get_offsets()) == 3
+        (text,) = display.ax_.get_legend().get_texts()
+        assert text.get_text() == "known spurious"
+
+    def test_what_stands_above_does_not_overlap(self, overlaps, stays_inside):
+        display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50), np.arange(50) < 3)
+        axes_ = display.plot().ax_
+        assert overlaps([axes_.get_legend(), axes_.child_axes[0].xaxis.label]) == 0
+        assert stays_inside(display)
+
+    def test_without_spurious_sources_no_rim_is_explained(self):
+        display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50)).plot(ax=axes())
+        assert display.ax_.get_legend() is None
+
+    def test_a_share_beyond_one(self):
+        with pytest.raises(ValueError, match="share of the runs"):
+            StabilityDisplay(RNG.normal(size=(2, 2)), [0.0, 3.0]).plot(ax=axes())
+
+    def test_lengths_must_agree(self):
+        with pytest.raises(ValueError, match="stability"):
+            StabilityDisplay(RNG.normal(size=(3, 2)), [0.0, 1.0]).plot(ax=axes())

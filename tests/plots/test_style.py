@@ -1,0 +1,122 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from PIL import Image
+
+from spurclust.plots import EmbeddingDisplay, save_figure
+from spurclust.plots.legend import shorten, text_width
+from spurclust.plots.style import open_axes
+
+
+@pytest.fixture
+def display():
+    return EmbeddingDisplay(np.eye(2), [0, 1]).plot()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg", ".PNG"])
+def test_a_picture_is_saved_whole_and_alone(display, tmp_path, suffix):
+    path = tmp_path / f"embedding{suffix}"
+    assert save_figure(display, path) == path
+    assert list(tmp_path.iterdir()) == [path]
+    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}[suffix.lower()]
+    assert path.read_bytes().startswith(start)
+
+
+def test_png_has_200_dots_per_inch(display, tmp_path):
+    with Image.open(save_figure(display, tmp_path / "a.png")) as image:
+        assert image.size[0] == 700
+        assert image.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_the_same_picture_is_the_same_file(display, tmp_path, suffix):
+    first = save_figure(display, tmp_path / f"a{suffix}").read_bytes()
+    other = EmbeddingDisplay(np.eye(2), [0, 1]).plot()
+    assert save_figure(other, tmp_path / f"b{suffix}").read_bytes() == first
+
+
+def test_writing_stays_writing_and_thousands_of_dots_are_pixels(tmp_path):
+    few, many = (EmbeddingDisplay(np.random.default_rng(0).random((n, 2))) for n in (9, 4000))
+    for display, n_dots in ((few, 9), (many, 0)):
+        text = save_figure(display.plot(), tmp_path / "a.svg").read_text(encoding="utf-8")
+        assert ">t-SNE x</text>" in text
+        assert "uninspected (" in text
+        # Each dot refers to its shape; so do the ticks.
+        assert text.count("<use ") < n_dots + 40
+        assert ("<image" in text) == (n_dots == 0)
+        assert len(text) < 2_000_000
+    pdf = save_figure(few, tmp_path / "a.pdf").read_bytes()
+    assert b"/Type3" not in pdf
+    assert b"/CIDFontType2" in pdf
+
+
+def test_figures_parts_of_figures_and_strings_as_paths(tmp_path):
+    figure = Figure()
+    parts = figure.subfigures(1, 2)
+    display = EmbeddingDisplay(np.eye(2)).plot(parts[0].add_subplot())
+    for picture in (figure, parts[1], display):
+        path = save_figure(picture, str(tmp_path / "a.png"))
+        assert path.stat().st_size > 1000
+
+
+def test_closing_is_a_choice(display, tmp_path):
+    save_figure(display, tmp_path / "a.png")
+    assert len(pyplot.get_fignums()) == 1
+    save_figure(display, tmp_path / "a.png", close=True)
+    assert pyplot.get_fignums() == []
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(display, tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_text("old")
+
+    def fail(part, **_):
+        part.write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(display.figure_, "savefig", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_figure(display, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_bad_paths_and_displays(display, tmp_path):
+    with pytest.raises(ValueError, match=r"a\.jpg: .*\.png, \.svg, \.pdf"):
+        save_figure(display, tmp_path / "a.jpg")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        save_figure(display, tmp_path / "missing" / "a.png")
+    with pytest.raises(ValueError, match="EmbeddingDisplay has not been plotted"):
+        save_figure(EmbeddingDisplay(np.eye(2)), tmp_path / "a.png")
+
+
+def test_new_axes_have_the_common_style_and_given_ones_their_own():
+    with open_axes(None, width=3.5, height=2) as axes:
+        assert axes.xaxis.label.get_fontsize() == 8
+        assert axes.spines["left"].get_linewidth() == 0.5
+    given_axes = Figure().add_subplot()
+    with open_axes(given_axes, width=1, height=1) as axes:
+        assert axes is given_axes
+        assert axes.xaxis.label.get_fontsize() == 10
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    text=st.text("abc XYZ_$%-0123", max_size=60),
+    width=st.floats(10, 200),
+    middle=st.booleans(),
+)
+def test_a_shortened_text_fits_and_keeps_its_start(text, width, middle):
+    line = " ".join(text.split())
+    short = shorten(text, width, 7, middle=middle)
+    assert text_width(short, 7) <= width
+    if text_width(line, 7) <= width:
+        assert short == line
+    else:
+        head, tail = short.split("…")
+        assert line.startswith(head)
+        assert line.endswith(tail)
+        assert bool(tail) <= middle

@@ -1,0 +1,488 @@
+"""The page in a real browser, as a person would use it."""
+
+import csv
+import os
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spurclust.catalog import match_labels, read_labels
+from spurclust.cli.main import main
+from spurclust.report.order import inspection_order
+from spurclust.report.run_results import read_results
+
+READY = 'body[data-ready="all"]'
+TABLES = "body[data-ready]"
+PLACE = """(row) => {
+  const view = [...Bokeh.index.roots].find((root) => root.model.name === "embedding");
+  const { x, y } = embedding.source.data;
+  const box = view.el.getBoundingClientRect();
+  const place = embedding.place[row];
+  return [box.x + view.frame.x_scale.compute(x[place]),
+          box.y + view.frame.y_scale.compute(y[place])];
+}"""
+
+A_CARD = """
+const { getParameter } = WebGLRenderingContext.prototype;
+const names = [WebGLRenderingContext.RENDERER, 0x9246];
+WebGLRenderingContext.prototype.getParameter = function (name) {
+  return names.includes(name) ? "a card" : getParameter.call(this, name);
+};
+"""
+NAMELESS = """() => [...document.querySelectorAll("button, a, input, select, img")]
+  .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.alt || one.labels?.length))
+  .map((one) => one.outerHTML.slice(0, 100))"""
+
+
+def need_browser():
+    """Return playwright and the path of a browser; skip without them, but not in CI."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    try:
+        from playwright import sync_api
+    except ImportError:
+        sync_api = None
+    if sync_api is None or path is None:
+        message = "needs pip install playwright, and apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return sync_api, path
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api, path = need_browser()
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, make_run_in):
+    pytest.importorskip("bokeh")
+    folder = make_run_in(tmp_path_factory.mktemp("report"), ranking=True)
+    assert main(["report", str(folder), "--jobs", "1"]) == 0
+    results = read_results(folder)
+    order = inspection_order(results)
+    ids = results.sources["source_id"].to_numpy()
+    by_rank = np.argsort(order.rank)
+    wanted = results.flagged & (results.label < 0)
+    return SimpleNamespace(
+        path=folder / "report.html",
+        results=results,
+        ids=ids,
+        label=results.label,
+        probability=order.probability,
+        queue=[int(row) for row in by_rank if wanted[row]],
+    )
+
+
+@pytest.fixture
+def context(browser):
+    opened = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    opened.set_default_timeout(10_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def heard():
+    return SimpleNamespace(errors=[], requests=[])
+
+
+@pytest.fixture
+def visit(context, report, heard):
+    """Open the page, and hear whatever it says or fetches."""
+
+    def listen(message):
+        if message.type == "error":
+            heard.errors.append(message.text)
+
+    def go(path=report.path, ready=TABLES):
+        page = context.new_page()
+        page.on("console", listen)
+        page.on("pageerror", lambda error: heard.errors.append(str(error)))
+        page.on("request", lambda request: heard.requests.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector(ready)
+        page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
+        return page
+
+    yield go
+    assert heard.errors == []
+
+
+@pytest.fixture
+def page(visit):
+    """The page, with its pictures drawn."""
+    return visit(ready=READY)
+
+
+@pytest.fixture
+def desk(visit):
+    """The page as soon as one can judge in it."""
+    return visit()
+
+
+def show_embedding(page):
+    page.evaluate("document.getElementById('map').scrollIntoView()")
+    page.wait_for_timeout(150)
+
+
+def drag_around(page, inside, tool):
+    """Draw a lasso or a box around the sources of some columns and rows of the grid."""
+    show_embedding(page)
+    page.click(f'[data-drag="{tool}"]')
+    corners = [page.evaluate(PLACE, row) for row in inside]
+    x, y = [place[0] for place in corners], [place[1] for place in corners]
+    left, right, top, bottom = min(x) - 14, max(x) + 14, min(y) - 14, max(y) + 14
+    path = [(left, top), (right, bottom)]
+    if tool == "lasso":
+        path = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    page.mouse.move(*path[0])
+    page.mouse.down()
+    for place in path[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    page.wait_for_selector("#selection:not([hidden])")
+
+
+def downloaded(page, button, path):
+    with page.expect_download() as waiting:
+        page.click(button)
+    waiting.value.save_as(path)
+    return waiting.value.suggested_filename
+
+
+def shown_row(page):
+    return page.evaluate("judgeRow()")
+
+
+def test_it_opens_from_disk_and_fetches_nothing(page, heard):
+    outside = [url for url in heard.requests if not url.startswith(("data:", "blob:"))]
+    assert len(outside) == 1
+    assert outside[0].startswith("file:")
+    assert heard.errors == []
+    refused = page.evaluate("fetch('https://example.invalid/').then(() => 'sent', () => 'refused')")
+    assert refused == "refused"
+    heard.errors.clear()
+    assert page.evaluate("document.title") == "out · spurclust report"
+
+
+def test_hostile_text_is_text(page, report, hostile):
+    assert page.evaluate("window.hacked") is None
+    assert page.evaluate("({}).kind") is None
+    assert page.locator("script").count() == 5
+    shown = page.locator("#known-cards .card b").all_inner_texts()
+    spurious = [row for row in range(40) if report.label[row] == 1]
+    assert {report.ids[row] for row in spurious} >= {hostile["ids"][1], hostile["ids"][2]}
+    assert sorted(shown) == sorted(" ".join(report.ids[row].split()) for row in spurious)
+    assert page.locator("#known-cards img[src=x]").count() == 0
+    assert hostile["reason"] in page.inner_text("#known-cards")
+    assert hostile["reason"] in page.inner_text("#work, #components")
+    assert "{{ 7 * 7 }} ${hacked} `" in page.evaluate("data.ids")
+    page.select_option("#colour-by", "reason")
+    assert hostile["reason"] in page.inner_text("#legend")
+
+
+def test_pointing_shows_the_cutout_and_what_is_known(page, report):
+    show_embedding(page)
+    row = 20
+    x, y = page.evaluate(PLACE, row)
+    page.mouse.move(x - 25, y - 25)
+    page.mouse.move(x, y, steps=3)
+    page.wait_for_selector("#hover:not([hidden])")
+    assert page.evaluate("Number(find('hover').dataset.row)") == row
+    picture = page.locator("#hover img")
+    picture.evaluate("image => image.decode()")
+    assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [60, 20]
+    text = page.inner_text("#hover")
+    for part in (report.ids[row], "label reliable", "component 1", "probability", "of 40"):
+        assert part in text
+    page.mouse.move(5, 5)
+    page.wait_for_selector("#hover", state="hidden")
+
+
+def test_the_lasso_selects_what_it_surrounds(page, report, tmp_path):
+    inside = [10, 11, 12, 18, 19, 20]
+    drag_around(page, inside, "lasso")
+    assert sorted(page.evaluate("selectedRows()")) == inside
+    title = page.inner_text("#selection-title")
+    assert title.startswith("6 sources selected: 1 spurious, 3 reliable, 2 uninspected")
+    assert downloaded(page, "#selection-download", tmp_path / "s.csv") == "selection.csv"
+    with (tmp_path / "s.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["Source_ID"] for row in rows} == {report.ids[row] for row in inside}
+    page.click("#selection-judge")
+    assert "(6)" in page.locator("#judge-queue option:checked").inner_text()
+
+
+def test_what_the_legend_hides_cannot_be_selected(page, report):
+    page.click("#legend li:nth-child(2) button")
+    assert page.get_attribute("#legend li:nth-child(2) button", "aria-pressed") == "false"
+    inside = [10, 11, 12, 18, 19, 20]
+    drag_around(page, inside, "box")
+    expected = [row for row in inside if report.label[row] != 0]
+    assert sorted(page.evaluate("selectedRows()")) == expected
+    page.click("#legend-hide")
+    assert page.evaluate("selectedRows()") == []
+    page.click("#legend-show")
+    page.evaluate("selectRows([11])")
+    assert page.evaluate("selectedRows()") == [11]
+    page.click("#selection-clear")
+    page.wait_for_selector("#selection", state="hidden")
+
+
+def test_every_colouring_and_tool_works(page, report, context):
+    for key in page.evaluate("data.colourings.map((way) => way.key)"):
+        page.select_option("#colour-by", key)
+        counts = page.locator("#legend .count").all_inner_texts()
+        assert sum(map(int, filter(None, counts))) == 40
+    page.emulate_media(color_scheme="dark")
+    before = page.evaluate("embedding.plot.x_range.end - embedding.plot.x_range.start")
+    page.click('[data-zoom="0.7"]')
+    after = page.evaluate("embedding.plot.x_range.end - embedding.plot.x_range.start")
+    assert after == pytest.approx(0.7 * before)
+    page.click('[data-zoom="reset"]')
+    page.uncheck("#outlines")
+    page.fill("#find-id", "1020")
+    page.press("#find-id", "Enter")
+    assert page.evaluate("selectedRows()") == [20]
+    page.fill("#find-id", "no such")
+    page.press("#find-id", "Enter")
+    assert page.inner_text("#find-answer") == "no such id"
+    page.click('[data-component="1"]')
+    assert len(page.evaluate("selectedRows()")) == 20
+
+
+def test_judging_with_keys_survives_a_reload_and_is_read_back(desk, report, tmp_path):
+    desk.click("#bar-judge")
+    assert desk.locator("#judge-picture img").is_visible()
+    seen = []
+    for key in ("s", "r", "1", "u", "R", "2"):
+        seen.append(shown_row(desk))
+        desk.keyboard.press(key)
+    assert seen == report.queue[:6]
+    desk.keyboard.press("z")
+    assert shown_row(desk) == seen[5]
+    desk.keyboard.press("ArrowLeft")
+    assert shown_row(desk) == seen[4]
+    assert desk.inner_text("#judge-verdict") == "● reliable"
+    desk.keyboard.press("s")
+    desk.keyboard.press("ArrowRight")
+    assert shown_row(desk) == report.queue[6]
+    desk.reload()
+    desk.wait_for_selector(TABLES)
+    assert desk.inner_text("#bar-progress") == "4 judged, 1 unsure"
+    desk.click("#bar-judge")
+    assert shown_row(desk) == seen[5]
+    assert desk.inner_text("#judge-count") == f"5 of {len(report.queue)} judged"
+    desk.keyboard.press("z")
+    assert shown_row(desk) == seen[4]
+    assert desk.inner_text("#judge-verdict") == "● reliable"
+    assert downloaded(desk, "#judge-download", tmp_path / "j.csv") == "judged.csv"
+    labels = read_labels(tmp_path / "j.csv").table.set_index("source_id")
+    expected = {seen[0]: (1, ""), seen[1]: (0, ""), seen[2]: (1, "spike"), seen[4]: (0, "")}
+    assert {
+        name: (label, reason)
+        for name, label, reason in labels[["label", "reason"]].itertuples(name=None)
+    } == {report.ids[row]: value for row, value in expected.items()}
+    matched = match_labels(read_labels(tmp_path / "j.csv"), report.ids.tolist())
+    assert {row: matched.y[row] for row in expected} == {
+        row: value[0] for row, value in expected.items()
+    }
+    downloaded(desk, "#judge-unsure", tmp_path / "u.csv")
+    with (tmp_path / "u.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.reader(file)) == [["Source_ID"], [report.ids[seen[3]]]]
+
+
+def test_hostile_ids_and_reasons_come_back_to_the_letter(page, report, hostile, tmp_path):
+    rows = sorted(hostile["ids"])
+    page.evaluate("(rows) => selectRows(rows)", rows)
+    page.click("#selection-judge")
+    page.fill("#judge-new-reason", 'a,"new" <b>\u2028 reason')
+    page.press("#judge-new-reason", "Enter")
+    n_reasons = page.locator("#judge-reasons button").count()
+    assert n_reasons == 4
+    for _ in rows:
+        page.keyboard.press("4")
+    assert page.inner_text("#judge-count") == "7 of 7 judged"
+    assert "All of these are judged" in page.inner_text("#judge-picture")
+    downloaded(page, "#judge-download", tmp_path / "j.csv")
+    labels = read_labels(tmp_path / "j.csv").table
+    assert set(labels["source_id"]) == set(hostile["ids"].values())
+    assert set(labels["reason"]) == {'a,"new" <b>\u2028 reason'}
+
+
+def test_the_expected_completeness_is_that_of_the_probabilities(desk, report):
+    desk.click("#bar-judge")
+    for key in "srs":
+        desk.keyboard.press(key)
+    judged = report.queue[:3]
+    rest = [row for row in range(40) if report.label[row] < 0 and row not in judged]
+    remaining = report.probability[rest].sum()
+    found = desk.evaluate("expectation()")
+    assert found["found"] == 2
+    assert found["remaining"] == pytest.approx(remaining)
+    assert found["completeness"] == pytest.approx(2 / (2 + remaining))
+    assert 0 < found["looks"] <= len(rest)
+    assert "Expected completeness so far" in desk.inner_text("#judge-expected")
+
+
+def test_keys_go_where_they_are_typed(desk):
+    desk.click("#bar-judge")
+    desk.focus("#judge-new-reason")
+    desk.keyboard.type("surz")
+    assert desk.input_value("#judge-new-reason") == "surz"
+    assert desk.evaluate("verdicts.size") == 0
+    desk.focus("#judge-stage")
+    desk.keyboard.press("Control+r")
+    desk.keyboard.press("9")
+    assert desk.evaluate("verdicts.size") == 0
+    desk.keyboard.press("Escape")
+    desk.wait_for_selector("#judge", state="hidden")
+    desk.keyboard.press("s")
+    assert desk.evaluate("verdicts.size") == 0
+
+
+def test_a_mouse_does_what_keys_do_and_keys_go_on_after_it(desk, report):
+    desk.click("#bar-judge")
+    n_queue = len(report.queue)
+    for _ in range(n_queue - 2):
+        desk.click('[data-verdict="reliable"]')
+    desk.click("#judge-reasons button:first-child")
+    desk.click('[data-verdict="unsure"]')
+    assert desk.inner_text("#judge-count") == f"{n_queue} of {n_queue} judged"
+    assert desk.locator('[data-verdict="unsure"]').is_disabled()
+    desk.keyboard.press("z")
+    assert shown_row(desk) == report.queue[-1]
+    desk.click("#judge-undo")
+    desk.click("#judge-back")
+    assert desk.inner_text("#judge-verdict") == "● reliable"
+    desk.click("#judge-skip")
+    assert shown_row(desk) == report.queue[-2]
+
+
+def test_the_most_alike_are_beside_it(desk, report):
+    desk.click("#bar-judge")
+    captions = desk.locator("#judge-nearest figcaption").all_inner_texts()
+    assert captions == ["1010 edge data", "__proto__ spike"]
+
+
+def test_the_sky_is_a_plain_link(desk, report):
+    desk.click("#bar-judge")
+    row = shown_row(desk)
+    link = desk.locator("#judge-about a")
+    assert link.get_attribute("href") == f"https://sky.example/?target={row}"
+    assert link.get_attribute("rel") == "noopener noreferrer"
+    desk.keyboard.press("Escape")
+    # Neither a source without a place nor a script in the place of a link.
+    assert desk.evaluate("[0, 1].flatMap(skyLinkOf).length") == 0
+    assert desk.locator("#known-cards .card a.sky").count() == int((report.label == 1).sum()) - 1
+
+
+def test_a_graphics_card_draws_where_there_is_one(context, visit):
+    context.add_init_script(A_CARD)
+    assert visit(ready=READY).evaluate("embedding.plot.output_backend") == "webgl"
+
+
+def test_two_results_do_not_mix(visit, report, tmp_path, make_run_in):
+    first = visit()
+    first.click("#bar-judge")
+    first.keyboard.press("s")
+
+    def change(sources, *_):
+        sources.loc[0, "tsne_x"] = 0.5
+
+    other = make_run_in(tmp_path, ranking=True, change=change)
+    assert main(["report", str(other), "--jobs", "1"]) == 0
+    second = visit(other / "report.html")
+    assert second.evaluate("verdicts.size") == 0
+    second.evaluate(
+        "giveAll = () => rows.forEach((row) => putVerdict(row, { kind: 'unsure', reason: '' }))"
+    )
+    second.evaluate("giveAll()")
+    assert visit().evaluate("verdicts.size") == 1
+    # The same result in two windows is one.
+    again = visit()
+    again.click("#bar-judge")
+    again.keyboard.press("r")
+    first.wait_for_function("verdicts.size === 2")
+
+
+@pytest.mark.parametrize("broken", ["setItem", "getItem"])
+def test_a_browser_that_keeps_nothing_is_told(context, visit, broken):
+    context.add_init_script(
+        f"Storage.prototype.{broken} = () => {{ throw new DOMException('no', 'SecurityError'); }}"
+    )
+    page = visit()
+    assert "download the labels before you close" in page.inner_text("#storage-notice")
+    page.click("#bar-judge")
+    page.keyboard.press("s")
+    assert page.evaluate("judgedTable().length") == 2
+    assert "keeps nothing" in page.inner_text("#judge-notice")
+
+
+def test_what_was_kept_may_be_damaged(visit, report):
+    page = visit()
+    for text in ("{", "[]", "null", '{"verdicts": [[1], null, ["1020", "x", ""]], "history": [7]}'):
+        page.evaluate("(text) => localStorage.setItem(STORE, text)", text)
+        page.evaluate("readVerdicts()")
+        assert page.evaluate("[verdicts.size, undoable.length]") == [0, 0]
+        assert page.evaluate("storageWorks")
+
+
+def test_forgetting_asks_first(desk):
+    desk.click("#bar-judge")
+    desk.keyboard.press("s")
+    desk.click("#judge summary")
+    desk.once("dialog", lambda dialog: dialog.dismiss())
+    desk.click("#judge-forget")
+    assert desk.evaluate("verdicts.size") == 1
+    desk.once("dialog", lambda dialog: dialog.accept())
+    desk.click("#judge-forget")
+    assert desk.evaluate("verdicts.size") == 0
+    assert desk.locator("#judge-download").is_disabled()
+
+
+def test_everything_has_a_name_and_the_keyboard_reaches_it(page):
+    assert page.evaluate(NAMELESS) == []
+    reached = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("document.activeElement.id || document.activeElement.textContent")
+        )
+    assert reached[0] == "Skip to the content"
+    assert {"bar-judge", "Move", "Box", "Lasso", "Whole", "outlines"} <= set(reached)
+    assert page.evaluate("document.documentElement.lang") == "en"
+    assert page.locator("h1").count() == 1
+
+
+@pytest.mark.parametrize("width", [1280, 2560])
+def test_nothing_sticks_out(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_timeout(100)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_it_prints_without_its_controls(page):
+    page.emulate_media(media="print")
+    for part in (".bar", ".tools", "#next-judge"):
+        assert not page.locator(part).first.is_visible()
+    assert page.locator("#known-cards .card").first.is_visible()
+    assert len(page.pdf(format="A4")) > 10_000
+
+
+def test_the_known_can_be_chosen_by_reason(desk):
+    desk.check("#known-missed")
+    assert desk.locator("#known-cards .card").count() == 2
+    desk.uncheck("#known-missed")
+    desk.select_option("#known-reason", label="spike (3)")
+    assert desk.locator("#known-cards .card").count() == 3
+    desk.select_option("#next-which", "known")
+    desk.click("#next-cards .card:first-of-type button")
+    assert desk.locator("#judge").get_attribute("open") is not None

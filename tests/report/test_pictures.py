@@ -1,0 +1,86 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spurclust.report.pictures import choose_rows, encode_cutouts, encode_picture
+
+
+def decode(encoded):
+    return Image.open(io.BytesIO(base64.b64decode(encoded)))
+
+
+def noise(row, shape=(60, 180)):
+    return np.random.default_rng(row).integers(0, 255, shape).astype(np.uint8)
+
+
+def test_small_cutouts_stay_as_large_as_they_are():
+    pictures = encode_cutouts([3, 1], lambda row: noise(row, (20, 60)))
+    assert list(pictures.encoded) == [3, 1]
+    assert {decode(text).size for text in pictures.encoded.values()} == {(60, 20)}
+    assert (pictures.missing, pictures.left_out) == ([], [])
+
+
+def test_many_are_made_smaller_until_they_fit():
+    rows, limit = range(30), 60_000
+    pictures = encode_cutouts(rows, noise, max_bytes=limit)
+    assert len(pictures.encoded) == 30
+    assert sum(map(len, pictures.encoded.values())) <= limit
+    assert pictures.side < 180
+    width, height = decode(pictures.encoded[0]).size
+    assert width == pictures.side
+    assert width / height == pytest.approx(3, rel=0.03)
+
+
+def test_a_size_that_was_asked_for_is_kept_and_the_last_are_left_out():
+    pictures = encode_cutouts(range(30), noise, max_side=90, max_bytes=20_000)
+    assert decode(pictures.encoded[0]).size == (90, 30)
+    assert 0 < len(pictures.encoded) < 30
+    assert [*pictures.encoded, *pictures.left_out] == list(range(30))
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_missing_ones_are_listed_in_order(n_threads):
+    pictures = encode_cutouts(
+        range(600), lambda row: None if row % 100 == 7 else noise(row, (5, 5)), n_threads=n_threads
+    )
+    assert pictures.missing == [7, 107, 207, 307, 407, 507]
+    assert len(pictures.encoded) == 594
+
+
+def test_nothing_at_all():
+    assert encode_cutouts([], noise).encoded == {}
+    pictures = encode_cutouts([1, 2], lambda row: None)
+    assert pictures.missing == [1, 2]
+
+
+def test_equal_colours_are_grey_and_others_stay():
+    grey = np.repeat(noise(0)[:, :, None], 3, axis=2)
+    colour = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+    pictures = encode_cutouts([0, 1], lambda row: (grey, colour)[row])
+    assert [decode(text).mode for text in pictures.encoded.values()] == ["L", "RGB"]
+
+
+def test_floats_are_stretched_and_missing_pixels_coloured():
+    pixels = np.linspace(-5, 5, 400).reshape(20, 20)
+    pixels[:5] = np.nan
+    picture = decode(encode_cutouts([0], lambda row: pixels).encoded[0])
+    shown = np.asarray(picture).astype(int)
+    assert np.abs(shown[2, 10] - [0xB8, 0xC8, 0xDC]).max() < 12
+    assert shown[19, 19].min() > 230
+
+
+def test_a_long_thin_picture_keeps_a_pixel():
+    assert decode(base64.b64encode(encode_picture(noise(0, (1, 500)), 50))).size == (50, 1)
+
+
+def test_few_sources_are_all_chosen_by_need():
+    label = np.array([0, -1, 1, -1, 0])
+    flagged = np.array([True, True, False, False, False])
+    rank = np.array([1, 2, 3, 4, 5])
+    assert choose_rows(label, flagged, rank, 5).tolist() == [2, 1, 0, 3, 4]
+    assert choose_rows(label, flagged, rank, 4).tolist() == [2, 1, 0]
+    assert choose_rows(label, flagged, rank, 2).tolist() == [2, 1]
+    assert choose_rows(label, flagged, rank, 0).tolist() == []

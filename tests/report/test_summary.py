@@ -1,0 +1,173 @@
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurclust.metrics import completeness, purity, workload
+from spurclust.region import component_table
+from spurclust.report.summary import format_components, format_summary, summarize_run
+
+
+def make_run(flagged, y, *, region=(True, False), embed=None, perplexity=12.0):
+    steps = {"embed": SimpleNamespace() if embed is None else embed}
+    detector = SimpleNamespace(
+        flagged_=np.asarray(flagged, dtype=bool),
+        region_=np.asarray(region),
+        n_components_=len(region),
+        threshold=0.05,
+        pipeline_=SimpleNamespace(named_steps=steps),
+    )
+    if perplexity is not None:
+        detector.perplexity_ = perplexity
+    return detector, np.asarray(y)
+
+
+def test_the_figures_are_those_of_the_metrics():
+    detector, y = make_run([1, 1, 1, 0, 0, 1], [1, 0, -1, 1, 0, 1])
+    summary = summarize_run(detector, y)
+    assert summary["flagged"] == {
+        "k": 4,
+        "n": 6,
+        "fraction": 4 / 6,
+        "interval": summary["flagged"]["interval"],
+    }
+    assert summary["flagged_uninspected"] == 1
+    found = summary["in_sample"]
+    assert (found["completeness"]["k"], found["completeness"]["n"]) == (2, 3)
+    assert (found["purity"]["k"], found["purity"]["n"]) == (2, 3)
+    assert summary["region"] == {"n_components": 2, "threshold": 0.05, "components": [0]}
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([-1, 0, 1])), min_size=1, max_size=40))
+def test_a_summary_is_json_and_agrees_with_the_metrics(rows):
+    flagged, y = (np.array(column) for column in zip(*rows, strict=True))
+    detector, y = make_run(flagged, y)
+    summary = summarize_run(detector, y, reasons=["spike"] * len(y))
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    for name, value in (
+        ("completeness", completeness(y, flagged, unlabeled=-1)),
+        ("purity", purity(y, flagged, unlabeled=-1)),
+    ):
+        share = summary["in_sample"][name]
+        if np.isnan(value):
+            assert share["fraction"] is None
+            assert share["interval"] is None
+        else:
+            assert share["fraction"] == pytest.approx(value)
+            low, high = share["interval"]
+            assert 0 <= low <= share["fraction"] <= high <= 1
+    assert summary["flagged"]["fraction"] == workload(flagged)
+    by_reason = summary["in_sample"]["completeness_by_reason"]
+    assert sum(share["n"] for share in by_reason.values()) == int((y == 1).sum())
+    assert sum(share["k"] for share in by_reason.values()) == int((flagged & (y == 1)).sum())
+    assert f"Flagged {int(flagged.sum())} of {len(y)} sources" in format_summary(summary)
+
+
+def test_reasons_are_counted_the_most_frequent_first():
+    detector, y = make_run([1, 0, 1, 1, 1, 0], [1, 1, 1, 1, 0, 1])
+    reasons = ["edge", "spike", "spike", "", "spike", "spike"]
+    summary = summarize_run(detector, y, reasons=reasons)
+    shares = summary["in_sample"]["completeness_by_reason"]
+    assert list(shares) == ["spike", "edge", "no reason given"]
+    assert [(share["k"], share["n"]) for share in shares.values()] == [(1, 3), (1, 1), (1, 1)]
+    text = format_summary(summary)
+    assert "    spike: 1 of 3 (0.008 to 0.906)" in text.splitlines()
+
+
+def test_reasons_that_read_alike_are_one():
+    detector, y = make_run([1, 0, 0], [1, 1, 1])
+    summary = summarize_run(detector, y, reasons=["", " ", "no reason given"])
+    share = summary["in_sample"]["completeness_by_reason"]
+    assert list(share) == ["no reason given"]
+    assert (share["no reason given"]["k"], share["no reason given"]["n"]) == (1, 3)
+
+
+def test_what_was_given_is_kept():
+    embed = SimpleNamespace(kl_divergence_=np.float32(1.5), n_iter_=750)
+    detector, y = make_run([1, 0], [1, 0], embed=embed)
+    summary = summarize_run(
+        detector,
+        y,
+        counts={"n_sources": 2},
+        settings={"threshold": 0.05},
+        seconds={"reading": 1.23456},
+    )
+    assert summary["embedding"] == {"perplexity": 12.0, "kl_divergence": 1.5, "n_iter": 750}
+    assert summary["labels"] == {"n_sources": 2}
+    assert summary["settings"] == {"threshold": 0.05}
+    assert summary["seconds"] == {"reading": 1.235}
+    assert summary["written_by"] == "spurclust"
+    assert summary["versions"]["numpy"] == np.__version__
+    assert summary["in_sample"]["completeness_by_reason"] == {}
+
+
+def test_an_embedding_of_others_has_no_divergence():
+    detector, y = make_run([1, 0], [1, 0], perplexity=None)
+    assert summarize_run(detector, y)["embedding"] == {
+        "perplexity": None,
+        "kl_divergence": None,
+        "n_iter": None,
+    }
+
+
+def test_the_text_says_in_sample_and_the_words_of_the_field():
+    detector, y = make_run([1] * 54 + [0] * 3 + [1] * 40 + [0] * 60, [1] * 57 + [0] * 100)
+    lines = format_summary(summarize_run(detector, y)).splitlines()
+    assert lines[0].startswith("Region: 1 of 2 components (0)")
+    assert lines[1].startswith("Flagged 94 of 157 sources (workload 0.599)")
+    assert lines[2].startswith("In-sample")
+    assert lines[3].split() == [
+        "completeness",
+        "54",
+        "of",
+        "57",
+        "=",
+        "0.947",
+        "(95",
+        "%",
+        "interval",
+        "0.854",
+        "to",
+        "0.989)",
+    ]
+    assert lines[4].split()[:5] == ["purity", "54", "of", "94", "="]
+
+
+def test_what_is_not_defined_is_said():
+    detector, y = make_run([0, 0], [0, 0], region=(False, False))
+    text = format_summary(summarize_run(detector, y))
+    assert "0 of 2 components (none)" in text
+    assert "completeness  not defined (0 of 0)" in text
+    assert "purity        not defined (0 of 0)" in text
+
+
+def test_components_are_a_line_each_and_a_star_marks_the_region():
+    table = component_table(np.array([[200_000, 150_000, 75_000], [3, 0, 0], [9, 9, 0]]), 0.05)
+    header, *lines = format_components(table).splitlines()
+    assert header.split() == [
+        "component",
+        "size",
+        "inspected",
+        "spurious",
+        "fraction",
+        "95",
+        "%",
+        "interval",
+    ]
+    assert [line[0] for line in lines] == ["*", " ", " "]
+    assert lines[0].split()[1:6] == ["0", "200000", "150000", "75000", "0.500"]
+    assert lines[1].split()[:5] == ["1", "3", "0", "0", "-"]
+    ends = [line.index(" to ") for line in lines]
+    assert len(set(ends)) == 1
+
+
+def test_a_region_that_is_everything_is_told():
+    detector, y = make_run([1, 1, 1, 1], [1, 0, 0, 1])
+    everything = summarize_run(detector, y)
+    assert everything["flagged"]["k"] == 4
+    assert "raise the threshold above" in format_summary(everything)
+    detector, y = make_run([1, 0, 1, 1], [1, 0, 0, 1])
+    assert "raise the threshold" not in format_summary(summarize_run(detector, y))

@@ -1,0 +1,137 @@
+"""What y means: two classes, and whatever marks that nobody has looked."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from spurclust.labels import binary_labels, is_uninspected
+
+CODES = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=40).filter(lambda y: 1 in y)
+
+# Values of reliable, spurious and uninspected, and the mark to name.
+WAYS = {
+    "integers": ([0, 1, -1], -1),
+    "numpy scalar": ([0, 1, 9], np.int64(9)),
+    "two and one": ([1, 2, 0], 0),
+    "NaN": ([0.0, 1.0, np.nan], np.nan),
+    "NaN of 32 bits": ([0.0, 1.0, np.nan], np.float32("nan")),
+    "strings": (["fine", "spurious", "?"], "?"),
+    "empty string": (["a", "b", ""], ""),
+}
+
+
+def named(codes, values):
+    return np.array([values[code] for code in codes])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@given(codes=CODES)
+def test_codes_come_back_from_any_two_values_and_mark(way, codes):
+    values, mark = WAYS[way]
+    if 0 not in codes:
+        codes = [*codes, 0]
+    y = named(codes, values)
+    classes, found = binary_labels(y, mark)
+    assert_array_equal(found, codes)
+    assert_array_equal(classes, values[:2])
+    assert found.dtype == np.int8
+    assert_array_equal(is_uninspected(y, mark), np.array(codes) == -1)
+
+
+@pytest.mark.parametrize(
+    ("values", "mark"),
+    [
+        ([0, 1, "?"], "?"),
+        ([0, 1, ""], ""),
+        ([False, True, "unknown"], "unknown"),
+        (["fine", "spurious", None], np.nan),
+        (["fine", "spurious", np.nan], np.nan),
+        (["fine", "spurious", -1], -1),
+        ([0, 1, pd.NA], pd.NA),
+        ([0, 1, None], np.nan),
+    ],
+    ids=repr,
+)
+def test_a_column_of_mixed_types_is_understood(values, mark):
+    codes = [0, 1, -1, 1, 0]
+    y = np.empty(5, dtype=object)
+    y[:] = [values[code] for code in codes]
+    classes, found = binary_labels(y, mark)
+    assert_array_equal(found, codes)
+    assert classes.tolist() == values[:2]
+
+
+@pytest.mark.parametrize("mark", [pd.NA, np.nan], ids=repr)
+def test_a_nullable_column(mark):
+    y = pd.Series([0, 1, None, 1], dtype="Int64")
+    assert binary_labels(y, mark)[1].tolist() == [0, 1, -1, 1]
+    with pytest.raises(ValueError, match="NaN means uninspected, name it"):
+        binary_labels(y, -1)
+
+
+@given(codes=CODES, rows=st.randoms())
+def test_the_order_of_sources_does_not_matter(codes, rows):
+    order = list(range(len(codes)))
+    rows.shuffle(order)
+    y = np.array(codes)
+    assert_array_equal(binary_labels(y[order], -1)[1], binary_labels(y, -1)[1][order])
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True])
+def test_all_spurious(one):
+    classes, codes = binary_labels([one] * 3)
+    assert classes.tolist() == [0, 1]
+    assert classes.dtype == np.array([one]).dtype
+    assert codes.tolist() == [1, 1, 1]
+
+
+def test_none_spurious_is_told_with_the_number_of_inspected():
+    with pytest.warns(UserWarning, match="None of the 2 inspected sources is spurious"):
+        classes, codes = binary_labels([0, -1, 0], -1)
+    assert classes.tolist() == [0, 1]
+    assert codes.tolist() == [0, -1, 0]
+
+
+@pytest.mark.parametrize("value", ["fine", 2, -1, 0.5])
+def test_one_class_that_does_not_say_which_it_is(value):
+    with pytest.raises(ValueError, match=r"only one class|Unknown label type"):
+        binary_labels([value] * 4)
+
+
+def test_all_uninspected_names_the_mark():
+    with pytest.raises(ValueError, match=r"All 3 sources are uninspected \(unlabeled='\?'\)"):
+        binary_labels(["?"] * 3, "?")
+
+
+@pytest.mark.parametrize("y", [[0, 1, -1], ["a", "b", "c"], [0.0, 1.0, 2.0]])
+def test_three_classes_suggest_the_mark(y):
+    with pytest.raises(ValueError, match=r"multiclass: .*unlabeled="):
+        binary_labels(y)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_labels_that_are_not_finite(value):
+    with pytest.raises(ValueError, match=r"infinity or NaN.*unlabeled=np.nan"):
+        binary_labels([0, 1, value])
+    if np.isinf(value):
+        with pytest.raises(ValueError, match="infinity"):
+            binary_labels([0, 1, value], np.nan)
+
+
+def test_continuous_labels_and_tables():
+    with pytest.raises(ValueError, match="continuous"):
+        binary_labels([0.1, 0.7, 0.3])
+    with pytest.raises(ValueError, match="1d array"):
+        binary_labels([[0, 1], [1, 0]])
+
+
+def test_a_column_vector_is_flattened_with_a_warning():
+    with pytest.warns(UserWarning, match="column-vector"):
+        assert binary_labels([[0], [1]])[1].tolist() == [0, 1]
+
+
+def test_no_mark_leaves_everyone_inspected():
+    assert not is_uninspected(np.array([0, -1, 5]), None).any()
