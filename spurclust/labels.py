@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
+"""The codes of labels in the whole package, whatever values a user's `y` has."""
+
 
 def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
     """Tell which labels mean that nobody has looked.

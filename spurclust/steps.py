@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_memory
 
 from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener, PixelPCA
 from spurclust.features import CutoutFeatures
+from spurclust.labels import UNINSPECTED
 from spurclust.region import set_missing
 
 FEATURE_STEPS = {"flatten": CutoutFeatures, "reduce": GuidedProjection, "embed": TSNE}
@@ -18,9 +19,6 @@ FEATURE_STEPS = {"flatten": CutoutFeatures, "reduce": GuidedProjection, "embed":
 
 PIXEL_STEPS = {"flatten": ImageFlattener, "reduce": PixelPCA, "embed": TSNE}
 """The same for rows, whose numbers have places but no neighbours, and for other flatten steps."""
-
-UNINSPECTED = -1
-"""Code of a source without a label."""
 
 
 class Assignment(NamedTuple):
