@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spurclust.embedding.cross_fit import CrossFit, class_shares, fit_forests
+from spurclust.embedding.forest import CrossFittedForest
 from spurclust.embedding.normal import normal_scores
 from spurclust.embedding.pixels import project_rows
 from spurclust.labels import is_uninspected
@@ -58,8 +58,8 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     ----------
     classes_ : ndarray of shape (n_classes,)
         Values of `y` that are not `unlabeled`.
-    forests_ : list of Forest
-        One a fold: extremely randomised trees as arrays.
+    forest_ : CrossFittedForest
+        Extremely randomized trees, grown without each fold in turn.
     n_components_ : int
         Number of principal components used.
     n_features_in_ : int
@@ -152,7 +152,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.classes_, codes = np.unique(labels[known], return_inverse=True)
         rng = check_random_state(self.random_state)
         self._fit_components(rows, rng)
-        fitted = fit_forests(
+        self.forest_ = CrossFittedForest.grow(
             rows[known],
             codes,
             n_classes=len(self.classes_),
@@ -161,7 +161,6 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             random_state=rng,
             n_jobs=self.n_jobs,
         )
-        self.forests_, self._keys, self._folds = fitted
         scores = self._scores(rows)
         self._score_mean = scores.mean(axis=0)
         deviation = scores.std(axis=0)
@@ -185,9 +184,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _scores(self, rows: Float32) -> NDArray[np.float64]:
         """Tell the log odds of each class but the first of two, by forests that have not seen."""
-        fitted = CrossFit(self.forests_, self._keys, self._folds)
-        shares = class_shares(fitted, rows, self.n_jobs)
-        shares = np.clip(shares, LEAST_SHARE, 1 - LEAST_SHARE)
+        shares = np.clip(self.forest_.shares(rows, self.n_jobs), LEAST_SHARE, 1 - LEAST_SHARE)
         odds = np.log(shares / (1 - shares))
         return odds[:, 1:] if len(self.classes_) == 2 else odds
 

@@ -1,5 +1,6 @@
 """Which rows are alike, and how much: neighbours and affinities of t-SNE."""
 
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,16 @@ pass for its nearest."""
 
 ROUNDING = 6e-8
 """Relative error of one float32 operation."""
+
+
+def row_keys(rows: Float32) -> NDArray[np.uint64]:
+    """Hash each row; rows that are equal to the bit have equal keys."""
+    # Adding 0 turns -0 into 0.
+    contiguous = np.ascontiguousarray(rows, dtype=np.float32) + np.float32(0)
+    return np.array(
+        [int.from_bytes(blake2b(row.data, digest_size=8).digest(), "little") for row in contiguous],
+        dtype=np.uint64,
+    )
 
 
 def _row_ranges(n_rows: int) -> list[tuple[int, int]]:

@@ -11,8 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.embedding.cross_fit import CrossFit, class_shares, find_folds, fit_forests
-from spurclust.embedding.forest import mean_shares
+from spurclust.embedding.forest import CrossFittedForest
 from spurclust.features.images import validate_images
 from spurclust.labels import binary_labels, require_labels, require_one_each
 from spurclust.ranking.calibration import calibrate, inspection_rank, log_odds
@@ -61,8 +60,8 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         What measures the cutouts, fitted.
     feature_names_ : ndarray of str of shape (n_measured,)
         Names of what is measured.
-    forests_ : list of Forest
-        One a fold: extremely randomised trees as arrays.
+    forest_ : CrossFittedForest
+        Extremely randomized trees, grown without each fold in turn.
     typical_ : ndarray of shape (n_measured,), float32
         Median of what is measured in the reliable sources.
     inspected_ : ndarray of bool of shape (n_samples,)
@@ -163,7 +162,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         require_one_each(images, codes)
         rows = self._fit_features(images, measured)
         self.inspected_ = known = codes >= 0
-        fitted = fit_forests(
+        self.forest_ = CrossFittedForest.grow(
             rows[known],
             codes[known],
             n_classes=2,
@@ -172,12 +171,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        self.forests_, self._keys, self._folds = fitted
         odds = self._odds(rows)
         self._slope, self._offset = calibrate(odds[known], codes[known])
-        self.feature_importances_ = np.mean(
-            [forest.importances for forest in self.forests_], axis=0
-        )
+        self.feature_importances_ = self.forest_.importances
         self.typical_ = np.nanmedian(rows[codes != 1] if (codes != 1).any() else rows, axis=0)
         self._likeness = LikenessSpace.fit(rows, codes, self.feature_importances_)
         self.inspection_probability_ = self._calibrated(odds)
@@ -212,14 +208,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return measure_with(self.features_, validate_images(self, X, reset=False))
 
-    @property
-    def _fitted(self) -> CrossFit:
-        """The forests and what they have seen."""
-        return CrossFit(self.forests_, self._keys, self._folds)
-
     def _odds(self, rows: Float32) -> NDArray[np.float64]:
         """Tell the log odds of the forests that have not seen the rows."""
-        return log_odds(class_shares(self._fitted, rows, self.n_jobs)[:, 1])
+        return log_odds(self.forest_.shares(rows, self.n_jobs)[:, 1])
 
     def _calibrated(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn the forests' odds into probabilities."""
@@ -246,9 +237,8 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         changed = np.tile(row, (len(groups), 1))
         for one, group in zip(changed, groups, strict=True):
             one[group] = self.typical_[group]
-        fold = int(find_folds(self._fitted, row[None])[0])
-        forests = self.forests_ if fold < 0 else [self.forests_[fold]]
-        return self._calibrated(log_odds(mean_shares(forests, changed)[:, 1]))
+        fold = int(self.forest_.folds_of(row[None])[0])
+        return self._calibrated(log_odds(self.forest_.shares_of_fold(changed, fold)[:, 1]))
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
         """Tell how probable it is that each source is reliable, or spurious.

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from spurclust.embedding.cross_fit import row_keys
+from spurclust.embedding.neighbors import row_keys
 from spurclust.parallel import map_row_blocks
 
 Float32 = NDArray[np.float32]

@@ -1,60 +1,94 @@
-"""Forest: what packed trees say is what the grown ones said."""
+"""CrossFittedForest: its trees are scikit-learn's, and no row is judged by its own label."""
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.ensemble import ExtraTreesClassifier
 
-from spurclust.embedding.forest import BLOCK_ROWS, mean_shares, pack_forest
+from spurclust.embedding.forest import BLOCK_ROWS, CrossFittedForest, PackedTrees
+from spurclust.embedding.neighbors import row_keys
 
 
-def grow(codes, *, with_missing, seed=0):
-    """Grow a forest of scikit-learn's on rows of noise, and make others to ask about."""
+def draw(codes, *, with_missing=False, seed=0):
+    """Draw rows of noise of which the first column tells the class."""
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(len(codes), 6)).astype(np.float32)
     rows[:, 0] += codes
-    others = rng.normal(size=(2 * BLOCK_ROWS + 3, 6)).astype(np.float32)
     if with_missing:
         rows[rng.random(rows.shape) < 0.2] = np.nan
-        others[rng.random(others.shape) < 0.2] = np.nan
-    grown = ExtraTreesClassifier(7, max_features=0.5, random_state=seed).fit(rows, codes)
-    return grown, rows, others
+    return rows
+
+
+def grow(rows, codes, **settings):
+    defaults = {"n_classes": 2, "n_estimators": 20, "n_folds": 4, "random_state": 0}
+    return CrossFittedForest.grow(rows, codes, **{**defaults, **settings})
+
+
+def packed(grown, n_classes):
+    """Hold one forest of scikit-learn's as if it had been grown without fold 0."""
+    nothing = np.zeros(1, np.uint64), np.zeros(1, np.int16)
+    return CrossFittedForest([PackedTrees.pack(grown, n_classes)], *nothing)
 
 
 @pytest.mark.parametrize("with_missing", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_packed_forest_says_what_the_grown_one_says_to_the_bit(n_classes, with_missing):
+def test_shares_are_those_of_scikit_learn_to_the_bit(n_classes, with_missing):
     codes = np.arange(90) % n_classes
-    grown, rows, others = grow(codes, with_missing=with_missing)
-    packed = pack_forest(grown, n_classes)
+    rows = draw(codes, with_missing=with_missing)
+    others = draw(np.arange(2 * BLOCK_ROWS + 3) % 2, with_missing=with_missing, seed=1)
+    grown = ExtraTreesClassifier(7, max_features=0.5, random_state=0).fit(rows, codes)
+    forest = packed(grown, n_classes)
     for asked in (rows, others, others[:1]):
-        np.testing.assert_array_equal(mean_shares([packed], asked), grown.predict_proba(asked))
-    assert mean_shares([packed], others[:0]).shape == (0, n_classes)
-    np.testing.assert_array_equal(packed.importances, grown.feature_importances_)
+        assert_array_equal(forest.shares_of_fold(asked, 0), grown.predict_proba(asked))
+    assert forest.shares(others[:0]).shape == (0, n_classes)
+    assert_array_equal(forest.importances, grown.feature_importances_)
 
 
-def test_a_class_that_a_forest_has_not_seen_has_no_share():
-    grown, rows, _ = grow(np.r_[np.zeros(20, int), np.full(20, 2)], with_missing=False)
-    shares = mean_shares([pack_forest(grown, 4)], rows)
-    assert shares.shape == (40, 4)
+def test_a_class_without_sources_has_no_share():
+    codes = np.r_[np.zeros(20, int), np.full(20, 2)]
+    rows = draw(codes)
+    shares = grow(rows, codes, n_classes=4).shares(rows)
     assert not shares[:, [1, 3]].any()
-    np.testing.assert_array_equal(shares[:, [0, 2]], grown.predict_proba(rows))
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert_array_equal(grow(rows, np.ones(40, int)).shares(rows), [[0.0, 1.0]] * 40)
 
 
-def test_a_forest_of_one_class_knows_no_other():
-    grown, rows, _ = grow(np.ones(10, int), with_missing=False)
-    np.testing.assert_array_equal(mean_shares([pack_forest(grown, 2)], rows), [[0.0, 1.0]] * 10)
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_row_has_the_same_bits_in_any_company_memory_order_and_number_of_threads(n_jobs):
+    codes = np.arange(60) % 2
+    rows = draw(codes, with_missing=True)
+    others = np.concatenate([rows, draw(np.zeros(2 * BLOCK_ROWS), with_missing=True, seed=2)])
+    forest = grow(rows, codes, n_jobs=n_jobs)
+    together = forest.shares(others, n_jobs)
+    assert_array_equal(together, grow(rows, codes).shares(others))
+    assert_array_equal(together, np.vstack([forest.shares(row[None]) for row in others]))
+    assert_array_equal(together, forest.shares(np.asfortranarray(others)))
 
 
-def test_rows_are_judged_alike_in_any_company_order_of_memory_and_number_of_threads():
-    first, _, others = grow(np.arange(60) % 2, with_missing=True)
-    second, _, _ = grow(np.arange(60) % 2, with_missing=True, seed=1)
-    forests = [pack_forest(each, 2) for each in (first, second)]
-    together = mean_shares(forests, others)
-    alone = np.vstack([mean_shares(forests, row[None]) for row in others])
-    np.testing.assert_array_equal(together, alone)
-    np.testing.assert_array_equal(together, mean_shares(forests, others, 2))
-    np.testing.assert_array_equal(together, mean_shares(forests, np.asfortranarray(others)))
-    np.testing.assert_array_equal(
-        together, (first.predict_proba(others) + second.predict_proba(others)) / 2
-    )
-    assert len(np.unique(together[:, 1])) > 3
+def test_fitted_rows_are_judged_by_the_trees_without_their_fold_and_others_by_all():
+    codes = np.arange(50) % 2
+    rows = draw(codes)
+    forest, others = grow(rows, codes), rows + np.float32(0.5)
+    folds = forest.folds_of(rows)
+    assert np.unique(folds).tolist() == [0, 1, 2, 3]
+    shares = forest.shares(rows)
+    for fold in range(4):
+        own = folds == fold
+        assert_array_equal(shares[own], forest.shares_of_fold(rows[own], fold))
+    assert (forest.folds_of(others) == -1).all()
+    each = [forest.shares_of_fold(others, fold) for fold in range(4)]
+    np.testing.assert_allclose(forest.shares(others), np.mean(each, axis=0))
+
+
+def test_folds_have_similar_shares_and_keep_equal_rows_together():
+    codes = np.repeat([0, 1], [90, 10])
+    rows = np.arange(100, dtype=np.float32)[:, None]
+    folds = grow(rows, codes, n_folds=5).folds_of(rows)
+    assert np.bincount(folds).tolist() == [20] * 5
+    assert np.bincount(folds[codes == 1]).tolist() == [2] * 5
+    twice = grow(rows // 2, codes, n_folds=5).folds_of(rows // 2)
+    assert_array_equal(twice[::2], twice[1::2])
+
+
+def test_zero_and_negative_zero_are_equal_rows():
+    assert_array_equal(row_keys(np.array([[0.0]])), row_keys(np.array([[-0.0]])))

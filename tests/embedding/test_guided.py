@@ -7,7 +7,6 @@ from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from spurclust.embedding import GuidedProjection
-from spurclust.embedding.cross_fit import assign_folds, find_folds, fit_forests, row_keys
 
 
 def features(n, *, seed, n_features=20):
@@ -104,21 +103,3 @@ def test_few_sources(n):
     X, _ = features(n, seed=10)
     assert np.isfinite(guide().fit_transform(X, np.arange(n) % 2)).all()
     assert np.isfinite(guide().fit_transform(np.ones_like(X), np.arange(n) % 2)).all()
-
-
-def test_folds_have_like_shares_and_keep_equal_rows_together():
-    codes = np.repeat([0, 1], [90, 10])
-    rows = np.arange(100, dtype=np.float32)[:, None]
-    folds = assign_folds(codes, row_keys(rows), 5, np.random.RandomState(0))
-    assert np.bincount(folds).tolist() == [20] * 5
-    assert np.bincount(folds[codes == 1]).tolist() == [2] * 5
-    twice = assign_folds(codes, row_keys(rows // 2), 5, np.random.RandomState(0))
-    np.testing.assert_array_equal(twice[::2], twice[1::2])
-
-
-def test_seen_rows_are_found():
-    X, y = features(50, seed=11)
-    fitted = fit_forests(X, y, n_classes=2, n_estimators=10, n_folds=5, random_state=0, n_jobs=1)
-    assert (find_folds(fitted, X) >= 0).all()
-    assert (find_folds(fitted, X + np.float32(0.5)) == -1).all()
-    np.testing.assert_array_equal(row_keys(np.array([[0.0]])), row_keys(np.array([[-0.0]])))

@@ -1,10 +1,9 @@
-"""The compiled kernel that leads rows through trees to their leaves."""
+"""The compiled kernels of the embedding."""
 
 import numpy as np
 from numba import types
 
 from spurclust.compilation import kernel
-from spurclust.embedding.forest import LEAF
 
 
 @kernel(
@@ -29,11 +28,11 @@ from spurclust.embedding.forest import LEAF
 def add_shares(  # type: ignore[no-untyped-def]
     rows, roots, features, thresholds, children, missing_left, shares, out
 ):
-    """Add what each tree says about each row, tree after tree."""
+    """Add the shares of the classes in the leaf of each row, tree after tree."""
     for tree in range(roots.shape[0]):
         for i in range(rows.shape[0]):
             node = roots[tree]
-            while features[node] != LEAF:
+            while features[node] >= 0:
                 value = rows[i, features[node]]
                 left = missing_left[node] if np.isnan(value) else value <= thresholds[node]
                 node = children[node, 0] if left else children[node, 1]
