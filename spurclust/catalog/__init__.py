@@ -12,8 +12,10 @@ from spurclust.catalog.label_tables import (
     read_labels,
 )
 from spurclust.catalog.results import (
+    RunTables,
     check_output_folder,
     check_table_path,
+    read_results,
     sources_table,
     write_results,
     write_table,
@@ -29,6 +31,7 @@ __all__ = [
     "Labels",
     "MatchedLabels",
     "MergedLabels",
+    "RunTables",
     "check_output_folder",
     "check_table_path",
     "count_labels",
@@ -40,6 +43,7 @@ __all__ = [
     "merge_labels",
     "read_labels",
     "read_model_metadata",
+    "read_results",
     "save_model",
     "sky_viewer_links",
     "sources_table",

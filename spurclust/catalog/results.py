@@ -1,10 +1,11 @@
-"""Write what was found: the flagged sources, in the formats that astronomers read."""
+"""Write what was found, in the formats that astronomers read, and read it back."""
 
+import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "RunTables",
     "check_output_folder",
     "check_table_path",
+    "read_results",
     "sources_table",
     "write_results",
     "write_table",
@@ -55,6 +58,46 @@ _DESCRIPTIONS = {
     "in_region": "Whether the component belongs to the spurious region",
 }
 _UNITS = {"ra": "deg", "dec": "deg"}
+_TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
+_SOURCES_NEEDED = (
+    *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
+    *("component", "spurious_probability", "flagged"),
+)
+_COMPONENTS_NEEDED = (
+    *("component", "size", "n_inspected", "n_spurious"),
+    *("fraction", "fraction_low", "fraction_high", "in_region"),
+)
+_AGAIN = "run `spurclust run` again"
+
+
+class RunTables(NamedTuple):
+    """The tables and the summary of a run.
+
+    What `read_results` returns: the tables as they were before they were written.
+
+    Attributes
+    ----------
+    sources : DataFrame
+        What `sources_table` returned: one row per source.
+    components : DataFrame
+        One row per component, whose numbers are the index.
+    tuning : DataFrame or None
+        The settings that were tried, of a run with ``--tune``.
+    summary : dict
+        The content of ``summary.json``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> tables = RunTables(pd.DataFrame(), pd.DataFrame(), None, {"written_by": "spurclust"})
+    >>> tables.summary["written_by"]
+    'spurclust'
+    """
+
+    sources: "pd.DataFrame"
+    components: "pd.DataFrame"
+    tuning: "pd.DataFrame | None"
+    summary: dict[str, Any]
 
 
 def sources_table(
@@ -308,3 +351,121 @@ def _check_suffix(path: str | os.PathLike[str]) -> None:
     known = writable_suffixes()
     if Path(path).suffix.lower() not in known:
         raise CatalogError(f"{path}: the name of a table must end in one of {', '.join(known)}")
+
+
+def read_results(folder: str | os.PathLike[str]) -> RunTables:
+    """Read the tables and the summary that `spurclust run` wrote.
+
+    For a report, or to go on with a result in Python. The model and the pictures are not read.
+
+    Parameters
+    ----------
+    folder : str or path
+        The folder of the results.
+
+    Returns
+    -------
+    RunTables
+        The tables.
+
+    Raises
+    ------
+    CatalogError
+        When a file or a column is missing, or a cell is no number where one must be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     read_results(folder)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    spurclust.errors.CatalogError: .../sources.csv is missing: give the folder that ...
+    """
+    place = Path(folder)
+    sources = _read_table(place / "sources.csv", _SOURCES_NEEDED)
+    components = _read_table(place / "components.csv", _COMPONENTS_NEEDED).set_index("component")
+    tuning = place / "tuning.csv"
+    return RunTables(
+        sources=_checked_sources(place / "sources.csv", sources, len(components)),
+        components=components.astype({"in_region": bool}),
+        tuning=_read_table(tuning, ()) if tuning.is_file() else None,
+        summary=_read_summary(place / "summary.json"),
+    )
+
+
+def _read_table(path: Path, needed: Sequence[str]) -> "pd.DataFrame":
+    """Read a csv file, text as text and everything else as numbers or truth values."""
+    import pandas as pd
+
+    if not path.is_file():
+        raise CatalogError(f"{path} is missing: give the folder that `spurclust run` wrote")
+    try:
+        # All as text first: the ids "NA" and "007" are neither a missing value nor a number.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (ValueError, pd.errors.ParserError) as error:
+        raise CatalogError(f"{path} cannot be read as a table: {error}") from error
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise CatalogError(f"{path} has no column {', '.join(missing)}: {_AGAIN}")
+    columns = {
+        name: cells if name in _TEXT else _parsed(path, str(name), cells)
+        for name, cells in table.items()
+    }
+    return pd.DataFrame(columns)
+
+
+def _parsed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
+    """Turn a column of text into truth values, integers or numbers; blank is NaN."""
+    import pandas as pd
+
+    words = cells.str.strip().str.casefold()
+    if words.isin(("true", "false")).all():
+        return words == "true"
+    numbers = pd.to_numeric(words.mask(words == ""), errors="coerce")
+    wrong = numbers.isna() & ~words.isin(("", "nan"))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise CatalogError(
+            f"{path}: {cells.iloc[row]!r} in the column {name}, row {row + 2}, is no number"
+        )
+    if pd.api.types.is_integer_dtype(numbers):
+        return numbers
+    # Not the numbers of pandas, which in older versions are not exact to the last bit.
+    return pd.Series(words.mask(words == "", "nan").to_numpy(dtype=object).astype(np.float64))
+
+
+def _checked_sources(path: Path, sources: "pd.DataFrame", n_components: int) -> "pd.DataFrame":
+    """Give the columns their types; refuse what does not fit, or belongs to another run."""
+    if not len(sources):
+        raise CatalogError(f"{path} has no source: {_AGAIN}")
+    repeated = sources["source_id"].duplicated()
+    if repeated.any():
+        text = sources["source_id"][repeated].iloc[0]
+        raise CatalogError(f"{path} has the id {text!r} twice: {_AGAIN}")
+    if not np.isin(sources["component"], np.arange(n_components)).all():
+        raise CatalogError(
+            f"{path} names components that components.csv does not have: the two are of different "
+            f"runs, {_AGAIN}"
+        )
+    if not (sources["label"].isna() | sources["label"].isin((0, 1))).all():
+        raise CatalogError(f"{path}: a cell of label is not 0, 1 or blank: {_AGAIN}")
+    for name in ("tsne_x", "tsne_y", "flagged"):
+        if not np.isfinite(sources[name]).all():
+            raise CatalogError(f"{path}: a cell of {name} is no number: {_AGAIN}")
+    return sources.astype({"label": "Int8", "component": np.int64, "flagged": bool})
+
+
+def _read_summary(path: Path) -> dict[str, Any]:
+    """Read the summary of a run."""
+    if not path.is_file():
+        raise CatalogError(f"{path} is missing: give the folder that `spurclust run` wrote")
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CatalogError(f"{path} is damaged ({error}): {_AGAIN}") from error
+    if not isinstance(summary, dict) or summary.get("written_by") != "spurclust":
+        raise CatalogError(
+            f"{path} is not of spurclust: give the folder that `spurclust run` wrote"
+        )
+    return summary

@@ -1,7 +1,6 @@
 """The tables of a run's folder, read back as they were written."""
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust import catalog
+
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
-_NEEDED = (
-    *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
-    *("component", "spurious_probability", "flagged"),
-)
-_COMPONENTS_NEEDED = (
-    *("component", "size", "n_inspected", "n_spurious"),
-    *("fraction", "fraction_low", "fraction_high", "in_region"),
-)
-_NUMBERS = {"true": "1", "false": "0", "": "nan"}
 # Enough to tell two results apart, short enough for the name of a stored item.
 _IDENTITY_LENGTH = 24
 
@@ -40,7 +31,7 @@ class Results:
     identity : str
         Letters that differ between two results; the same for the same table of sources.
     sources : DataFrame
-        One row per source: text columns are text, all others float, NaN where blank.
+        One row per source: as `spurclust.catalog.sources_table` returned it.
     components : DataFrame
         One row per component.
     tuning : DataFrame or None
@@ -67,7 +58,7 @@ class Results:
     @property
     def flagged(self) -> NDArray[np.bool_]:
         """Whether each source lies in the region."""
-        return np.asarray(self.sources["flagged"] == 1)
+        return self.sources["flagged"].to_numpy(dtype=bool)
 
     def column(self, name: str) -> NDArray[np.float64] | None:
         """Return a column of numbers.
@@ -84,7 +75,7 @@ class Results:
         """
         if name not in self.sources:
             return None
-        return self.sources[name].to_numpy(dtype=np.float64)
+        return self.sources[name].to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def read_results(folder: str | os.PathLike[str], *, name: str | None = None) -> Results:
@@ -116,89 +107,18 @@ def read_results(folder: str | os.PathLike[str], *, name: str | None = None) -> 
     ...     read_results(folder)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: .../sources.csv is missing: give the folder that `spurclust run` wrote
+    spurclust.errors.CatalogError: .../sources.csv is missing: give the folder that ...
     """
     place = Path(folder)
-    sources = _read_table(place / "sources.csv", _NEEDED)
-    components = _read_table(place / "components.csv", _COMPONENTS_NEEDED)
-    tuning = place / "tuning.csv"
-    _check_sources(place / "sources.csv", sources, len(components))
+    tables = catalog.read_results(place)
     return Results(
         name=place.resolve().name if name is None else name,
         identity=_identify(place / "sources.csv"),
-        sources=sources,
-        components=components,
-        tuning=_read_table(tuning, ()) if tuning.is_file() else None,
-        summary=_read_summary(place / "summary.json"),
+        sources=tables.sources,
+        components=tables.components.reset_index(),
+        tuning=tables.tuning,
+        summary=tables.summary,
     )
-
-
-def _check_sources(path: Path, sources: "pd.DataFrame", n_components: int) -> None:
-    """Refuse a table without sources, with an id twice, or that does not fit the components."""
-    if not len(sources):
-        raise ValueError(f"{path} has no source: run `spurclust run` again")
-    repeated = sources["source_id"].duplicated()
-    if repeated.any():
-        text = sources["source_id"][repeated].iloc[0]
-        raise ValueError(f"{path} has the id {text!r} twice: run `spurclust run` again")
-    component = sources["component"].to_numpy()
-    if not np.isin(component, np.arange(n_components)).all():
-        raise ValueError(
-            f"{path} names components that components.csv does not have: the two are of different "
-            "runs, run `spurclust run` again"
-        )
-    for name in ("tsne_x", "tsne_y"):
-        if not np.isfinite(sources[name]).all():
-            raise ValueError(f"{path}: a cell of {name} is no number: run `spurclust run` again")
-
-
-def _read_table(path: Path, needed: tuple[str, ...]) -> "pd.DataFrame":
-    """Read a csv file, text as text and everything else as numbers."""
-    import pandas as pd
-
-    if not path.is_file():
-        raise ValueError(f"{path} is missing: give the folder that `spurclust run` wrote")
-    try:
-        # All as text first: pandas would take the id "NA" for a missing one and "007" for 7.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, pd.errors.ParserError) as error:
-        raise ValueError(f"{path} cannot be read as a table: {error}") from error
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise ValueError(f"{path} has no column {', '.join(missing)}: run `spurclust run` again")
-    columns = {
-        name: cells if name in _TEXT else _numbers(path, str(name), cells)
-        for name, cells in table.items()
-    }
-    return pd.DataFrame(columns)
-
-
-def _numbers(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
-    """Turn a column into numbers: blank is NaN, a truth value 0 or 1."""
-    import pandas as pd
-
-    words = cells.str.strip().str.casefold()
-    values = pd.to_numeric(words.replace(_NUMBERS), errors="coerce")
-    wrong = values.isna() & ~words.isin(("", "nan"))
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        raise ValueError(
-            f"{path}: {cells.iloc[row]!r} in the column {name}, row {row + 2}, is no number"
-        )
-    return values.astype(np.float64)
-
-
-def _read_summary(path: Path) -> dict[str, Any]:
-    """Read the summary of a run."""
-    if not path.is_file():
-        raise ValueError(f"{path} is missing: give the folder that `spurclust run` wrote")
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}): run `spurclust run` again") from error
-    if not isinstance(summary, dict) or summary.get("written_by") != "spurclust":
-        raise ValueError(f"{path} is not of spurclust: give the folder that `spurclust run` wrote")
-    return summary
 
 
 def _identify(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import json
 import stat
 import sys
 from pathlib import Path
@@ -17,7 +18,12 @@ from hypothesis import strategies as st
 from spurclust.catalog import output as _output
 from spurclust.catalog import table_writers as _table_writers
 from spurclust.catalog.label_tables import match_labels, read_labels
-from spurclust.catalog.results import check_table_path, sources_table, write_table
+from spurclust.catalog.results import (
+    check_table_path,
+    read_results,
+    sources_table,
+    write_table,
+)
 from spurclust.errors import CatalogError
 from spurclust.region import component_table
 
@@ -422,3 +428,29 @@ def test_link_stays_and_others_can_read(tmp_path):
     assert [file.name for file in (tmp_path / "real").iterdir()] == ["t.csv"]
     (tmp_path / "plain").touch()
     assert stat.S_IMODE(link.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_results_are_read_back_as_they_were(tmp_path):
+    rng = np.random.default_rng(0)
+    sources = example(
+        embedding=rng.normal(size=(4, 2)) * 10.0 ** rng.integers(-300, 300, (4, 2)),
+        reasons=["NA", "", "null", "007"],
+        novelty=[1, 2, 3, 4],
+        stability=[np.nan, 0, 1, 0.1 + 0.2],
+        inspection_rank=[4, 3, 2, 1],
+        nearest_spurious=["nan", "1, 2", "", "3"],
+        positions=[[1, 2], [np.nan, np.nan], [1 / 3, 2 / 3], [0, 0]],
+    )
+    components = component_table(np.array([[5, 3, 1], *[[4, 0, 0]] * 5]), 0.05)
+    tuning = pd.DataFrame({"param_threshold": [0.1, 2.0], "rank": [1, 2], "mean": [np.nan, 0.1]})
+    tables = {"sources": sources, "components": components, "tuning": tuning}
+    for name, table in tables.items():
+        write_table(table, tmp_path / f"{name}.csv")
+    summary = {"written_by": "spurclust", "files": []}
+    (tmp_path / "summary.json").write_text(json.dumps(summary))
+    found = read_results(tmp_path)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(getattr(found, name), table, check_exact=True)
+    assert found.summary == summary
+    (tmp_path / "tuning.csv").unlink()
+    assert read_results(tmp_path).tuning is None
