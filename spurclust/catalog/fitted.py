@@ -70,7 +70,7 @@ class FittedModels(NamedTuple):
         _set_jobs(self.detector.pipeline_, n_jobs)
         self.detector.set_params(n_jobs=n_jobs)
         if self.ranker is not None:
-            _set_jobs(self.ranker.features_, n_jobs)
+            _set_jobs(self.ranker.extractor_, n_jobs)
             self.ranker.set_params(n_jobs=n_jobs)
         return self
 
@@ -94,8 +94,8 @@ class FittedModels(NamedTuple):
         if self.ranker is None:
             return assignment, None
         own = _state(self.detector.pipeline_.named_steps["flatten"])
-        if own is not None and own == _state(self.ranker.features_):
-            probability = self.ranker.predict_measured(assignment.measured)
+        if own is not None and own == _state(self.ranker.extractor_):
+            probability = self.ranker.predict_proba(images, features=assignment.measured)
         else:
             probability = self.ranker.predict_proba(images)
         return assignment, probability[:, 1]

@@ -25,7 +25,7 @@ STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "sko
 TRUSTED_TYPES = (
     "spurclust.detector.SpuriousRegionDetector",
     "spurclust.novelty.NoveltyScale",
-    "spurclust.ranking.similarity.LikenessSpace",
+    "spurclust.ranking.similarity.SimilaritySpace",
     "spurclust.ranking.ranker.InspectionRanker",
     "spurclust.embedding.forest.CrossFittedForest",
     "spurclust.embedding.forest.PackedTrees",

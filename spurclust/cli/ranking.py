@@ -16,7 +16,7 @@ class Ranking(NamedTuple):
 
     ranker: Any
     columns: dict[str, Any]
-    looks: "pd.DataFrame"
+    effort: "pd.DataFrame"
 
 
 def rank_sources(
@@ -31,7 +31,7 @@ def rank_sources(
     `measuring` is the first step of the detector and what it made of the sources.
     """
     from spurclust.features import CutoutFeatures
-    from spurclust.ranking import InspectionRanker, expected_looks
+    from spurclust.ranking import InspectionRanker, expected_effort
 
     if not (y == 1).any():
         return None
@@ -40,14 +40,14 @@ def rank_sources(
         features = CutoutFeatures(n_jobs=args.jobs).fit(images)
         measured = features.transform(images)
     ranker = InspectionRanker(
-        features=features, unlabeled=-1, random_state=args.random_state, n_jobs=args.jobs
-    ).fit(images, y, measured=measured)
-    looks = expected_looks(y, ranker.inspection_probability_, unlabeled=-1)
-    indices, _ = ranker.nearest_measured(measured)
+        extractor=features, unlabeled=-1, random_state=args.random_state, n_jobs=args.jobs
+    ).fit(images, y, features=measured)
+    effort = expected_effort(y, ranker.inspection_probability_, unlabeled=-1)
+    indices, _ = ranker.nearest_spurious(images, features=measured)
     names = np.append(np.asarray(source_ids, dtype=object), "")[indices]
     columns = {
         "inspection_rank": ranker.inspection_rank_,
         "inspection_probability": ranker.inspection_probability_,
         "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
     }
-    return Ranking(ranker, columns, looks)
+    return Ranking(ranker, columns, effort)

@@ -96,7 +96,7 @@ def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Sta
             seconds=stages.seconds,
             search=fitted.search,
             stability=fitted.stability,
-            looks=fitted.ranking.looks if fitted.ranking else None,
+            effort=fitted.ranking.effort if fitted.ranking else None,
         )
         summary["skipped"] = dict(cutouts.skipped)
         text = json.dumps(summary, indent=2, allow_nan=False)

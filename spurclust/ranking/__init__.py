@@ -1,16 +1,14 @@
-"""In which order to look, which sources to look at next, and why."""
+"""In which order to inspect sources, which to inspect next, and why."""
 
-from spurclust.ranking.calibration import inspection_rank
-from spurclust.ranking.effort import expected_looks
+from spurclust.ranking.effort import expected_effort, replay_inspection
 from spurclust.ranking.explanation import SourceExplanation, explain_source
 from spurclust.ranking.ranker import InspectionRanker
-from spurclust.ranking.replay import replay_inspection
-from spurclust.ranking.suggestions import outlyingness, suggest_sources
+from spurclust.ranking.suggestions import inspection_rank, outlyingness, suggest_sources
 
 __all__ = [
     "InspectionRanker",
     "SourceExplanation",
-    "expected_looks",
+    "expected_effort",
     "explain_source",
     "inspection_rank",
     "outlyingness",

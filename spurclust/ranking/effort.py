@@ -1,4 +1,4 @@
-"""After how many looks most of the spurious sources are found."""
+"""How many inspections find most of the spurious sources: expected, and replayed with labels."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -6,57 +6,60 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.stats
 from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.utils import check_random_state
 
-from spurclust.labels import is_uninspected
+from spurclust.labels import SPURIOUS, UNINSPECTED, binary_labels, is_uninspected
 from spurclust.metrics import workload_at_completeness
+from spurclust.ranking.ranker import InspectionRanker
+from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COMPLETENESSES = (0.9, 0.95, 0.99)
 
-
-def expected_looks(
+def expected_effort(
     y_true: ArrayLike,
     score: ArrayLike,
     *,
     n_sources: int | None = None,
-    completeness: Sequence[float] = COMPLETENESSES,
-    unlabeled: Any = None,
+    completeness: Sequence[float] = (0.9, 0.95, 0.99),
+    unlabeled: object = None,
     confidence: float = 0.95,
 ) -> "pd.DataFrame":
-    """Estimate after how many looks, in the order of a score, shares of the spurious are found.
+    """Estimate how many inspections, in the order of a score, find given shares of the spurious.
 
-    From inspected sources whose scores were made without their own labels. The inspected have to
-    be like the others: if they were chosen because they looked spurious, the estimate is wrong.
+    The scores of inspected sources must not use their own labels. The inspected sources must be
+    like the others: if they were chosen because they looked spurious, the estimate is wrong.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         1 spurious, 0 reliable, or `unlabeled`.
     score : array-like of shape (n_samples,)
-        The higher, the earlier a source is looked at: `inspection_probability_` of a ranker.
+        Sources with a higher score are inspected earlier: `inspection_probability_` of a ranker.
     n_sources : int, default=None
-        Number of sources to look at; None is `n_samples`.
+        Number of sources to inspect; None is `n_samples`.
     completeness : sequence of float, default=(0.9, 0.95, 0.99)
         Shares of the spurious, in (0, 1].
     unlabeled : object, default=None
         Value of `y_true` of an uninspected source, which does not count.
     confidence : float, default=0.95
-        Of the interval, in (0, 1).
+        Confidence of the interval, in (0, 1).
 
     Returns
     -------
     DataFrame
-        One row a completeness: completeness, workload, its interval workload_low and
-        workload_high, looks, looks_low, looks_high. NaN when no source is known to be spurious.
+        One row per completeness: completeness, workload, its interval workload_low and
+        workload_high, inspections, inspections_low, inspections_high. NaN when no source is known
+        to be spurious.
 
     Notes
     -----
-    The workload at a completeness is a quantile of the places that the spurious have in the order.
-    The interval is the exact one of order statistics: between two of the known spurious; to the
-    end of the order where they are too few to bound it. That the reliable ones are a sample as well
-    is left out.
+    The workload at a completeness is a quantile of the positions of the spurious in the order. Its
+    interval is the exact one of order statistics, between two of the known spurious; it reaches to
+    the end of the order where they are too few to bound it. It neglects that the reliable sources
+    are a sample as well.
 
     References
     ----------
@@ -64,63 +67,121 @@ def expected_looks(
 
     Examples
     --------
-    >>> from spurclust.ranking import expected_looks
+    >>> from spurclust.ranking import expected_effort
     >>> y = [1] * 9 + [0] * 90 + [1]
-    >>> looks = expected_looks(y, range(100, 0, -1), completeness=[0.8])
-    >>> looks[["looks", "looks_low", "looks_high"]].iloc[0].tolist()
+    >>> effort = expected_effort(y, range(100, 0, -1), completeness=[0.8])
+    >>> effort[["inspections", "inspections_low", "inspections_high"]].iloc[0].tolist()
     [8.0, 5.0, 100.0]
     """
     import pandas as pd
 
     labels = np.asarray(y_true)
-    n_spurious = int((labels[~is_uninspected(labels, unlabeled)] == 1).sum())
+    n_spurious = int((labels[~is_uninspected(labels, unlabeled)] == SPURIOUS).sum())
     total = len(labels) if n_sources is None else n_sources
 
-    def workload_of(share: float) -> float:
+    def workload_at(share: float) -> float:
         return workload_at_completeness(y_true, score, unlabeled=unlabeled, completeness=share)
 
     rows = []
     for share in completeness:
-        middle = workload_of(share)
-        first, last = quantile_ranks(n_spurious, share, confidence)
-        low = workload_of(first / n_spurious) if first > 0 else 0.0
-        high = workload_of(last / n_spurious) if last <= n_spurious else 1.0
-        workloads = (middle, low, high)
-        rows.append([share, *workloads, *(_looks(value, total) for value in workloads)])
-    ends = ("", "_low", "_high")
-    names = [f"{name}{end}" for name in ("workload", "looks") for end in ends]
+        expected = workload_at(share)
+        first, last = _quantile_ranks(n_spurious, share, confidence)
+        low = workload_at(first / n_spurious) if first > 0 else 0.0
+        high = workload_at(last / n_spurious) if last <= n_spurious else 1.0
+        workloads = np.array([expected, low, high])
+        # Rounded first, because 0.1 * 30 is slightly more than 3.
+        inspections = np.ceil(np.round(workloads * total, 6))
+        rows.append([share, *workloads, *inspections])
+    names = [
+        f"{name}{end}" for name in ("workload", "inspections") for end in ("", "_low", "_high")
+    ]
     return pd.DataFrame(rows, columns=["completeness", *names])
 
 
-def _looks(workload: float, total: int) -> float:
-    """Turn a share of the sources into a whole number of looks; NaN stays."""
-    # Rounded first, lest 0.1 of 30 be 4.
-    return float(np.ceil(np.round(workload * total, 6)))
-
-
-def quantile_ranks(n: int, share: float, confidence: float) -> tuple[int, int]:
-    """Tell between which two of n sorted values a quantile lies.
-
-    Parameters
-    ----------
-    n : int
-        Size of the sample.
-    share : float
-        Which quantile, in (0, 1].
-    confidence : float
-        Least probability that the quantile lies between, in (0, 1).
-
-    Returns
-    -------
-    first, last : int
-        Ranks from 1; 0 and n + 1 where the sample does not bound it.
-
-    Examples
-    --------
-    >>> from spurclust.ranking.effort import quantile_ranks
-    >>> quantile_ranks(76, 0.95, 0.95)
-    (68, 76)
-    """
+def _quantile_ranks(n: int, share: float, confidence: float) -> tuple[int, int]:
+    """Return ranks, from 1, of two of n sorted values around a quantile; 0 or n + 1: unbounded."""
     tail = (1 - confidence) / 2
     below = scipy.stats.binom(n, share)  # how many of the sample lie below the quantile
     return int(below.ppf(tail)), int(below.ppf(1 - tail)) + 1
+
+
+def replay_inspection(
+    rows: ArrayLike,
+    y: ArrayLike,
+    *,
+    strategy: Strategy = "mixed",
+    n_start: int = 20,
+    n_batch: int = 20,
+    n_inspections: int | None = None,
+    ranker: InspectionRanker | None = None,
+    random_state: int | None = None,
+) -> "pd.DataFrame":
+    """Replay an inspection of sources with known labels, batch by batch from a random start.
+
+    It shows what a strategy would have found, and when. While no spurious source is known, the most
+    outlying sources come next, except with the strategies "random" and "diverse".
+
+    Parameters
+    ----------
+    rows : array-like of shape (n_samples, n_features)
+        Features of all sources.
+    y : array-like of shape (n_samples,)
+        Two values, of which the larger is spurious.
+    strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
+        How `suggest_sources` chooses.
+    n_start : int, default=20
+        Number of sources of the random start.
+    n_batch : int, default=20
+        Number of inspections before the ranker is fitted again.
+    n_inspections : int, default=None
+        When to stop; None is when all sources are inspected.
+    ranker : InspectionRanker, default=None
+        The ranker, which is cloned; None is one of 200 trees.
+    random_state : int or None, default=None
+        Seed of the start, and of the strategy "random".
+
+    Returns
+    -------
+    DataFrame
+        One row per batch: inspections, n_spurious, completeness.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.ranking import replay_inspection
+    >>> rng = np.random.default_rng(0)
+    >>> y = (np.arange(200) < 20).astype(int)
+    >>> rows = rng.normal(size=(200, 5)) + 4 * y[:, None]
+    >>> table = replay_inspection(rows, y, n_inspections=60, random_state=0)
+    >>> table["inspections"].tolist(), table["completeness"].iloc[-1]
+    ([20, 40, 60], np.float64(1.0))
+    """
+    import pandas as pd
+
+    values = np.asarray(rows, dtype=np.float32)
+    _, codes = binary_labels(y)
+    learner = InspectionRanker(200, random_state=0) if ranker is None else clone(ranker)
+    learner.set_params(unlabeled=UNINSPECTED)
+    rng = check_random_state(random_state)
+    inspected = np.zeros(len(values), dtype=bool)
+    inspected[rng.permutation(len(values))[:n_start]] = True
+    last = len(values) if n_inspections is None else min(n_inspections, len(values))
+    isolation = outlyingness(values, n_jobs=learner.n_jobs)
+    uses_probability = strategy not in ("random", "diverse")
+    counts = [(inspected.sum(), codes[inspected].sum())]
+    while inspected.sum() < last:
+        chosen, probability = strategy, isolation
+        if uses_probability and codes[inspected].any():
+            learner.fit(values, np.where(inspected, codes, UNINSPECTED))
+            probability = learner.inspection_probability_
+        elif uses_probability:
+            chosen = "probable"
+        n = min(n_batch, last - int(inspected.sum()))
+        batch = suggest_sources(
+            values, inspected, probability, n, strategy=chosen, random_state=rng
+        )
+        inspected[batch] = True
+        counts.append((inspected.sum(), codes[inspected].sum()))
+    table = pd.DataFrame(counts, columns=["inspections", "n_spurious"])
+    table["completeness"] = table["n_spurious"] / max(int((codes == SPURIOUS).sum()), 1)
+    return table

@@ -1,4 +1,4 @@
-"""Why a source stands where it does in the order of inspection."""
+"""Why a source has its position in the order of inspection."""
 
 import re
 from dataclasses import dataclass
@@ -12,30 +12,31 @@ from spurclust.ranking.ranker import InspectionRanker
 if TYPE_CHECKING:
     import pandas as pd
 
-_PANEL = re.compile(r"panel\d+(?=_)")
 BETWEEN = "between panels"
+_PANEL = re.compile(r"panel\d+(?=_)")
 
 
 @dataclass(frozen=True, eq=False)
 class SourceExplanation:
-    """Why a source stands where it does.
+    """Why a source has its position in the order of inspection.
 
-    What `explain_source` returns.
+    The result of `explain_source`.
 
     Attributes
     ----------
     probability : float
-        That the source is spurious, from 0 to 1.
+        Probability that the source is spurious.
     features : DataFrame
-        One row a feature, the most telling first: feature, value, typical (of reliable sources),
-        effect: by how much the probability would fall if the feature were typical.
+        One row per feature, the one with the largest effect first: feature, value, typical (of
+        reliable sources), effect: by how much the probability would fall if the feature were
+        typical.
     panels : DataFrame
         The same for all features of a panel together, and for those between panels: panel, effect.
     nearest : ndarray of int of shape (n_neighbors,)
-        The most alike known spurious, as places among the fitted sources; -1 where there are not
-        so many.
+        Indices, among the fitted sources, of the most similar known spurious; -1 where there are
+        fewer.
     distances : ndarray of shape (n_neighbors,)
-        Their distances; 1 is typical of two sources drawn at random.
+        Their distances; 1 is typical of two random sources.
     component : dict or None
         The source's component in the embedding: component, n_spurious, n_inspected, fraction,
         fraction_low, fraction_high, in_region; None without a detector.
@@ -67,11 +68,11 @@ def explain_source(
     n_features: int = 10,
     n_neighbors: int = 3,
 ) -> SourceExplanation:
-    """Tell why a source stands where it does in the order of inspection.
+    """Explain why a source has its position in the order of inspection.
 
     Each feature is replaced by that of a typical reliable source, alone and with all others of its
-    panel. Features that say the same stand in for each other: then each alone has little effect,
-    and the panels tell more.
+    panel. Redundant features stand in for each other: then each alone has little effect, and the
+    panels show more.
 
     Parameters
     ----------
@@ -80,16 +81,16 @@ def explain_source(
     cutout : array-like of shape (n_features,), (height, width) or (height, width, n_channels)
         The source.
     detector : SpuriousRegionDetector, default=None
-        A fitted detector, to tell the source's component.
+        A fitted detector, for the source's component.
     n_features : int, default=10
-        How many features to list.
+        Number of features to list.
     n_neighbors : int, default=3
-        How many known spurious to find.
+        Number of known spurious sources to find.
 
     Returns
     -------
     SourceExplanation
-        Why.
+        The explanation.
 
     Examples
     --------
@@ -105,68 +106,44 @@ def explain_source(
     import pandas as pd
 
     images = np.asarray(cutout)[None]
-    row = ranker.measure(images)[0]
+    rows = ranker.extract_features(images)
     names = [str(name) for name in ranker.feature_names_]
-    panels = panel_features(names)
-    alone: list[NDArray[np.intp]] = [np.array([k]) for k in range(len(names))]
-    nothing: NDArray[np.intp] = np.array([], dtype=np.intp)
-    replaced = ranker.probability_without(row, [nothing, *alone, *panels.values()])
-    effects = replaced[0] - replaced[1:]
-    features = pd.DataFrame(
-        {
-            "feature": names,
-            "value": row,
-            "typical": ranker.typical_,
-            "effect": effects[: len(names)],
-        }
-    )
+    panels = _features_by_panel(names)
+    unchanged: NDArray[np.intp] = np.array([], dtype=np.intp)
+    groups = [unchanged, *(np.array([k]) for k in range(len(names))), *panels.values()]
+    probability = ranker.probability_without(rows[0], groups)
+    effects = probability[0] - probability[1:]
+    features = pd.DataFrame({"feature": names, "value": rows[0], "typical": ranker.typical_})
+    features["effect"] = effects[: len(names)]
     by_panel = pd.DataFrame({"panel": list(panels), "effect": effects[len(names) :]})
-    nearest, distances = ranker.nearest_spurious(images, n_neighbors)
+    nearest, distances = ranker.nearest_spurious(images, n_neighbors, features=rows)
     return SourceExplanation(
-        probability=float(replaced[0]),
-        features=_most_telling(features).head(n_features),
-        panels=_most_telling(by_panel),
+        probability=float(probability[0]),
+        features=_sort_by_effect(features).head(n_features),
+        panels=_sort_by_effect(by_panel),
         nearest=nearest[0],
         distances=distances[0],
         component=None if detector is None else _component_of(detector, images),
     )
 
 
-def panel_features(names: list[str]) -> dict[str, NDArray[np.intp]]:
-    """Group features by the panel that they are about.
-
-    Parameters
-    ----------
-    names : list of str
-        Names of features, as `CutoutFeatures` gives them.
-
-    Returns
-    -------
-    dict of str to ndarray of int
-        Places of the features of "panel1", ..., and of those between panels or of no panel.
-
-    Examples
-    --------
-    >>> from spurclust.ranking.explanation import panel_features
-    >>> {name: places.tolist() for name, places in panel_features(["panel1_a", "b"]).items()}
-    {'panel1': [0], 'between panels': [1]}
-    """
+def _features_by_panel(names: list[str]) -> dict[str, NDArray[np.intp]]:
+    """Return the indices of the features of each panel, and of those between panels."""
     groups: dict[str, list[int]] = {}
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         match = _PANEL.match(name)
-        groups.setdefault(match[0] if match else BETWEEN, []).append(place)
-    return {name: np.array(places, dtype=np.intp) for name, places in groups.items()}
+        groups.setdefault(match[0] if match else BETWEEN, []).append(index)
+    return {name: np.array(indices, dtype=np.intp) for name, indices in groups.items()}
 
 
-def _most_telling(table: "pd.DataFrame") -> "pd.DataFrame":
+def _sort_by_effect(table: "pd.DataFrame") -> "pd.DataFrame":
     """Sort rows by the size of their effect, up or down."""
-    order = np.argsort(-table["effect"].abs().to_numpy(), kind="stable")
-    return table.iloc[order].reset_index(drop=True)
+    return table.sort_values("effect", key=abs, ascending=False, kind="stable", ignore_index=True)
 
 
 def _component_of(detector: Any, images: NDArray[Any]) -> dict[str, Any]:
-    """Tell the component of a source, and what is known of it."""
-    component = detector.assign(images).component
-    known = detector.components_.loc[int(component[0])]
+    """Return the component of a source, with its counts."""
+    component = int(detector.assign(images).component[0])
+    known = detector.components_.loc[component]
     names = ("n_spurious", "n_inspected", "fraction", "fraction_low", "fraction_high", "in_region")
-    return {"component": int(component[0]), **{name: known[name].item() for name in names}}
+    return {"component": component, **{name: known[name].item() for name in names}}

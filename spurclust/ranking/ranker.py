@@ -1,54 +1,53 @@
-"""InspectionRanker: in which order to look."""
+"""InspectionRanker: in which order to inspect sources."""
 
 from collections.abc import Sequence
+from copy import copy
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.embedding.forest import CrossFittedForest
+from spurclust.features import CutoutFeatures
 from spurclust.features.images import validate_images
-from spurclust.labels import binary_labels, require_labels, require_one_each
-from spurclust.ranking.calibration import calibrate, inspection_rank, log_odds
-from spurclust.ranking.measuring import (
-    check_measured,
-    fit_features,
-    measure_with,
-    name_features,
-    take_fitted,
-)
-from spurclust.ranking.similarity import LikenessSpace, nearest_spurious
-from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
+from spurclust.labels import SPURIOUS, UNINSPECTED, binary_labels, require_labels, require_one_each
+from spurclust.ranking.similarity import SimilaritySpace
+from spurclust.ranking.suggestions import Strategy, inspection_rank, outlyingness, suggest_sources
+from spurclust.region import set_missing
 
 Float32 = NDArray[np.float32]
 
+LEAST_SHARE = 1e-3
+"""Shares of trees closer to 0 or 1 are clipped to this, so that their log odds are finite."""
+
 
 class InspectionRanker(ClassifierMixin, BaseEstimator):
-    """Order sources by how probably each is spurious, so that most are found by looking at few.
+    """Order sources by how probably each is spurious, so that few inspections find most.
 
-    Measures the cutouts and grows forests of randomised trees, each without one fold of the
-    inspected sources. A fitted source is judged by the forest that has not seen it, a new one by
-    all. Where the region says which sources to look at, this says which to look at first. It knows
-    only the kinds of defect that have been labelled.
+    Computes features of the cutouts and grows forests of randomized trees, each without one fold of
+    the inspected sources. The forest that has not seen a fitted source judges it; all of them judge
+    a new one. Where the region says which sources to inspect, this says which to inspect first. It
+    knows only the kinds of defect that have labels.
 
     Parameters
     ----------
     n_estimators : int, default=500
-        Trees of all forests together. More make a steadier order and take longer.
-    features : transformer or "passthrough", default=None
-        Measures cutouts. None is `CutoutFeatures()` for cutouts, and nothing for rows, which are
-        taken for features.
+        Number of trees of all forests together. More make a steadier order and take longer.
+    extractor : transformer or "passthrough", default=None
+        Computes features of cutouts. None is `CutoutFeatures()` for cutouts, and "passthrough" for
+        rows, which are features already.
     n_folds : int, default=5
         Number of forests, at least 2.
     unlabeled : object, default=None
         Value of `y` that means uninspected, for example -1.
     random_state : int, RandomState or None, default=None
-        Seeds the folds and the forests.
+        Seed of the folds and the forests.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 
@@ -56,22 +55,22 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (2,)
         Reliable and spurious.
-    features_ : transformer or "passthrough"
-        What measures the cutouts, fitted.
-    feature_names_ : ndarray of str of shape (n_measured,)
-        Names of what is measured.
+    extractor_ : transformer or "passthrough"
+        The fitted extractor.
+    feature_names_ : ndarray of str of shape (n_features_out,)
+        Names of the features.
     forest_ : CrossFittedForest
-        Extremely randomized trees, grown without each fold in turn.
-    typical_ : ndarray of shape (n_measured,), float32
-        Median of what is measured in the reliable sources.
+        One forest per fold: extremely randomized trees as arrays.
+    typical_ : ndarray of shape (n_features_out,), float32
+        Median of each feature over the sources that are not spurious.
     inspected_ : ndarray of bool of shape (n_samples,)
         Which fitted sources have a label.
-    feature_importances_ : ndarray of shape (n_measured,)
+    feature_importances_ : ndarray of shape (n_features_out,)
         Mean decrease of the impurity by each feature; they sum to 1.
     inspection_probability_ : ndarray of shape (n_samples,)
         Probability that each fitted source is spurious, judged without its own label.
     inspection_rank_ : ndarray of int of shape (n_samples,)
-        Place of each fitted source in the order of inspection, from 1.
+        Position of each fitted source in the order of inspection, from 1.
     n_features_in_ : int
         Number of pixels times channels of a source.
     image_shape_ : tuple of int
@@ -81,9 +80,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The probabilities are calibrated by a logistic function of the forests' odds, fitted on what
-    they say about sources they have not seen; this leaves the order as it is. Fitted sources are
-    recognised when their features are equal to the bit.
+    A logistic function of the forests' log odds, fitted where they have not seen the sources,
+    calibrates the probabilities; it leaves the order as it is. Fitted sources are recognized when
+    their features are equal to the bit.
 
     References
     ----------
@@ -104,7 +103,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "features": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
+        "extractor": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
         "n_folds": [Interval(Integral, 2, None, closed="left")],
         "unlabeled": "no_validation",
         "random_state": ["random_state"],
@@ -115,20 +114,27 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         self,
         n_estimators: int = 500,
         *,
-        features: Any = None,
+        extractor: Any = None,
         n_folds: int = 5,
         unlabeled: object = None,
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> None:
         self.n_estimators = n_estimators
-        self.features = features
+        self.extractor = extractor
         self.n_folds = n_folds
         self.unlabeled = unlabeled
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: ArrayLike, y: ArrayLike, *, measured: Float32 | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        features: Float32 | None = None,
+        forest: CrossFittedForest | None = None,
+    ) -> Self:
         """Learn from the inspected sources, and judge all.
 
         Parameters
@@ -138,62 +144,124 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             Features, or cutouts.
         y : array-like of shape (n_samples,)
             Two values, of which the larger is spurious, and `unlabeled`.
-        measured : ndarray of shape (n_samples, n_measured), float32, default=None
-            What `features`, which must then be fitted, has made of `X` already, as in what
-            `SpuriousRegionDetector.fit_assign` returns: measuring is most of the work.
+        features : ndarray of shape (n_samples, n_features_out), float32, default=None
+            Features that `extractor`, which must then be fitted, has computed from `X`, for example
+            those that `SpuriousRegionDetector.fit_assign` returns.
+        forest : CrossFittedForest, default=None
+            Forest grown on the features and labels of the inspected sources, for example `forest_`
+            of a `GuidedProjection`; `n_estimators`, `n_folds` and `random_state` are not used then.
+            None grows one.
 
         Returns
         -------
         InspectionRanker
-            Itself.
+            The fitted ranker itself.
 
         Raises
         ------
         ValueError
-            When no source is inspected, there are more than two classes, or `measured` is not of
-            these sources and features.
+            When no source is inspected, there are more than two classes, or `features` or `forest`
+            are not of these sources.
         sklearn.exceptions.NotFittedError
-            When there is `measured` of features that are not fitted.
+            When `features` are given and the extractor is not fitted.
         """
         self._validate_params()
         require_labels(self, y)
         images = validate_images(self, X, reset=True, min_samples=2)
         self.classes_, codes = binary_labels(y, self.unlabeled)
         require_one_each(images, codes)
-        rows = self._fit_features(images, measured)
-        self.inspected_ = known = codes >= 0
-        self.forest_ = CrossFittedForest.grow(
-            rows[known],
-            codes[known],
+        rows = self._fit_extractor(images, features)
+        self.inspected_ = codes != UNINSPECTED
+        self.forest_ = self._grow(rows, codes) if forest is None else self._adopt(forest, rows)
+        self.feature_importances_ = self.forest_.importances
+        spurious = codes == SPURIOUS
+        self.typical_ = np.nanmedian(rows[~spurious] if not spurious.all() else rows, axis=0)
+        self._similarity = SimilaritySpace.fit(rows, codes, self.feature_importances_)
+        odds = log_odds(self.forest_.shares(rows, self.n_jobs))
+        known = self.inspected_
+        self._slope, self._offset = fit_calibration(odds[known], codes[known])
+        self.inspection_probability_ = self._calibrate(odds)
+        self.inspection_rank_ = inspection_rank(self.inspection_probability_)
+        return self
+
+    def _fit_extractor(self, images: NDArray[Any], features: Float32 | None) -> Float32:
+        """Fit the extractor, or take the fitted one with its features; return the features."""
+        extractor = self.extractor
+        if extractor is None and features is None:
+            extractor = "passthrough" if images.ndim == 2 else CutoutFeatures()
+        if features is None:
+            self.extractor_ = set_missing(clone(extractor, safe=False), n_jobs=self.n_jobs)
+            if extractor != "passthrough":
+                self.extractor_.fit(images)
+        else:
+            if extractor in (None, "passthrough"):
+                raise ValueError(
+                    f"extractor={extractor!r}, but features are given: give the fitted transformer "
+                    "that computed them as extractor, or leave features out."
+                )
+            check_is_fitted(extractor)
+            self.extractor_ = set_missing(copy(extractor), n_jobs=self.n_jobs)
+        self.feature_names_ = self._name_features(images)
+        return self._extract(images, features)
+
+    def _name_features(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Name the features; rows, which are features already, by their columns if these are."""
+        if self.extractor_ != "passthrough":
+            names = self.extractor_.get_feature_names_out()
+        else:
+            unnamed = [f"feature{k + 1}" for k in range(images[0].size)]
+            names = getattr(self, "feature_names_in_", unnamed)
+        return np.asarray(names, dtype=object)
+
+    def _extract(self, images: NDArray[Any], features: Float32 | None = None) -> Float32:
+        """Compute features of checked images, or check those that are given."""
+        if features is None and self.extractor_ == "passthrough":
+            features = images.reshape(len(images), -1)
+        elif features is None:
+            features = self.extractor_.transform(images)
+        shape = len(images), len(self.feature_names_)
+        if np.shape(features) != shape:
+            raise ValueError(
+                f"features have shape {np.shape(features)}, but {shape[0]} sources in X have "
+                f"{shape[1]} features: give what extractor.transform makes of X."
+            )
+        return np.asarray(features, dtype=np.float32)
+
+    def _grow(self, rows: Float32, codes: NDArray[np.int8]) -> CrossFittedForest:
+        """Grow the forest on the inspected sources."""
+        return CrossFittedForest.grow(
+            rows[self.inspected_],
+            codes[self.inspected_],
             n_classes=2,
             n_estimators=self.n_estimators,
             n_folds=self.n_folds,
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        odds = self._odds(rows)
-        self._slope, self._offset = calibrate(odds[known], codes[known])
-        self.feature_importances_ = self.forest_.importances
-        self.typical_ = np.nanmedian(rows[codes != 1] if (codes != 1).any() else rows, axis=0)
-        self._likeness = LikenessSpace.fit(rows, codes, self.feature_importances_)
-        self.inspection_probability_ = self._calibrated(odds)
-        self.inspection_rank_ = inspection_rank(self.inspection_probability_)
-        return self
 
-    def _fit_features(self, images: NDArray[Any], measured: Float32 | None) -> Float32:
-        """Fit what measures the cutouts, and measure them, where it is not done."""
-        if measured is None:
-            self.features_ = fit_features(self.features, images, self.n_jobs)
-        else:
-            self.features_ = take_fitted(self.features, self.n_jobs)
-        columns = getattr(self, "feature_names_in_", None)
-        self.feature_names_ = name_features(self.features_, images, columns)
-        if measured is None:
-            return measure_with(self.features_, images)
-        return check_measured(measured, len(images), len(self.feature_names_))
+    def _adopt(self, forest: CrossFittedForest, rows: Float32) -> CrossFittedForest:
+        """Return a given forest if it was grown on the inspected sources."""
+        known = rows[self.inspected_]
+        is_same = len(forest.keys) == len(known) and (forest.folds_of(known) >= 0).all()
+        if not is_same or forest.trees[0].shares.shape[1] != len(self.classes_):
+            raise ValueError(
+                f"forest was not grown on features and two classes of the {len(known)} inspected "
+                "sources: give forest_ of the GuidedProjection that was fitted on them, or leave "
+                "forest out."
+            )
+        return forest
 
-    def measure(self, X: ArrayLike) -> Float32:
-        """Measure sources.
+    def _rows(self, X: ArrayLike, features: Float32 | None = None) -> Float32:
+        """Return features of sources, checked where they are given."""
+        check_is_fitted(self)
+        return self._extract(validate_images(self, X, reset=False), features)
+
+    def _calibrate(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn the forests' log odds into probabilities."""
+        return np.asarray(1 / (1 + np.exp(-(self._slope * odds + self._offset))))
+
+    def extract_features(self, X: ArrayLike) -> Float32:
+        """Compute the features of sources.
 
         Parameters
         ----------
@@ -202,81 +270,38 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_measured), float32
-            What is measured, under `feature_names_`.
+        ndarray of shape (n_samples, n_features_out), float32
+            The features, whose names are `feature_names_`.
         """
-        check_is_fitted(self)
-        return measure_with(self.features_, validate_images(self, X, reset=False))
+        return self._rows(X)
 
-    def _odds(self, rows: Float32) -> NDArray[np.float64]:
-        """Tell the log odds of the forests that have not seen the rows."""
-        return log_odds(self.forest_.shares(rows, self.n_jobs)[:, 1])
-
-    def _calibrated(self, odds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn the forests' odds into probabilities."""
-        return np.asarray(1 / (1 + np.exp(-(self._slope * odds + self._offset))))
-
-    def probability_without(
-        self, row: Float32, groups: Sequence[NDArray[np.intp]]
+    def predict_proba(
+        self, X: ArrayLike, *, features: Float32 | None = None
     ) -> NDArray[np.float64]:
-        """Tell the probability of a source if some of its features were typical of reliable ones.
-
-        Parameters
-        ----------
-        row : ndarray of shape (n_measured,), float32
-            What `measure` returned for the source.
-        groups : sequence of ndarray of int
-            Features to replace, together, one group after the other.
-
-        Returns
-        -------
-        ndarray of shape (n_groups,)
-            Probabilities, by the forests that judge the source itself.
-        """
-        check_is_fitted(self)
-        changed = np.tile(row, (len(groups), 1))
-        for one, group in zip(changed, groups, strict=True):
-            one[group] = self.typical_[group]
-        fold = int(self.forest_.folds_of(row[None])[0])
-        return self._calibrated(log_odds(self.forest_.shares_of_fold(changed, fold)[:, 1]))
-
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Tell how probable it is that each source is reliable, or spurious.
+        """Predict how probable it is that each source is reliable, or spurious.
 
         Parameters
         ----------
         X : array-like
             Features or cutouts of the fitted shape. Fitted sources are judged without their own
             labels.
+        features : ndarray of shape (n_samples, n_features_out), float32, default=None
+            Features of `X`, if they are computed already.
 
         Returns
         -------
         ndarray of shape (n_samples, 2)
             Probabilities, in the order of `classes_`.
         """
-        return self.predict_measured(self.measure(X))
-
-    def predict_measured(self, rows: Float32) -> NDArray[np.float64]:
-        """Do what `predict_proba` does with sources that are measured already.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_measured), float32
-            What `measure` returned.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            Probabilities, in the order of `classes_`.
-        """
-        spurious = self._calibrated(self._odds(rows))
+        rows = self._rows(X, features)
+        spurious = self._calibrate(log_odds(self.forest_.shares(rows, self.n_jobs)))
         return np.column_stack([1 - spurious, spurious])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Tell which sources are more probably spurious than reliable.
+        """Predict which sources are more probably spurious than reliable.
 
-        Few are, where few sources are spurious: to find them, look in the order of
-        `predict_proba`.
+        Where few sources are spurious, few are predicted to be: to find them, inspect sources in
+        the order of `predict_proba`.
 
         Parameters
         ----------
@@ -288,52 +313,56 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Values of `classes_`.
         """
-        most = self.predict_proba(X).argmax(axis=1)
-        return np.asarray(self.classes_[most])
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+
+    def probability_without(
+        self, row: Float32, groups: Sequence[NDArray[np.intp]]
+    ) -> NDArray[np.float64]:
+        """Predict the probability of a source if some of its features were those of reliable ones.
+
+        Parameters
+        ----------
+        row : ndarray of shape (n_features_out,), float32
+            Features of the source, from `extract_features`.
+        groups : sequence of ndarray of int
+            Indices of the features that are replaced by `typical_` together; one group at a time.
+
+        Returns
+        -------
+        ndarray of shape (n_groups,)
+            Probabilities, by the forests that judge the source itself.
+        """
+        check_is_fitted(self)
+        changed = np.tile(row, (len(groups), 1))
+        for one, group in zip(changed, groups, strict=True):
+            one[group] = self.typical_[group]
+        fold = int(self.forest_.folds_of(row[None])[0])
+        return self._calibrate(log_odds(self.forest_.shares_of_fold(changed, fold)))
 
     def nearest_spurious(
-        self, X: ArrayLike, n_neighbors: int = 3
+        self, X: ArrayLike, n_neighbors: int = 3, *, features: Float32 | None = None
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Find the known spurious sources that are most alike.
+        """Find the most similar known spurious sources.
 
         Parameters
         ----------
         X : array-like
             Features or cutouts of the fitted shape.
         n_neighbors : int, default=3
-            How many to find, at least 1.
+            Number of neighbors, at least 1.
+        features : ndarray of shape (n_samples, n_features_out), float32, default=None
+            Features of `X`, if they are computed already.
 
         Returns
         -------
         indices : ndarray of int of shape (n_samples, n_neighbors)
-            Places among the fitted sources, the most alike first; -1 where there are not so many.
-            A fitted source is not its own neighbour.
+            Indices among the fitted sources, the most similar first; -1 where there are fewer. A
+            fitted source is not its own neighbor.
         distances : ndarray of shape (n_samples, n_neighbors)
-            Distances of the features, weighted by their importance; 1 is typical of two sources
-            drawn at random. NaN where there is none.
+            Distances in the scaled features, weighted by their importance; 1 is typical of two
+            random sources. NaN where there is no neighbor.
         """
-        return self.nearest_measured(self.measure(X), n_neighbors)
-
-    def nearest_measured(
-        self, rows: Float32, n_neighbors: int = 3
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Do what `nearest_spurious` does with sources that are measured already.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples, n_measured), float32
-            What `measure` returned.
-        n_neighbors : int, default=3
-            How many to find, at least 1.
-
-        Returns
-        -------
-        indices : ndarray of int of shape (n_samples, n_neighbors)
-            As of `nearest_spurious`.
-        distances : ndarray of shape (n_samples, n_neighbors)
-            As of `nearest_spurious`.
-        """
-        return nearest_spurious(self._likeness, rows, n_neighbors, self.n_jobs)
+        return self._similarity.nearest(self._rows(X, features), n_neighbors, self.n_jobs)
 
     def suggest(
         self,
@@ -341,35 +370,38 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         n: int = 20,
         *,
         strategy: Strategy = "mixed",
+        features: Float32 | None = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> NDArray[np.intp]:
-        """Suggest which of the fitted sources to look at next.
+        """Suggest which of the fitted sources to inspect next.
 
         Parameters
         ----------
         X : array-like
             The fitted sources, in the order of the fit.
         n : int, default=20
-            How many; no more than are uninspected.
+            Number of suggestions; fewer when fewer sources are uninspected.
         strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
-            How `suggest_sources` chooses. While no spurious source is known, the probable ones are
-            those that are easily isolated from the others.
+            How `suggest_sources` chooses. While no spurious source is known, the most outlying
+            sources count as the most probable.
+        features : ndarray of shape (n_samples, n_features_out), float32, default=None
+            Features of `X`, if they are computed already.
         random_state : int, RandomState or None, default=None
             Seed of "random".
 
         Returns
         -------
         ndarray of int of shape (n_suggested,)
-            Places in `X`, to be looked at in this order.
+            Indices in `X`, in the order in which to inspect them.
 
         Raises
         ------
         ValueError
             When `X` does not hold as many sources as the fit.
         """
-        rows = self.measure(X)
+        rows = self._rows(X, features)
         probability = self.inspection_probability_
-        if not len(self._likeness.indices) and len(rows) == len(probability):
+        if not len(self._similarity.indices) and len(rows) == len(probability):
             probability = outlyingness(rows, n_jobs=self.n_jobs)
         return suggest_sources(
             rows, self.inspected_, probability, n, strategy=strategy, random_state=random_state
@@ -381,3 +413,18 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log odds of the share of trees for spurious."""
+    spurious = np.clip(shares[:, SPURIOUS], LEAST_SHARE, 1 - LEAST_SHARE)
+    return np.asarray(np.log(spurious / (1 - spurious)))
+
+
+def fit_calibration(odds: NDArray[np.float64], codes: NDArray[np.int8]) -> tuple[float, float]:
+    """Fit the slope and offset of calibrated odds; 1 and 0 where the order would not be kept."""
+    if len(np.unique(codes)) < 2:
+        return 1.0, 0.0
+    model = LogisticRegression(C=1.0).fit(odds[:, None], codes)
+    slope = float(model.coef_[0, 0])
+    return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)

@@ -1,4 +1,4 @@
-"""Which known spurious sources a source is most like."""
+"""Which known spurious sources are most similar to a source."""
 
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -8,40 +8,39 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from spurclust.embedding.neighbors import row_keys
+from spurclust.labels import SPURIOUS
 from spurclust.parallel import map_row_blocks
 
 Float32 = NDArray[np.float32]
 
 BLOCK_ROWS = 256
-LARGEST = 5.0
-"""Features are cut at so many times their spread, lest one alone decides."""
+MAX_DEVIATION = 5.0
+"""Scaled features are clipped here, so that a single outlying feature does not decide."""
 
 
-def middle_and_spread(rows: Float32) -> tuple[Float32, Float32]:
-    """Return the median of each feature, and half the range of its middle two thirds."""
+def center_and_spread(rows: Float32) -> tuple[Float32, Float32]:
+    """Return the median of each feature, and half the range of its central two thirds."""
     values = np.nan_to_num(rows)
-    low, middle, high = np.percentile(values, [16, 50, 84], axis=0)
+    low, center, high = np.percentile(values, [16, 50, 84], axis=0)
     spread = (high - low) / 2
     spread = np.where(spread > 0, spread, values.std(axis=0))
     spread = np.where(spread > 0, spread, 1)
-    return middle.astype(np.float32), spread.astype(np.float32)
+    return center.astype(np.float32), spread.astype(np.float32)
 
 
-def robust_scaled(rows: Float32) -> Float32:
-    """Scale features by their spread around the median, cut, so that no outlier rules."""
-    middle, spread = middle_and_spread(rows)
-    return np.asarray(np.clip(np.nan_to_num((rows - middle) / spread), -LARGEST, LARGEST))
+def scale_robustly(rows: Float32, center: Float32, spread: Float32) -> Float32:
+    """Return clipped deviations from the center in units of the spread; 0 where missing."""
+    deviation = np.nan_to_num((rows - center) / spread)
+    return np.asarray(np.clip(deviation, -MAX_DEVIATION, MAX_DEVIATION))
 
 
-class LikenessSpace(NamedTuple):
-    """The known spurious sources, and how features are made comparable.
+class SimilaritySpace(NamedTuple):
+    """Scaled, weighted features in which two random sources are at a distance of about 1.
 
-    Features are scaled by their spread and weighted by the root of half their importance, so that
-    two sources drawn at random are at a distance of about 1. `keys` and `indices` tell which
-    fitted sources the known spurious are.
+    `keys` and `indices` identify the known spurious among the fitted sources.
     """
 
-    middle: Float32
+    center: Float32
     spread: Float32
     weight: Float32
     spurious: Float32
@@ -50,66 +49,36 @@ class LikenessSpace(NamedTuple):
 
     @classmethod
     def fit(cls, rows: Float32, codes: NDArray[np.int8], importances: NDArray[np.float64]) -> Self:
-        """Learn the scales from all sources, and keep the known spurious."""
-        middle, spread = middle_and_spread(rows)
-        indices = np.flatnonzero(codes == 1)
+        """Learn the scales from all sources, the weights from importances; keep the spurious."""
+        center, spread = center_and_spread(rows)
+        weight = np.sqrt(importances / 2).astype(np.float32)
+        indices = np.flatnonzero(codes == SPURIOUS)
         known = rows[indices]
-        space = cls(
-            middle,
-            spread,
-            np.sqrt(importances / 2).astype(np.float32),
-            known,
-            row_keys(known),
-            indices,
-        )
-        return space._replace(spurious=space.scaled(known))
+        space = cls(center, spread, weight, known, row_keys(known), indices)
+        return space._replace(spurious=space.scale(known))
 
-    def scaled(self, rows: Float32) -> Float32:
-        """Scale and weight features; a missing one is in the middle."""
-        away = np.nan_to_num((rows - self.middle) / self.spread)
-        return np.asarray(np.clip(away, -LARGEST, LARGEST) * self.weight, dtype=np.float32)
+    def scale(self, rows: Float32) -> Float32:
+        """Scale and weight features."""
+        scaled = scale_robustly(rows, self.center, self.spread) * self.weight
+        return np.asarray(scaled, dtype=np.float32)
 
+    def nearest(
+        self, rows: Float32, n_neighbors: int, n_jobs: int | None
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return indices and distances of the nearest spurious; -1 and NaN where there are none."""
+        in_block = partial(self._nearest_in_block, n_neighbors=n_neighbors)
+        found = map_row_blocks(in_block, rows, BLOCK_ROWS, n_jobs)
+        distances, positions = found[:, 0], found[:, 1]
+        missing = ~np.isfinite(distances)
+        indices = np.append(self.indices, -1)[np.where(missing, -1, positions).astype(np.intp)]
+        return indices, np.where(missing, np.nan, distances)
 
-def nearest_spurious(
-    space: LikenessSpace, rows: Float32, n_neighbors: int, n_jobs: int | None
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Find the known spurious nearest to rows of features, but not the row itself.
-
-    Parameters
-    ----------
-    space : LikenessSpace
-        The known spurious.
-    rows : ndarray of shape (n_samples, n_features)
-        Features.
-    n_neighbors : int
-        How many to find.
-    n_jobs : int or None
-        Number of threads.
-
-    Returns
-    -------
-    indices : ndarray of int of shape (n_samples, n_neighbors)
-        Places among the fitted sources; -1 where there are not so many.
-    distances : ndarray of shape (n_samples, n_neighbors)
-        NaN where there are not so many.
-    """
-    found = map_row_blocks(
-        partial(_nearest_in_block, space, n_neighbors=n_neighbors), rows, BLOCK_ROWS, n_jobs
-    )
-    distances, places = found[:, 0], found[:, 1]
-    missing = ~np.isfinite(distances)
-    indices = np.append(space.indices, -1)[np.where(missing, -1, places).astype(np.intp)]
-    return indices, np.where(missing, np.nan, distances)
-
-
-def _nearest_in_block(
-    space: LikenessSpace, rows: Float32, *, n_neighbors: int
-) -> NDArray[np.float64]:
-    """Return distances and places of the nearest, of shape (n, 2, n_neighbors)."""
-    found = np.full((len(rows), 2, n_neighbors), np.inf)
-    distances: NDArray[Any] = cdist(space.scaled(rows), space.spurious)
-    distances[row_keys(rows)[:, None] == space.keys] = np.inf
-    order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
-    found[:, 0, : order.shape[1]] = np.take_along_axis(distances, order, axis=1)
-    found[:, 1, : order.shape[1]] = order
-    return found
+    def _nearest_in_block(self, rows: Float32, *, n_neighbors: int) -> NDArray[np.float64]:
+        """Return distances and positions of the nearest, of shape (n, 2, n_neighbors)."""
+        found = np.full((len(rows), 2, n_neighbors), np.inf)
+        distances: NDArray[Any] = cdist(self.scale(rows), self.spurious)
+        distances[row_keys(rows)[:, None] == self.keys] = np.inf  # a source is not its own neighbor
+        order = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
+        found[:, 0, : order.shape[1]] = np.take_along_axis(distances, order, axis=1)
+        found[:, 1, : order.shape[1]] = order
+        return found

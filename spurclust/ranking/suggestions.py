@@ -1,4 +1,4 @@
-"""Which sources to look at next, when few are inspected."""
+"""In which order to inspect sources, and which to inspect next when few have labels."""
 
 from typing import Any, Literal, get_args
 
@@ -8,13 +8,41 @@ from scipy.spatial.distance import cdist
 from sklearn.ensemble import IsolationForest
 from sklearn.utils import check_random_state
 
-from spurclust.ranking.similarity import robust_scaled
+from spurclust.ranking.similarity import center_and_spread, scale_robustly
 
 Strategy = Literal["mixed", "probable", "uncertain", "diverse", "random"]
 
 PROBABLE_SHARE = 0.75
-"""Share of the mixed suggestions that are the most probable; the rest is unlike all inspected
-ones, so that a kind of defect that nobody has labelled is met."""
+"""Share of the mixed suggestions that are the most probable. The rest is unlike all inspected
+sources, so that a kind of defect without any label is found."""
+
+N_ISOLATION_TREES = 200
+BLOCK_COLUMNS = 64
+
+
+def inspection_rank(probability: ArrayLike) -> NDArray[np.intp]:
+    """Return the position of each source in the order of inspection.
+
+    Parameters
+    ----------
+    probability : array-like of shape (n_samples,)
+        Probability that each source is spurious.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples,)
+        1 for the most probable source; equal ones in the order given.
+
+    Examples
+    --------
+    >>> from spurclust.ranking import inspection_rank
+    >>> inspection_rank([0.1, 0.9, 0.1]).tolist()
+    [2, 1, 3]
+    """
+    order = np.argsort(-np.asarray(probability, dtype=np.float64), kind="stable")
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(1, len(order) + 1)
+    return rank
 
 
 def suggest_sources(
@@ -26,39 +54,39 @@ def suggest_sources(
     strategy: Strategy = "mixed",
     random_state: int | np.random.RandomState | None = None,
 ) -> NDArray[np.intp]:
-    """Suggest which sources to look at next.
+    """Suggest which sources to inspect next.
 
     Parameters
     ----------
     rows : array-like of shape (n_samples, n_features)
-        Features of all sources, as `CutoutFeatures` makes them.
+        Features of all sources, as `CutoutFeatures` computes them.
     inspected : array-like of bool of shape (n_samples,)
-        Which sources have been looked at.
+        Which sources have a label.
     probability : array-like of shape (n_samples,)
-        How probably each is spurious: `inspection_probability_` of a ranker.
+        Probability that each source is spurious: `inspection_probability_` of a ranker.
     n : int, default=20
-        How many to suggest; no more than are left.
+        Number of suggestions; fewer when fewer sources are uninspected.
     strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
-        The most probable find most at once. The uncertain are nearest to even odds. The diverse are
-        farthest from all inspected ones and from each other. Mixed are three quarters probable, the
-        rest diverse.
+        The most probable sources find most spurious ones at once. The uncertain are nearest to
+        even odds. The diverse are farthest from all inspected sources and from each other. Mixed
+        are three quarters probable, the rest diverse.
     random_state : int, RandomState or None, default=None
         Seed of "random".
 
     Returns
     -------
     ndarray of int of shape (n_suggested,)
-        Places of the sources, to be looked at in this order.
+        Indices of the sources, in the order in which to inspect them.
 
     Raises
     ------
     ValueError
-        When the shapes differ, or the strategy is unknown.
+        When the lengths differ, or the strategy is unknown.
 
     References
     ----------
     T. F. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical Computer
-    Science 38, 293 (1985), for the diverse ones.
+    Science 38, 293 (1985), for the diverse sources.
 
     Examples
     --------
@@ -72,45 +100,43 @@ def suggest_sources(
             f"strategy={strategy!r}: it must be one of {', '.join(get_args(Strategy))}"
         )
     values = np.asarray(rows, dtype=np.float32)
-    seen, chance = np.asarray(inspected, dtype=bool), np.asarray(probability, dtype=np.float64)
-    if not len(values) == len(seen) == len(chance):
+    known, spurious = np.asarray(inspected, dtype=bool), np.asarray(probability, dtype=np.float64)
+    if not len(values) == len(known) == len(spurious):
         raise ValueError(
-            f"{len(values)} rows, {len(seen)} inspected, {len(chance)} probabilities: there must "
+            f"{len(values)} rows, {len(known)} inspected, {len(spurious)} probabilities: there must "
             "be one for each source"
         )
-    left = np.flatnonzero(~seen)
+    left = np.flatnonzero(~known)
     n = min(n, len(left))
     if strategy == "random":
         return np.asarray(check_random_state(random_state).permutation(left)[:n])
     if strategy == "uncertain":
-        return left[np.argsort(np.abs(chance[left] - 0.5), kind="stable")[:n]]
+        return left[np.argsort(np.abs(spurious[left] - 0.5), kind="stable")[:n]]
     n_probable = {"probable": n, "diverse": 0, "mixed": int(np.ceil(PROBABLE_SHARE * n))}[strategy]
-    probable = left[np.argsort(-chance[left], kind="stable")[:n_probable]]
+    probable = left[np.argsort(-spurious[left], kind="stable")[:n_probable]]
     if n_probable == n:
         return probable
-    return np.concatenate([probable, _diverse(robust_scaled(values), seen, probable, n)])
+    scaled = scale_robustly(values, *center_and_spread(values))
+    known = known.copy()
+    known[probable] = True
+    return np.concatenate([probable, _farthest_first(scaled, known, n - n_probable)])
 
 
-def _diverse(
-    scaled: NDArray[np.float32], seen: NDArray[np.bool_], chosen: NDArray[np.intp], n: int
+def _farthest_first(
+    scaled: NDArray[np.float32], known: NDArray[np.bool_], n: int
 ) -> NDArray[np.intp]:
-    """Complete `chosen` to `n` with what is farthest from all seen and chosen, one by one."""
-    taken = seen.copy()
-    taken[chosen] = True
-    left = np.flatnonzero(~taken)
-    known = np.flatnonzero(taken)
-    if len(known):
-        distance = np.min(
-            [
-                cdist(scaled[left], scaled[known[k : k + 64]]).min(axis=1)
-                for k in range(0, len(known), 64)
-            ],
-            axis=0,
-        )
+    """Return the n sources farthest from all known ones and from each other, one by one."""
+    left = np.flatnonzero(~known)
+    if known.any():
+        references = scaled[known]
+        distance = np.full(len(left), np.inf)
+        for start in range(0, len(references), BLOCK_COLUMNS):
+            block = cdist(scaled[left], references[start : start + BLOCK_COLUMNS])
+            distance = np.minimum(distance, block.min(axis=1))
     else:
         distance = cdist(scaled[left], np.median(scaled, axis=0)[None])[:, 0]
     found = []
-    for _ in range(n - len(chosen)):
+    for _ in range(n):
         farthest = int(distance.argmax())
         found.append(left[farthest])
         distance = np.minimum(distance, cdist(scaled[left], scaled[left[farthest]][None])[:, 0])
@@ -118,22 +144,29 @@ def _diverse(
     return np.array(found, dtype=np.intp)
 
 
-def outlyingness(rows: ArrayLike, *, random_state: Any = 0, n_jobs: int | None = None) -> Any:
-    """Tell how easily each source is isolated from the others, when no label says what to look for.
+def outlyingness(
+    rows: ArrayLike,
+    *,
+    random_state: int | np.random.RandomState | None = 0,
+    n_jobs: int | None = None,
+) -> NDArray[np.float64]:
+    """Compute how easily each source is isolated from the others.
+
+    It orders the sources while no label tells what spurious ones look like.
 
     Parameters
     ----------
     rows : array-like of shape (n_samples, n_features)
         Features of all sources.
-    random_state : int or RandomState, default=0
-        Seed.
+    random_state : int, RandomState or None, default=0
+        Seed of the isolation forest.
     n_jobs : int, default=None
-        Number of threads.
+        Number of threads; None is 1, -1 is all cores.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        From 0 to 1, the more the more alone.
+        From 0 to 1; the higher, the more isolated.
 
     References
     ----------
@@ -145,6 +178,6 @@ def outlyingness(rows: ArrayLike, *, random_state: Any = 0, n_jobs: int | None =
     >>> int(outlyingness([[0.0], [0.1], [0.2], [9.0]]).argmax())
     3
     """
-    forest = IsolationForest(n_estimators=200, random_state=random_state, n_jobs=n_jobs)
+    forest = IsolationForest(N_ISOLATION_TREES, random_state=random_state, n_jobs=n_jobs)
     values = np.asarray(rows, dtype=np.float32)
-    return -forest.fit(values).score_samples(values)
+    return np.asarray(-forest.fit(values).score_samples(values))

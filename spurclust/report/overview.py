@@ -216,16 +216,16 @@ def expected_looks(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     list of dict
         "completeness", "looks" and "interval" as text; empty without a ranking.
     """
-    rows = (summary.get("ranking") or {}).get("expected_looks") or []
+    rows = (summary.get("ranking") or {}).get("expected_effort") or []
     found = []
     for row in rows:
         interval = row.get("interval")
         around = "" if not interval else f"{grouped(interval[0])} to {grouped(interval[1])}"
-        if row.get("looks") is not None:
+        if row.get("inspections") is not None:
             found.append(
                 {
                     "completeness": percent(float(row["completeness"])),
-                    "looks": grouped(row["looks"]),
+                    "looks": grouped(row["inspections"]),
                     "interval": around,
                 }
             )

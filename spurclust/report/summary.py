@@ -35,7 +35,7 @@ def summarize_run(
     seconds: Mapping[str, float] | None = None,
     search: Any = None,
     stability: ArrayLike | None = None,
-    looks: Any = None,
+    effort: Any = None,
 ) -> dict[str, Any]:
     """Summarise a fitted detector: what was flagged, and how many of the known spurious.
 
@@ -59,8 +59,8 @@ def summarize_run(
         The search that chose the detector, for its held-out figures.
     stability : array-like of shape (n_samples,), default=None
         Share of runs in which each source is flagged.
-    looks : DataFrame, default=None
-        What `expected_looks` returned for the order of inspection.
+    effort : DataFrame, default=None
+        Result of `expected_effort` for the order of inspection.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def summarize_run(
         "flagged": _proportion(int(flagged.sum()), len(flagged)),
         "flagged_uninspected": int((flagged & ~inspected).sum()),
         "held_out": _held_out(search, spurious, reasons) if search is not None else None,
-        "ranking": None if looks is None else {"expected_looks": _looks(looks)},
+        "ranking": None if effort is None else {"expected_effort": _effort(effort)},
         "stability": None if stability is None else _stability(stability),
         "in_sample": {
             "completeness": _proportion(int((flagged & spurious).sum()), int(spurious.sum())),
@@ -137,15 +137,15 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
     }
 
 
-def _looks(looks: Any) -> list[dict[str, Any]]:
-    """List after how many looks each share of the spurious is found, with intervals."""
+def _effort(effort: Any) -> list[dict[str, Any]]:
+    """List the inspections that find each share of the spurious, with intervals."""
     return [
         {
             "completeness": float(row["completeness"]),
-            "looks": int(row["looks"]),
-            "interval": [int(row["looks_low"]), int(row["looks_high"])],
+            "inspections": int(row["inspections"]),
+            "interval": [int(row["inspections_low"]), int(row["inspections_high"])],
         }
-        for row in looks.to_dict("records")
+        for row in effort.to_dict("records")
     ]
 
 
@@ -214,14 +214,14 @@ def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
 
 
 def _format_ranking(ranking: Mapping[str, Any] | None, n_sources: int) -> list[str]:
-    """Say after how many looks most of the spurious are found."""
+    """Write after how many inspections most of the spurious are found."""
     if ranking is None:
         return []
     lines = ["In the order of inspection_rank, judged without their own labels, of the spurious"]
-    for row in ranking["expected_looks"]:
+    for row in ranking["expected_effort"]:
         low, high = row["interval"]
         lines.append(
-            f"  {100 * row['completeness']:.0f} % are found in {row['looks']} looks of {n_sources} "
+            f"  {100 * row['completeness']:.0f} % are found in {row['inspections']} inspections of {n_sources} "
             f"(95 % interval {low} to {high})"
         )
     return lines

@@ -50,9 +50,9 @@ def test_with_a_ranker_cutouts_are_measured_once(detector, images, y, tmp_path, 
     np.testing.assert_array_equal(assignment.embedding, detector.assign(new).embedding)
 
 
-@pytest.mark.parametrize("features", ["passthrough", ImageFlattener()])
-def test_rankers_whose_features_have_no_threads(detector, images, y, features):
-    ranker = InspectionRanker(40, features=features, random_state=0).fit(images, y)
+@pytest.mark.parametrize("extractor", ["passthrough", ImageFlattener()])
+def test_rankers_whose_features_have_no_threads(detector, images, y, extractor):
+    ranker = InspectionRanker(40, extractor=extractor, random_state=0).fit(images, y)
     models = FittedModels(detector, ranker, {}).set_jobs(2)
     assert ranker.n_jobs == 2
     _, probability = models.predict(images)

@@ -159,10 +159,10 @@ def test_the_order_of_inspection_is_written_and_said(survey, results, capsys):
         named = nearest.split(", ")
         assert set(named) <= spurious - {source_id}
         assert len(named) == 3
-    looks = json.loads((results / "summary.json").read_text())["ranking"]["expected_looks"]
-    assert [row["completeness"] for row in looks] == [0.9, 0.95, 0.99]
-    for row in looks:
-        assert row["interval"][0] <= row["looks"] <= row["interval"][1] <= N_SOURCES
+    effort = json.loads((results / "summary.json").read_text())["ranking"]["expected_effort"]
+    assert [row["completeness"] for row in effort] == [0.9, 0.95, 0.99]
+    for row in effort:
+        assert row["interval"][0] <= row["inspections"] <= row["interval"][1] <= N_SOURCES
     loaded = catalog.load_model(results / "ranker.skops")
     assert loaded.inspection_rank_.tolist() == table["inspection_rank"].tolist()
 

@@ -1,58 +1,75 @@
-"""How many looks: exact intervals from the places of the known spurious."""
+"""Expected effort: exact intervals from the order of the known spurious. Replays of inspections."""
 
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurclust.ranking import expected_looks
-from spurclust.ranking.effort import quantile_ranks
+from spurclust import InspectionRanker
+from spurclust.ranking import expected_effort, replay_inspection
 
 
 def test_a_perfect_order():
     y = np.repeat([1, 0], [100, 900])
-    table = expected_looks(y, -np.arange(1000.0), completeness=[0.9, 1.0])
-    assert table["looks"].tolist() == [90, 100]
+    table = expected_effort(y, -np.arange(1000.0), completeness=[0.9, 1.0])
+    assert table["inspections"].tolist() == [90, 100]
     assert table["workload"].tolist() == [0.09, 0.1]
-    assert table["looks_high"].tolist() == [96, 1000]  # nothing bounds the last one
-    assert (table["looks_low"] <= table["looks"]).all()
+    assert table["inspections_high"].tolist() == [96, 1000]  # nothing bounds the last one
+    assert (table["inspections_low"] <= table["inspections"]).all()
 
 
-def test_uninspected_sources_count_as_looks_only():
+def test_uninspected_sources_count_as_inspections_only():
     y = np.repeat([1, 0, -1], [10, 90, 900])
-    table = expected_looks(y, -np.arange(1000.0), unlabeled=-1, completeness=[0.9])
-    assert table["looks"].tolist() == [90]
-    fewer = expected_looks(y, -np.arange(1000.0), unlabeled=-1, completeness=[0.9], n_sources=500)
-    assert fewer["looks"].tolist() == [45]
+    table = expected_effort(y, -np.arange(1000.0), unlabeled=-1, completeness=[0.9])
+    assert table["inspections"].tolist() == [90]
+    fewer = expected_effort(y, -np.arange(1000.0), unlabeled=-1, completeness=[0.9], n_sources=500)
+    assert fewer["inspections"].tolist() == [45]
 
 
-def test_nothing_is_known():
-    table = expected_looks(np.zeros(5, dtype=int), np.arange(5.0))
-    assert table.drop(columns="completeness").iloc[:, 0].isna().all()
-    assert len(table) == 3
+def test_no_spurious_source_is_known():
+    table = expected_effort(np.zeros(5, dtype=int), np.arange(5.0))
+    assert table["completeness"].tolist() == [0.9, 0.95, 0.99]
+    assert table[["workload", "inspections"]].isna().all(axis=None)
 
 
+@settings(max_examples=25, deadline=None)
 @given(n=st.integers(1, 300), share=st.floats(0.01, 1), confidence=st.floats(0.5, 0.99))
-def test_ranks_hold_the_quantile_as_often_as_promised(n, share, confidence):
-    first, last = quantile_ranks(n, share, confidence)
-    assert 0 <= first < last <= n + 1
+def test_the_interval_holds_the_quantile_as_often_as_promised(n, share, confidence):
+    # The spurious come first, so that the ends of the interval are ranks among them.
+    table = expected_effort(
+        np.repeat([1, 0], [n, n]), -np.arange(2.0 * n), completeness=[share], confidence=confidence
+    )
+    first, last = table[["inspections_low", "inspections_high"]].to_numpy()[0]
+    assert 0 <= first < last <= 2 * n
     below = scipy.stats.binom(n, share)
     # The quantile lies between the two where at least `first` and fewer than `last` lie below it.
-    assert below.cdf(last - 1) - below.cdf(first - 1) >= confidence - 1e-9
-
-
-def test_the_interval_covers():
-    rng = np.random.default_rng(0)
-    truth = scipy.stats.beta(1, 12).ppf(0.9)
-    hits = 0
-    for _ in range(200):
-        places = np.sort(rng.beta(1, 12, 60))
-        first, last = quantile_ranks(60, 0.9, 0.9)
-        hits += places[first - 1] <= truth <= places[last - 1]
-    assert hits / 200 >= 0.87
+    assert below.cdf(min(last, n + 1) - 1) - below.cdf(first - 1) >= confidence - 1e-9
 
 
 def test_completeness_must_be_a_share():
     with pytest.raises(ValueError, match="completeness must be in"):
-        expected_looks([0, 1], [0.1, 0.2], completeness=[1.5])
+        expected_effort([0, 1], [0.1, 0.2], completeness=[1.5])
+
+
+@pytest.mark.parametrize(("strategy", "enough"), [("mixed", True), ("random", False)])
+def test_learning_finds_more_than_chance(two_kinds, strategy, enough):
+    table = replay_inspection(
+        *two_kinds,
+        strategy=strategy,
+        n_inspections=100,
+        ranker=InspectionRanker(60, random_state=0),
+        random_state=1,
+    )
+    assert table["inspections"].tolist() == [20, 40, 60, 80, 100]
+    assert table["n_spurious"].is_monotonic_increasing
+    assert (table["completeness"].iloc[-1] > 0.9) == enough
+
+
+def test_a_replay_ends_when_all_are_inspected(two_kinds):
+    rows, y = two_kinds
+    table = replay_inspection(
+        rows[:70], y[:70], n_batch=30, ranker=InspectionRanker(20), random_state=0
+    )
+    assert table["inspections"].tolist() == [20, 50, 70]
+    assert table["completeness"].iloc[-1] == 1

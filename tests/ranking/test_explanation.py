@@ -1,16 +1,15 @@
-"""Why: the features and panels that made a source suspect."""
+"""The features and panels that made a source suspect."""
 
 import numpy as np
 import pytest
 
 from spurclust import InspectionRanker, SpuriousRegionDetector
 from spurclust.ranking import explain_source
-from spurclust.ranking.explanation import BETWEEN, panel_features
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    """Rank cubes of three panels, of which the second tells: it is bright in spurious sources."""
+    """Rank cubes of three panels; in the second, spurious sources are bright."""
     rng = np.random.default_rng(0)
     y = (np.arange(120) < 30).astype(int)
     cubes = rng.normal(size=(120, 9, 9, 3)).astype(np.float32)
@@ -18,13 +17,13 @@ def fitted():
     return cubes, y, InspectionRanker(100, random_state=0).fit(cubes, y)
 
 
-def test_the_panel_that_tells_is_named(fitted):
+def test_the_panel_with_the_defect_is_named(fitted):
     cubes, _, ranker = fitted
     why = explain_source(ranker, cubes[3])
     assert why.probability == pytest.approx(ranker.inspection_probability_[3])
     assert why.probability > 0.5
     assert why.panels["panel"].iloc[0] == "panel2"
-    assert set(why.panels["panel"]) == {"panel1", "panel2", "panel3", BETWEEN}
+    assert set(why.panels["panel"]) == {"panel1", "panel2", "panel3", "between panels"}
     assert why.features["feature"].head(3).str.startswith("panel2_").any()
     assert why.features["effect"].abs().is_monotonic_decreasing
     assert why.component is None
@@ -45,7 +44,7 @@ def test_a_typical_source_has_nothing_to_explain(fitted):
     assert left[0] == left[1]
 
 
-def test_the_component_is_told(fitted):
+def test_the_component_is_included(fitted):
     cubes, y, ranker = fitted
     detector = SpuriousRegionDetector(3, perplexity=20, random_state=0).fit(cubes, y)
     why = explain_source(ranker, cubes[3], detector=detector)
@@ -55,10 +54,12 @@ def test_the_component_is_told(fitted):
     assert why.component["fraction_low"] <= why.component["fraction"]
 
 
-def test_features_by_panel():
-    groups = panel_features(["panel1_blank", "panel12_blank", "likeness_panel1_panel2", "panel1_x"])
-    assert {name: places.tolist() for name, places in groups.items()} == {
-        "panel1": [0, 3],
-        "panel12": [1],
-        BETWEEN: [2],
-    }
+def test_panels_from_ten_on_are_their_own():
+    rows = np.arange(40.0)[:, None] + np.arange(4)
+    y = np.arange(40) // 20
+    pd = pytest.importorskip("pandas")
+    names = ["panel1_blank", "panel12_blank", "ratio_panel1_panel2", "panel1_x"]
+    ranker = InspectionRanker(20, random_state=0).fit(pd.DataFrame(rows, columns=names), y)
+    with pytest.warns(UserWarning, match="feature names"):
+        panels = explain_source(ranker, rows[39]).panels
+    assert sorted(panels["panel"]) == ["between panels", "panel1", "panel12"]

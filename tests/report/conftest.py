@@ -111,7 +111,7 @@ def add_ranking(sources, summary):
     links = [f"https://sky.example/?target={number}" for number in range(len(sources))]
     sources["sky_viewer"] = ["javascript:window.hacked=3", "", *links[2:]]
     summary["ranking"] = {
-        "expected_looks": [{"completeness": 0.95, "looks": 1400, "interval": [120, 1800]}]
+        "expected_effort": [{"completeness": 0.95, "inspections": 1400, "interval": [120, 1800]}]
     }
 
 

@@ -102,8 +102,8 @@ def test_expected_looks_are_those_of_the_ranking(make_run):
         {"completeness": "95 %", "looks": "1\u202f400", "interval": "120 to 1\u202f800"}
     ]
     assert overview.caveats(results, inspection_order(results))[1:] == []
-    rows = [{"completeness": 0.9, "looks": None}, {"completeness": 0.9, "looks": 3}]
-    found = overview.expected_looks({"ranking": {"expected_looks": rows}})
+    rows = [{"completeness": 0.9, "inspections": None}, {"completeness": 0.9, "inspections": 3}]
+    found = overview.expected_looks({"ranking": {"expected_effort": rows}})
     assert [row["interval"] for row in found] == [""]
 
 
