@@ -19,6 +19,7 @@ PACKAGES = [
     "spurclust.embedding",
     "spurclust.features",
     "spurclust.metrics",
+    "spurclust.ranking",
     "spurclust.scale",
     "spurclust.simulate",
     "spurclust.tuning",

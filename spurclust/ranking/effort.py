@@ -1,7 +1,7 @@
 """How many inspections find most of the spurious sources: expected, and replayed with labels."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.stats

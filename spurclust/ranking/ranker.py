@@ -313,7 +313,8 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Values of `classes_`.
         """
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        probable = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[probable])
 
     def probability_without(
         self, row: Float32, groups: Sequence[NDArray[np.intp]]

@@ -1,6 +1,6 @@
 """In which order to inspect sources, and which to inspect next when few have labels."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,8 +103,8 @@ def suggest_sources(
     known, spurious = np.asarray(inspected, dtype=bool), np.asarray(probability, dtype=np.float64)
     if not len(values) == len(known) == len(spurious):
         raise ValueError(
-            f"{len(values)} rows, {len(known)} inspected, {len(spurious)} probabilities: there must "
-            "be one for each source"
+            f"{len(values)} rows, {len(known)} inspected, {len(spurious)} probabilities: there "
+            "must be one for each source"
         )
     left = np.flatnonzero(~known)
     n = min(n, len(left))
@@ -178,6 +178,8 @@ def outlyingness(
     >>> int(outlyingness([[0.0], [0.1], [0.2], [9.0]]).argmax())
     3
     """
-    forest = IsolationForest(N_ISOLATION_TREES, random_state=random_state, n_jobs=n_jobs)
+    forest = IsolationForest(
+        n_estimators=N_ISOLATION_TREES, random_state=random_state, n_jobs=n_jobs
+    )
     values = np.asarray(rows, dtype=np.float32)
     return np.asarray(-forest.fit(values).score_samples(values))

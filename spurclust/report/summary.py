@@ -221,8 +221,8 @@ def _format_ranking(ranking: Mapping[str, Any] | None, n_sources: int) -> list[s
     for row in ranking["expected_effort"]:
         low, high = row["interval"]
         lines.append(
-            f"  {100 * row['completeness']:.0f} % are found in {row['inspections']} inspections of {n_sources} "
-            f"(95 % interval {low} to {high})"
+            f"  {100 * row['completeness']:.0f} % are found in {row['inspections']} inspections "
+            f"of {n_sources} (95 % interval {low} to {high})"
         )
     return lines
 
