@@ -1,4 +1,8 @@
-"""CutoutFeatures: cutouts to numbers that are alike where the cause is alike."""
+"""CutoutFeatures, the step that turns cutouts into features.
+
+A strip becomes features in three steps: its panels are found and cut out (`images`), prepared
+(`panels`), and measured (`measurements`).
+"""
 
 from functools import partial
 from numbers import Integral
@@ -11,143 +15,28 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.features.between_panels import measure_agreement, measure_likeness
-from spurclust.features.directions import (
-    line_levels,
-    measure_spectrum,
-    measure_streaks,
-    measure_wedges,
+from spurclust.features.images import (
+    PanelLayout,
+    as_channels,
+    cut_panels,
+    find_layout,
+    validate_images,
 )
-from spurclust.features.images import validate_images
-from spurclust.features.layout import Layout, as_channels, cut_panels, find_layout
-from spurclust.features.panel_features import (
-    Features,
-    measure_blank,
-    measure_levels,
-    measure_light,
-    measure_neighbours,
-    measure_profile,
-    measure_sides,
-)
-from spurclust.features.panels import Float32, Panels, prepare_panels
-from spurclust.features.weights import (
-    N_RINGS,
-    WEDGE_RANGES,
-    PanelPlaces,
-    panel_places,
-    sum_weighted,
-)
+from spurclust.features.measurements import Features, compare_panels, measure_panels
+from spurclust.features.panels import Float32, panel_geometry, prepare_panels
 from spurclust.parallel import map_row_blocks
 
 BLOCK_PIXELS = 1_000_000
 """Pixels of panels in one block of cutouts: its arrays stay in the processor's cache."""
 
 
-def measure_panels(panels: Panels, places: PanelPlaces) -> tuple[Features, Float32]:
-    """Measure panels, each by itself.
-
-    Parameters
-    ----------
-    panels : Panels
-        Of shape (n, height, width).
-    places : PanelPlaces
-        Of their shape.
-
-    Returns
-    -------
-    features : dict of str to ndarray of shape (n,)
-        What was measured.
-    direction : ndarray of shape (n,)
-        Angle of the strongest streak, in radians.
-    """
-    rows = panels.grey.reshape(len(panels.grey), -1)
-    whole = sum_weighted(places.weights, rows, n_squared=N_RINGS)
-    sums = {name: whole[:, part] for name, part in places.parts.items()}
-    squares = whole[:, -N_RINGS:]
-    lines = line_levels(np.ascontiguousarray(sums["lines"]), panels, places.long_lines)
-    streaks, direction = measure_streaks(panels, lines)
-    features = {
-        **measure_levels(panels),
-        **measure_blank(panels, places),
-        **measure_profile(panels, sums, squares),
-        **measure_light(panels, places),
-        **measure_neighbours(panels, places),
-        **measure_sides(panels, sums),
-        **streaks,
-        **measure_spectrum(panels),
-    }
-    for name in WEDGE_RANGES:
-        features |= measure_wedges(panels, np.ascontiguousarray(sums[name]), name)
-    return features, direction
-
-
-def measure_cutouts(values: NDArray[np.generic]) -> Features:
-    """Measure cutouts: each of their panels, and how the panels compare.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_panels, height, width)
-        Pixels, NaN where blank.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_samples,)
-        What was measured, under the names of the features.
-    """
-    n_panels, *shape = values.shape[1:]
-    places = panel_places(*shape)
-    panels = prepare_panels(values.reshape(-1, *shape))
-    own, direction = measure_panels(panels, places)
-    features: Features = {}
-    if n_panels > 1:
-        features |= measure_agreement(panels, own, direction, n_panels)
-        features |= measure_likeness(panels, places, n_panels)
-    for panel in range(n_panels):
-        features |= {
-            f"panel{panel + 1}_{name}": values[panel::n_panels] for name, values in own.items()
-        }
-    return features
-
-
-def shrink_panels(values: NDArray[Any], panel_size: int) -> NDArray[Any]:
-    """Average squares of pixels where panels are larger than they need be; NaN is left out.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_samples, n_panels, height, width)
-        Pixels.
-    panel_size : int
-        Largest height and width to return.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_panels, new_height, new_width)
-        `values` itself where it is small enough.
-    """
-    height, width = values.shape[2:]
-    factor = -(-max(height, width) // panel_size)
-    if factor == 1:
-        return values
-    across, along = min(factor, height), min(factor, width)
-    rows, columns = height // across, width // along
-    top, left = (height - rows * across) // 2, (width - columns * along) // 2
-    inside = values[:, :, top : top + rows * across, left : left + columns * along]
-    squares = inside.reshape(*values.shape[:2], rows, across, columns, along)
-    if squares.dtype.kind != "f":
-        return np.asarray(squares.mean(axis=(3, 5), dtype=np.float32))
-    good = ~np.isnan(squares)
-    count = np.count_nonzero(good, axis=(3, 5))
-    total = np.where(good, squares, 0).sum(axis=(3, 5), dtype=np.float32)
-    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))
-
-
 class CutoutFeatures(TransformerMixin, BaseEstimator):
-    """Measure cutouts, panel by panel and between panels.
+    """Compute named features of cutouts: of each panel, and between panels.
 
-    Two spikes at different places are alike in these numbers, which compare no pixels place by
-    place: they do not change when a square panel is flipped or turned by a quarter. Panels are
-    found and enlargement is undone. Use it in place of `ImageFlattener` where defects have shapes
-    rather than places; what depends on the place in the panel alone is lost.
+    Use it in place of `ImageFlattener` where defects are known by their shape rather than their
+    position: no feature compares pixel by pixel, and none changes when a square panel is flipped or
+    turned by a quarter, so two spikes at different positions are similar. What depends on the
+    position in the panel alone is lost. Panels are found and their enlargement is undone.
 
     Parameters
     ----------
@@ -159,8 +48,8 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         By how much the panels were drawn larger than their pixels. None finds it, from pixels that
         are equal in all cutouts of the fit.
     panel_size : int, default=64
-        Panels with more pixels along a side are averaged to at most so many. Raising it shows finer
-        defects and costs time.
+        Panels with more pixels along a side are averaged to at most so many. Raising it resolves
+        finer defects and costs time.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 
@@ -169,7 +58,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     n_panels_ : int
         Panels of a cutout.
     panel_shape_ : tuple of int
-        Height and width of a panel that is measured, in pixels.
+        Height and width of a panel when its features are computed, in pixels.
     enlargement_ : tuple of int
         By how much panels are drawn larger, in height and in width.
     n_features_in_ : int
@@ -181,8 +70,16 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The background of a panel whose light is so bright that 8 bits show no noise beside it may pass
-    for blank.
+    The features of one panel are named ``panel<k>_``, from 1, and what they measure: gray levels
+    (``quantile_``, ``level``, ``peak``, ``noise``), pixels without data (``blank``, ``flat``),
+    rings and the source in the center (``ring``, ``center``), light above the sky (``light``,
+    ``concentration_``), what is bright beside the source (``outer_``, ``border_``, ``bright``),
+    asymmetry (``side``, ``quadrant_``, ``slope``, wedges), straight lines (``streak``), and the
+    power spectrum (``power``). The others compare panels: ``blank_in_``, ``contrast_``,
+    ``signal_``, ``color_``, ``similarity_`` and ``streak_alignment``.
+
+    The background of a panel whose light is so bright that 8 bits show no noise beside it may be
+    taken for blank.
 
     References
     ----------
@@ -241,7 +138,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         self._validate_params()
         images = as_channels(validate_images(self, X, reset=True))
         self._layout = find_layout(images, self.panels, self.enlargement)
-        some = shrink_panels(cut_panels(images[:1], self._layout), self.panel_size)
+        some = cut_panels(images[:1], self._layout, self.panel_size)
         self._names = list(measure_cutouts(some))
         self.n_panels_ = self._layout.n_panels
         self.panel_shape_ = tuple(some.shape[2:])
@@ -249,7 +146,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Float32:
-        """Measure cutouts.
+        """Compute the features of cutouts.
 
         Parameters
         ----------
@@ -260,7 +157,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float32
-            What was measured, under `get_feature_names_out`.
+            Features, in the order of `get_feature_names_out`.
         """
         check_is_fitted(self)
         images = as_channels(validate_images(self, X, reset=False))
@@ -270,7 +167,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         return map_row_blocks(measure, images, block, self.n_jobs)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:  # noqa: ARG002
-        """Name what is measured.
+        """Return the names of the features.
 
         Parameters
         ----------
@@ -280,7 +177,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_features_out,)
-            Names; those that begin with `panel<k>_` are about the k-th panel, from 1.
+            Names; those that begin with ``panel<k>_`` are of the k-th panel, from 1.
         """
         check_is_fitted(self)
         return np.array(self._names, dtype=object)
@@ -293,8 +190,21 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _measure_block(images: NDArray[Any], layout: Layout, panel_size: int) -> Float32:
-    """Measure one block of cutouts."""
-    values = shrink_panels(cut_panels(images, layout), panel_size)
-    measured = list(measure_cutouts(values).values())
-    return np.stack(measured, axis=1).astype(np.float32, copy=False)
+def _measure_block(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> Float32:
+    """Compute the features of one block of cutouts."""
+    features = measure_cutouts(cut_panels(images, layout, panel_size))
+    return np.stack(list(features.values()), axis=1).astype(np.float32, copy=False)
+
+
+def measure_cutouts(values: NDArray[Any]) -> Features:
+    """Measure panels of shape (n_samples, n_panels, height, width): each, and how they compare."""
+    n_panels, height, width = values.shape[1:]
+    geometry = panel_geometry(height, width)
+    panels = prepare_panels(values.reshape(-1, height, width))
+    own, angle = measure_panels(panels, geometry)
+    features: Features = {}
+    if n_panels > 1:
+        features |= compare_panels(panels, geometry, own, angle, n_panels)
+    for k in range(n_panels):
+        features |= {f"panel{k + 1}_{name}": each[k::n_panels] for name, each in own.items()}
+    return features

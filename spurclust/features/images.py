@@ -1,52 +1,23 @@
-"""What sources may be given: rows, or images of one shape."""
+"""Cutouts as images: check what is given, find the panels of a strip, and cut them out."""
 
-from typing import Any
+from collections.abc import Sequence
+from math import gcd
+from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
+LAYOUT_SOURCES = 256
+"""A layout is found from so many sources, evenly spaced: enough that no gap is an accident."""
+
 
 def validate_images(
     estimator: BaseEstimator, X: ArrayLike, *, reset: bool, min_samples: int = 1
 ) -> NDArray[Any]:
-    """Check rows or images, keep their dtype, and learn or compare the shape of one source.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Gets `n_features_in_` (pixels times channels), `image_shape_` and, for a data frame,
-        `feature_names_in_` when `reset` is true.
-    X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-(n_samples, height, width, n_channels)
-        Rows or images of any real dtype; NaN is allowed, infinity is not.
-    reset : bool
-        Whether to learn the shape (in fit) or to compare with what was learnt.
-    min_samples : int, default=1
-        The least number of sources.
-
-    Returns
-    -------
-    ndarray
-        `X` as an array, not copied where it was one.
-
-    Raises
-    ------
-    ValueError
-        When it is empty, infinite, not numeric, has more than four axes, or has another shape
-        than in fit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.flatten import ImageFlattener, validate_images
-    >>> flattener = ImageFlattener()
-    >>> validate_images(flattener, np.ones((2, 3, 4)), reset=True).shape
-    (2, 3, 4)
-    >>> flattener.image_shape_
-    (3, 4)
-    """
+    """Check rows or images of any real dtype; store or compare the shape of one source."""
     images: NDArray[Any] = check_array(
         X,
         dtype="numeric",
@@ -62,7 +33,7 @@ def validate_images(
             "(height, width) or (height, width, n_channels), none of them 0."
         )
     shape = images.shape[1:]
-    # Rows of another length are told by scikit-learn, in its own words.
+    # scikit-learn itself reports rows of another length.
     if (
         not reset
         and shape != estimator.image_shape_
@@ -78,3 +49,172 @@ def validate_images(
     if reset:
         estimator.image_shape_ = shape
     return images
+
+
+def as_channels(images: NDArray[Any]) -> NDArray[Any]:
+    """View rows, images or images with channels as (n_samples, height, width, n_channels)."""
+    if images.ndim == 2:
+        return images[:, None, :, None]
+    return images if images.ndim == 4 else images[..., None]
+
+
+class PanelAxis(NamedTuple):
+    """The panels along one axis of a strip, in pixels of the strip."""
+
+    starts: tuple[int, ...]
+    length: int
+    enlargement: int
+
+
+class PanelLayout(NamedTuple):
+    """The panels of a cutout: a grid of rows and columns, for each of its channels."""
+
+    rows: PanelAxis
+    columns: PanelAxis
+    n_channels: int
+
+    @property
+    def n_panels(self) -> int:
+        """Panels of a cutout, those of all channels."""
+        return len(self.rows.starts) * len(self.columns.starts) * self.n_channels
+
+
+def find_layout(
+    images: NDArray[Any], panels: int | tuple[int, int] | None, enlargement: int | None
+) -> PanelLayout:
+    """Find the panels of cutouts of shape (n_samples, height, width, n_channels)."""
+    # Gaps between panels are columns (rows) of one value that is the same in all cutouts.
+    step = -(-len(images) // LAYOUT_SOURCES)
+    some = images[::step]
+    rows, columns = _panels_along(some, 1), _panels_along(some, 2)
+    if panels is None:
+        if len(rows) == len(columns) == 1 and some.shape[1] > 2:
+            columns = _squares(columns[0], rows[0])
+    else:
+        n_rows, n_columns = (1, panels) if isinstance(panels, int) else panels
+        if len(rows) != n_rows:
+            rows = _divided(_inside(some, 1), n_rows, "height")
+        if len(columns) != n_columns:
+            columns = _divided(_inside(some, 2), n_columns, "width")
+    return PanelLayout(
+        _axis(some, 1, rows, enlargement),
+        _axis(some, 2, columns, enlargement),
+        1 if _equal(some, some[..., :1]).all() else some.shape[3],
+    )
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Compare pixels; blank pixels are equal to each other."""
+    same = one == other
+    if one.dtype.kind == "f":
+        same |= np.isnan(one) & np.isnan(other)
+    return np.asarray(same)
+
+
+def _varied_lines(images: NDArray[Any], axis: int) -> NDArray[np.bool_]:
+    """Return which lines across an axis hold more than one value in all cutouts together."""
+    lines = np.moveaxis(images, axis, 0)
+    return np.asarray((lines != lines[:, :1, :1, :1]).any(axis=(1, 2, 3)))
+
+
+def _inside(images: NDArray[Any], axis: int) -> tuple[int, int]:
+    """Return the range of an axis without its constant margins; all of it when all is constant."""
+    varied = np.flatnonzero(_varied_lines(images, axis))
+    return (int(varied[0]), int(varied[-1]) + 1) if len(varied) else (0, images.shape[axis])
+
+
+def _panels_along(images: NDArray[Any], axis: int) -> list[tuple[int, int]]:
+    """Return the ranges between gaps when they have one length, else one range around all."""
+    varied = _varied_lines(images, axis)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], varied, [False]]).astype(np.int8)))
+    ranges = [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+    # Ranges of two pixels, as in images of digits, are noise between constant pixels.
+    if len({stop - start for start, stop in ranges}) == 1 and ranges[0][1] - ranges[0][0] > 2:
+        return ranges
+    return [_inside(images, axis)]
+
+
+def _squares(columns: tuple[int, int], rows: tuple[int, int]) -> list[tuple[int, int]]:
+    """Divide a strip without gaps into square panels where this leaves nothing over."""
+    height, width = rows[1] - rows[0], columns[1] - columns[0]
+    if width % height:
+        return [columns]
+    return [(start, start + height) for start in range(columns[0], columns[1], height)]
+
+
+def _divided(whole: tuple[int, int], count: int, name: str) -> list[tuple[int, int]]:
+    """Divide a range into equal panels."""
+    length = whole[1] - whole[0]
+    if count < 1 or length < count:
+        raise ValueError(
+            f"The {name} of the cutouts inside their margins is {length} pixels, which are not "
+            f"{count} panels: give panels=None, or the number of panels that they show."
+        )
+    pitch = length / count
+    edges = [whole[0] + round(k * pitch) for k in range(count)] + [whole[1]]
+    shortest = int(np.diff(edges).min())
+    return [(start, start + shortest) for start in edges[:-1]]
+
+
+def _axis(
+    images: NDArray[Any],
+    axis: int,
+    ranges: Sequence[tuple[int, int]],
+    enlargement: int | None,
+) -> PanelAxis:
+    """Describe the panels along an axis."""
+    length = ranges[0][1] - ranges[0][0]
+    factor = _enlargement(images, axis, ranges) if enlargement is None else enlargement
+    return PanelAxis(tuple(start for start, _ in ranges), length, min(factor, length))
+
+
+def _enlargement(images: NDArray[Any], axis: int, ranges: Sequence[tuple[int, int]]) -> int:
+    """Return the largest factor by which all panels may have been enlarged along an axis."""
+    lines = np.moveaxis(images, axis, 0)
+    factor = 0
+    for start, stop in ranges:
+        panel = lines[start:stop]
+        changes = 1 + np.flatnonzero(~_equal(panel[1:], panel[:-1]).all(axis=(1, 2, 3)))
+        factor = gcd(factor, *changes.tolist(), stop - start)
+    # Panels in which nothing changes show no enlargement.
+    return factor if 0 < factor < ranges[0][1] - ranges[0][0] else 1
+
+
+def cut_panels(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> NDArray[Any]:
+    """Cut out panels, undo their enlargement, and average those larger than `panel_size`.
+
+    From (n_samples, height, width, n_channels) to (n_samples, n_panels, panel_height, panel_width):
+    panels row by row, those of the first channel first.
+    """
+    rows, columns = layout.rows, layout.columns
+    cut = [
+        images[
+            :,
+            top : top + rows.length : rows.enlargement,
+            left : left + columns.length : columns.enlargement,
+            channel,
+        ]
+        for channel in range(layout.n_channels)
+        for top in rows.starts
+        for left in columns.starts
+    ]
+    return _shrunk(np.stack(cut, axis=1), panel_size)
+
+
+def _shrunk(panels: NDArray[Any], panel_size: int) -> NDArray[Any]:
+    """Average squares of pixels where panels are larger than they need be; NaN is left out."""
+    height, width = panels.shape[2:]
+    factor = -(-max(height, width) // panel_size)
+    if factor == 1:
+        return panels
+    across, along = min(factor, height), min(factor, width)
+    rows, columns = height // across, width // along
+    top, left = (height - rows * across) // 2, (width - columns * along) // 2
+    inside = panels[:, :, top : top + rows * across, left : left + columns * along]
+    squares = inside.reshape(*panels.shape[:2], rows, across, columns, along)
+    if squares.dtype.kind != "f":
+        return np.asarray(squares.mean(axis=(3, 5), dtype=np.float32))
+    good = ~np.isnan(squares)
+    count = np.count_nonzero(good, axis=(3, 5))
+    total = np.where(good, squares, 0).sum(axis=(3, 5), dtype=np.float32)
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(np.nan))

@@ -1,21 +1,28 @@
-"""Panels made ready to be measured: blank pixels told apart, grey levels between 0 and 1."""
+"""Panels made ready to be measured, and the parts of a panel over which sums are taken.
 
+Each set of parts is mapped to itself by the flips and quarter turns of a square panel, so that what
+is computed from the sums need not depend on which way up a panel is.
+"""
+
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 LOW, HIGH = 0.05, 0.995
-"""Quantiles of a panel that become 0 and 1: how strips are commonly drawn, so that a panel means
-the same as a strip and as a cube."""
+"""Quantiles of a panel that become 0 and 1: strips are commonly drawn like this, so that a panel
+means the same in a strip and in a cube."""
 
 LEAST_NOISE = 0.3 / 255
-"""Below this, in grey levels, 8 bits show no noise."""
+"""Below this, in gray levels, 8 bits show no noise."""
 
 SMOOTHING = 1.0
-"""Standard deviation, in pixels, of the kernel under which peaks are looked for."""
+"""Standard deviation, in pixels, of the kernel by which panels are smoothed."""
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 """Quantiles that become features."""
@@ -26,132 +33,286 @@ LARGEST = 1e38
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
+N_RINGS = 8
+N_WEDGES = 24
+N_ANGLES = 24
+"""Directions of the Radon transform, 7.5 degrees apart."""
+
+WEDGE_RANGES = {"inner": (0.2, 0.55), "outer": (0.5, 1.0)}
+"""Distances from the center, in half panels, between which wedges lie."""
+
+CENTER_RADIUS, SKY_RADII = 2.5, (4.5, 8.0)
+"""Radii, in pixels, of the aperture around the source and of the ring of sky around that."""
+
+LINE_WIDTH = 2.0
+"""Width, in pixels, of one line of the Radon transform."""
+
+LEAST_CHORD = 0.5
+"""Lines of the Radon transform shorter than this share of the longest are left out."""
+
 
 class Panels(NamedTuple):
     """Panels of shape (n, height, width), and numbers of shape (n,) about each.
 
-    `grey` is from 0 to 1, the median where `blank`; `smooth` is `grey` smoothed; `noise` is the
-    standard deviation between neighbours; `low`, `high` and `most` are the levels, in units of the
-    data, of the quantiles LOW and HIGH and of the brightest pixel.
+    `gray` is from 0 to 1, the median where `blank`; `smooth` is `gray` smoothed; `noise` is the
+    standard deviation between neighbors; `low`, `high` and `highest` are the levels, in units of
+    the data, of the quantiles LOW and HIGH and of the brightest pixel.
     """
 
-    grey: Float32
+    gray: Float32
     smooth: Float32
-    blank: NDArray[np.bool_]
-    flat: NDArray[np.bool_]
+    blank: Mask
+    flat: Mask
     quantiles: Float32
     median: Float32
     noise: Float32
     low: Float32
     high: Float32
-    most: Float32
+    highest: Float32
 
 
-def prepare_panels(values: NDArray[np.generic]) -> Panels:
-    """Make panels ready to be measured.
+def prepare_panels(values: NDArray[Any]) -> Panels:
+    """Scale panels, mark blank pixels, smooth, and estimate the noise.
 
-    Parameters
-    ----------
-    values : ndarray of shape (n, height, width)
-        Pixels of any real dtype; NaN is blank, and so are areas of at least 3 x 3 pixels that all
-        have the least value of their panel, as they are drawn where there are no data.
-
-    Returns
-    -------
-    Panels
-        Ready.
+    Blank is NaN, and what is drawn where there are no data: areas of at least 3 x 3 pixels that all
+    have the least value of their panel.
     """
-    from spurclust.features.panel_kernels import scale_panels
-
     flat = flat_pixels(values)
     levels = _levels(values)
-    blank, ordered, n_good = _order_levels(values, levels, flat)
-    picked = _pick_quantiles(ordered, n_good, (LOW, HIGH, 1.0, *QUANTILES))
-    low, high, most = np.ascontiguousarray(picked[:, :3].T)
-    quantiles = _scaled(picked[:, 3:], low[:, None], high[:, None])
+    rows = levels.reshape(len(levels), -1)
+    missing = np.isnan(levels)
+    undrawn = flat & (levels == np.fmin.reduce(rows, axis=1)[:, None, None])
+    # In rising order, undrawn pixels come first and missing ones last.
+    start = np.count_nonzero(undrawn, axis=(1, 2))
+    stop = rows.shape[1] - np.count_nonzero(missing, axis=(1, 2))
+    picked = _quantiles(_sorted_rows(values, rows), start, stop, (LOW, HIGH, 1.0, *QUANTILES))
+    low, high, highest = np.ascontiguousarray(picked[:, :3].T)
+    quantiles = _scale(picked[:, 3:], low, high)
     median = quantiles[:, QUANTILES.index(0.5)].copy()
-    grey = np.empty_like(levels)
-    scale_panels(_rows(levels), _rows(blank), low, high, median, _rows(grey))
-    noise = np.maximum(_noise(grey), np.float32(LEAST_NOISE))
-    return Panels(grey, _smooth(grey), blank, flat, quantiles, median, noise, low, high, most)
+    gray = _scale(rows, low, high).reshape(levels.shape)
+    blank = undrawn | missing
+    np.copyto(gray, median[:, None, None], where=blank)
+    noise = np.maximum(_noise(gray), np.float32(LEAST_NOISE))
+    return Panels(gray, _smooth(gray), blank, flat, quantiles, median, noise, low, high, highest)
 
 
-def flat_pixels(values: NDArray[np.generic]) -> NDArray[np.bool_]:
-    """Tell which pixels lie in a square of 3 x 3 equal ones; pixels outside count as their edge."""
-    from spurclust.features.panel_kernels import mark_flat
+def flat_pixels(values: NDArray[Any]) -> Mask:
+    """Mark what lies in a square of 3 x 3 equal pixels; pixels outside count as their edge."""
+    padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    # Pixels in one line are compared fastest; squares across the ends of a row are left out.
+    line, width = padded.ravel(), padded.shape[2]
+    along = line[1:] == line[:-1]
+    down = line[width:] == line[:-width]
+    three = along[1:] & along[:-1]
+    n = line.size - 2 * width - 2
+    square = np.zeros(line.size, dtype=np.bool_)  # by its first pixel
+    np.logical_and(down[1 : 1 + n], down[width + 1 : width + 1 + n], out=square[:n])
+    for row in range(3):
+        square[:n] &= three[row * width : row * width + n]
+    square.reshape(padded.shape)[:, :, -2:] = False
+    square.reshape(padded.shape)[:, -2:] = False
+    for step in (1, width):
+        first = square.copy()
+        square[step:] |= first[:-step]
+        square[2 * step :] |= first[: -2 * step]
+    return np.ascontiguousarray(square.reshape(padded.shape)[:, 1:-1, 1:-1])
 
-    holds_all = np.can_cast(values.dtype, np.float32)
-    flat = np.empty(values.shape, dtype=np.bool_)
-    mark_flat(np.ascontiguousarray(values, dtype=np.float32 if holds_all else np.float64), flat)
-    return flat
 
-
-def _levels(values: NDArray[np.generic]) -> Float32:
-    """Turn pixels into float32, of which differences are finite."""
+def _levels(values: NDArray[Any]) -> Float32:
+    """Turn pixels into float32 whose differences are finite."""
     if values.dtype.kind == "f":
         values = np.clip(values, -LARGEST, LARGEST)
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def _rows(panels: NDArray[Any]) -> NDArray[Any]:
-    """View panels as rows."""
-    return panels.reshape(len(panels), -1)
+def _sorted_rows(values: NDArray[Any], levels: Float32) -> NDArray[Any]:
+    """Sort the levels of each panel; NaN comes last."""
+    if values.dtype.kind != "f" and values.dtype.itemsize <= 2:
+        # A stable sort of small integers is a radix sort.
+        return np.sort(values.reshape(levels.shape), axis=1, kind="stable")
+    return np.sort(levels, axis=1)
 
 
-def _order_levels(
-    values: NDArray[np.generic], levels: Float32, flat: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], Float32, NDArray[np.int64]]:
-    """Tell which pixels are blank, the other levels in rising order, and how many they are."""
-    from spurclust.features.panel_kernels import mark_blank, sort_bytes
+def _quantiles(
+    ordered: NDArray[Any],
+    start: NDArray[np.intp],
+    stop: NDArray[np.intp],
+    shares: tuple[float, ...],
+) -> Float32:
+    """Interpolate quantiles of the values from `start` to `stop` of each row; 0 without values."""
+    last = np.maximum(stop - start - 1, 0)[:, None]
+    position = last * np.array(shares)
+    below = position.astype(np.intp)
+    weight = (position - below).astype(np.float32)
+    values = []
+    for index in (below, np.minimum(below + 1, last)):
+        inside = np.minimum(start[:, None] + index, ordered.shape[1] - 1)
+        values.append(np.take_along_axis(ordered, inside, axis=1).astype(np.float32))
+    between = values[0] * (1 - weight) + values[1] * weight
+    return np.asarray(np.where((start < stop)[:, None], between, 0), dtype=np.float32)
 
-    blank, n_good = np.empty_like(flat), np.empty(len(levels), dtype=np.int64)
-    ordered = np.empty_like(_rows(levels))
-    mark_blank(_rows(levels), _rows(flat), _rows(blank), ordered, n_good)
-    if values.dtype == np.uint8:
-        sort_bytes(np.ascontiguousarray(_rows(values)), n_good, ordered)
-    else:
-        ordered.sort(axis=1)
-    return blank, ordered, n_good
+
+def _scale(levels: Float32, low: Float32, high: Float32) -> Float32:
+    """Scale rows so that `low` is 0 and `high` is 1, and clip them; 0 where both are equal."""
+    span = (high - low)[:, None]
+    scaled = levels - low[:, None]
+    scaled /= np.where(span > 0, span, np.inf)
+    return np.clip(scaled, 0, 1, out=scaled)
 
 
-def _smooth(grey: Float32) -> Float32:
-    """Weigh the neighbours of each pixel by a normal distribution."""
+def _noise(gray: Float32) -> Float32:
+    """Estimate the noise from the differences of neighbors, which do not see what is smooth."""
+    from spurclust.features.panel_kernels import median_difference
+
+    middle = np.zeros(len(gray), dtype=np.float32)
+    if gray[0].size > 1:
+        median_difference(gray, middle)
+    return np.asarray(middle * np.float32(NORMAL_MAD / np.sqrt(2)))
+
+
+def _smooth(gray: Float32) -> Float32:
+    """Weigh the neighbors of each pixel by a normal distribution."""
     from spurclust.features.panel_kernels import REACH, smooth_panels
 
     weights = np.exp(-0.5 / SMOOTHING**2 * np.arange(-REACH, REACH + 1) ** 2)
-    smooth = np.empty_like(grey)
-    down, along = (np.pad(np.arange(side), REACH, mode="symmetric") for side in grey.shape[1:])
-    smooth_panels(grey, (weights / weights.sum())[REACH:], down, along, smooth)
+    smooth = np.empty_like(gray)
+    down, along = (np.pad(np.arange(side), REACH, mode="symmetric") for side in gray.shape[1:])
+    smooth_panels(gray, (weights / weights.sum())[REACH:], down, along, smooth)
     return smooth
 
 
-def _pick_quantiles(
-    ordered: Float32, n_good: NDArray[np.intp], quantiles: tuple[float, ...]
-) -> Float32:
-    """Interpolate quantiles of the first `n_good` values of each row; 0 where there are none."""
-    place = np.maximum(n_good[:, None] - 1, 0) * np.array(quantiles)
-    below = place.astype(np.intp)
-    share = (place - below).astype(np.float32)
-    above = np.minimum(below + 1, np.maximum(n_good[:, None] - 1, 0))
-    first = np.take_along_axis(ordered, below, axis=1)
-    second = np.take_along_axis(ordered, above, axis=1)
-    none = n_good[:, None] == 0
-    first, second = np.where(none, 0, first), np.where(none, 0, second)
-    return np.asarray(first * (1 - share) + second * share, dtype=np.float32)
+class PanelGeometry(NamedTuple):
+    """Where the pixels of a panel are, and the weights of sums over its parts.
+
+    `radius` is the distance from the center in half panels, `radius_pixels` in pixels; `parts`
+    names the rows of `weights`; the rows of `moments` are 1, x, y, x^2, y^2, xy, and the pixels
+    within a quarter and a half of the half panel; `long_lines` marks the lines of each direction of
+    the Radon transform that are long enough.
+    """
+
+    radius: Float32
+    radius_pixels: Float32
+    outer: Mask
+    border: Mask
+    parts: dict[str, slice]
+    weights: scipy.sparse.csr_array
+    moments: scipy.sparse.csr_array
+    long_lines: Mask
 
 
-def _scaled(levels: Float32, low: Float32, high: Float32) -> Float32:
-    """Scale levels so that `low` is 0 and `high` is 1, and clip them; 0 where both are equal."""
-    span = high - low
-    scaled = (levels - low) / np.where(span > 0, span, 1)
-    return np.asarray(np.clip(np.where(span > 0, scaled, 0), 0, 1), dtype=np.float32)
+@lru_cache(maxsize=8)
+def panel_geometry(height: int, width: int) -> PanelGeometry:
+    """Compute the geometry of all panels of one shape."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    y -= np.float32((height - 1) / 2)
+    x -= np.float32((width - 1) / 2)
+    pixels = np.hypot(x, y)
+    half = np.float32(max(min(height, width), 2) / 2)
+    radius = pixels / half
+    border_width = max(min(height, width) // 12, 1)
+    border = (np.abs(y) > height / 2 - border_width) | (np.abs(x) > width / 2 - border_width)
+    lines, long_lines = _lines(x, y, radius)
+    rows = {
+        "rings": _means(_ring_masks(radius)),
+        **{name: _means(_wedge_masks(x, y, radius, *ends)) for name, ends in WEDGE_RANGES.items()},
+        "center": _means([pixels <= max(CENTER_RADIUS, float(pixels.min()))]),
+        "sky": _means([(pixels >= SKY_RADII[0]) & (pixels <= SKY_RADII[1])]),
+        "sides": _means(_side_masks(x, y)),
+        "quadrants": _means([(x * i > 0) & (y * j > 0) for i in (-1, 1) for j in (-1, 1)]),
+        "slopes": _slopes(x, y),
+        "lines": lines,
+    }
+    stops = np.cumsum([block.shape[0] for block in rows.values()]).tolist()
+    weights = scipy.sparse.csr_array(scipy.sparse.vstack(list(rows.values())), dtype=np.float32)
+    weights.eliminate_zeros()
+    x, y = x / half, y / half
+    moments = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y, radius < 0.25, radius < 0.5])
+    return PanelGeometry(
+        radius=radius,
+        radius_pixels=pixels,
+        outer=radius > 0.6,
+        border=border,
+        parts=dict(zip(rows, map(slice, [0, *stops], stops), strict=False)),
+        weights=weights,
+        moments=scipy.sparse.csr_array(moments.reshape(len(moments), -1).astype(np.float32)),
+        long_lines=long_lines,
+    )
 
 
-def _noise(grey: Float32) -> Float32:
-    """Estimate the noise from the differences of neighbours, which do not see what is smooth."""
-    from spurclust.features.panel_kernels import middle_steps
+def sum_weighted(weights: scipy.sparse.csr_array, rows: Float32, n_squared: int = 0) -> Float32:
+    """Sum the weighted pixels of each row, for each row of weights, in the order of the weights.
 
-    middle = np.zeros(len(grey), dtype=np.float32)
-    if grey[0].size > 1:
-        middle_steps(grey, middle)
-    return np.asarray(middle * np.float32(NORMAL_MAD / np.sqrt(2)))
+    For the first `n_squared` rows of weights, sums of the squared pixels follow.
+    """
+    from spurclust.features.panel_kernels import sum_parts
+
+    sums = np.empty((len(rows), weights.shape[0] + n_squared), dtype=np.float32)
+    pixels = weights.indices.astype(np.int64, copy=False)
+    starts = weights.indptr.astype(np.int64, copy=False)
+    data = weights.data.astype(np.float32, copy=False)
+    sum_parts(np.ascontiguousarray(rows), data, pixels, starts, n_squared, sums)
+    return sums
+
+
+def _means(masks: list[Mask]) -> scipy.sparse.csr_array:
+    """Return a row of weights per mask that takes the mean of its pixels; 0 where it is empty."""
+    rows = np.array([mask.ravel() for mask in masks], dtype=np.float64)
+    return scipy.sparse.csr_array(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1))
+
+
+def _ring_masks(radius: Float32) -> list[Mask]:
+    """Divide a panel into rings; the corners belong to the last."""
+    ring = np.minimum((radius * N_RINGS).astype(int), N_RINGS - 1)
+    return [ring == k for k in range(N_RINGS)]
+
+
+def _wedge_masks(
+    x: Float32, y: Float32, radius: Float32, nearest: float, farthest: float
+) -> list[Mask]:
+    """Divide the pixels between two distances by their direction, one wedge along each axis."""
+    wedge = np.rint(np.arctan2(y, x) / (2 * np.pi) * N_WEDGES).astype(int) % N_WEDGES
+    between = (radius >= nearest) & (radius < farthest)
+    return [between & (wedge == k) for k in range(N_WEDGES)]
+
+
+def _side_masks(x: Float32, y: Float32) -> list[Mask]:
+    """Mark the pixels next to each of the four sides."""
+    depth = max(min(x.shape) // 8, 1)
+    return [along * sign > along.max() - depth for along in (x, y) for sign in (-1, 1)]
+
+
+def _slopes(x: Float32, y: Float32) -> scipy.sparse.csr_array:
+    """Return the weights that fit a plane: its slopes along x and y, across the whole panel."""
+    rows = [
+        along.ravel() / max(float((along**2).sum()), 1e-9) * (2 * float(along.max()) + 1)
+        for along in (x, y)
+    ]
+    return scipy.sparse.csr_array(np.array(rows))
+
+
+def _lines(x: Float32, y: Float32, radius: Float32) -> tuple[scipy.sparse.csr_array, Mask]:
+    """Return the weights of a Radon transform: means along lines across the disc inside a panel.
+
+    A pixel is shared between the two lines nearest to it. The middle line of each direction passes
+    through the center.
+    """
+    disc = np.flatnonzero(radius.ravel() <= 1)
+    x, y = x.ravel()[disc], y.ravel()[disc]
+    reach = int(np.abs(np.concatenate([x, y])).max() / LINE_WIDTH) + 1
+    n_lines = 2 * reach + 1
+    directions, long_lines = [], []
+    for angle in np.arange(N_ANGLES) * (np.pi / N_ANGLES):
+        offset = (x * np.cos(angle) + y * np.sin(angle)) / LINE_WIDTH
+        below = np.floor(offset)
+        share = offset - below
+        line = np.clip(np.concatenate([below, below + 1]).astype(int) + reach, 0, n_lines - 1)
+        table = scipy.sparse.coo_array(
+            (np.concatenate([1 - share, share]), (line, np.concatenate([disc, disc]))),
+            shape=(n_lines, radius.size),
+        ).tocsr()
+        lengths = np.asarray(table.sum(axis=1)).ravel()
+        kept = lengths >= LEAST_CHORD * lengths.max()
+        scale = np.where(kept, 1 / np.maximum(lengths, 1e-9), 0)
+        directions.append(scipy.sparse.csr_array(scipy.sparse.diags(scale)) @ table)
+        long_lines.append(kept)
+    return scipy.sparse.csr_array(scipy.sparse.vstack(directions)), np.array(long_lines)

@@ -5,7 +5,6 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from spurclust.features import CutoutFeatures
-from spurclust.features.layout import as_channels, find_layout
 from spurclust.simulate import draw_strips, simulate_survey
 
 GAP = 255
@@ -57,7 +56,7 @@ def test_squares_without_gaps_are_panels():
     assert CutoutFeatures().fit(noise(4, 10, 45)).n_panels_ == 1
 
 
-def test_panels_as_told():
+def test_given_panels():
     assert CutoutFeatures(panels=5).fit(noise(4, 10, 45)).n_panels_ == 5
     assert CutoutFeatures(panels=(2, 3)).fit(noise(4, 20, 30)).n_panels_ == 6
     with pytest.raises(ValueError, match="9 pixels, which are not 10 panels"):
@@ -75,7 +74,7 @@ def test_a_strip_means_what_its_cube_means(survey):
     strips = CutoutFeatures().set_output(transform="pandas").fit_transform(survey.images)
     cubes = CutoutFeatures().set_output(transform="pandas").fit_transform(survey.cubes)
     # Not the blank pixels: beside a bright source, 8 bits leave a sky that looks blank.
-    for name in ("panel3_centre_signal", "panel3_streak_signal", "panel3_ring8_mean"):
+    for name in ("panel3_center_signal", "panel3_streak_signal", "panel3_ring8_mean"):
         assert np.corrcoef(strips[name], cubes[name])[0, 1] > 0.98, name
 
 
@@ -95,7 +94,7 @@ def test_flips_and_quarter_turns_do_not_matter(survey, turn):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_cutout_measures_the_same_in_any_company(survey, n_jobs):
+def test_features_do_not_depend_on_the_batch(survey, n_jobs):
     images = survey.images
     features = CutoutFeatures(n_jobs=n_jobs).fit(images)
     together = features.transform(images)
@@ -107,13 +106,13 @@ def test_causes_are_seen():
     rng = np.random.default_rng(1)
     panel = rng.normal(0, 1, (4, 31, 31)).astype(np.float32)
     panel[1, :, :8] = np.nan  # edge of the data
-    panel[2, 5] += 30  # a streak off the centre
+    panel[2, 5] += 30  # a streak off the center
     panel[3, 14:17, 14:17] += 30  # a source
     table = CutoutFeatures().set_output(transform="pandas").fit_transform(panel)
     assert table["panel1_blank"].argmax() == 1
     assert table["panel1_blank"][1] == pytest.approx(8 / 31)
     assert table["panel1_streak_signal"].argmax() == 2
-    assert table["panel1_centre_contrast"].argmax() == 3
+    assert table["panel1_center_contrast"].argmax() == 3
     assert table["panel1_concentration_25"].argmax() == 3
 
 
@@ -151,5 +150,28 @@ def test_large_panels_are_averaged():
 
 
 def test_a_layout_does_not_depend_on_the_order(survey):
-    images = as_channels(survey.images)
-    assert find_layout(images, None, None) == find_layout(images[::-1], None, None)
+    images = survey.images
+    straight, turned = CutoutFeatures().fit(images), CutoutFeatures().fit(images[::-1])
+    np.testing.assert_array_equal(straight.transform(images), turned.transform(images))
+
+
+def test_similar_panels_and_a_source_in_one_filter_only():
+    rng = np.random.default_rng(2)
+    cubes = rng.normal(0, 1, (2, 31, 31, 3)).astype(np.float32)
+    cubes[0, 14:17, 14:17] += 30  # a source in all filters
+    cubes[1, 14:17, 14:17, 1] += 30  # in one
+    table = CutoutFeatures().set_output(transform="pandas").fit_transform(cubes)
+    assert table["similarity_center_min"][0] > 0.9 > table["similarity_center_min"][1]
+    assert table["contrast_alone"].argmax() == 1
+    assert table["color_panel1_panel2"][1] < -1
+    assert abs(table["color_panel1_panel2"][0]) < 1
+
+
+def test_names_of_panels_begin_with_their_number():
+    names = CutoutFeatures().fit(noise(2, 12, 12, 2)).get_feature_names_out().tolist()
+    first, second = (
+        [name.removeprefix(f"panel{k}_") for name in names if name.startswith(f"panel{k}_")]
+        for k in (1, 2)
+    )
+    assert first == second
+    assert len(names) == len(set(names)) > 2 * len(first)

@@ -1,4 +1,4 @@
-"""The kernels of panels say what numpy and scipy say."""
+"""Panels are prepared, smoothed and summed as by plain numpy and scipy."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from spurclust.features.panel_kernels import TILE, middle_steps
-from spurclust.features.panels import SMOOTHING, flat_pixels, prepare_panels
-from spurclust.features.weights import panel_places, sum_weighted
+from spurclust.features.panel_kernels import TILE
+from spurclust.features.panels import (
+    LEAST_NOISE,
+    NORMAL_MAD,
+    SMOOTHING,
+    flat_pixels,
+    panel_geometry,
+    prepare_panels,
+    sum_weighted,
+)
 
 SHAPES = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
 DTYPES = [np.bool_, np.uint8, np.uint16, np.int16, np.int64, np.float32, np.float64]
@@ -49,7 +56,7 @@ def test_flat_areas_are_those_of_filters(dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_panels_are_made_ready_as_by_numpy(dtype):
+def test_panels_are_prepared_as_by_numpy(dtype):
     rng = np.random.default_rng(0)
     panels = (rng.normal(60, 20, (12, 9, 14)) ** 2 / 60).clip(0, 250).astype(dtype)
     panels[1] = 7
@@ -67,22 +74,22 @@ def test_panels_are_made_ready_as_by_numpy(dtype):
         np.testing.assert_array_equal(ready.blank[k], missing)
         good = panel[~missing]
         if not len(good):
-            assert (ready.low[k], ready.high[k], ready.most[k]) == (0, 0, 0)
-            assert not ready.grey[k].any()
+            assert (ready.low[k], ready.high[k], ready.highest[k]) == (0, 0, 0)
+            assert not ready.gray[k].any()
             continue
         low, high = np.quantile(good.astype(np.float64), [0.05, 0.995])
         np.testing.assert_allclose([ready.low[k], ready.high[k]], [low, high], rtol=1e-5)
-        assert ready.most[k] == good.max()
-        grey = ((panel - low) / (high - low)).clip(0, 1)
-        np.testing.assert_allclose(ready.grey[k][~missing], grey[~missing], atol=1e-4)
-        assert (ready.grey[k][missing] == ready.median[k]).all()
+        assert ready.highest[k] == good.max()
+        gray = ((panel - low) / (high - low)).clip(0, 1)
+        np.testing.assert_allclose(ready.gray[k][~missing], gray[~missing], atol=1e-4)
+        assert (ready.gray[k][missing] == ready.median[k]).all()
 
 
 @given(SHAPES, st.integers(0, 2**32 - 1))
 def test_panels_are_smoothed_as_by_scipy(shape, seed):
     values = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     ready = prepare_panels(values)
-    expected = scipy.ndimage.gaussian_filter(ready.grey, SMOOTHING, truncate=3.0, axes=(1, 2))
+    expected = scipy.ndimage.gaussian_filter(ready.gray, SMOOTHING, truncate=3.0, axes=(1, 2))
     np.testing.assert_allclose(ready.smooth, expected, rtol=2e-7)
 
 
@@ -94,12 +101,12 @@ def test_panels_are_smoothed_as_by_scipy(shape, seed):
         | st.floats(0, 1, width=32),
     )
 )
-def test_the_middle_step_is_that_of_sorted_steps(panels):
-    steps = [np.abs(np.diff(panels, axis=axis)).reshape(len(panels), -1) for axis in (1, 2)]
+def test_noise_is_the_scatter_of_the_median_difference(panels):
+    ready = prepare_panels(panels)
+    steps = [np.abs(np.diff(ready.gray, axis=axis)).reshape(len(panels), -1) for axis in (1, 2)]
     joined = np.sort(np.concatenate(steps, axis=1), axis=1)
-    found = np.empty(len(panels), dtype=np.float32)
-    middle_steps(panels, found)
-    np.testing.assert_array_equal(found, joined[:, joined.shape[1] // 2])
+    middle = joined[:, joined.shape[1] // 2] * np.float32(NORMAL_MAD / np.sqrt(2))
+    np.testing.assert_array_equal(ready.noise, np.maximum(middle, np.float32(LEAST_NOISE)))
 
 
 @pytest.mark.parametrize("n", [1, TILE - 1, TILE, 2 * TILE + 5])
@@ -118,7 +125,7 @@ def test_parts_are_summed_as_by_a_sparse_matrix(n):
 
 
 def test_no_weight_of_a_part_is_zero():
-    weights = panel_places(15, 11).weights
+    weights = panel_geometry(15, 11).weights
     assert (weights.data != 0).all()
     sums = sum_weighted(weights, np.ones((1, 15 * 11), dtype=np.float32))
     np.testing.assert_allclose(sums[0], np.asarray(weights.sum(axis=1)).ravel(), atol=1e-5)
