@@ -24,13 +24,12 @@ def run_report(args: argparse.Namespace) -> None:
     """
     from spurclust.catalog.output import file_beside
     from spurclust.errors import CatalogError
-    from spurclust.report import read_results
 
     check_report_extras()
     folder = Path(args.folder)
     own = args.out is None
     path = folder / REPORT if own else Path(args.out)
-    results = read_results(folder)
+    results = read_run(folder, folder.resolve().name)
     if own and path.exists() and REPORT not in results.summary.get("files", []):
         raise CatalogError(
             f"{path} is not from an earlier report: move it away, or choose another file with --out"
@@ -55,6 +54,15 @@ def run_report(args: argparse.Namespace) -> None:
     say(f"The report is {path}: open it in a browser")
 
 
+def read_run(folder: Path, name: str) -> Any:
+    """Read the results of a run back from its folder."""
+    from spurclust.catalog import read_results
+    from spurclust.report import Results
+
+    tables = read_results(folder)
+    return Results(name, tables.sources, tables.components, tables.summary, tables.tuning)
+
+
 def write_report(
     results: Any,
     path: Path,
@@ -71,7 +79,7 @@ def write_report(
     Parameters
     ----------
     results : Results
-        What `spurclust.report.read_results` returned.
+        The tables and the summary.
     path : Path
         The file.
     images : ndarray of shape (n_sources, height, width[, n_channels]), default=None
@@ -94,20 +102,18 @@ def write_report(
     """
     from joblib import cpu_count
 
-    from spurclust.report.order import inspection_order
-    from spurclust.report.page import left_out, render_page
-    from spurclust.report.pictures import choose_rows, encode_cutouts
+    from spurclust.report import render_report
 
-    rank = inspection_order(results).rank
-    pictures = encode_cutouts(
-        choose_rows(results.label, results.flagged, rank, max_cutouts),
+    page, sentences = render_report(
+        results,
         _loader(results.sources["path"].tolist(), images, cutouts),
+        max_cutouts=max_cutouts,
         max_side=max_side,
         max_bytes=max_bytes,
         n_threads=n_jobs if n_jobs > 0 else max(1, cpu_count() + 1 + n_jobs),
     )
-    path.write_text(render_page(results, pictures), encoding="utf-8", newline="\n")
-    return left_out(results, pictures)
+    path.write_text(page, encoding="utf-8", newline="\n")
+    return sentences
 
 
 def write_report_of_run(args: argparse.Namespace, folder: Path, images: NDArray[Any]) -> None:
@@ -122,12 +128,10 @@ def write_report_of_run(args: argparse.Namespace, folder: Path, images: NDArray[
     images : ndarray of shape (n_sources, height, width[, n_channels])
         The cutouts as the run has read them.
     """
-    from spurclust.report import read_results
-
     # Shrunk ones are good for an embedding, and not for people: those are read again.
     is_whole = args.size is None and args.reduce is None
     write_report(
-        read_results(folder, name=Path(args.out).resolve().name),
+        read_run(folder, Path(args.out).resolve().name),
         folder / REPORT,
         images=images if is_whole else None,
         n_jobs=args.jobs,

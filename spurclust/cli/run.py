@@ -73,7 +73,7 @@ def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Sta
     import scipy.stats  # noqa: F401
 
     from spurclust import catalog
-    from spurclust.report.summary import format_components, format_summary, summarize_run
+    from spurclust.report import format_components, format_summary, summarize_run
 
     replaces = (Path(args.out) / "summary.json").exists()
     counts = catalog.count_labels(matched.y, matched.reasons)

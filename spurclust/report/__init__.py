@@ -1,16 +1,6 @@
-"""What a run found: in words and numbers, and as a page to look at and to judge in."""
+"""What a run found: summarized as a plain dict and as text, rendered as a page to judge in."""
 
-from spurclust.report.page import render_page
-from spurclust.report.pictures import choose_rows, encode_cutouts
-from spurclust.report.run_results import Results, read_results
-from spurclust.report.summary import format_summary, summarize_run
+from spurclust.report.page import render_report
+from spurclust.report.summary import Results, format_components, format_summary, summarize_run
 
-__all__ = [
-    "Results",
-    "choose_rows",
-    "encode_cutouts",
-    "format_summary",
-    "read_results",
-    "render_page",
-    "summarize_run",
-]
+__all__ = ["Results", "format_components", "format_summary", "render_report", "summarize_run"]

@@ -1,17 +1,24 @@
-"""The interactive pictures, as Bokeh models; the page's script gives them colour and life."""
+"""The interactive plots as Bokeh models, and the ways to color the embedding."""
 
+from dataclasses import dataclass
+from itertools import cycle, islice, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spurclust.errors import import_optional
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 from spurclust.metrics import completeness_curve
-from spurclust.plots.style import REGION_COLOR, RELIABLE_COLOR, SPURIOUS_COLOR
-from spurclust.report.colors import MARKERS
-from spurclust.report.run_results import Results
+from spurclust.plots.style import (
+    LINE_COLOR,
+    OUTSIDE_COLOR,
+    REGION_COLOR,
+    RELIABLE_COLOR,
+    SPURIOUS_COLOR,
+)
+from spurclust.report.summary import Results
 
-FEATURE = "The report"
 SPURIOUS_SCALE = 1.35
 """By how much the dot of a known spurious source is larger."""
 
@@ -21,48 +28,170 @@ _OUTLINE_POINTS = 60
 _MANY, _SMALLEST, _LARGEST = 20_000, 3.5, 11.0
 _ALPHA, _ALPHA_OF_MANY = 0.75, 0.5
 _CURVE_POINTS = 400
+_GRAY = "#8C98A4"
+
+# Okabe & Ito's colors, each for a light and for a dark page: black would vanish on a dark one,
+# and yellow on a white one.
+_PALETTE = (
+    (SPURIOUS_COLOR, "#F0772B"),
+    ("#CC79A7", "#D98FB8"),
+    ("#009E73", "#1DB98D"),
+    ("#56B4E9", "#56B4E9"),
+    ("#A88F00", "#F0E442"),
+    (RELIABLE_COLOR, "#4C9BD6"),
+    (REGION_COLOR, REGION_COLOR),
+    (LINE_COLOR, "#E8E8E8"),
+)
+# With the colors, 40 groups that differ.
+_MARKERS = ("circle", "triangle", "square", "diamond", "inverted_triangle")
+_FAINT = ("#A9B1BA", "#5A6572")
+_OTHER = ("#6F6F6F", "#BDBDBD")
+# From strong to faint, falling in brightness contrast with the page: light, dark.
+_RAMP = (
+    ("#A33B00", "#FFD9B0"),
+    ("#DB6A10", "#F2A65A"),
+    (REGION_COLOR, REGION_COLOR),
+    ("#D9A93B", "#B08A33"),
+    ("#5DA9B5", "#45A0A8"),
+    ("#9CC3DC", "#3F78A0"),
+    ("#C3CAD2", "#4A5562"),
+)
+_PROBABILITY_EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_SHARE_EDGES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
+_MAX_REASONS = 8
+
+
+def import_bokeh(part: str) -> Any:
+    """Import a module of Bokeh."""
+    return import_optional(f"bokeh.{part}", feature="The report", extra="report")
+
+
+@dataclass(frozen=True)
+class Coloring:
+    """One way to color the embedding: groups as in the legend, and the group of each source.
+
+    A group has a color for a light and one for a dark page.
+    """
+
+    key: str
+    title: str
+    names: list[str]
+    colors: list[tuple[str, str]]
+    markers: list[str]
+    codes: NDArray[np.int64]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for the page."""
+        counts = np.bincount(self.codes, minlength=len(self.names)).tolist()
+        return {**vars(self), "codes": self.codes.tolist(), "counts": counts}
+
+
+def colorings(results: Results, probability: NDArray[np.float64] | None) -> list[Coloring]:
+    """Return all ways to color the embedding; `probability` is that of the ranking, if any."""
+    spurious_probability, stability = map(results.column, ("spurious_probability", "stability"))
+    graded = (
+        ("probability", "Spurious probability", spurious_probability, _PROBABILITY_EDGES),
+        ("inspection", "Probability, ranking", probability, _PROBABILITY_EDGES),
+        ("stability", "Stability", stability, _SHARE_EDGES),
+    )
+    return [
+        _by_label(results),
+        _by_reason(results),
+        _by_component(results),
+        _by_region(results),
+        *[
+            _by_grade(key, title, values, edges)
+            for key, title, values, edges in graded
+            if values is not None
+        ],
+    ]
+
+
+def _by_label(results: Results) -> Coloring:
+    """Color by label."""
+    return Coloring(
+        "label",
+        "Label",
+        ["spurious", "reliable", "uninspected"],
+        [_PALETTE[0], _PALETTE[5], _FAINT],
+        ["triangle", "circle", "circle"],
+        np.select([results.label == SPURIOUS, results.label == RELIABLE], [0, 1], 2),
+    )
+
+
+def _by_reason(results: Results) -> Coloring:
+    """Color the spurious by their reasons, the most frequent first; the rare share a color."""
+    spurious = results.label == SPURIOUS
+    names, sizes = np.unique(results.reasons[spurious].astype(str), return_counts=True)
+    kept = names[np.argsort(-sizes, kind="stable")[:_MAX_REASONS]].tolist()
+    n_kept, n_rare = len(kept), len(names) - len(kept)
+    code_of = {name: code for code, name in enumerate(kept)}
+    by_reason = [code_of.get(reason, n_kept) for reason in results.reasons]
+    # Reliable sources are faint here and blue elsewhere: the question is what the spurious are.
+    return Coloring(
+        "reason",
+        "Reason",
+        [*kept, f"{n_rare} other reason{'s' * (n_rare != 1)}", "reliable", "uninspected"],
+        [*_PALETTE[:n_kept], _OTHER, (OUTSIDE_COLOR, "#3E5468"), _FAINT],
+        [*islice(cycle(_MARKERS), 1, n_kept + 1), "square", "circle", "circle"],
+        np.select([spurious, results.label == RELIABLE], [by_reason, n_kept + 1], n_kept + 2),
+    )
+
+
+def _by_component(results: Results) -> Coloring:
+    """Color by component; colors and markers together differ for 40 of them."""
+    in_region = results.components["in_region"] == 1
+    return Coloring(
+        "component",
+        "Component",
+        [f"{number}, in the region" if own else str(number) for number, own in in_region.items()],
+        [_PALETTE[number % len(_PALETTE)] for number in range(len(in_region))],
+        [_MARKERS[number // len(_PALETTE) % len(_MARKERS)] for number in range(len(in_region))],
+        results.component,
+    )
+
+
+def _by_region(results: Results) -> Coloring:
+    """Color by region, the known spurious apart."""
+    spurious, flagged = results.label == SPURIOUS, results.flagged
+    return Coloring(
+        "region",
+        "Region",
+        ["flagged, known spurious", "flagged", "not flagged, known spurious", "not flagged"],
+        [_PALETTE[0], _PALETTE[6], (LINE_COLOR, "#FFFFFF"), (OUTSIDE_COLOR, "#4A6377")],
+        ["triangle", "circle", "inverted_triangle", "circle"],
+        np.select([flagged & spurious, flagged, spurious], [0, 1, 2], 3),
+    )
+
+
+def _by_grade(
+    key: str, title: str, values: NDArray[np.float64], edges: tuple[float, ...]
+) -> Coloring:
+    """Color by a number from 0 to 1 in steps, the largest first; without a number is a group."""
+    steps = np.searchsorted(edges[1:-1], values, side="right")
+    return Coloring(
+        key,
+        title,
+        [*[f"{low:g} to {high:g}" for low, high in pairwise(edges)][::-1], "not known"],
+        [*_RAMP, _FAINT],
+        ["circle"] * (len(_RAMP) + 1),
+        np.where(np.isfinite(values), len(_RAMP) - 1 - steps, len(_RAMP)),
+    )
 
 
 def dot_size(n_sources: int) -> float:
-    """Choose the size of a dot on the screen, in pixels.
-
-    Parameters
-    ----------
-    n_sources : int
-        How many there are.
-
-    Returns
-    -------
-    float
-        From 11 for a few to 3.5 for tens of thousands.
-
-    Examples
-    --------
-    >>> dot_size(10), dot_size(50_000)
-    (11.0, 3.5)
-    """
+    """Return the size of a dot in pixels, from 11 for a few to 3.5 for tens of thousands."""
     share = np.log10(max(n_sources, 100) / 100) / np.log10(_MANY / 100)
     return float(_LARGEST - (_LARGEST - _SMALLEST) * min(1.0, share))
 
 
 def embedding_plot(results: Results) -> dict[str, Any]:
-    """Make the interactive embedding.
+    """Return the interactive embedding for `Bokeh.embed.embed_item`.
 
-    Parameters
-    ----------
-    results : Results
-        The tables.
-
-    Returns
-    -------
-    dict
-        What `Bokeh.embed.embed_item` takes. Its column "row" has the rows of the
-        sources, the spurious last.
+    Its column "row" has the rows of the sources, the spurious last.
     """
-    models = import_optional("bokeh.models", feature=FEATURE, extra="report")
-    plotting = import_optional("bokeh.plotting", feature=FEATURE, extra="report")
-    embed = import_optional("bokeh.embed", feature=FEATURE, extra="report")
-    spurious = results.label == 1
+    models = import_bokeh("models")
+    spurious = results.label == SPURIOUS
     # What is drawn last is on top: the few that matter.
     rows = np.argsort(spurious, kind="stable")
     n_sources = len(rows)
@@ -70,49 +199,51 @@ def embedding_plot(results: Results) -> dict[str, Any]:
         "x": results.sources["tsne_x"].to_numpy(dtype=np.float32)[rows],
         "y": results.sources["tsne_y"].to_numpy(dtype=np.float32)[rows],
         "row": rows.astype(np.int32),
-        "colour": ["#888"] * n_sources,
+        "color": ["#888"] * n_sources,
         "size": np.where(spurious, SPURIOUS_SCALE, 1.0).astype(np.float32)[rows],
     }
     source = models.ColumnDataSource(columns, name="sources")
-    plot = _empty_plot(plotting, models, "embedding", match_aspect=True)
-    _add_outlines(plot, models, results)
-    dots = _add_dots(plot, models, source, _ALPHA if n_sources < _MANY else _ALPHA_OF_MANY)
+    plot = _empty_plot("embedding", match_aspect=True)
+    _add_outlines(plot, results)
+    dots = _add_dots(plot, source, _ALPHA if n_sources < _MANY else _ALPHA_OF_MANY)
+    pan, wheel = models.PanTool(name="pan"), models.WheelZoomTool(name="wheel")
     plot.add_tools(
         models.HoverTool(tooltips=None, renderers=dots, mode="mouse", name="hover"),
         models.TapTool(renderers=dots, name="tap"),
         models.LassoSelectTool(renderers=dots, continuous=False, name="lasso"),
         models.BoxSelectTool(renderers=dots, continuous=False, name="box"),
-        models.PanTool(name="pan"),
-        models.WheelZoomTool(name="wheel"),
+        pan,
+        wheel,
     )
-    plot.toolbar.active_drag = plot.select_one({"name": "pan"})
-    plot.toolbar.active_scroll = plot.select_one({"name": "wheel"})
+    plot.toolbar.active_drag, plot.toolbar.active_scroll = pan, wheel
     plot.axis.visible = False
     plot.grid.visible = False
-    item: dict[str, Any] = embed.json_item(plot)
+    item: dict[str, Any] = import_bokeh("embed").json_item(plot)
     return item
 
 
-def _add_dots(plot: Any, models: Any, source: Any, alpha: float) -> list[Any]:
-    """Draw the sources, each by the renderer of its group's sign.
+def _add_dots(plot: Any, source: Any, alpha: float) -> list[Any]:
+    """Draw the sources, each by the renderer of its group's marker.
 
-    A renderer of several signs mixes them up when only some of its sources are shown.
+    A renderer of several markers mixes them up when only some of its sources are shown.
     """
+    models = import_bokeh("models")
     return [
         plot.scatter(
             "x", "y", source=source, marker=marker, size="size",
             view=models.CDSView(filter=models.IndexFilter([], name=f"shown-{marker}")),
-            fill_color="colour", line_color="colour", fill_alpha=alpha, line_alpha=alpha,
+            fill_color="color", line_color="color", fill_alpha=alpha, line_alpha=alpha,
             line_width=0.8, nonselection_fill_alpha=0.1, nonselection_line_alpha=0.12,
             name=f"dots-{marker}",
         )
-        for marker in MARKERS
+        for marker in _MARKERS
     ]  # fmt: skip
 
 
-def _empty_plot(plotting: Any, models: Any, name: str, **options: Any) -> Any:
-    """Open a plot that lets the page shine through."""
-    return plotting.figure(
+def _empty_plot(name: str, **options: Any) -> Any:
+    """Return a plot through which the page is seen."""
+    models = import_bokeh("models")
+    return import_bokeh("plotting").figure(
         name=name,
         sizing_mode="stretch_both",
         output_backend="webgl",
@@ -128,103 +259,71 @@ def _empty_plot(plotting: Any, models: Any, name: str, **options: Any) -> Any:
     )
 
 
-def _add_outlines(plot: Any, models: Any, results: Results) -> None:
-    """Draw around each component, and write its number."""
-    component = results.sources["component"].to_numpy(dtype=np.int64)
+def _add_outlines(plot: Any, results: Results) -> None:
+    """Draw an ellipse around each component of three sources or more, and write its number."""
     points = results.sources[["tsne_x", "tsne_y"]].to_numpy()
-    in_region = results.components["in_region"].to_numpy() == 1
-    numbers = [number for number in range(len(in_region)) if (component == number).sum() >= 3]
-    outlines = [component_outline(points[component == number]) for number in numbers]
-    middles = [points[component == number].mean(axis=0) for number in numbers]
-    columns = {
-        "xs": [[*outline[:, 0].tolist(), outline[0, 0]] for outline in outlines],
-        "ys": [[*outline[:, 1].tolist(), outline[0, 1]] for outline in outlines],
-        "colour": [REGION_COLOR if in_region[number] else "#8C98A4" for number in numbers],
-        "alpha": [0.13 if in_region[number] else 0.0 for number in numbers],
-        "width": [1.8 if in_region[number] else 1.0 for number in numbers],
-        "x": [float(middle[0]) for middle in middles],
-        "y": [float(middle[1]) for middle in middles],
-        "number": [str(number) for number in numbers],
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("xs", "ys", "color", "alpha", "width", "x", "y", "number")
     }
-    source = models.ColumnDataSource(columns, name="components")
+    for number, in_region in enumerate(results.components["in_region"] == 1):
+        own = points[results.component == number]
+        if len(own) < 3:
+            continue
+        outline = component_outline(own)
+        center = own.mean(axis=0).tolist()
+        style = (REGION_COLOR, 0.13, 1.8) if in_region else (_GRAY, 0.0, 1.0)
+        row = (outline[:, 0].tolist(), outline[:, 1].tolist(), *style, *center, str(number))
+        for values, value in zip(columns.values(), row, strict=True):
+            values.append(value)
+    source = import_bokeh("models").ColumnDataSource(columns, name="components")
     plot.patches(
-        "xs", "ys", source=source, fill_color="colour", fill_alpha="alpha", line_color=None,
+        "xs", "ys", source=source, fill_color="color", fill_alpha="alpha", line_color=None,
         level="underlay", name="fills",
     )  # fmt: skip
     plot.multi_line(
-        "xs", "ys", source=source, line_color="colour", line_width="width", line_alpha=0.85,
+        "xs", "ys", source=source, line_color="color", line_width="width", line_alpha=0.85,
         level="annotation", name="outlines",
     )  # fmt: skip
     plot.text(
         "x", "y", text="number", source=source, anchor="center", padding=3, border_radius=4,
-        text_font_size="13px", text_font_style="bold", text_color="#333333",
+        text_font_size="13px", text_font_style="bold", text_color=LINE_COLOR,
         background_fill_color="#FFFFFF", background_fill_alpha=0.8, level="overlay", name="numbers",
     )  # fmt: skip
 
 
 def component_outline(points: ArrayLike) -> NDArray[np.float64]:
-    """Draw the ellipse that holds most of a component's sources.
-
-    Parameters
-    ----------
-    points : array-like of shape (n_points, 2)
-        Places of its sources.
-
-    Returns
-    -------
-    ndarray of shape (n_vertices, 2)
-        Two standard deviations around their mean, from their own scatter.
-
-    Examples
-    --------
-    >>> component_outline([[-1, 0], [1, 0], [0, 1], [0, -1]]).round(1)[0].tolist()
-    [1.6, 0.0]
-    """
-    places = np.asarray(points, dtype=np.float64)
-    variances, axes = np.linalg.eigh(np.cov(places.T))
-    angle = np.linspace(0, 2 * np.pi, _OUTLINE_POINTS, endpoint=False)
+    """Return the closed ellipse at two standard deviations around the mean of some points."""
+    points = np.asarray(points, dtype=np.float64)
+    variances, axes = np.linalg.eigh(np.cov(points.T))
+    angle = np.linspace(0, 2 * np.pi, _OUTLINE_POINTS + 1)
     circle = np.column_stack([np.cos(angle), np.sin(angle)])
-    reach = _OUTLINE_SIGMA * np.sqrt(np.maximum(variances, 0))
-    outline: NDArray[np.float64] = places.mean(axis=0) + (circle * reach) @ axes.T
+    radii = _OUTLINE_SIGMA * np.sqrt(np.maximum(variances, 0))
+    outline: NDArray[np.float64] = points.mean(axis=0) + (circle * radii) @ axes.T
     return outline
 
 
 def curve_plot(results: Results) -> dict[str, Any] | None:
-    """Make the picture of completeness against workload.
+    """Return completeness against workload for `Bokeh.embed.embed_item`.
 
-    Parameters
-    ----------
-    results : Results
-        The tables.
-
-    Returns
-    -------
-    dict or None
-        What `Bokeh.embed.embed_item` takes; None when no source is known to be spurious.
+    None when no source is known to be spurious.
     """
-    label = results.label
-    if not (label == 1).any():
+    if not (results.label == SPURIOUS).any():
         return None
-    models = import_optional("bokeh.models", feature=FEATURE, extra="report")
-    plotting = import_optional("bokeh.plotting", feature=FEATURE, extra="report")
-    embed = import_optional("bokeh.embed", feature=FEATURE, extra="report")
-    plot = _empty_plot(plotting, models, "curve")
+    models = import_bokeh("models")
+    plot = _empty_plot("curve")
     plot.x_range = models.Range1d(-0.01, 1.01)
     plot.y_range = models.Range1d(-0.02, 1.03)
-    plot.line([0, 1], [0, 1], line_color="#8C98A4", line_dash="dotted", line_width=1.5,
+    plot.line([0, 1], [0, 1], line_color=_GRAY, line_dash="dotted", line_width=1.5,
               legend_label="no order at all")  # fmt: skip
     _add_curves(plot, results)
-    _add_points(plot, results)
-    formatter = models.NumeralTickFormatter(format="0 %")
-    for axis, title in (
-        (plot.xaxis, "workload: share of the sources looked at"),
-        (plot.yaxis, "completeness: share of the spurious found"),
-    ):
-        axis.axis_label = title
-        axis.formatter = formatter
+    _add_tried(plot, results)
+    _add_region(plot, results)
+    plot.xaxis.axis_label = "workload: share of the sources inspected"
+    plot.yaxis.axis_label = "completeness: share of the spurious found"
+    plot.axis.formatter = models.NumeralTickFormatter(format="0 %")
     plot.legend.location = "bottom_right"
     plot.legend.click_policy = "hide"
-    item: dict[str, Any] = embed.json_item(plot)
+    item: dict[str, Any] = import_bokeh("embed").json_item(plot)
     return item
 
 
@@ -235,49 +334,50 @@ def _add_curves(plot: Any, results: Results) -> None:
         ("inspection_probability", "ranking, held out", RELIABLE_COLOR, "solid"),
         ("spurious_probability", "by component, in-sample", SPURIOUS_COLOR, "dashed"),
     )
-    for name, words, colour, dash in orders:
+    for name, words, color, dash in orders:
         score = results.column(name)
-        if score is None or np.isnan(score[label >= 0]).any():
+        if score is None or np.isnan(score[label != UNINSPECTED]).any():
             continue
-        workload, completeness = thinned(*completeness_curve(label, score, unlabeled=-1))
+        workload, completeness = thin_curve(
+            *completeness_curve(label, score, unlabeled=UNINSPECTED)
+        )
         plot.line(
-            workload, completeness, line_color=colour, line_width=2.5, line_dash=dash,
+            workload, completeness, line_color=color, line_width=2.5, line_dash=dash,
             legend_label=words,
         )  # fmt: skip
 
 
-def thinned(
+def thin_curve(
     x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Keep so many points of a curve that none is missed on a screen."""
-    if len(x) <= _CURVE_POINTS:
-        return x, y
     kept = np.unique(np.linspace(0, len(x) - 1, _CURVE_POINTS).round().astype(int))
     return x[kept], y[kept]
 
 
-def _add_points(plot: Any, results: Results) -> None:
-    """Draw the settings that were tried, and the region with its intervals."""
-    tuning = results.tuning
-    wanted = ("mean_test_workload", "mean_test_completeness")
-    if tuning is not None and set(wanted) <= set(tuning.columns):
-        tried = tuning[list(wanted)].dropna()
+def _add_tried(plot: Any, results: Results) -> None:
+    """Draw the settings that a search tried."""
+    names = ["mean_test_workload", "mean_test_completeness"]
+    if results.tuning is not None and set(names) <= set(results.tuning.columns):
+        tried = results.tuning[names].dropna()
         plot.scatter(
-            tried[wanted[0]], tried[wanted[1]], size=5, fill_color="#8C98A4", line_color=None,
+            tried[names[0]], tried[names[1]], size=5, fill_color=_GRAY, line_color=None,
             fill_alpha=0.6, legend_label="settings tried, held out",
         )  # fmt: skip
+
+
+def _add_region(plot: Any, results: Results) -> None:
+    """Draw the region, with its intervals where it was measured held out."""
     held_out = results.summary.get("held_out") or {}
     found, work = held_out.get("completeness") or {}, held_out.get("workload") or {}
     if found.get("fraction") is None or work.get("fraction") is None:
-        inside = results.flagged[results.label == 1].mean()
-        plot.scatter([results.flagged.mean()], [inside], marker="diamond", size=13,
-                     fill_color=REGION_COLOR, line_color="#333333",
-                     legend_label="the region, in-sample")  # fmt: skip
-        return
-    x, y = work["fraction"], found["fraction"]
-    words = "the region, held out, 95 % interval"
-    style: dict[str, Any] = {"line_color": REGION_COLOR, "line_width": 3, "legend_label": words}
-    plot.segment([x], [found["interval"][0]], [x], [found["interval"][1]], **style)
-    plot.segment([work["interval"][0]], [y], [work["interval"][1]], [y], **style)
+        words = "the region, in-sample"
+        x, y = results.flagged.mean(), results.flagged[results.label == SPURIOUS].mean()
+    else:
+        words = "the region, held out, 95 % interval"
+        x, y = work["fraction"], found["fraction"]
+        style = {"line_color": REGION_COLOR, "line_width": 3, "legend_label": words}
+        plot.segment([x], [found["interval"][0]], [x], [found["interval"][1]], **style)
+        plot.segment([work["interval"][0]], [y], [work["interval"][1]], [y], **style)
     plot.scatter([x], [y], marker="diamond", size=13, fill_color=REGION_COLOR,
-                 line_color="#333333", legend_label=words)  # fmt: skip
+                 line_color=LINE_COLOR, legend_label=words)  # fmt: skip

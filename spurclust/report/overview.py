@@ -1,33 +1,31 @@
-"""A result in figures and sentences: what a page says before any picture."""
+"""A result in metrics and sentences: what to inspect first, and with which command to go on."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from spurclust.report.order import InspectionOrder
-from spurclust.report.run_results import Results
+from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.report.summary import Results
 
-_HOW_CALLED = {"held_out": "held out", "in_sample": "in-sample"}
+# The options of `spurclust run` that define how a label table is read, with their defaults.
+_LABEL_OPTIONS = {
+    "id_column": "Source_ID",
+    "label_column": "Reliable_Source",
+    "reason_column": "Reason",
+    "spurious_value": 0,
+}
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure with what it is and how sure it is.
+class Metric:
+    """A number for people; the interval is low, value and high as fractions from 0 to 1.
 
-    Attributes
-    ----------
-    name : str
-        What it is.
-    value : str
-        The figure, for people.
-    detail : str
-        What it was measured on; may be empty.
-    interval : tuple of (float, float, float) or None
-        Low, value and high, as fractions from 0 to 1.
-    kind : str
-        "count", "held_out" or "in_sample".
+    The kind is "count", "held_out" or "in_sample".
     """
 
     name: str
@@ -37,24 +35,69 @@ class Figure:
     kind: str = "count"
 
 
-def percent(fraction: float) -> str:
-    """Write a fraction as a percentage that is never rounded to all or nothing.
+@dataclass(frozen=True, eq=False)
+class InspectionOrder:
+    """The rank of each source, 1 first, and its probability of being spurious, never NaN.
 
-    Parameters
-    ----------
-    fraction : float
-        From 0 to 1.
-
-    Returns
-    -------
-    str
-        One decimal below 10 % and above 90 %.
-
-    Examples
-    --------
-    >>> percent(0.5), percent(0.9996), percent(1.0), percent(0.0002)
-    ('50 %', '> 99.9 %', '100 %', '< 0.1 %')
+    `ranked` means that the rank is the run's own, `calibrated` that the probability is; otherwise
+    both follow from the spurious fractions of the components.
     """
+
+    rank: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    ranked: bool
+    calibrated: bool
+
+    @property
+    def explanation(self) -> str:
+        """Return a sentence on which order it is."""
+        if self.ranked:
+            return "In the order of the run's ranking (inspection_rank), the most suspect first."
+        return (
+            "Ordered by the spurious fraction of each source's component, equal ones by id: the "
+            "run has no ranking of single sources."
+        )
+
+
+def inspection_order(results: Results) -> InspectionOrder:
+    """Return the run's own ranking, or the order of the components' spurious fractions."""
+    fraction = results.sources["spurious_probability"].to_numpy(dtype=np.float64)
+    inspected = results.label != UNINSPECTED
+    overall = (results.label[inspected] == SPURIOUS).mean() if inspected.any() else 0.0
+    # A component without any inspected source has none: that of all is a fair guess.
+    fraction = np.where(np.isfinite(fraction), fraction, overall)
+    probability = _complete(results.column("inspection_probability"))
+    rank = _complete(results.column("inspection_rank"))
+    ids = results.sources["source_id"].tolist()
+    by_id = np.empty(len(ids), dtype=np.int64)
+    by_id[sorted(range(len(ids)), key=lambda row: _id_key(ids[row]))] = np.arange(len(ids))
+    order = np.lexsort((by_id, -fraction if rank is None else rank))
+    positions = np.empty(len(order), dtype=np.int64)
+    positions[order] = np.arange(1, len(order) + 1)
+    return InspectionOrder(
+        positions,
+        np.clip(fraction if probability is None else probability, 0.0, 1.0),
+        ranked=rank is not None,
+        calibrated=probability is not None,
+    )
+
+
+def _complete(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Return a column if it has a number for every source."""
+    return values if values is not None and np.isfinite(values).all() else None
+
+
+def _id_key(text: str) -> tuple[bool, int, str]:
+    """Sort ids of digits by their number, 9 before 10, and before all others."""
+    if not (text.isascii() and text.isdecimal()):
+        return True, 0, text
+    # Longer is larger: no number of a thousand digits is made.
+    digits = text.lstrip("0")
+    return False, len(digits), digits + text
+
+
+def percent(fraction: float) -> str:
+    """Format a fraction as a percentage that is never rounded to all or nothing."""
     if 0 < fraction < 0.001:
         return "< 0.1 %"
     if 0.999 < fraction < 1:
@@ -64,227 +107,102 @@ def percent(fraction: float) -> str:
 
 
 def between(low: float, high: float) -> str:
-    """Write an interval of fractions, with one sign of per cent where that is enough.
-
-    Parameters
-    ----------
-    low, high : float
-        From 0 to 1.
-
-    Returns
-    -------
-    str
-        In words.
-
-    Examples
-    --------
-    >>> between(0.077, 0.17)
-    '7.7 to 17 %'
-    """
+    """Format an interval of fractions, with one percent sign where that is enough."""
     start = percent(low)
     return f"{start if start.startswith('<') else start.removesuffix(' %')} to {percent(high)}"
 
 
 def grouped(number: float) -> str:
-    """Write a whole number with thin spaces between thousands."""
+    """Format a whole number with thin spaces between thousands."""
     return f"{int(number):,}".replace(",", "\u202f")
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """Write a number with the words that fit it.
-
-    Parameters
-    ----------
-    number : int
-        How many.
-    one, many : str
-        Words for one, and for any other number.
-
-    Returns
-    -------
-    str
-        The number and the words.
-
-    Examples
-    --------
-    >>> counted(1, "look", "looks"), counted(0, "look", "looks")
-    ('1 look', '0 looks')
-    """
+    """Format a number with the words for one or for any other number."""
     return f"{grouped(number)} {one if number == 1 else many}"
 
 
-def count_figures(results: Results) -> list[Figure]:
-    """Count sources, labels and flags.
-
-    Parameters
-    ----------
-    results : Results
-        The tables.
-
-    Returns
-    -------
-    list of Figure
-        Sources, known spurious, flagged, and those to look at next.
-    """
+def count_metrics(results: Results) -> list[Metric]:
+    """Count sources, known spurious, flagged, and those to inspect next."""
     label, flagged = results.label, results.flagged
-    n, n_inspected = len(label), int((label >= 0).sum())
-    n_spurious, n_flagged = int((label == 1).sum()), int(flagged.sum())
-    n_next = int((flagged & (label < 0)).sum())
+    n, n_inspected = len(label), int((label != UNINSPECTED).sum())
+    n_spurious, n_flagged = int((label == SPURIOUS).sum()), int(flagged.sum())
+    n_next = int((flagged & (label == UNINSPECTED)).sum())
     share = f"{percent(n_spurious / n_inspected)} of the inspected" if n_inspected else ""
     return [
-        Figure("sources", grouped(n), f"{grouped(n_inspected)} of them inspected"),
-        Figure("known spurious", grouped(n_spurious), share),
-        Figure("flagged", grouped(n_flagged), f"workload {percent(n_flagged / n)}"),
-        Figure("flagged, not yet inspected", grouped(n_next), "the ones to look at next"),
+        Metric("sources", grouped(n), f"{grouped(n_inspected)} of them inspected"),
+        Metric("known spurious", grouped(n_spurious), share),
+        Metric("flagged", grouped(n_flagged), f"workload {percent(n_flagged / n)}"),
+        Metric("flagged, not yet inspected", grouped(n_next), "the ones to inspect next"),
     ]
 
 
-def measured_figures(summary: Mapping[str, Any]) -> list[Figure]:
-    """List how complete and how pure the flags are, held-out figures first.
-
-    Parameters
-    ----------
-    summary : mapping
-        Content of ``summary.json``.
-
-    Returns
-    -------
-    list of Figure
-        Only those that are defined.
-    """
-    figures = []
+def quality_metrics(summary: Mapping[str, Any]) -> list[Metric]:
+    """Return how complete and how pure the flags are where that is defined, held out first."""
+    metrics = []
     held_out = summary.get("held_out") or {}
     workload = (held_out.get("workload") or {}).get("fraction")
     for name in ("completeness", "purity"):
         share = held_out.get(name) or {}
         if share.get("fraction") is not None and workload is not None:
             detail = f"held out, at a workload of {percent(workload)}"
-            figures.append(_figure(name, share, detail, "held_out"))
+            metrics.append(_metric(name, share, detail, "held_out"))
     in_sample = summary.get("in_sample") or {}
     for name in ("completeness", "purity"):
         share = in_sample.get(name) or {}
         if share.get("fraction") is not None:
             detail = f"in-sample, {share['k']} of {share['n']}"
-            figures.append(_figure(name, share, detail, "in_sample"))
-    return figures
+            metrics.append(_metric(name, share, detail, "in_sample"))
+    return metrics
 
 
-def _figure(name: str, share: Mapping[str, Any], detail: str, kind: str) -> Figure:
-    """Make a figure of a fraction with its interval."""
+def _metric(name: str, share: Mapping[str, Any], detail: str, kind: str) -> Metric:
+    """Return the metric of a fraction with its interval."""
     low, high = share["interval"]
     fraction = float(share["fraction"])
-    return Figure(name, percent(fraction), detail, (float(low), fraction, float(high)), kind)
+    return Metric(name, percent(fraction), detail, (float(low), fraction, float(high)), kind)
 
 
-def reason_figures(summary: Mapping[str, Any]) -> tuple[str, list[Figure]]:
-    """List the completeness of each reason, held out if that was measured.
-
-    Parameters
-    ----------
-    summary : mapping
-        Content of ``summary.json``.
-
-    Returns
-    -------
-    how : str
-        "held out" or "in-sample".
-    figures : list of Figure
-        The most frequent reason first.
-    """
-    for kind in ("held_out", "in_sample"):
+def reason_metrics(summary: Mapping[str, Any]) -> tuple[str, list[Metric]]:
+    """Return the completeness of each reason and whether it is "held out" or "in-sample"."""
+    for kind, words in (("held_out", "held out"), ("in_sample", "in-sample")):
         by_reason = (summary.get(kind) or {}).get("completeness_by_reason") or {}
-        figures = [
-            _figure(str(reason), share, f"{share['n']} known", kind)
+        metrics = [
+            _metric(str(reason), share, f"{share['n']} known", kind)
             for reason, share in by_reason.items()
             if share.get("fraction") is not None
         ]
-        if figures:
-            return _HOW_CALLED[kind], figures
+        if metrics:
+            return words, metrics
     return "", []
 
 
-def expected_looks(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List how many looks the ranking expects to take for some completenesses.
-
-    Parameters
-    ----------
-    summary : mapping
-        Content of ``summary.json``.
-
-    Returns
-    -------
-    list of dict
-        "completeness", "looks" and "interval" as text; empty without a ranking.
-    """
+def effort_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return, as text, how many inspections the ranking expects for some completenesses."""
     rows = (summary.get("ranking") or {}).get("expected_effort") or []
-    found = []
-    for row in rows:
-        interval = row.get("interval")
-        around = "" if not interval else f"{grouped(interval[0])} to {grouped(interval[1])}"
-        if row.get("inspections") is not None:
-            found.append(
-                {
-                    "completeness": percent(float(row["completeness"])),
-                    "looks": grouped(row["inspections"]),
-                    "interval": around,
-                }
-            )
-    return found
-
-
-def choice(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell which settings a search chose, and how.
-
-    Parameters
-    ----------
-    summary : mapping
-        Content of ``summary.json``.
-
-    Returns
-    -------
-    dict
-        The settings, then the number of those tried, the splits and the protocol; empty without a
-        search.
-    """
-    held_out = summary.get("held_out") or {}
-    names = ("n_settings", "n_splits", "n_spurious", "protocol")
-    return {**(held_out.get("params") or {}), **{name: held_out.get(name) for name in names}}
+    return [
+        {
+            "completeness": percent(float(row["completeness"])),
+            "inspections": grouped(row["inspections"]),
+            "interval": " to ".join(map(grouped, row["interval"])),
+        }
+        for row in rows
+    ]
 
 
 def component_rows(results: Results) -> list[dict[str, Any]]:
-    """List the components for a table, those of the region first, by falling fraction.
-
-    Parameters
-    ----------
-    results : Results
-        The tables.
-
-    Returns
-    -------
-    list of dict
-        One for each component, with the numbers as text and the interval from 0 to 1.
-    """
-    table = results.components
-    n_next = np.bincount(
-        results.sources["component"].to_numpy(dtype=np.int64)[results.label < 0],
-        minlength=len(table),
-    )
+    """Return the components as text, those of the region first, by falling fraction."""
     rows = []
-    for place, row in enumerate(table.to_dict("records")):
-        fraction = row["fraction"]
-        known = fraction == fraction
+    for row in results.components.to_dict("records"):
+        fraction, low, high = row["fraction"], row["fraction_low"], row["fraction_high"]
+        known = bool(np.isfinite(fraction))
         rows.append(
             {
                 "number": int(row["component"]),
-                "size": grouped(row["size"]),
-                "n_inspected": grouped(row["n_inspected"]),
-                "n_uninspected": grouped(n_next[place]),
-                "n_spurious": grouped(row["n_spurious"]),
+                **{name: grouped(row[name]) for name in ("size", "n_inspected", "n_spurious")},
                 "fraction": percent(fraction) if known else "not known",
-                "between": between(row["fraction_low"], row["fraction_high"]),
-                "interval": (row["fraction_low"], fraction, row["fraction_high"])
-                if known
-                else None,
+                "between": between(low, high),
+                "interval": (low, fraction, high) if known else None,
                 "in_region": row["in_region"] == 1,
                 "order": (row["in_region"] != 1, -fraction if known else 0.0),
             }
@@ -293,83 +211,29 @@ def component_rows(results: Results) -> list[dict[str, Any]]:
 
 
 def statement(results: Results) -> str:
-    """Say in one or two sentences what came out.
-
-    Parameters
-    ----------
-    results : Results
-        The tables.
-
-    Returns
-    -------
-    str
-        Completeness held out if it was measured, otherwise in-sample and said to be.
-    """
-    label, flagged = results.label, results.flagged
+    """Return one or two sentences on the result, held out if that was measured."""
+    flagged, spurious = results.flagged, results.label == SPURIOUS
     n_region = int((results.components["in_region"] == 1).sum())
-    n_known, n_held = int((label == 1).sum()), int((flagged & (label == 1)).sum())
     if not n_region:
         return "No component is in the spurious region, so nothing is flagged."
-    components = "1 component" if n_region == 1 else f"{n_region} components"
     text = (
         f"{grouped(flagged.sum())} of {grouped(len(flagged))} sources lie in the spurious region "
-        f"({components} of {len(results.components)}), and {n_held} of the {n_known} known "
-        "spurious with them."
+        f"({counted(n_region, 'component', 'components')} of {len(results.components)}), and "
+        f"{(flagged & spurious).sum()} of the {spurious.sum()} known spurious with them."
     )
     held_out = (results.summary.get("held_out") or {}).get("completeness") or {}
-    if held_out.get("fraction") is not None:
-        low, high = held_out["interval"]
+    if held_out.get("fraction") is None:
         return (
-            f"{text} Of spurious sources whose labels it has not seen, expect it to hold "
-            f"{percent(held_out['fraction'])} ({between(low, high)})."
+            f"{text} The same labels chose the region: expect less of sources nobody has inspected."
         )
-    return f"{text} The same labels chose the region: expect less of sources nobody has inspected."
-
-
-def pairs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """List names and values as text, without those that are not set.
-
-    Parameters
-    ----------
-    values : mapping
-        For example the settings of a run.
-
-    Returns
-    -------
-    list of (str, str)
-        In the same order.
-    """
-    return [
-        (str(name), _text_of(value))
-        for name, value in values.items()
-        if value not in (None, [], "")
-    ]
-
-
-def _text_of(value: Any) -> str:
-    """Write a setting as text."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(_text_of, value))
-    return str(value)
+    return (
+        f"{text} Of spurious sources whose labels it has not seen, expect it to hold "
+        f"{percent(held_out['fraction'])} ({between(*held_out['interval'])})."
+    )
 
 
 def caveats(results: Results, order: InspectionOrder) -> list[str]:
-    """List what a reader should know before believing the figures.
-
-    Parameters
-    ----------
-    results : Results
-        The tables.
-    order : InspectionOrder
-        The order of inspection.
-
-    Returns
-    -------
-    list of str
-        Sentences; may be empty.
-    """
+    """Return sentences that a reader should know before believing the numbers."""
     found = []
     if results.summary.get("in_sample") and not results.summary.get("held_out"):
         found.append(
@@ -384,5 +248,78 @@ def caveats(results: Results, order: InspectionOrder) -> list[str]:
     n_skipped = len(results.summary.get("skipped") or {})
     if n_skipped:
         skipped = counted(n_skipped, "unreadable cutout", "unreadable cutouts")
-        found.append(f"The run passed over {skipped}.")
+        found.append(f"The run skipped {skipped}.")
     return found
+
+
+def listings(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
+    """Return titles with names and values on how the run was made."""
+    held_out = summary.get("held_out") or {}
+    chosen = {name: held_out.get(name) for name in ("n_settings", "n_splits", "n_spurious")}
+    chosen = {**(held_out.get("params") or {}), **chosen, "protocol": held_out.get("protocol")}
+    return {
+        "Settings": as_text(summary.get("settings")),
+        "Embedding": as_text(summary.get("embedding")),
+        "Region": as_text(summary.get("region")),
+        "Chosen on held-out labels": as_text(chosen),
+        "Seconds": as_text(summary.get("seconds")),
+        "Versions": as_text(summary.get("versions")),
+        "Cutouts skipped by the run": as_text(summary.get("skipped")),
+    }
+
+
+def as_text(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """Return names and values as text, without those that are not set."""
+    given = (values or {}).items()
+    return [(str(name), _text_of(value)) for name, value in given if value not in (None, [], "")]
+
+
+def _text_of(value: Any) -> str:
+    """Format a setting."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_text_of, value))
+    return str(value)
+
+
+def label_columns(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns, and the value for spurious, of the labels that the run has read.
+
+    What is judged in the page is written in the same form, so that the next run reads both.
+    """
+    settings = summary.get("settings") or {}
+    found = {name: settings.get(name, default) for name, default in _LABEL_OPTIONS.items()}
+    return {
+        "id": str(found["id_column"]),
+        "label": str(found["label_column"]),
+        "reason": str(found["reason_column"] or _LABEL_OPTIONS["reason_column"]),
+        "spurious": 1 if found["spurious_value"] == 1 else 0,
+    }
+
+
+def judged_name(summary: Mapping[str, Any]) -> str:
+    """Return a name for the labels made in the page: judged.csv, or judged-2.csv after that."""
+    taken = {PurePath(table).name for table in _setting_list(summary, "labels")}
+    number = 1
+    while (name := "judged.csv" if number == 1 else f"judged-{number}.csv") in taken:
+        number += 1
+    return name
+
+
+def _setting_list(summary: Mapping[str, Any], name: str) -> list[str]:
+    """Return a setting that is one text or a list of them as a list."""
+    values = (summary.get("settings") or {}).get(name) or []
+    return [values] if isinstance(values, str) else [str(value) for value in values]
+
+
+def next_command(summary: Mapping[str, Any]) -> str:
+    """Return the shell command that goes on with the labels made in the page."""
+    words = ["spurclust", "run", *(_setting_list(summary, "cutouts") or ["CUTOUTS"])]
+    for table in [*(_setting_list(summary, "labels") or ["LABELS"]), judged_name(summary)]:
+        words += ["--labels", table]
+    settings = summary.get("settings") or {}
+    for name, default in _LABEL_OPTIONS.items():
+        if settings.get(name, default) != default:
+            words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    return shlex.join([*words, "--out", "NEXT"])

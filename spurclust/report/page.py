@@ -1,4 +1,4 @@
-"""From a result and its cutouts to one page that needs nothing else."""
+"""Render a result and its cutouts as one page that needs nothing else."""
 
 import base64
 import hashlib
@@ -12,12 +12,17 @@ from typing import Any
 import numpy as np
 
 from spurclust.errors import import_optional
-from spurclust.report import overview, sending
-from spurclust.report.charts import FEATURE, SPURIOUS_SCALE, curve_plot, dot_size, embedding_plot
-from spurclust.report.colors import NO_REASON, colourings
-from spurclust.report.order import InspectionOrder, inspection_order
-from spurclust.report.pictures import Pictures
-from spurclust.report.run_results import Results
+from spurclust.report import overview
+from spurclust.report.charts import (
+    SPURIOUS_SCALE,
+    colorings,
+    curve_plot,
+    dot_size,
+    embedding_plot,
+    import_bokeh,
+)
+from spurclust.report.pictures import Load, Pictures, choose_rows, encode_cutouts
+from spurclust.report.summary import NO_REASON, Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (
@@ -29,60 +34,117 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 _DIGITS = 5
 
 
-def to_script_json(value: Any) -> str:
-    r"""Write a value as JSON that is safe inside a script element.
+def render_report(
+    results: Results,
+    load: Load,
+    *,
+    max_cutouts: int = 12_000,
+    max_side: int | None = None,
+    max_bytes: int = 40_000_000,
+    n_threads: int = 1,
+) -> tuple[str, list[str]]:
+    """Render the page of a result.
 
-    Parameters
-    ----------
-    value : object
-        Plain values.
-
-    Returns
-    -------
-    str
-        ASCII, without any letter that ends an element or begins another.
-
-    Examples
-    --------
-    >>> to_script_json("</script>")
-    '"\\u003c/script\\u003e"'
-    """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return re.sub("[<>&]", lambda found: _UNSAFE[found.group()], text)
-
-
-def page_data(results: Results, order: InspectionOrder, pictures: Pictures) -> dict[str, Any]:
-    """Collect what the page's script works with, in plain values.
+    One HTML file: its data, pictures and scripts are inside, and its own policy forbids it to fetch
+    anything. Ids, reasons and settings are shown as text, whatever they hold. Cutouts are made only
+    so much smaller that all find room; those of the known spurious and the flagged come first.
 
     Parameters
     ----------
     results : Results
-        The tables.
-    order : InspectionOrder
-        The order of inspection.
-    pictures : Pictures
-        The cutouts.
+        The tables and the summary.
+    load : callable
+        Returns the pixels of the source in a row, ``cutout[y, x]`` with the top row first, or None
+        where there is no cutout. Called from several threads.
+    max_cutouts : int, default=12_000
+        Most cutouts in the page.
+    max_side : int, default=None
+        Pixels of their longer side, however many bytes that takes; None chooses at most 640, and
+        10 kB a cutout.
+    max_bytes : int, default=40_000_000
+        Most bytes of all of them.
+    n_threads : int, default=1
+        Threads that load and shrink cutouts.
 
     Returns
     -------
-    dict
-        Lists with one entry per source, and what is known of all.
+    page : str
+        The HTML.
+    sentences : list of str
+        Which cutouts the page holds, and which it leaves out.
+
+    Raises
+    ------
+    ImportError
+        When Bokeh or Jinja is not installed; the message has the command.
     """
-    sources = results.sources
-    reasons = [
-        reason.strip() or (NO_REASON if label == 1 else "")
-        for reason, label in zip(sources["reason"], results.label, strict=True)
-    ]
-    names = sorted(set(reasons))
-    code = {name: place for place, name in enumerate(names)}
+    import_bokeh("models")
+    environment = _environment()
+    order = overview.inspection_order(results)
+    pictures = encode_cutouts(
+        choose_rows(results.label, results.flagged, order.rank, max_cutouts),
+        load,
+        max_side=max_side,
+        max_bytes=max_bytes,
+        n_threads=n_threads,
+    )
+    sentences = describe_cutouts(results, pictures)
+    curve = curve_plot(results)
+    data = {
+        "data": page_data(results, order, pictures),
+        "embedding": embedding_plot(results),
+        "curve": curve,
+    }
+    scripts = {"bokeh": _bokeh_script(), "page": "\n".join(_read(name) for name in _SCRIPTS)}
+    markup = import_optional("markupsafe", feature="The report", extra="report").Markup
+    page: str = environment.get_template("report.html.jinja").render(
+        **_page_text(results, order),
+        left_out=sentences,
+        has_curve=curve is not None,
+        policy=content_policy(scripts.values()),
+        scripts={name: markup(script) for name, script in scripts.items()},
+        style=markup(_read("report.css")),
+        json={name: markup(to_script_json(value)) for name, value in data.items()},
+    )
+    return page, sentences
+
+
+def _page_text(results: Results, order: overview.InspectionOrder) -> dict[str, Any]:
+    """Return the metrics, tables and sentences of the template."""
+    summary = results.summary
+    how, by_reason = overview.reason_metrics(summary)
+    return {
+        "name": results.name,
+        "statement": overview.statement(results),
+        "counts": overview.count_metrics(results),
+        "quality": overview.quality_metrics(summary),
+        "by_reason": by_reason,
+        "by_reason_how": how,
+        "effort": overview.effort_rows(summary),
+        "components": overview.component_rows(results),
+        "order": order.explanation,
+        "caveats": overview.caveats(results, order),
+        "listings": overview.listings(summary),
+        "command": overview.next_command(summary),
+        "identity": results.identity,
+        "between": overview.between,
+    }
+
+
+def page_data(
+    results: Results, order: overview.InspectionOrder, pictures: Pictures
+) -> dict[str, Any]:
+    """Return what the page's script works with: plain values, lists with one entry per source."""
+    names, reason = np.unique(results.reasons.astype(str), return_inverse=True)
+    probability = order.probability if order.calibrated else None
     return {
         "name": results.name,
         "identity": results.identity,
-        "ids": sources["source_id"].tolist(),
+        "ids": results.sources["source_id"].tolist(),
         "label": results.label.tolist(),
-        "reasons": names,
-        "reason": [code[reason] for reason in reasons],
-        "component": sources["component"].astype(int).tolist(),
+        "reasons": names.tolist(),
+        "reason": reason.tolist(),
+        "component": results.component.tolist(),
         "flagged": results.flagged.astype(int).tolist(),
         "fraction": _rounded(results.column("spurious_probability")),
         "stability": _rounded(results.column("stability")),
@@ -92,40 +154,37 @@ def page_data(results: Results, order: InspectionOrder, pictures: Pictures) -> d
         "ranked": order.ranked,
         "nearest": _nearest(results),
         "sky": _sky_links(results),
-        "colourings": [
-            way.as_dict()
-            for way in colourings(results, order.probability if order.calibrated else None)
-        ],
+        "colorings": [way.as_dict() for way in colorings(results, probability)],
         "cutouts": pictures.encoded,
         "reason_keys": list((results.summary.get("labels") or {}).get("reasons") or {}),
         "no_reason": NO_REASON,
-        "columns": sending.label_columns(results.summary),
-        "judged_file": sending.judged_name(results.summary),
+        "columns": overview.label_columns(results.summary),
+        "judged_file": overview.judged_name(results.summary),
         "dot_size": dot_size(len(results)),
         "spurious_scale": SPURIOUS_SCALE,
     }
 
 
 def _rounded(values: Any) -> list[float | None] | None:
-    """Write numbers short, None where there is none."""
+    """Return short numbers, None where there is none."""
     if values is None:
         return None
     return [None if np.isnan(value) else round(float(value), _DIGITS) for value in values]
 
 
 def _nearest(results: Results) -> list[list[int]] | None:
-    """List the rows of the known spurious that are most alike, as far as they are found."""
+    """Return the rows of the most similar known spurious sources, as far as they are found."""
     if "nearest_spurious" not in results.sources:
         return None
     row_of = {name: row for row, name in enumerate(results.sources["source_id"])}
     return [
-        [row_of[name] for name in cell.split(", ") if name in row_of] if cell else []
+        [row_of[name] for name in cell.split(", ") if name in row_of]
         for cell in results.sources["nearest_spurious"]
     ]
 
 
 def _sky_links(results: Results) -> dict[str, Any] | None:
-    """List the addresses in a viewer of the sky, their common start once."""
+    """Return the addresses in a viewer of the sky, their common start once."""
     if "sky_viewer" not in results.sources:
         return None
     # Whatever a table of a stranger has there, a link must not run a script.
@@ -137,144 +196,38 @@ def _sky_links(results: Results) -> dict[str, Any] | None:
     return {"start": start, "ends": [link[len(start) :] if link else None for link in links]}
 
 
-def render_page(results: Results, pictures: Pictures) -> str:
-    """Make the page of a result.
-
-    One HTML file: its data, pictures and scripts are inside, and its own policy forbids it to fetch
-    anything. Ids, reasons and settings are shown as text, whatever they hold.
-
-    Parameters
-    ----------
-    results : Results
-        What `read_results` returned.
-    pictures : Pictures
-        What `encode_cutouts` returned for its sources.
-
-    Returns
-    -------
-    str
-        The page.
-
-    Raises
-    ------
-    ImportError
-        When Bokeh or Jinja is not installed; the message has the command.
-    """
-    environment = _environment()
-    order = inspection_order(results)
-    curve = curve_plot(results)
-    data = {
-        "data": page_data(results, order, pictures),
-        "embedding": embedding_plot(results),
-        "curve": curve,
-    }
-    scripts = {"bokeh": _bokeh(), "page": "\n".join(_read(name) for name in _SCRIPTS)}
-    markup = import_optional("markupsafe", feature=FEATURE, extra="report").Markup
-    page: str = environment.get_template("report.html.jinja").render(
-        **page_text(results, order, pictures),
-        has_curve=curve is not None,
-        policy=content_policy(scripts.values()),
-        scripts={name: markup(script) for name, script in scripts.items()},
-        style=markup(_read("report.css")),
-        json={name: markup(to_script_json(value)) for name, value in data.items()},
-    )
-    return page
-
-
-def page_text(results: Results, order: InspectionOrder, pictures: Pictures) -> dict[str, Any]:
-    """Collect what the page says in figures, tables and sentences.
-
-    Parameters
-    ----------
-    results : Results
-        The tables.
-    order : InspectionOrder
-        The order of inspection.
-    pictures : Pictures
-        The cutouts.
-
-    Returns
-    -------
-    dict
-        Plain values and figures, for the template.
-    """
-    summary = results.summary
-    how, by_reason = overview.reason_figures(summary)
-    return {
-        "name": results.name,
-        "statement": overview.statement(results),
-        "counts": overview.count_figures(results),
-        "measured": overview.measured_figures(summary),
-        "by_reason": by_reason,
-        "by_reason_how": how,
-        "looks": overview.expected_looks(summary),
-        "components": overview.component_rows(results),
-        "order": order.explanation,
-        "caveats": overview.caveats(results, order),
-        "left_out": left_out(results, pictures),
-        "settings": overview.pairs(summary.get("settings") or {}),
-        "versions": overview.pairs(summary.get("versions") or {}),
-        "seconds": overview.pairs(summary.get("seconds") or {}),
-        "embedding": overview.pairs(summary.get("embedding") or {}),
-        "region": overview.pairs(summary.get("region") or {}),
-        "chosen": overview.pairs(overview.choice(summary)),
-        "skipped": overview.pairs(summary.get("skipped") or {}),
-        "command": sending.next_command(summary),
-        "identity": results.identity,
-        "between": overview.between,
-    }
-
-
-def left_out(results: Results, pictures: Pictures) -> list[str]:
-    """Say which cutouts the page lacks, and what to do about it.
-
-    Parameters
-    ----------
-    results : Results
-        The tables.
-    pictures : Pictures
-        The cutouts.
-
-    Returns
-    -------
-    list of str
-        Sentences; the first says what is shown.
-    """
+def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
+    """Return sentences on which cutouts the page has, which it lacks, and how to change that."""
     n, n_shown, n_missing = len(results), len(pictures.encoded), len(pictures.missing)
-    found = [
+    sentences = [
         f"The page holds the cutouts of {overview.grouped(n_shown)} of {overview.grouped(n)} "
         f"sources, at most {pictures.side} pixels wide or high."
     ]
     if n_missing:
         example = results.sources["path"].iloc[pictures.missing[0]] or "without a path"
         what = overview.counted(n_missing, "cutout was", "cutouts were")
-        found.append(
+        sentences.append(
             f"{what} not found or not readable, {example} for one: spurclust report --cutouts "
             "FOLDER looks for them elsewhere."
         )
     n_rest = n - n_shown - n_missing
     if n_rest:
         what = overview.counted(n_rest, "was", "were")
-        found.append(
+        sentences.append(
             f"{what} left out to keep the page small; it has the known spurious and the flagged "
             "first. --max-cutouts and --max-size raise the limits."
         )
-    return found
+    return sentences
+
+
+def to_script_json(value: Any) -> str:
+    """Return ASCII JSON without any letter that ends a script element or begins another."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return re.sub("[<>&]", lambda found: _UNSAFE[found.group()], text)
 
 
 def content_policy(scripts: Iterable[str]) -> str:
-    """Write a policy under which only these scripts run and nothing is fetched.
-
-    Parameters
-    ----------
-    scripts : iterable of str
-        The texts of the script elements.
-
-    Returns
-    -------
-    str
-        For a Content-Security-Policy.
-    """
+    """Return a Content-Security-Policy under which only these scripts run, nothing is fetched."""
     digests = (
         base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
         for script in scripts
@@ -289,7 +242,7 @@ def content_policy(scripts: Iterable[str]) -> str:
 
 def _environment() -> Any:
     """Open the templates, with autoescape."""
-    jinja2 = import_optional("jinja2", feature=FEATURE, extra="report")
+    jinja2 = import_optional("jinja2", feature="The report", extra="report")
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -299,9 +252,9 @@ def _environment() -> Any:
     )
 
 
-def _bokeh() -> str:
+def _bokeh_script() -> str:
     """Return Bokeh's own script, whole, so that nothing is fetched."""
-    resources = import_optional("bokeh.resources", feature=FEATURE, extra="report")
+    resources = import_bokeh("resources")
     inline = resources.Resources("inline", components=["bokeh", "bokeh-gl"], log_level="warn")
     # A browser reads any line end as this one, and the policy has a digest of what it reads.
     return "\n".join(inline.js_raw).replace("\r\n", "\n").replace("\r", "\n")

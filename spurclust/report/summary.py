@@ -1,28 +1,146 @@
-"""A run as a plain dict, and that dict as text."""
+"""A run as tables in memory, and its summary as a plain dict and as text."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import binomial_interval
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 NO_REASON = "no reason given"
-VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
+_VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
+_TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
+# Enough to distinguish two results, short enough for the name of a stored item.
+_IDENTITY_LENGTH = 24
 
 
-def _proportion(k: int, n: int) -> dict[str, Any]:
-    """Return k of n with its fraction and exact 95 % interval; None where n is 0."""
-    low, high = binomial_interval(k, n)
-    return {
-        "k": int(k),
-        "n": int(n),
-        "fraction": k / n if n else None,
-        "interval": [float(low), float(high)] if n else None,
-    }
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The tables and the summary of a run, which is all that a report needs besides the cutouts.
+
+    Built from tables in memory or from those that `spurclust.catalog.read_results` returns: text
+    columns become text, all others floats, whichever way missing values are marked.
+
+    Parameters
+    ----------
+    name : str
+        Title of the page.
+    sources : DataFrame
+        One row per source, as `spurclust.catalog.sources_table` returns it.
+    components : DataFrame
+        One row per component, as `components_` of a detector; its numbers are the index, or the
+        column "component".
+    summary : dict
+        What `summarize_run` returns.
+    tuning : DataFrame, default=None
+        The settings that a search tried.
+
+    Attributes
+    ----------
+    label : ndarray of int8 of shape (n_sources,)
+        1 spurious, 0 reliable, -1 uninspected.
+    flagged : ndarray of bool of shape (n_sources,)
+        Whether each source lies in the region.
+    component : ndarray of int of shape (n_sources,)
+        Component of each source.
+    reasons : ndarray of str of shape (n_sources,)
+        Reason of each source; "no reason given" where a spurious one has none.
+    identity : str
+        Digest of the table of sources, the same in memory and read back from a file.
+    """
+
+    name: str
+    sources: "pd.DataFrame"
+    components: "pd.DataFrame"
+    summary: dict[str, Any]
+    tuning: "pd.DataFrame | None" = None
+
+    def __post_init__(self) -> None:
+        components = self.components
+        if "component" not in components:
+            components = components.rename_axis("component").reset_index()
+        object.__setattr__(self, "components", _plain_table(components))
+        object.__setattr__(self, "sources", _plain_table(self.sources))
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @cached_property
+    def label(self) -> NDArray[np.int8]:
+        """Return 1 for spurious, 0 for reliable and -1 for uninspected sources."""
+        return self.sources["label"].fillna(UNINSPECTED).to_numpy(dtype=np.int8)
+
+    @cached_property
+    def flagged(self) -> NDArray[np.bool_]:
+        """Return whether each source lies in the region."""
+        return np.asarray(self.sources["flagged"] == 1)
+
+    @cached_property
+    def component(self) -> NDArray[np.int64]:
+        """Return the component of each source."""
+        return self.sources["component"].to_numpy(dtype=np.int64)
+
+    @cached_property
+    def reasons(self) -> NDArray[np.object_]:
+        """Return the reason of each source, named where a spurious one has none."""
+        reasons = [reason.strip() for reason in self.sources["reason"]]
+        unnamed = (np.array(reasons, dtype=object) == "") & (self.label == SPURIOUS)
+        return np.where(unnamed, NO_REASON, np.array(reasons, dtype=object))
+
+    @cached_property
+    def identity(self) -> str:
+        """Return a digest of the table of sources."""
+        digest = hashlib.sha256()
+        for name in sorted(self.sources.columns):
+            column = self.sources[name]
+            if name in _TEXT:
+                content = json.dumps(column.tolist()).encode("ascii")
+            else:
+                # Half the digits are the same, however a number was written to a file and read.
+                content = column.to_numpy(dtype="<f4").tobytes()
+            digest.update(name.encode() + content)
+        return digest.hexdigest()[:_IDENTITY_LENGTH]
+
+    def column(self, name: str) -> NDArray[np.float64] | None:
+        """Return a column of numbers.
+
+        Parameters
+        ----------
+        name : str
+            Name of the column.
+
+        Returns
+        -------
+        ndarray of shape (n_sources,) or None
+            NaN where a value is missing; None if the table has no such column.
+        """
+        if name not in self.sources:
+            return None
+        return self.sources[name].to_numpy(dtype=np.float64)
+
+
+def _plain_table(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return text columns as text, "" where missing, and all others as float, NaN where missing."""
+    import pandas as pd
+
+    columns: dict[Any, Any] = {}
+    for name, column in table.items():
+        if name in _TEXT:
+            columns[name] = column.astype(object).where(column.notna(), "")
+        else:
+            columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return pd.DataFrame(columns).reset_index(drop=True)
 
 
 def summarize_run(
@@ -37,7 +155,7 @@ def summarize_run(
     stability: ArrayLike | None = None,
     effort: Any = None,
 ) -> dict[str, Any]:
-    """Summarise a fitted detector: what was flagged, and how many of the known spurious.
+    """Summarize a fitted detector: what is flagged, and how many of the known spurious.
 
     The completeness and purity here are in-sample: the same labels chose the region.
 
@@ -52,15 +170,15 @@ def summarize_run(
     counts : mapping, default=None
         What `spurclust.catalog.count_labels` returns.
     settings : mapping, default=None
-        How the run was called.
+        Settings of the run.
     seconds : mapping of str to float, default=None
         Seconds of each stage.
     search : SpuriousRegionDetectorCV, default=None
-        The search that chose the detector, for its held-out figures.
+        The search that chose the detector, for its held-out metrics.
     stability : array-like of shape (n_samples,), default=None
         Share of runs in which each source is flagged.
     effort : DataFrame, default=None
-        Result of `expected_effort` for the order of inspection.
+        What `spurclust.ranking.expected_effort` returns for the order of inspection.
 
     Returns
     -------
@@ -68,12 +186,13 @@ def summarize_run(
         Plain Python values, None for what is not defined; ready for JSON.
     """
     label, flagged = np.asarray(y), np.asarray(detector.flagged_)
-    spurious, inspected = label == 1, label >= 0
+    spurious, inspected = label == SPURIOUS, label != UNINSPECTED
     embed = detector.pipeline_.named_steps["embed"]
     kl = getattr(embed, "kl_divergence_", None)
+    n_found = (flagged & spurious).sum()
     return {
         "written_by": "spurclust",
-        "versions": {package: version(package) for package in VERSIONED},
+        "versions": {package: version(package) for package in _VERSIONED},
         "settings": dict(settings or {}),
         "labels": dict(counts or {}),
         "embedding": {
@@ -84,50 +203,68 @@ def summarize_run(
         "region": {
             "n_components": detector.n_components_,
             "threshold": float(detector.threshold),
-            "components": [int(number) for number in np.flatnonzero(detector.region_)],
+            "components": np.flatnonzero(detector.region_).tolist(),
         },
-        "flagged": _proportion(int(flagged.sum()), len(flagged)),
+        "flagged": _proportion(flagged.sum(), len(flagged)),
         "flagged_uninspected": int((flagged & ~inspected).sum()),
-        "held_out": _held_out(search, spurious, reasons) if search is not None else None,
+        "held_out": None if search is None else _held_out(search, spurious, reasons),
         "ranking": None if effort is None else {"expected_effort": _effort(effort)},
-        "stability": None if stability is None else _stability(stability),
+        "stability": None if stability is None else _stability(np.asarray(stability)),
         "in_sample": {
-            "completeness": _proportion(int((flagged & spurious).sum()), int(spurious.sum())),
-            "purity": _proportion(
-                int((flagged & spurious).sum()), int((flagged & inspected).sum())
-            ),
-            "completeness_by_reason": _by_reason(spurious, flagged, reasons),
+            "completeness": _proportion(n_found, spurious.sum()),
+            "purity": _proportion(n_found, (flagged & inspected).sum()),
+            "completeness_by_reason": {
+                reason: _proportion((flagged & own).sum(), own.sum())
+                for reason, own in _split_by_reason(spurious, reasons).items()
+            },
         },
         "seconds": {name: round(float(value), 3) for name, value in (seconds or {}).items()},
     }
 
 
+def _proportion(k: int, n: int) -> dict[str, Any]:
+    """Return k of n with its fraction and exact 95 % interval; None where n is 0."""
+    low, high = binomial_interval(k, n)
+    return {
+        "k": int(k),
+        "n": int(n),
+        "fraction": float(k / n) if n else None,
+        "interval": [float(low), float(high)] if n else None,
+    }
+
+
+def _split_by_reason(
+    chosen: NDArray[np.bool_], reasons: Sequence[str]
+) -> dict[str, NDArray[np.bool_]]:
+    """Return which of the chosen sources have each reason, the most frequent reason first."""
+    if not len(reasons):
+        return {}
+    given = np.array([str(reason).strip() or NO_REASON for reason in reasons])
+    names, sizes = np.unique(given[chosen], return_counts=True)
+    ordered = names[np.argsort(-sizes, kind="stable")]
+    return {str(name): chosen & (given == name) for name in ordered}
+
+
 def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
-    """Collect what a search found of sources whose labels it was not shown."""
+    """Return the metrics of a search on sources whose labels it was not shown."""
     from spurclust.tuning.scores import pool_figures
 
-    figures: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for name in ("completeness", "purity", "workload"):
-        value, (low, high) = getattr(search, f"{name}_"), getattr(search, f"{name}_interval_")
+        value, interval = getattr(search, f"{name}_"), getattr(search, f"{name}_interval_")
         known = not math.isnan(value)
-        figures[name] = {
+        metrics[name] = {
             "fraction": float(value) if known else None,
-            "interval": [float(low), float(high)] if known else None,
+            "interval": [float(end) for end in interval] if known else None,
         }
-    share, tested = search.held_out_flagged_, spurious & ~np.isnan(search.held_out_flagged_)
-    given = _names_of(reasons) if len(reasons) else np.full(len(spurious), NO_REASON)
-    names, sizes = np.unique(given[tested], return_counts=True)
+    share = search.held_out_flagged_
+    tested = spurious & ~np.isnan(share)
     by_reason = {}
-    for place in np.argsort(-sizes, kind="stable"):
-        own = np.where(tested & (given == names[place]), share, np.nan)
-        fraction, interval = pool_figures(own, spurious).completeness
-        by_reason[str(names[place])] = {
-            "fraction": fraction,
-            "interval": list(interval),
-            "n": int(sizes[place]),
-        }
+    for reason, own in _split_by_reason(tested, reasons).items():
+        fraction, interval = pool_figures(np.where(own, share, np.nan), spurious).completeness
+        by_reason[reason] = {"fraction": fraction, "interval": [*interval], "n": int(own.sum())}
     return {
-        **figures,
+        **metrics,
         "n_spurious": int(tested.sum()),
         "completeness_by_reason": by_reason,
         "params": {name: float(value) for name, value in search.best_params_.items()},
@@ -138,7 +275,7 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
 
 
 def _effort(effort: Any) -> list[dict[str, Any]]:
-    """List the inspections that find each share of the spurious, with intervals."""
+    """Return how many inspections find each share of the spurious, with intervals."""
     return [
         {
             "completeness": float(row["completeness"]),
@@ -149,47 +286,72 @@ def _effort(effort: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _stability(share: ArrayLike) -> dict[str, int]:
-    """Count the sources that every run, some run or no run flags."""
-    share = np.asarray(share)
+def _stability(share: NDArray[np.float64]) -> dict[str, int]:
+    """Count the sources that every run, some runs or no run flags."""
     always, never = int((share == 1).sum()), int((share == 0).sum())
     return {"always": always, "sometimes": len(share) - always - never, "never": never}
 
 
-def _by_reason(
-    spurious: NDArray[np.bool_], flagged: NDArray[np.bool_], reasons: Sequence[str]
-) -> dict[str, Any]:
-    """Count the flagged among the spurious of each reason, the most frequent first."""
-    if not len(reasons):
-        return {}
-    given = _names_of(reasons)
-    names, sizes = np.unique(given[spurious], return_counts=True)
-    return {
-        str(names[place]): _proportion(
-            int((flagged & spurious & (given == names[place])).sum()), int(sizes[place])
+def format_summary(summary: Mapping[str, Any]) -> str:
+    """Format the result of a run for a terminal.
+
+    Parameters
+    ----------
+    summary : mapping
+        What `summarize_run` returns.
+
+    Returns
+    -------
+    str
+        A few lines, in-sample metrics marked as such.
+    """
+    flagged, in_sample = summary["flagged"], summary["in_sample"]
+    region, held_out = summary["region"], summary["held_out"]
+    numbers = ", ".join(map(str, region["components"])) or "none"
+    advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
+    lines = [
+        *(_format_held_out(held_out) if held_out else []),
+        f"Region: {len(region['components'])} of {region['n_components']} components ({numbers}) "
+        f"hold at least {region['threshold']:.3g} spurious among the inspected.",
+        f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
+        f"{summary['flagged_uninspected']} of them uninspected.",
+    ]
+    overall = in_sample["purity"]["fraction"]
+    if flagged["k"] == flagged["n"] and overall is not None:
+        lines.append(
+            "Every source is flagged, so nothing is saved: raise the threshold above the spurious "
+            f"fraction of all inspected sources, {overall:.3g}."
         )
-        for place in np.argsort(-sizes, kind="stable")
-    }
+    if summary["stability"]:
+        lines.append(
+            "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "
+            "sometimes, {never} never.".format(**summary["stability"])
+        )
+    if summary["ranking"]:
+        lines += _format_effort(summary["ranking"]["expected_effort"], flagged["n"])
+    lines.append(f"In-sample (the same labels chose the region; {advice}):")
+    for name in ("completeness", "purity"):
+        share = in_sample[name]
+        if share["fraction"] is None:
+            lines.append(f"  {name:<14}not defined (0 of 0)")
+        else:
+            lines.append(
+                f"  {name:<14}{share['k']} of {share['n']} = {share['fraction']:.3f} "
+                f"(95 % interval {_ends(share)})"
+            )
+    for reason, share in in_sample["completeness_by_reason"].items():
+        lines.append(f"    {reason}: {share['k']} of {share['n']} ({_ends(share)})")
+    return "\n".join(lines)
 
 
-def _names_of(reasons: Sequence[str]) -> NDArray[Any]:
-    """Name the reasons as count_labels of the catalogue does."""
-    return np.array([str(reason).strip() or NO_REASON for reason in reasons])
-
-
-def _words(name: str, share: Mapping[str, Any]) -> str:
-    """Render one proportion as a line."""
-    if share["fraction"] is None:
-        return f"  {name:<14}not defined (0 of 0)"
+def _ends(share: Mapping[str, Any]) -> str:
+    """Format the ends of an interval."""
     low, high = share["interval"]
-    return (
-        f"  {name:<14}{share['k']} of {share['n']} = {share['fraction']:.3f} "
-        f"(95 % interval {low:.3f} to {high:.3f})"
-    )
+    return f"{low:.3f} to {high:.3f}"
 
 
 def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
-    """Render what to expect of sources that nobody has looked at."""
+    """Format the metrics on sources whose labels were not shown."""
     params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
     lines = [
         f"Chosen among {held_out['n_settings']} settings: {params}.",
@@ -201,24 +363,16 @@ def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
         if share["fraction"] is None:
             lines.append(f"  {name:<14}not defined, nothing is flagged")
         else:
-            low, high = share["interval"]
-            lines.append(
-                f"  {name:<14}{share['fraction']:.3f} (95 % interval {low:.3f} to {high:.3f})"
-            )
-    for name, share in held_out["completeness_by_reason"].items():
-        low, high = share["interval"]
-        lines.append(
-            f"    {name}: {share['fraction']:.3f} of {share['n']} ({low:.3f} to {high:.3f})"
-        )
+            lines.append(f"  {name:<14}{share['fraction']:.3f} (95 % interval {_ends(share)})")
+    for reason, share in held_out["completeness_by_reason"].items():
+        lines.append(f"    {reason}: {share['fraction']:.3f} of {share['n']} ({_ends(share)})")
     return lines
 
 
-def _format_ranking(ranking: Mapping[str, Any] | None, n_sources: int) -> list[str]:
-    """Write after how many inspections most of the spurious are found."""
-    if ranking is None:
-        return []
+def _format_effort(effort: Sequence[Mapping[str, Any]], n_sources: int) -> list[str]:
+    """Format how many inspections find most of the spurious."""
     lines = ["In the order of inspection_rank, judged without their own labels, of the spurious"]
-    for row in ranking["expected_effort"]:
+    for row in effort:
         low, high = row["interval"]
         lines.append(
             f"  {100 * row['completeness']:.0f} % are found in {row['inspections']} inspections "
@@ -227,28 +381,18 @@ def _format_ranking(ranking: Mapping[str, Any] | None, n_sources: int) -> list[s
     return lines
 
 
-def _format_stability(stability: Mapping[str, int] | None) -> list[str]:
-    """Say how many verdicts depend on where the embedding started."""
-    if stability is None:
-        return []
-    return [
-        "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "
-        "sometimes, {never} never.".format(**stability)
-    ]
-
-
-def format_components(table: Any) -> str:
-    """Render the table of components for a terminal.
+def format_components(table: "pd.DataFrame") -> str:
+    """Format the table of components for a terminal.
 
     Parameters
     ----------
-    table : pandas.DataFrame
+    table : DataFrame
         `components_` of a detector.
 
     Returns
     -------
     str
-        One line a component; a star marks those of the region.
+        One line per component; a star marks those of the region.
     """
     lines = ["  component   size  inspected  spurious  fraction   95 % interval"]
     for number, row in table.iterrows():
@@ -258,52 +402,4 @@ def format_components(table: Any) -> str:
             f"{row['n_inspected']:>10} {row['n_spurious']:>9}  {fraction}   "
             f"{row['fraction_low']:.3f} to {row['fraction_high']:.3f}"
         )
-    return "\n".join(lines)
-
-
-def _nothing_saved(flagged: Mapping[str, Any], in_sample: Mapping[str, Any]) -> list[str]:
-    """Say what to do where every source is flagged, which makes completeness 1 and is no help."""
-    overall = in_sample["purity"]["fraction"]
-    if flagged["k"] < flagged["n"] or overall is None:
-        return []
-    return [
-        "Every source is flagged, so nothing is saved: raise the threshold above the spurious "
-        f"fraction of all inspected sources, {overall:.3g}."
-    ]
-
-
-def format_summary(summary: Mapping[str, Any]) -> str:
-    """Render the result in the words of the field.
-
-    Parameters
-    ----------
-    summary : mapping
-        What `summarize_run` returns.
-
-    Returns
-    -------
-    str
-        A few lines, in-sample figures marked as such.
-    """
-    flagged, in_sample = summary["flagged"], summary["in_sample"]
-    region = summary["region"]
-    numbers = ", ".join(map(str, region["components"])) or "none"
-    held_out = summary["held_out"]
-    advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
-    lines = [
-        *(_format_held_out(held_out) if held_out else []),
-        f"Region: {len(region['components'])} of {region['n_components']} components ({numbers}) "
-        f"hold at least {region['threshold']:.3g} spurious among the inspected.",
-        f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
-        f"{summary['flagged_uninspected']} of them uninspected.",
-        *_nothing_saved(flagged, in_sample),
-        *_format_stability(summary["stability"]),
-        *_format_ranking(summary["ranking"], flagged["n"]),
-        f"In-sample (the same labels chose the region; {advice}):",
-        _words("completeness", in_sample["completeness"]),
-        _words("purity", in_sample["purity"]),
-    ]
-    for name, share in in_sample["completeness_by_reason"].items():
-        low, high = share["interval"]
-        lines.append(f"    {name}: {share['k']} of {share['n']} ({low:.3f} to {high:.3f})")
     return "\n".join(lines)

@@ -454,3 +454,59 @@ def test_results_are_read_back_as_they_were(tmp_path):
     assert found.summary == summary
     (tmp_path / "tuning.csv").unlink()
     assert read_results(tmp_path).tuning is None
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    write_table(example(), tmp_path / "sources.csv")
+    components = component_table(np.array([[5, 3, 1], *[[4, 0, 0]] * 5]), 0.05)
+    write_table(components, tmp_path / "components.csv")
+    (tmp_path / "summary.json").write_text('{"written_by": "spurclust"}')
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["sources.csv", "components.csv", "summary.json"])
+def test_a_missing_file_is_named(run_folder, name):
+    (run_folder / name).unlink()
+    with pytest.raises(CatalogError, match=f"{name} is missing: give the folder"):
+        read_results(run_folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("summary.json", "{", "summary.json is damaged"),
+        ("summary.json", "[1]", "is not of spurclust"),
+        ("summary.json", '{"written_by": "other"}', "is not of spurclust"),
+        ("sources.csv", "", "cannot be read as a table"),
+        ("sources.csv", 'a,b\n"1,2\n', "cannot be read as a table"),
+        ("sources.csv", "source_id,label\n1,1\n", "has no column path, reason"),
+        ("tuning.csv", "a\nx\n", "'x' in the column a, row 2, is no number"),
+    ],
+)
+def test_a_damaged_file_is_named(run_folder, name, text, message):
+    (run_folder / name).write_text(text)
+    with pytest.raises(CatalogError, match=message):
+        read_results(run_folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("label", "yes", "'yes' in the column label, row 2, is no number"),
+        ("label", "2", "a cell of label is not 0, 1 or blank"),
+        ("tsne_x", "", "a cell of tsne_x is no number"),
+        ("component", "7", "names components that components.csv does not have"),
+        ("source_id", None, "has the id .* twice"),
+        (None, None, "has no source"),
+    ],
+)
+def test_a_wrong_cell_is_named(run_folder, column, value, message):
+    table = pd.read_csv(run_folder / "sources.csv", dtype=str, keep_default_na=False)
+    if column is None:
+        table = table.iloc[:0]
+    else:
+        table.loc[0, column] = table.loc[1, column] if value is None else value
+    table.to_csv(run_folder / "sources.csv", index=False)
+    with pytest.raises(CatalogError, match=message):
+        read_results(run_folder)

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from spurclust.cli.main import main
-from spurclust.cli.report import write_report, write_report_of_run
-from spurclust.report.run_results import read_results
+from spurclust.cli.report import read_run, write_report, write_report_of_run
 
 pytest.importorskip("bokeh")
 pytest.importorskip("jinja2")
@@ -108,9 +107,9 @@ def test_pixels_at_hand_are_not_read_again(folder, tmp_path):
     table.to_csv(folder / "sources.csv", index=False)
     images = np.zeros((6, 8, 24), dtype=np.uint8)
     images[:, 0] = 255
-    told = write_report(read_results(folder), tmp_path / "page.html", images=images, n_jobs=1)
+    told = write_report(read_run(folder, "mine"), tmp_path / "page.html", images=images, n_jobs=1)
     assert "6 of 6" in told[0]
-    told = write_report(read_results(folder), tmp_path / "page.html", n_jobs=1)
+    told = write_report(read_run(folder, "mine"), tmp_path / "page.html", n_jobs=1)
     assert "6 cutouts were not found or not readable, without a path for one" in told[1]
 
 

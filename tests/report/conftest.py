@@ -1,11 +1,11 @@
-"""A small run on disk, with ids and reasons of people who mean no good."""
-
-import json
+"""A small run in memory, with ids and reasons of people who mean no good."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+
+from spurclust.catalog import sources_table
+from spurclust.report import Results
 
 N_COLUMNS, N_ROWS = 8, 5
 N_SOURCES = N_COLUMNS * N_ROWS
@@ -21,30 +21,26 @@ HOSTILE_IDS = {
 HOSTILE_REASON = 'edge</script><b>data, "really"'
 
 
-def make_sources(folder):
+def make_sources():
     """Make 40 sources on a grid; the left half is flagged, a third of all uninspected."""
     numbers = np.arange(N_SOURCES)
-    label = np.where(numbers % 3 == 0, np.nan, 0.0)
+    label = np.where(numbers % 3 == 0, -1, 0)
     spurious = np.isin(numbers, [1, 2, 4, 10, 13, 35])
     label[spurious] = 1
-    label[[5, 7]] = np.nan
+    label[[5, 7]] = -1
     component = (numbers % N_COLUMNS) // 4
     reason = np.full(N_SOURCES, "", dtype=object)
     reason[spurious] = ["spike", HOSTILE_REASON, "spike", "edge data", "", "spike"]
-    paths = [str(folder / f"z6_{number}_'<b>\"_crop.png") for number in numbers]
-    return pd.DataFrame(
-        {
-            "source_id": [HOSTILE_IDS.get(number, str(1000 + number)) for number in numbers],
-            "path": paths,
-            "label": pd.array(np.where(np.isnan(label), -1, label), dtype="Int8"),
-            "reason": reason,
-            "tsne_x": (numbers % N_COLUMNS).astype(float),
-            "tsne_y": (numbers // N_COLUMNS).astype(float),
-            "component": component,
-            "spurious_probability": np.where(component == 0, 0.25, 0.05),
-            "flagged": component == 0,
-        }
-    ).assign(label=lambda table: table["label"].mask(table["label"] == -1))
+    return sources_table(
+        [HOSTILE_IDS.get(number, str(1000 + number)) for number in numbers],
+        embedding=np.column_stack([numbers % N_COLUMNS, numbers // N_COLUMNS]),
+        component=component,
+        spurious_probability=np.where(component == 0, 0.25, 0.05),
+        flagged=component == 0,
+        paths=[f"strips/z6_{number}_'<b>\"_crop.png" for number in numbers],
+        y=label,
+        reasons=reason.tolist(),
+    )
 
 
 def make_components(sources):
@@ -67,7 +63,7 @@ def make_components(sources):
     return pd.DataFrame(rows).rename_axis("component")
 
 
-def make_summary(sources):
+def make_summary():
     share = {"k": 4, "n": 6, "fraction": 4 / 6, "interval": [0.22, 0.96]}
     return {
         "written_by": "spurclust",
@@ -101,7 +97,7 @@ def make_summary(sources):
 
 
 def add_ranking(sources, summary):
-    """Add what a run with a ranking writes."""
+    """Add what a run with a ranking has."""
     rank = np.random.default_rng(0).permutation(len(sources)) + 1
     known = sources["source_id"][sources["label"] == 1].tolist()
     sources["inspection_rank"] = rank
@@ -115,48 +111,39 @@ def add_ranking(sources, summary):
     }
 
 
-def write_folder(folder, sources, components, summary):
-    folder.mkdir(exist_ok=True)
-    sources.to_csv(folder / "sources.csv", index=False)
-    components.to_csv(folder / "components.csv")
-    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
-    return folder
-
-
-def build_run(place, *, ranking=False, cutouts=True, change=None):
-    """Write a run and its cutouts below a folder; `change` alters its tables first."""
-    strips = place / "strips"
-    strips.mkdir(exist_ok=True)
-    sources = make_sources(strips)
-    components, summary = make_components(sources), make_summary(sources)
+def build_results(*, ranking=False, change=None, tuning=None):
+    """Make the results of a run; `change` alters its tables and its summary first."""
+    sources = make_sources()
+    components, summary = make_components(sources), make_summary()
     if ranking:
         add_ranking(sources, summary)
     if change is not None:
         change(sources, components, summary)
-    if cutouts:
-        rng = np.random.default_rng(1)
-        for number, path in enumerate(sources["path"]):
-            pixels = rng.integers(0, 200, (20, 60)).astype(np.uint8)
-            pixels[:, :number] //= 2
-            Image.fromarray(pixels).save(path)
-    return write_folder(place / "out", sources, components, summary)
+    return Results("out", sources, components, summary, tuning)
+
+
+@pytest.fixture(scope="session")
+def make_results():
+    return build_results
 
 
 @pytest.fixture
-def run_folder(tmp_path):
-    return build_run(tmp_path)
+def results():
+    return build_results()
 
 
-@pytest.fixture
-def make_run(tmp_path):
-    return lambda **options: build_run(tmp_path, **options)
+@pytest.fixture(scope="session")
+def load():
+    """Load a cutout as a run does."""
+
+    def pixels(row):
+        strip = np.random.default_rng(row).integers(0, 200, (20, 60)).astype(np.uint8)
+        strip[:, :row] //= 2
+        return strip
+
+    return pixels
 
 
 @pytest.fixture(scope="session")
 def hostile():
     return {"ids": HOSTILE_IDS, "reason": HOSTILE_REASON}
-
-
-@pytest.fixture(scope="session")
-def make_run_in():
-    return build_run

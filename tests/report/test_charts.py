@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 
 from spurclust.report.charts import (
+    colorings,
     component_outline,
     curve_plot,
     dot_size,
     embedding_plot,
-    thinned,
+    thin_curve,
 )
-from spurclust.report.run_results import read_results
 
 pytest.importorskip("bokeh")
 
@@ -38,6 +38,13 @@ def named(item, name):
     )
 
 
+def columns_of(item, name):
+    from bokeh.core.serialization import Deserializer
+
+    entries = dict(named(item, name)["attributes"]["data"]["entries"])
+    return {key: Deserializer().deserialize(values) for key, values in entries.items()}
+
+
 def labels_of(item):
     return [
         model["attributes"]["label"]["value"]
@@ -46,58 +53,58 @@ def labels_of(item):
     ]
 
 
-def test_the_spurious_are_drawn_last(run_folder):
-    results = read_results(run_folder)
-    item = embedding_plot(results)
-    entries = dict(named(item, "sources")["attributes"]["data"]["entries"])
-    from bokeh.core.serialization import Deserializer
+def ways_of(results, probability=None):
+    return {way.key: way for way in colorings(results, probability)}
 
-    rows = Deserializer().deserialize(entries["row"])
+
+def group_of(way, row):
+    return way.names[way.codes[row]]
+
+
+def test_the_spurious_are_drawn_last(results):
+    item = embedding_plot(results)
+    columns = columns_of(item, "sources")
+    rows = np.asarray(columns["row"])
     assert sorted(rows) == list(range(40))
-    assert results.label[np.asarray(rows)[-6:]].tolist() == [1] * 6
-    x = Deserializer().deserialize(entries["x"])
-    assert np.array_equal(x, results.sources["tsne_x"].to_numpy()[rows])
+    assert results.label[rows[-6:]].tolist() == [1] * 6
+    assert np.array_equal(columns["x"], results.sources["tsne_x"].to_numpy()[rows])
     for name in ("hover", "lasso", "box", "wheel", "numbers", "shown-circle"):
         assert named(item, name)
 
 
-def test_a_component_of_two_sources_has_no_outline(make_run):
+def test_a_component_of_two_sources_has_no_outline(make_results):
     def change(sources, *_):
         sources["component"] = [1, 1, *[0] * 38]
 
-    entries = dict(
-        named(embedding_plot(read_results(make_run(change=change))), "components")["attributes"][
-            "data"
-        ]["entries"]
-    )
-    assert entries["number"] == ["0"]
+    columns = columns_of(embedding_plot(make_results(change=change)), "components")
+    assert columns["number"] == ["0"]
 
 
 def test_an_outline_holds_most_of_its_sources():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(500, 2)) @ np.array([[3.0, 1.0], [0.0, 0.5]]) + [10, -4]
     outline = component_outline(points)
-    assert outline.mean(axis=0) == pytest.approx(points.mean(axis=0))
+    assert outline[0] == pytest.approx(outline[-1])
+    assert outline[1:].mean(axis=0) == pytest.approx(points.mean(axis=0))
     precision = np.linalg.inv(np.cov(points.T))
     away = outline - points.mean(axis=0)
     assert np.einsum("ij,jk,ik->i", away, precision, away) == pytest.approx(4)
 
 
-def test_sources_in_one_place_have_an_outline_of_no_size():
-    assert component_outline([[1, 2]] * 4) == pytest.approx(np.tile([1.0, 2.0], (60, 1)))
+def test_sources_at_one_position_have_an_outline_of_no_size():
+    outline = component_outline([[1, 2]] * 4)
+    assert outline == pytest.approx(np.broadcast_to([1.0, 2.0], outline.shape))
 
 
-def test_the_curve_says_what_is_held_out(make_run):
+def test_the_curve_shows_what_is_held_out(make_results):
     def change(sources, components, summary):
         summary["held_out"] = {
             name: {"fraction": 0.5, "interval": [0.4, 0.6]} for name in ("completeness", "workload")
         }
 
-    folder = make_run(ranking=True, change=change)
-    pd.DataFrame({"mean_test_workload": [0.1], "mean_test_completeness": [0.4]}).to_csv(
-        folder / "tuning.csv", index=False
-    )
-    assert labels_of(curve_plot(read_results(folder))) == [
+    tuning = pd.DataFrame({"mean_test_workload": [0.1], "mean_test_completeness": [0.4]})
+    results = make_results(ranking=True, change=change, tuning=tuning)
+    assert labels_of(curve_plot(results)) == [
         "no order at all",
         "ranking, held out",
         "by component, in-sample",
@@ -106,33 +113,90 @@ def test_the_curve_says_what_is_held_out(make_run):
     ]
 
 
-def test_without_held_out_figures_the_region_is_in_sample(make_run):
+def test_without_held_out_metrics_the_region_is_in_sample(make_results):
     def change(sources, *_):
         sources.loc[8, "spurious_probability"] = np.nan
 
-    folder = make_run(change=change)
-    pd.DataFrame({"other": [0.1]}).to_csv(folder / "tuning.csv", index=False)
-    assert labels_of(curve_plot(read_results(folder))) == [
-        "no order at all",
-        "the region, in-sample",
-    ]
+    results = make_results(change=change, tuning=pd.DataFrame({"other": [0.1]}))
+    assert labels_of(curve_plot(results)) == ["no order at all", "the region, in-sample"]
 
 
-def test_without_a_known_spurious_source_there_is_no_curve(make_run):
+def test_without_a_known_spurious_source_there_is_no_curve(make_results):
     def change(sources, *_):
         sources["label"] = 0
 
-    assert curve_plot(read_results(make_run(change=change))) is None
+    assert curve_plot(make_results(change=change)) is None
 
 
 def test_a_long_curve_keeps_its_ends():
     x = np.linspace(0, 1, 10_000)
-    thin_x, thin_y = thinned(x, x**2)
+    thin_x, thin_y = thin_curve(x, x**2)
     assert len(thin_x) <= 400
     assert (thin_x[0], thin_x[-1], thin_y[-1]) == (0, 1, 1)
+    assert thin_curve(x[:300], x[:300])[0].tolist() == x[:300].tolist()
 
 
 def test_dots_shrink_with_their_number():
     sizes = [dot_size(n) for n in (1, 100, 2000, 20_000, 10**6)]
     assert sizes == sorted(sizes, reverse=True)
     assert (sizes[0], sizes[-1]) == (11, 3.5)
+
+
+def test_every_source_has_a_group_in_every_way(make_results):
+    results = make_results(ranking=True)
+    ways = ways_of(results, results.column("inspection_probability"))
+    assert list(ways) == [
+        *("label", "reason", "component", "region", "probability", "inspection", "stability")
+    ]
+    for way in ways.values():
+        assert way.codes.shape == (len(results),)
+        assert len(way.names) == len(way.colors) == len(way.markers)
+        assert 0 <= way.codes.min() <= way.codes.max() < len(way.names)
+        assert sum(way.as_dict()["counts"]) == len(results)
+
+
+def test_groups_say_what_they_hold(results):
+    ways = ways_of(results)
+    assert list(ways) == ["label", "reason", "component", "region", "probability"]
+    labels = [group_of(ways["label"], row) for row in (0, 1, 8)]
+    assert labels == ["uninspected", "spurious", "reliable"]
+    assert ways["reason"].names[0] == "spike"
+    assert group_of(ways["reason"], 13) == "no reason given"
+    assert ways["component"].names == ["0, in the region", "1"]
+    assert group_of(ways["region"], 4) == "not flagged, known spurious"
+    assert group_of(ways["probability"], 0) == "0.2 to 0.5"
+    assert group_of(ways["probability"], 4) == "0.05 to 0.1"
+
+
+def test_an_unknown_fraction_is_a_group(make_results):
+    def change(sources, *_):
+        sources.loc[3, "spurious_probability"] = np.nan
+        sources.loc[4, "spurious_probability"] = 1.0
+
+    way = ways_of(make_results(change=change))["probability"]
+    assert group_of(way, 3) == "not known"
+    assert group_of(way, 4) == "0.5 to 1"
+
+
+@pytest.mark.parametrize(
+    ("n_reasons", "name", "n_others"),
+    [(8, "0 other reasons", 0), (9, "1 other reason", 4), (12, "4 other reasons", 12)],
+)
+def test_rare_reasons_share_a_color(make_results, n_reasons, name, n_others):
+    def change(sources, *_):
+        sources["label"] = 1
+        sources["reason"] = [f"reason {row % n_reasons}" for row in range(40)]
+
+    way = ways_of(make_results(change=change))["reason"]
+    assert way.names[8] == name
+    assert (way.codes == 8).sum() == n_others
+
+
+def test_forty_components_differ(make_results):
+    def change(sources, components, _):
+        for number in range(2, 40):
+            components.loc[number] = components.loc[1]
+        sources["component"] = range(40)
+
+    way = ways_of(make_results(change=change))["component"]
+    assert len(set(zip(way.colors, way.markers, strict=True))) == 40

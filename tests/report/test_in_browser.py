@@ -9,13 +9,29 @@ import numpy as np
 import pytest
 
 from spurclust.catalog import match_labels, read_labels
-from spurclust.cli.main import main
-from spurclust.report.order import inspection_order
-from spurclust.report.run_results import read_results
+from spurclust.report import render_report
 
 READY = 'body[data-ready="all"]'
 TABLES = "body[data-ready]"
-PLACE = """(row) => {
+RESET = """() => {
+  localStorage.clear();
+  readVerdicts();
+  showSent();
+  find("judge").close();
+  selectRows([]);
+  queues.delete("selection");
+  embedding.hidden.clear();
+  for (const select of document.querySelectorAll("main select")) select.selectedIndex = 0;
+  find("known-missed").checked = false;
+  for (const id of ["color-by", "next-which", "known-reason"]) {
+    find(id).dispatchEvent(new Event("change"));
+  }
+  zoomBy("reset");
+  useTool("pan");
+  document.activeElement.blur();
+  window.scrollTo(0, 0);
+}"""
+POSITION = """(row) => {
   const view = [...Bokeh.index.roots].find((root) => root.model.name === "embedding");
   const { x, y } = embedding.source.data;
   const box = view.el.getBoundingClientRect();
@@ -61,70 +77,80 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory, make_run_in):
+def report(tmp_path_factory, make_results, load):
     pytest.importorskip("bokeh")
-    folder = make_run_in(tmp_path_factory.mktemp("report"), ranking=True)
-    assert main(["report", str(folder), "--jobs", "1"]) == 0
-    results = read_results(folder)
-    order = inspection_order(results)
-    ids = results.sources["source_id"].to_numpy()
-    by_rank = np.argsort(order.rank)
+    results = make_results(ranking=True)
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render_report(results, load)[0], encoding="utf-8", newline="\n")
+    by_rank = np.argsort(results.column("inspection_rank"))
     wanted = results.flagged & (results.label < 0)
     return SimpleNamespace(
-        path=folder / "report.html",
-        results=results,
-        ids=ids,
+        path=path,
+        ids=results.sources["source_id"].to_numpy(),
         label=results.label,
-        probability=order.probability,
+        probability=results.column("inspection_probability"),
         queue=[int(row) for row in by_rank if wanted[row]],
     )
 
 
-@pytest.fixture
-def context(browser):
-    opened = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-    opened.set_default_timeout(10_000)
-    yield opened
-    opened.close()
+def open_context(browser):
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+    context.set_default_timeout(10_000)
+    return context
 
 
-@pytest.fixture
-def heard():
-    return SimpleNamespace(errors=[], requests=[])
+class Visitor:
+    """Opens pages, and hears whatever they say or fetch."""
 
+    def __init__(self, context):
+        self.context, self.errors, self.requests = context, [], []
 
-@pytest.fixture
-def visit(context, report, heard):
-    """Open the page, and hear whatever it says or fetches."""
-
-    def listen(message):
-        if message.type == "error":
-            heard.errors.append(message.text)
-
-    def go(path=report.path, ready=TABLES):
-        page = context.new_page()
-        page.on("console", listen)
-        page.on("pageerror", lambda error: heard.errors.append(str(error)))
-        page.on("request", lambda request: heard.requests.append(request.url))
+    def visit(self, path, ready=TABLES):
+        page = self.context.new_page()
+        page.on("console", self.listen)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
         page.goto(path.as_uri())
         page.wait_for_selector(ready)
         page.evaluate("document.documentElement.style.scrollBehavior = 'auto'")
         return page
 
-    yield go
-    assert heard.errors == []
+    def listen(self, message):
+        if message.type == "error":
+            self.errors.append(message.text)
 
 
 @pytest.fixture
-def page(visit):
-    """The page, with its pictures drawn."""
-    return visit(ready=READY)
+def context(browser):
+    opened = open_context(browser)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def desk(visit):
-    """The page as soon as one can judge in it."""
-    return visit()
+def visit(context, report):
+    """Open the page in a browser that has never seen it."""
+    visitor = Visitor(context)
+    yield lambda path=report.path, ready=TABLES: visitor.visit(path, ready)
+    assert visitor.errors == []
+
+
+@pytest.fixture(scope="module")
+def opened(browser, report):
+    context = open_context(browser)
+    visitor = Visitor(context)
+    yield SimpleNamespace(page=visitor.visit(report.path, READY), visitor=visitor)
+    context.close()
+
+
+@pytest.fixture
+def page(opened):
+    """The page with its plots drawn, which tests share, as a first visit shows it."""
+    opened.page.set_viewport_size({"width": 1280, "height": 800})
+    opened.page.emulate_media(media="screen", color_scheme="light")
+    opened.page.evaluate(RESET)
+    yield opened.page
+    assert opened.visitor.errors == []
 
 
 def show_embedding(page):
@@ -136,7 +162,7 @@ def drag_around(page, inside, tool):
     """Draw a lasso or a box around the sources of some columns and rows of the grid."""
     show_embedding(page)
     page.click(f'[data-drag="{tool}"]')
-    corners = [page.evaluate(PLACE, row) for row in inside]
+    corners = [page.evaluate(POSITION, row) for row in inside]
     x, y = [place[0] for place in corners], [place[1] for place in corners]
     left, right, top, bottom = min(x) - 14, max(x) + 14, min(y) - 14, max(y) + 14
     path = [(left, top), (right, bottom)]
@@ -161,14 +187,15 @@ def shown_row(page):
     return page.evaluate("judgeRow()")
 
 
-def test_it_opens_from_disk_and_fetches_nothing(page, heard):
-    outside = [url for url in heard.requests if not url.startswith(("data:", "blob:"))]
+def test_it_opens_from_disk_and_fetches_nothing(page, opened):
+    visitor = opened.visitor
+    outside = [url for url in visitor.requests if not url.startswith(("data:", "blob:"))]
     assert len(outside) == 1
     assert outside[0].startswith("file:")
-    assert heard.errors == []
     refused = page.evaluate("fetch('https://example.invalid/').then(() => 'sent', () => 'refused')")
     assert refused == "refused"
-    heard.errors.clear()
+    # The browser reports what the policy refused.
+    visitor.errors.clear()
     assert page.evaluate("document.title") == "out · spurclust report"
 
 
@@ -184,14 +211,14 @@ def test_hostile_text_is_text(page, report, hostile):
     assert hostile["reason"] in page.inner_text("#known-cards")
     assert hostile["reason"] in page.inner_text("#work, #components")
     assert "{{ 7 * 7 }} ${hacked} `" in page.evaluate("data.ids")
-    page.select_option("#colour-by", "reason")
+    page.select_option("#color-by", "reason")
     assert hostile["reason"] in page.inner_text("#legend")
 
 
 def test_pointing_shows_the_cutout_and_what_is_known(page, report):
     show_embedding(page)
     row = 20
-    x, y = page.evaluate(PLACE, row)
+    x, y = page.evaluate(POSITION, row)
     page.mouse.move(x - 25, y - 25)
     page.mouse.move(x, y, steps=3)
     page.wait_for_selector("#hover:not([hidden])")
@@ -236,9 +263,9 @@ def test_what_the_legend_hides_cannot_be_selected(page, report):
     page.wait_for_selector("#selection", state="hidden")
 
 
-def test_every_colouring_and_tool_works(page, report, context):
-    for key in page.evaluate("data.colourings.map((way) => way.key)"):
-        page.select_option("#colour-by", key)
+def test_every_coloring_and_tool_works(page):
+    for key in page.evaluate("data.colorings.map((way) => way.key)"):
+        page.select_option("#color-by", key)
         counts = page.locator("#legend .count").all_inner_texts()
         assert sum(map(int, filter(None, counts))) == 40
     page.emulate_media(color_scheme="dark")
@@ -258,7 +285,8 @@ def test_every_colouring_and_tool_works(page, report, context):
     assert len(page.evaluate("selectedRows()")) == 20
 
 
-def test_judging_with_keys_survives_a_reload_and_is_read_back(desk, report, tmp_path):
+def test_judging_with_keys_survives_a_reload_and_is_read_back(visit, report, tmp_path):
+    desk = visit()
     desk.click("#bar-judge")
     assert desk.locator("#judge-picture img").is_visible()
     seen = []
@@ -317,71 +345,71 @@ def test_hostile_ids_and_reasons_come_back_to_the_letter(page, report, hostile, 
     assert set(labels["reason"]) == {'a,"new" <b>\u2028 reason'}
 
 
-def test_the_expected_completeness_is_that_of_the_probabilities(desk, report):
-    desk.click("#bar-judge")
+def test_the_expected_completeness_is_that_of_the_probabilities(page, report):
+    page.click("#bar-judge")
     for key in "srs":
-        desk.keyboard.press(key)
+        page.keyboard.press(key)
     judged = report.queue[:3]
     rest = [row for row in range(40) if report.label[row] < 0 and row not in judged]
     remaining = report.probability[rest].sum()
-    found = desk.evaluate("expectation()")
+    found = page.evaluate("expectation()")
     assert found["found"] == 2
     assert found["remaining"] == pytest.approx(remaining)
     assert found["completeness"] == pytest.approx(2 / (2 + remaining))
-    assert 0 < found["looks"] <= len(rest)
-    assert "Expected completeness so far" in desk.inner_text("#judge-expected")
+    assert 0 < found["inspections"] <= len(rest)
+    assert "Expected completeness so far" in page.inner_text("#judge-expected")
 
 
-def test_keys_go_where_they_are_typed(desk):
-    desk.click("#bar-judge")
-    desk.focus("#judge-new-reason")
-    desk.keyboard.type("surz")
-    assert desk.input_value("#judge-new-reason") == "surz"
-    assert desk.evaluate("verdicts.size") == 0
-    desk.focus("#judge-stage")
-    desk.keyboard.press("Control+r")
-    desk.keyboard.press("9")
-    assert desk.evaluate("verdicts.size") == 0
-    desk.keyboard.press("Escape")
-    desk.wait_for_selector("#judge", state="hidden")
-    desk.keyboard.press("s")
-    assert desk.evaluate("verdicts.size") == 0
+def test_keys_go_where_they_are_typed(page):
+    page.click("#bar-judge")
+    page.focus("#judge-new-reason")
+    page.keyboard.type("surz")
+    assert page.input_value("#judge-new-reason") == "surz"
+    assert page.evaluate("verdicts.size") == 0
+    page.focus("#judge-stage")
+    page.keyboard.press("Control+r")
+    page.keyboard.press("9")
+    assert page.evaluate("verdicts.size") == 0
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#judge", state="hidden")
+    page.keyboard.press("s")
+    assert page.evaluate("verdicts.size") == 0
 
 
-def test_a_mouse_does_what_keys_do_and_keys_go_on_after_it(desk, report):
-    desk.click("#bar-judge")
+def test_a_mouse_does_what_keys_do_and_keys_go_on_after_it(page, report):
+    page.click("#bar-judge")
     n_queue = len(report.queue)
     for _ in range(n_queue - 2):
-        desk.click('[data-verdict="reliable"]')
-    desk.click("#judge-reasons button:first-child")
-    desk.click('[data-verdict="unsure"]')
-    assert desk.inner_text("#judge-count") == f"{n_queue} of {n_queue} judged"
-    assert desk.locator('[data-verdict="unsure"]').is_disabled()
-    desk.keyboard.press("z")
-    assert shown_row(desk) == report.queue[-1]
-    desk.click("#judge-undo")
-    desk.click("#judge-back")
-    assert desk.inner_text("#judge-verdict") == "● reliable"
-    desk.click("#judge-skip")
-    assert shown_row(desk) == report.queue[-2]
+        page.click('[data-verdict="reliable"]')
+    page.click("#judge-reasons button:first-child")
+    page.click('[data-verdict="unsure"]')
+    assert page.inner_text("#judge-count") == f"{n_queue} of {n_queue} judged"
+    assert page.locator('[data-verdict="unsure"]').is_disabled()
+    page.keyboard.press("z")
+    assert shown_row(page) == report.queue[-1]
+    page.click("#judge-undo")
+    page.click("#judge-back")
+    assert page.inner_text("#judge-verdict") == "● reliable"
+    page.click("#judge-skip")
+    assert shown_row(page) == report.queue[-2]
 
 
-def test_the_most_alike_are_beside_it(desk, report):
-    desk.click("#bar-judge")
-    captions = desk.locator("#judge-nearest figcaption").all_inner_texts()
+def test_the_most_similar_are_beside_it(page, report):
+    page.click("#bar-judge")
+    captions = page.locator("#judge-nearest figcaption").all_inner_texts()
     assert captions == ["1010 edge data", "__proto__ spike"]
 
 
-def test_the_sky_is_a_plain_link(desk, report):
-    desk.click("#bar-judge")
-    row = shown_row(desk)
-    link = desk.locator("#judge-about a")
+def test_the_sky_is_a_plain_link(page, report):
+    page.click("#bar-judge")
+    row = shown_row(page)
+    link = page.locator("#judge-about a")
     assert link.get_attribute("href") == f"https://sky.example/?target={row}"
     assert link.get_attribute("rel") == "noopener noreferrer"
-    desk.keyboard.press("Escape")
+    page.keyboard.press("Escape")
     # Neither a source without a place nor a script in the place of a link.
-    assert desk.evaluate("[0, 1].flatMap(skyLinkOf).length") == 0
-    assert desk.locator("#known-cards .card a.sky").count() == int((report.label == 1).sum()) - 1
+    assert page.evaluate("[0, 1].flatMap(skyLinkOf).length") == 0
+    assert page.locator("#known-cards .card a.sky").count() == int((report.label == 1).sum()) - 1
 
 
 def test_a_graphics_card_draws_where_there_is_one(context, visit):
@@ -389,7 +417,7 @@ def test_a_graphics_card_draws_where_there_is_one(context, visit):
     assert visit(ready=READY).evaluate("embedding.plot.output_backend") == "webgl"
 
 
-def test_two_results_do_not_mix(visit, report, tmp_path, make_run_in):
+def test_two_results_do_not_mix(visit, tmp_path, make_results, load):
     first = visit()
     first.click("#bar-judge")
     first.keyboard.press("s")
@@ -397,14 +425,11 @@ def test_two_results_do_not_mix(visit, report, tmp_path, make_run_in):
     def change(sources, *_):
         sources.loc[0, "tsne_x"] = 0.5
 
-    other = make_run_in(tmp_path, ranking=True, change=change)
-    assert main(["report", str(other), "--jobs", "1"]) == 0
-    second = visit(other / "report.html")
+    other = render_report(make_results(ranking=True, change=change), load)[0]
+    (tmp_path / "other.html").write_text(other, encoding="utf-8", newline="\n")
+    second = visit(tmp_path / "other.html")
     assert second.evaluate("verdicts.size") == 0
-    second.evaluate(
-        "giveAll = () => rows.forEach((row) => putVerdict(row, { kind: 'unsure', reason: '' }))"
-    )
-    second.evaluate("giveAll()")
+    second.evaluate("rows.forEach((row) => putVerdict(row, { kind: 'unsure', reason: '' }))")
     assert visit().evaluate("verdicts.size") == 1
     # The same result in two windows is one.
     again = visit()
@@ -426,8 +451,7 @@ def test_a_browser_that_keeps_nothing_is_told(context, visit, broken):
     assert "keeps nothing" in page.inner_text("#judge-notice")
 
 
-def test_what_was_kept_may_be_damaged(visit, report):
-    page = visit()
+def test_what_was_kept_may_be_damaged(page):
     for text in ("{", "[]", "null", '{"verdicts": [[1], null, ["1020", "x", ""]], "history": [7]}'):
         page.evaluate("(text) => localStorage.setItem(STORE, text)", text)
         page.evaluate("readVerdicts()")
@@ -435,20 +459,21 @@ def test_what_was_kept_may_be_damaged(visit, report):
         assert page.evaluate("storageWorks")
 
 
-def test_forgetting_asks_first(desk):
-    desk.click("#bar-judge")
-    desk.keyboard.press("s")
-    desk.click("#judge summary")
-    desk.once("dialog", lambda dialog: dialog.dismiss())
-    desk.click("#judge-forget")
-    assert desk.evaluate("verdicts.size") == 1
-    desk.once("dialog", lambda dialog: dialog.accept())
-    desk.click("#judge-forget")
-    assert desk.evaluate("verdicts.size") == 0
-    assert desk.locator("#judge-download").is_disabled()
+def test_forgetting_asks_first(page):
+    page.click("#bar-judge")
+    page.keyboard.press("s")
+    page.click("#judge summary")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.click("#judge-forget")
+    assert page.evaluate("verdicts.size") == 1
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("#judge-forget")
+    assert page.evaluate("verdicts.size") == 0
+    assert page.locator("#judge-download").is_disabled()
 
 
-def test_everything_has_a_name_and_the_keyboard_reaches_it(page):
+def test_everything_has_a_name_and_the_keyboard_reaches_it(visit):
+    page = visit(ready=READY)
     assert page.evaluate(NAMELESS) == []
     reached = []
     for _ in range(14):
@@ -477,12 +502,12 @@ def test_it_prints_without_its_controls(page):
     assert len(page.pdf(format="A4")) > 10_000
 
 
-def test_the_known_can_be_chosen_by_reason(desk):
-    desk.check("#known-missed")
-    assert desk.locator("#known-cards .card").count() == 2
-    desk.uncheck("#known-missed")
-    desk.select_option("#known-reason", label="spike (3)")
-    assert desk.locator("#known-cards .card").count() == 3
-    desk.select_option("#next-which", "known")
-    desk.click("#next-cards .card:first-of-type button")
-    assert desk.locator("#judge").get_attribute("open") is not None
+def test_the_known_can_be_chosen_by_reason(page):
+    page.check("#known-missed")
+    assert page.locator("#known-cards .card").count() == 2
+    page.uncheck("#known-missed")
+    page.select_option("#known-reason", label="spike (3)")
+    assert page.locator("#known-cards .card").count() == 3
+    page.select_option("#next-which", "known")
+    page.click("#next-cards .card:first-of-type button")
+    assert page.locator("#judge").get_attribute("open") is not None

@@ -1,11 +1,12 @@
+import shlex
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spurclust.report import overview
-from spurclust.report.order import inspection_order
-from spurclust.report.run_results import read_results
+from spurclust.report.overview import inspection_order
 
 
 @given(st.floats(0, 1))
@@ -23,21 +24,21 @@ def test_an_interval_has_one_sign_where_that_is_enough(low, high, words):
     assert overview.between(low, high) == words
 
 
-def test_the_counts_are_those_of_the_table(run_folder):
-    results = read_results(run_folder)
-    figures = {figure.name: figure for figure in overview.count_figures(results)}
-    assert figures["sources"].value == "40"
-    assert figures["known spurious"].value == str((results.label == 1).sum())
-    assert figures["flagged"].detail == "workload 50 %"
-    next_ones = (results.flagged & (results.label < 0)).sum()
-    assert figures["flagged, not yet inspected"].value == str(next_ones)
-
-
 def test_thousands_are_grouped():
-    assert overview.grouped(1234567) == "1\u202f234\u202f567"
+    assert overview.counted(1234567, "one", "many") == "1\u202f234\u202f567 many"
+    assert overview.counted(1, "one", "many") == "1 one"
 
 
-def test_held_out_figures_come_first_and_are_the_ones_stated(make_run):
+def test_the_counts_are_those_of_the_table(results):
+    metrics = {metric.name: metric for metric in overview.count_metrics(results)}
+    assert metrics["sources"].value == "40"
+    assert metrics["known spurious"].value == "6"
+    assert metrics["flagged"].detail == "workload 50 %"
+    n_next = (results.flagged & (results.label < 0)).sum()
+    assert metrics["flagged, not yet inspected"].value == str(n_next)
+
+
+def test_held_out_metrics_come_first_and_are_the_ones_stated(make_results):
     def change(sources, components, summary):
         share = {"fraction": 0.9, "interval": [0.8, 0.95]}
         summary["held_out"] = {
@@ -49,71 +50,64 @@ def test_held_out_figures_come_first_and_are_the_ones_stated(make_run):
             "protocol": "inductive",
         }
 
-    results = read_results(make_run(change=change))
-    figures = overview.measured_figures(results.summary)
-    assert [(figure.name, figure.kind) for figure in figures] == [
+    results = make_results(change=change)
+    metrics = overview.quality_metrics(results.summary)
+    assert [(metric.name, metric.kind) for metric in metrics] == [
         ("completeness", "held_out"),
         ("completeness", "in_sample"),
         ("purity", "in_sample"),
     ]
-    assert figures[0].detail == "held out, at a workload of 30 %"
+    assert metrics[0].detail == "held out, at a workload of 30 %"
     assert overview.statement(results).endswith("expect it to hold 90 % (80 to 95 %).")
-    assert overview.reason_figures(results.summary)[0] == "held out"
-    assert overview.pairs(overview.choice(results.summary)) == [
-        ("threshold", "0.1"),
-        ("protocol", "inductive"),
-    ]
+    assert overview.reason_metrics(results.summary)[0] == "held out"
+    chosen = overview.listings(results.summary)["Chosen on held-out labels"]
+    assert chosen == [("threshold", "0.1"), ("protocol", "inductive")]
     order = inspection_order(results)
     assert not any("in-sample" in sentence for sentence in overview.caveats(results, order))
 
 
-def test_in_sample_figures_are_said_to_be(run_folder):
-    results = read_results(run_folder)
+def test_in_sample_metrics_are_said_to_be(results):
     assert "expect less of sources nobody has inspected" in overview.statement(results)
-    assert overview.reason_figures(results.summary)[0] == "in-sample"
+    assert overview.reason_metrics(results.summary)[0] == "in-sample"
     sentences = overview.caveats(results, inspection_order(results))
     assert sum("in-sample" in sentence for sentence in sentences) == 1
     assert sum("rough guide" in sentence for sentence in sentences) == 1
 
 
-def test_an_empty_summary_has_no_figures(make_run):
+def test_an_empty_summary_has_no_metrics(make_results):
     def change(sources, components, summary):
-        for name in list(summary):
-            if name not in ("written_by", "files"):
-                del summary[name]
+        summary.clear()
         components["in_region"] = False
         summary["skipped"] = {"a.png": "damaged"}
 
-    results = read_results(make_run(change=change))
-    assert overview.measured_figures(results.summary) == []
-    assert overview.reason_figures(results.summary) == ("", [])
-    assert overview.expected_looks(results.summary) == []
-    assert overview.pairs(overview.choice(results.summary)) == []
+    results = make_results(change=change)
+    assert overview.quality_metrics(results.summary) == []
+    assert overview.reason_metrics(results.summary) == ("", [])
+    assert overview.effort_rows(results.summary) == []
+    listings = overview.listings(results.summary)
+    assert {title: rows for title, rows in listings.items() if rows} == {
+        "Cutouts skipped by the run": [("a.png", "damaged")]
+    }
     assert overview.statement(results).startswith("No component is in the spurious region")
-    assert (
-        "passed over 1 unreadable cutout."
-        in overview.caveats(results, inspection_order(results))[-1]
-    )
+    caveats = overview.caveats(results, inspection_order(results))
+    assert caveats[-1] == "The run skipped 1 unreadable cutout."
 
 
-def test_expected_looks_are_those_of_the_ranking(make_run):
-    results = read_results(make_run(ranking=True))
-    assert overview.expected_looks(results.summary) == [
-        {"completeness": "95 %", "looks": "1\u202f400", "interval": "120 to 1\u202f800"}
+def test_the_expected_effort_is_that_of_the_ranking(make_results):
+    results = make_results(ranking=True)
+    assert overview.effort_rows(results.summary) == [
+        {"completeness": "95 %", "inspections": "1\u202f400", "interval": "120 to 1\u202f800"}
     ]
     assert overview.caveats(results, inspection_order(results))[1:] == []
-    rows = [{"completeness": 0.9, "inspections": None}, {"completeness": 0.9, "inspections": 3}]
-    found = overview.expected_looks({"ranking": {"expected_effort": rows}})
-    assert [row["interval"] for row in found] == [""]
 
 
-def test_components_of_the_region_come_first(make_run):
+def test_components_of_the_region_come_first(make_results):
     def change(sources, components, _):
         components.loc[0, "in_region"], components.loc[1, "in_region"] = False, True
         components.loc[0, ["n_inspected", "n_spurious"]] = 0
         components.loc[0, "fraction"] = np.nan
 
-    rows = overview.component_rows(read_results(make_run(change=change)))
+    rows = overview.component_rows(make_results(change=change))
     assert [row["number"] for row in rows] == [1, 0]
     assert rows[1]["fraction"] == "not known"
     assert rows[1]["interval"] is None
@@ -121,6 +115,95 @@ def test_components_of_the_region_come_first(make_run):
 
 def test_settings_are_text():
     given = {"a": None, "b": True, "c": [1, "x"], "d": "", "e": 0.5, "f": False, "g": 0}
-    assert overview.pairs(given) == [
+    assert overview.listings({"settings": given})["Settings"] == [
         ("b", "yes"), ("c", "1, x"), ("e", "0.5"), ("f", "no"), ("g", "0"),
     ]  # fmt: skip
+
+
+def test_without_a_ranking_the_fractions_order_and_ids_break_ties(make_results):
+    def change(sources, *_):
+        sources["source_id"] = ["x", *[f"{40 - row}" for row in range(1, 40)]]
+
+    results = make_results(change=change)
+    order = inspection_order(results)
+    assert not order.ranked
+    assert not order.calibrated
+    assert sorted(order.rank) == list(range(1, 41))
+    first = results.sources["source_id"].to_numpy()[np.argsort(order.rank)]
+    assert first[:4].tolist() == ["5", "6", "7", "8"]
+    # Text after numbers, and all of the higher fraction before any of the lower.
+    assert first[19] == "x"
+    assert "no ranking of single sources" in order.explanation
+    assert order.probability == pytest.approx(np.where(results.flagged, 0.25, 0.05))
+
+
+def test_the_ranking_is_followed(make_results):
+    results = make_results(ranking=True)
+    order = inspection_order(results)
+    assert order.ranked
+    assert order.calibrated
+    assert order.rank.tolist() == results.sources["inspection_rank"].tolist()
+    assert order.probability == pytest.approx(results.sources["inspection_probability"])
+    assert "inspection_rank" in order.explanation
+
+
+def test_a_ranking_with_holes_is_not_followed(make_results):
+    def change(sources, *_):
+        sources["inspection_rank"] = [np.nan, *range(2, 41)]
+        sources["inspection_probability"] = [np.nan] * 40
+
+    order = inspection_order(make_results(change=change))
+    assert not order.ranked
+    assert not order.calibrated
+
+
+@pytest.mark.parametrize("inspected", [True, False])
+def test_a_component_of_unknown_fraction_gets_that_of_all(make_results, inspected):
+    def change(sources, *_):
+        sources.loc[sources["component"] == 1, "spurious_probability"] = np.nan
+        if not inspected:
+            sources["label"] = np.nan
+
+    results = make_results(change=change)
+    label = results.label
+    expected = (label == 1).sum() / (label >= 0).sum() if inspected else 0.0
+    order = inspection_order(results)
+    assert order.probability[~results.flagged] == pytest.approx(expected)
+
+
+def test_a_run_without_settings_has_the_defaults():
+    assert overview.label_columns({}) == {
+        "id": "Source_ID",
+        "label": "Reliable_Source",
+        "reason": "Reason",
+        "spurious": 0,
+    }
+    assert overview.next_command({}) == (
+        "spurclust run CUTOUTS --labels LABELS --labels judged.csv --out NEXT"
+    )
+
+
+def test_labels_are_sent_back_in_the_columns_of_the_run():
+    settings = {
+        "id_column": "my id",
+        "label_column": "bad",
+        "reason_column": None,
+        "spurious_value": 1,
+        "cutouts": "strips/*.png",
+        "labels": ["a.xlsx", "b's/judged.csv"],
+    }
+    columns = overview.label_columns({"settings": settings})
+    assert columns == {"id": "my id", "label": "bad", "reason": "Reason", "spurious": 1}
+    command = overview.next_command({"settings": settings})
+    words = ["spurclust", "run", "strips/*.png", "--labels", "a.xlsx", "--labels", "b's/judged.csv"]
+    words += ["--labels", "judged-2.csv", "--id-column", "my id", "--label-column", "bad"]
+    assert shlex.split(command)[: len(words)] == words
+    assert command.endswith("--spurious-value 1 --out NEXT")
+
+
+def test_no_round_takes_the_name_of_another():
+    labels = ["labels.xlsx"]
+    for _ in range(3):
+        labels.append(overview.judged_name({"settings": {"labels": labels}}))
+    assert labels[1:] == ["judged.csv", "judged-2.csv", "judged-3.csv"]
+    assert overview.judged_name({"settings": {"labels": "judged.csv"}}) == "judged-2.csv"

@@ -7,25 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurclust.report.order import inspection_order
-from spurclust.report.page import left_out, page_data, render_page, to_script_json
-from spurclust.report.pictures import Pictures
-from spurclust.report.run_results import read_results
+from spurclust.report import render_report
+from spurclust.report.page import to_script_json
 
-NO_PICTURES = Pictures({}, 640, [], [])
+pytest.importorskip("bokeh")
+pytest.importorskip("jinja2")
+
 SCRIPT = re.compile(r"<script([^>]*)>(.*?)</script", re.DOTALL)
 
 
-@pytest.fixture
-def page(run_folder):
-    pytest.importorskip("bokeh")
-    pytest.importorskip("jinja2")
-    return render_page(
-        read_results(run_folder), Pictures({0: "sTr1p0", 1: "sTr1p1"}, 640, [2], [3])
-    )
+def nothing(row):
+    return None
 
 
-@given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def data_of(page):
+    return json.loads(SCRIPT.findall(page)[0][1])
+
+
+@pytest.fixture(scope="module")
+def page(make_results, load):
+    return render_report(make_results(), load)[0]
+
+
+# A shorter text grows no new case, and a thousand of them take seconds.
+@given(st.recursive(st.text(max_size=9), lambda part: st.dictionaries(st.text(max_size=9), part)))
 def test_json_for_a_script_is_read_back_and_ends_no_element(value):
     text = to_script_json(value)
     assert json.loads(text) == value
@@ -42,21 +47,12 @@ def test_hostile_text_adds_no_element(page, hostile):
         "",
         "",
     ]
-    data = json.loads(scripts[0][1])
-    assert [data["ids"][row] for row in hostile["ids"]] == list(hostile["ids"].values())
+    ids = data_of(page)["ids"]
+    assert [ids[row] for row in hostile["ids"]] == list(hostile["ids"].values())
     outside = SCRIPT.sub("", page)
     assert "window.hacked" not in outside
     assert "<b>data" not in outside
     assert "edge&lt;/script&gt;&lt;b&gt;data, &#34;really&#34;" in outside
-
-
-def test_a_link_to_the_sky_is_a_link_and_no_script(make_run):
-    results = read_results(make_run(ranking=True))
-    sky = page_data(results, inspection_order(results), NO_PICTURES)["sky"]
-    assert sky["start"] == "https://sky.example/?target="
-    assert sky["ends"][:3] == [None, None, "2"]
-    without = read_results(make_run())
-    assert page_data(without, inspection_order(without), NO_PICTURES)["sky"] is None
 
 
 def test_the_policy_allows_these_scripts_only(page):
@@ -83,51 +79,51 @@ def test_own_scripts_hold_nothing_that_ends_them(page):
     assert "<!--" not in own
 
 
-def test_pictures_are_in_it_once(page):
-    assert page.count("sTr1p0") == page.count("sTr1p1") == 1
-
-
-def test_the_page_needs_no_optional_column(make_run):
-    pytest.importorskip("bokeh")
-
+def test_a_page_of_the_least_there_may_be(make_results):
     def change(sources, components, summary):
         sources["label"] = float("nan")
-        for name in list(summary):
-            if name not in ("written_by", "files"):
-                del summary[name]
+        summary.clear()
 
-    results = read_results(make_run(change=change))
-    page = render_page(results, NO_PICTURES)
+    page, sentences = render_report(make_results(change=change), nothing)
     assert "No source is known to be spurious" in page
-    data = page_data(results, inspection_order(results), NO_PICTURES)
-    assert data["nearest"] is None
-    assert data["stability"] is None
-    assert json.loads(to_script_json(data)) == data | {"cutouts": {}}
+    data = data_of(page)
+    assert (data["nearest"], data["stability"], data["sky"]) == (None, None, None)
+    assert data["cutouts"] == {}
+    assert "cutouts of 0 of 40 sources" in sentences[0]
+    assert "40 cutouts were not found or not readable, strips/z6_0" in sentences[1]
 
 
-def test_the_most_alike_are_rows(make_run):
+def test_a_ranking_adds_its_columns(make_results):
     def change(sources, *_):
         sources.loc[0, "nearest_spurious"] = ""
         sources.loc[1, "nearest_spurious"] = "unknown, 1010"
 
-    results = read_results(make_run(ranking=True, change=change))
-    data = page_data(results, inspection_order(results), NO_PICTURES)
+    data = data_of(render_report(make_results(ranking=True, change=change), nothing)[0])
     assert data["nearest"][:3] == [[], [10], [10, 4]]
     assert data["calibrated"]
+    # Neither a script nor an empty address is a link.
+    assert data["sky"]["start"] == "https://sky.example/?target="
+    assert data["sky"]["ends"][:3] == [None, None, "2"]
 
 
 @pytest.mark.parametrize(
-    ("pictures", "parts"),
+    ("options", "parts"),
     [
-        (Pictures(dict.fromkeys(range(40), ""), 300, [], []), ["40 of 40 sources, at most 300"]),
+        ({}, ["38 of 40 sources, at most 60 pixels", "2 cutouts were not found"]),
         (
-            Pictures({0: ""}, 300, [7], []),
-            ["1 of 40", "1 cutout was not found", "38 were left out"],
+            {"max_cutouts": 7, "max_side": 50, "n_threads": 2},
+            ["6 of 40 sources, at most 50", "1 cutout was not found", "33 were left out"],
         ),
     ],
 )
-def test_what_is_left_out_is_said(run_folder, pictures, parts):
-    sentences = left_out(read_results(run_folder), pictures)
+def test_what_is_left_out_is_said(results, load, options, parts):
+    page, sentences = render_report(
+        results, lambda row: None if row in (4, 8) else load(row), **options
+    )
     assert len(sentences) == len(parts)
     for sentence, part in zip(sentences, parts, strict=True):
         assert part in sentence
+        assert part in page
+    shown = data_of(page)["cutouts"]
+    assert all(page.count(encoded) == 1 for encoded in shown.values())
+    assert len(shown) == int(parts[0].split()[0])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spurclust.report.pictures import choose_rows, encode_cutouts, encode_picture
+from spurclust.report.pictures import choose_rows, encode_cutouts
 
 
 def decode(encoded):
@@ -20,7 +20,7 @@ def test_small_cutouts_stay_as_large_as_they_are():
     pictures = encode_cutouts([3, 1], lambda row: noise(row, (20, 60)))
     assert list(pictures.encoded) == [3, 1]
     assert {decode(text).size for text in pictures.encoded.values()} == {(60, 20)}
-    assert (pictures.missing, pictures.left_out) == ([], [])
+    assert pictures.missing == []
 
 
 def test_many_are_made_smaller_until_they_fit():
@@ -38,7 +38,7 @@ def test_a_size_that_was_asked_for_is_kept_and_the_last_are_left_out():
     pictures = encode_cutouts(range(30), noise, max_side=90, max_bytes=20_000)
     assert decode(pictures.encoded[0]).size == (90, 30)
     assert 0 < len(pictures.encoded) < 30
-    assert [*pictures.encoded, *pictures.left_out] == list(range(30))
+    assert list(pictures.encoded) == list(range(len(pictures.encoded)))
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])
@@ -50,20 +50,32 @@ def test_missing_ones_are_listed_in_order(n_threads):
     assert len(pictures.encoded) == 594
 
 
+@pytest.mark.parametrize("max_side", [None, 90])
+def test_every_cutout_is_loaded_once(max_side):
+    loaded = []
+
+    def load(row):
+        loaded.append(row)
+        return noise(row) if row % 5 else None
+
+    encode_cutouts(range(60), load, max_side=max_side, max_bytes=10**6)
+    assert sorted(loaded) == list(range(60))
+
+
 def test_nothing_at_all():
     assert encode_cutouts([], noise).encoded == {}
     pictures = encode_cutouts([1, 2], lambda row: None)
     assert pictures.missing == [1, 2]
 
 
-def test_equal_colours_are_grey_and_others_stay():
-    grey = np.repeat(noise(0)[:, :, None], 3, axis=2)
-    colour = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8)
-    pictures = encode_cutouts([0, 1], lambda row: (grey, colour)[row])
+def test_equal_colors_are_gray_and_others_stay():
+    gray = np.repeat(noise(0)[:, :, None], 3, axis=2)
+    color = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+    pictures = encode_cutouts([0, 1], lambda row: (gray, color)[row])
     assert [decode(text).mode for text in pictures.encoded.values()] == ["L", "RGB"]
 
 
-def test_floats_are_stretched_and_missing_pixels_coloured():
+def test_floats_are_stretched_and_missing_pixels_colored():
     pixels = np.linspace(-5, 5, 400).reshape(20, 20)
     pixels[:5] = np.nan
     picture = decode(encode_cutouts([0], lambda row: pixels).encoded[0])
@@ -73,7 +85,8 @@ def test_floats_are_stretched_and_missing_pixels_coloured():
 
 
 def test_a_long_thin_picture_keeps_a_pixel():
-    assert decode(base64.b64encode(encode_picture(noise(0, (1, 500)), 50))).size == (50, 1)
+    pictures = encode_cutouts([0], lambda row: noise(row, (1, 500)), max_side=50)
+    assert decode(pictures.encoded[0]).size == (50, 1)
 
 
 def test_few_sources_are_all_chosen_by_need():

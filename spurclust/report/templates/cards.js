@@ -51,8 +51,8 @@ function aboutCard(row) {
 const nextQueues = () => [
   ["flagged", "Flagged, not yet inspected", byRank.filter((row) => data.label[row] < 0 && data.flagged[row])],
   ["uninspected", "All that nobody has inspected", byRank.filter((row) => data.label[row] < 0)],
-  ["doubtful", "Labelled reliable, a second look", byRank.filter((row) => data.label[row] === 0)],
-  ["known", "Known spurious, a second look", byRank.filter((row) => data.label[row] === 1)],
+  ["doubtful", "Labeled reliable, to inspect again", byRank.filter((row) => data.label[row] === 0)],
+  ["known", "Known spurious, to inspect again", byRank.filter((row) => data.label[row] === 1)],
 ];
 
 const queues = new Map(nextQueues().map(([key, title, members]) => [key, { title, members }]));

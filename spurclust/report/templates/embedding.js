@@ -1,4 +1,4 @@
-/* The embedding: colours, legend, tools, and what the pointer is over. */
+/* The embedding: colors, legend, tools, and what the pointer is over. */
 
 const embedding = { plot: null, source: null, shown: new Map(), place: null, hidden: new Map(), way: null };
 const DRAG_TOOLS = new Map([["pan", "pan"], ["box", "box"], ["lasso", "lasso"]]);
@@ -10,17 +10,17 @@ const MARKER_PATHS = new Map([
   ["inverted_triangle", "M1.5 2.5H14.5L8 14z"],
 ]);
 
-function colourOf(pair) {
+function colorOf(pair) {
   return pair[darkScheme.matches ? 1 : 0];
 }
 
-function swatch(marker, colour) {
+function swatch(marker, color) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
   svg.setAttribute("aria-hidden", "true");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
   path.setAttribute("d", MARKER_PATHS.get(marker));
-  path.setAttribute("fill", colour);
+  path.setAttribute("fill", color);
   svg.append(path);
   return svg;
 }
@@ -32,11 +32,11 @@ function hiddenGroups() {
 }
 
 function drawLegend() {
-  const { names, colours, markers, counts } = embedding.way;
+  const { names, colors, markers, counts } = embedding.way;
   const hidden = hiddenGroups();
   const entries = names.map((name, code) => {
     const button = make("button", { type: "button", "aria-pressed": String(!hidden.has(code)) },
-      swatch(markers[code], colourOf(colours[code])), make("span", { dir: "auto" }, name),
+      swatch(markers[code], colorOf(colors[code])), make("span", { dir: "auto" }, name),
       make("span", { className: "count" }, String(counts[code])));
     button.addEventListener("click", () => {
       if (!hidden.delete(code)) hidden.add(code);
@@ -69,15 +69,15 @@ function showGroups() {
 }
 
 function paint() {
-  const { codes, colours } = embedding.way;
+  const { codes, colors } = embedding.way;
   const { source } = embedding;
-  const painted = colours.map(colourOf);
+  const painted = colors.map(colorOf);
   const room = Math.min(1.9, Math.max(0.8, find("embedding").clientWidth / 900));
   const size = data.dot_size * room;
   const order = source.data.row;
   source.data = {
     ...source.data,
-    colour: Array.from(order, (row) => painted[codes[row]]),
+    color: Array.from(order, (row) => painted[codes[row]]),
     size: Float32Array.from(order, (row) => (data.label[row] === 1 ? data.spurious_scale * size : size)),
   };
   const ink = getComputedStyle(document.documentElement);
@@ -87,8 +87,8 @@ function paint() {
   numbers.glyph.background_fill_color = ink.getPropertyValue("--panel").trim();
 }
 
-function colourBy(key) {
-  embedding.way = data.colourings.find((way) => way.key === key);
+function colorBy(key) {
+  embedding.way = data.colorings.find((way) => way.key === key);
   paint();
   drawLegend();
   showGroups();
@@ -188,16 +188,16 @@ function startTools() {
 }
 
 function startLegend() {
-  const select = find("colour-by");
-  fillSelect(select, data.colourings.map((way) => [way.key, way.title]));
-  select.addEventListener("change", () => colourBy(select.value));
+  const select = find("color-by");
+  fillSelect(select, data.colorings.map((way) => [way.key, way.title]));
+  select.addEventListener("change", () => colorBy(select.value));
   find("legend-show").addEventListener("click", () => { hiddenGroups().clear(); drawLegend(); showGroups(); });
   find("legend-hide").addEventListener("click", () => {
     embedding.way.names.forEach((_, code) => hiddenGroups().add(code));
     drawLegend();
     showGroups();
   });
-  colourBy(data.colourings[0].key);
+  colorBy(data.colorings[0].key);
 }
 
 /** Whether a graphics card draws; a program in its place is slower than the plain canvas. */
@@ -233,10 +233,10 @@ async function startEmbedding() {
   startTools();
   startHover();
   startSelection();
-  darkScheme.addEventListener("change", () => colourBy(embedding.way.key));
+  darkScheme.addEventListener("change", () => colorBy(embedding.way.key));
 }
 
-/** Bokeh draws on a canvas: the colours of the page must be told to it. */
+/** Bokeh draws on a canvas: the colors of the page must be told to it. */
 function paintCurve(plot) {
   const style = getComputedStyle(document.documentElement);
   const [ink, muted, line] = ["--ink", "--muted", "--line"].map((name) => style.getPropertyValue(name).trim());

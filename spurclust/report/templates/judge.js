@@ -68,7 +68,7 @@ function showNearest(row) {
   const figures = nearest.map((other) => make("figure", {}, pictureOf(other),
     make("figcaption", { dir: "auto" }, `${data.ids[other]} ${reasonOf(other)}`)));
   find("judge-nearest").replaceChildren(
-    ...(figures.length ? [make("p", {}, "most alike among the known spurious"), ...figures] : []));
+    ...(figures.length ? [make("p", {}, "most similar known spurious"), ...figures] : []));
 }
 
 function showPicture(row) {
@@ -106,7 +106,7 @@ function showProgress() {
     find("judge-expected").textContent = "";
     return;
   }
-  const rest = expected.looks === null ? "" : expected.looks ? `; about ${counted(expected.looks, "more look", "more looks")} to 95 %` : "";
+  const rest = expected.inspections === null ? "" : expected.inspections ? `; about ${counted(expected.inspections, "more inspection", "more inspections")} to 95 %` : "";
   find("judge-expected").textContent =
     `Expected completeness so far ${percentOf(expected.completeness)} (${expected.found} found, about ${expected.remaining.toFixed(1)} still to find${rest})`;
 }

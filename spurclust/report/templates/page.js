@@ -63,7 +63,7 @@ function factsOf(row) {
   facts.push(["component", `${data.component[row]}${data.flagged[row] ? ", flagged" : ""}`]);
   facts.push(["spurious probability", percentOf(data.fraction[row])]);
   if (data.calibrated) facts.push(["by the ranking", percentOf(data.probability[row])]);
-  facts.push(["place in the order", `${data.rank[row]} of ${rows.length}`]);
+  facts.push(["position in the order", `${data.rank[row]} of ${rows.length}`]);
   if (data.stability) facts.push(["flagged in", `${percentOf(data.stability[row])} of runs`]);
   return facts;
 }

@@ -109,7 +109,7 @@ function unsureTable() {
   return [[data.columns.id], ...rows.filter((row) => verdicts.get(row)?.kind === "unsure").map((row) => [data.ids[row]])];
 }
 
-/** How complete the search among the uninspected is by now, and how many looks 95 % still take. */
+/** How complete the search among the uninspected is by now, and how many inspections 95 % still take. */
 function expectation() {
   let found = 0;
   let remaining = 0;
@@ -126,7 +126,7 @@ function expectation() {
   const total = found + remaining;
   if (total === 0) return null;
   let sum = found;
-  let looks = 0;
-  while (sum < 0.95 * total && looks < open.length) sum += data.probability[open[looks++]];
-  return { found, remaining, completeness: found / total, looks: sum < 0.95 * total ? null : looks };
+  let inspections = 0;
+  while (sum < 0.95 * total && inspections < open.length) sum += data.probability[open[inspections++]];
+  return { found, remaining, completeness: found / total, inspections: sum < 0.95 * total ? null : inspections };
 }
