@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,35 +15,72 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.features.images import validate_images
-from spurclust.labels import binary_labels, require_labels, require_one_each
+from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
 from spurclust.region import (
     allowed_components,
+    assign_components,
     check_mixture,
     component_counts,
     component_table,
     count_components,
     fit_mixture,
-    memberships,
+    flag_margin,
+    is_flagged,
+    region_html,
     region_of,
     spurious_fractions,
-    weigh_fractions,
+    spurious_probability,
 )
-from spurclust.region_html import region_html
-from spurclust.steps import Assignment, FittedSteps, configure_steps, fit_steps, place
+from spurclust.steps import (
+    FittedSteps,
+    configure_mixture,
+    configure_steps,
+    fit_steps,
+    transform_steps,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+class Assignment(NamedTuple):
+    """What a fitted detector finds out about sources.
+
+    Attributes
+    ----------
+    embedding : ndarray of shape (n_samples, 2)
+        Their points in the embedding.
+    component : ndarray of int of shape (n_samples,)
+        The most likely component of each.
+    spurious_probability : ndarray of shape (n_samples,)
+        Spurious fraction at each source.
+    novelty : ndarray of shape (n_samples,)
+        Distance to the nearest of up to 2000 fitted sources, as a multiple of the distance that
+        95 % of the fitted have at most: of new sources of their kind, 5 % are above 1. Labels have
+        no part in it: distances are among all features, each made normal, or, without a
+        `GuidedProjection`, among the rows that are embedded. It shows other stretches, point spread
+        functions and defects never met, but not what the features undo by themselves, as a factor
+        on all pixels.
+    features : ndarray of shape (n_samples, n_features)
+        The rows that the first step made of the sources.
+    """
+
+    embedding: NDArray[np.float64]
+    component: NDArray[np.int64]
+    spurious_probability: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+    features: NDArray[Any]
+
+
 class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     """Flag the sources that lie where known spurious sources gather.
 
-    Measures each source's cutout, embeds all of them with t-SNE, fits a Gaussian mixture on the
-    embedding, and flags every source of a component in which the fraction of spurious among the
-    inspected sources reaches a threshold. With `flatten=ImageFlattener()` it compares cutouts pixel
-    by pixel. The figures on the labels that chose the region flatter
-    it: judge it on sources that were held out.
+    Compute features of each cutout, embed all of them with t-SNE, fit a Gaussian mixture on the
+    embedding, and flag every source of a component in which the fraction of spurious among the
+    inspected sources reaches a threshold. With `flatten=ImageFlattener()` cutouts are compared
+    pixel by pixel. Metrics on the labels that chose the region flatter it: judge it on held-out
+    sources.
 
     Parameters
     ----------
@@ -102,9 +139,9 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
     perplexity_ : float
         Perplexity used; absent when the embedding has none.
     novelty_scale_ : NoveltyScale
-        What `novelty` measures by.
+        The fitted sources that novelty is measured from.
     stage_seconds_ : dict of str to float
-        Seconds of each step.
+        Seconds of each step that was fitted.
     n_features_in_ : int
         Number of pixels times channels of a source.
     image_shape_ : tuple of int
@@ -207,39 +244,41 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         self._fit(X, y)
         return self
 
-    def fit_assign(self, X: ArrayLike, y: ArrayLike) -> Assignment:
-        """Fit, and tell all of the fitted sources, measuring them once.
+    def fit_assign(
+        self, X: ArrayLike, y: ArrayLike, *, fitted: FittedSteps | None = None
+    ) -> Assignment:
+        """Fit, and assign the fitted sources without computing their features again.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
-(n_samples, height, width, n_channels)
+        X, y : array-like
             As for `fit`.
-        y : array-like of shape (n_samples,)
-            As for `fit`.
+        fitted : FittedSteps, default=None
+            First steps that were already fitted to the same sources with the same settings.
 
         Returns
         -------
         Assignment
             What `fit(X, y).assign(X)` returns.
         """
-        fitted = self._fit(X, y)
+        steps, space = self._fit(X, y, fitted)
         return Assignment(
             self.embedding_,
             self.component_,
             self.spurious_probability_,
-            self.novelty_scale_.measure(fitted.space, self.n_jobs),
-            fitted.measured,
+            self.novelty_scale_.measure(space, self.n_jobs),
+            steps.outputs["flatten"],
         )
 
-    def _fit(self, X: ArrayLike, y: ArrayLike) -> FittedSteps:
-        """Fit; return what the steps made of the sources."""
+    def _fit(
+        self, X: ArrayLike, y: ArrayLike, fitted: FittedSteps | None = None
+    ) -> tuple[FittedSteps, NDArray[Any]]:
+        """Fit; return what the steps made of the sources, and the rows of their novelty."""
         self._validate_params()
-        require_labels(self, y)
         check_mixture(self.mixture, self.assignment)
         images = validate_images(self, X, reset=True, min_samples=2)
-        self.classes_, codes = binary_labels(y, self.unlabeled, stacklevel=4)
-        require_one_each(images, codes)
+        self.classes_, codes = labels_of_fit(self, y, len(images))
+        warn_if_none_spurious(codes, stacklevel=4)
         self.stage_seconds_: dict[str, float] = {}
         configured = configure_steps(
             {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
@@ -248,20 +287,18 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
-        fitted = fit_steps(configured, images, codes, memory=self.memory, timed=self._timed)
-        self.embedding_ = fitted.embedding
-        self.novelty_scale_ = NoveltyScale.fit(fitted.space, self.n_jobs)
-        if hasattr(fitted.steps["embed"], "perplexity_"):
-            self.perplexity_ = fitted.steps["embed"].perplexity_
+        found = fit_steps(
+            configured, images, codes, fitted=fitted, memory=self.memory, timed=self._timed
+        )
+        self.embedding_ = found.embedding
+        space = found.novelty_rows()
+        self.novelty_scale_ = NoveltyScale.fit(space, self.n_jobs)
+        if hasattr(found.steps["embed"], "perplexity_"):
+            self.perplexity_ = found.steps["embed"].perplexity_
         mixture = self._timed("mixture", self._fit_mixture)
-        self.pipeline_ = Pipeline([*fitted.steps.items(), ("mixture", mixture)])
-        self.component_ = memberships(mixture, self.embedding_, "hard")
-        self.n_components_ = count_components(mixture, self.component_)
-        self.component_counts_ = component_counts(self.component_, codes, self.n_components_)
-        self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
-        self.spurious_probability_ = self._probability(self.embedding_)
-        self.flagged_ = self.spurious_probability_ >= self.threshold
-        return fitted
+        self.pipeline_ = Pipeline([*found.steps.items(), ("mixture", mixture)])
+        self._fit_region(mixture, codes)
+        return found, space
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         """Do the work of a stage and note its seconds."""
@@ -274,29 +311,37 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
 
     def _fit_mixture(self) -> Any:
         """Fit the mixture with as many components as there are distinct points for."""
-        n_used = allowed_components(self.mixture, [self.n_components], self.embedding_)[0]
+        mixture = configure_mixture(self.mixture, self.random_state)
+        n_used = allowed_components(mixture, [self.n_components], self.embedding_)[0]
         if n_used < self.n_components:
             warnings.warn(
                 f"n_components={self.n_components} is too large for {n_used} distinct points of "
                 f"the embedding: {n_used} are used.",
                 stacklevel=5,
             )
-        return fit_mixture(self.mixture, self.embedding_, n_used, self.random_state)
+        return fit_mixture(mixture, self.embedding_, n_used)
+
+    def _fit_region(self, mixture: Any, codes: NDArray[np.int8]) -> None:
+        """Choose the region from the labels in each component, and flag the fitted sources."""
+        self.component_ = assign_components(mixture, self.embedding_)
+        self.n_components_ = count_components(mixture, self.component_)
+        self.component_counts_ = component_counts(self.component_, codes, self.n_components_)
+        self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
+        self.spurious_probability_ = self._probability(self.embedding_)
+        self.flagged_ = is_flagged(self.spurious_probability_, self.threshold)
 
     def _probability(self, embedding: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Look up or average the spurious fractions at points of the embedding."""
+        """Return the spurious probability at points of the embedding."""
         mixture = self.pipeline_.named_steps["mixture"]
-        membership = memberships(mixture, embedding, self.assignment)
-        return weigh_fractions(membership, self.component_counts_)
+        return spurious_probability(mixture, embedding, self.component_counts_, self.assignment)
 
-    def _place(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Measure sources; where they lie among the fitted ones, and in the embedding."""
+    def _transform(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+        """Return the features of sources, the rows of their novelty, and their points."""
         check_is_fitted(self)
-        images = validate_images(self, X, reset=False)
-        return place(self.pipeline_.named_steps, images)
+        return transform_steps(self.pipeline_.named_steps, validate_images(self, X, reset=False))
 
     def assign(self, X: ArrayLike) -> Assignment:
-        """Place sources and tell all of them, in one pass; a fitted source keeps its place.
+        """Return all that the detector finds out about sources, in one pass.
 
         Parameters
         ----------
@@ -306,20 +351,21 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         Returns
         -------
         Assignment
-            embedding, component, spurious_probability, novelty, and what was measured.
+            embedding, component, spurious_probability, novelty and features. A fitted source has
+            its fitted point.
         """
-        measured, space, embedding = self._place(X)
+        features, space, embedding = self._transform(X)
         mixture = self.pipeline_.named_steps["mixture"]
         return Assignment(
             embedding,
-            memberships(mixture, embedding, "hard"),
+            assign_components(mixture, embedding),
             self._probability(embedding),
             self.novelty_scale_.measure(space, self.n_jobs),
-            measured,
+            features,
         )
 
     def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Tell the spurious fraction at each source.
+        """Return the spurious fraction at each source.
 
         Parameters
         ----------
@@ -331,7 +377,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Between 0 and 1.
         """
-        return self._probability(self._place(X)[2])
+        return self._probability(self._transform(X)[2])
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Subtract the number just below the threshold from the spurious probability.
@@ -346,7 +392,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Positive exactly where flagged.
         """
-        return np.asarray(self.spurious_probability(X) - np.nextafter(self.threshold, -np.inf))
+        return flag_margin(self.spurious_probability(X), self.threshold)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Flag the sources whose spurious probability reaches the threshold.
@@ -361,7 +407,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             `classes_[1]` where flagged, else `classes_[0]`.
         """
-        flagged = self.spurious_probability(X) >= self.threshold
+        flagged = is_flagged(self.spurious_probability(X), self.threshold)
         return np.asarray(self.classes_[flagged.astype(int)])
 
     @property
@@ -372,11 +418,11 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         return component_table(self.component_counts_, self.threshold)
 
     def _repr_html_inner(self) -> str:
-        """Draw the estimator as scikit-learn does, and its region below; for `_repr_html_`."""
+        """Return the estimator as scikit-learn draws it, and its region below."""
         html = str(super()._repr_html_inner())
         if not hasattr(self, "flagged_"):
             return html
-        return html + region_html(self.components_, threshold=self.threshold, flagged=self.flagged_)
+        return html + region_html(self.components_, self.threshold, self.flagged_)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Return what a notebook shows, in its forms."""

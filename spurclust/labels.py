@@ -1,4 +1,4 @@
-"""What `y` means: which value is spurious, which reliable, which uninspected."""
+"""What `y` means: the only place that codes labels as spurious, reliable and uninspected."""
 
 import warnings
 from typing import Any
@@ -13,27 +13,7 @@ SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 
 
 def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
-    """Tell which labels mean that nobody has looked.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n_samples,)
-        Labels.
-    unlabeled : object
-        The value that means uninspected, NaN and pandas.NA included; None when there is none.
-
-    Returns
-    -------
-    ndarray of bool of shape (n_samples,)
-        True where uninspected.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.labels import is_uninspected
-    >>> is_uninspected(np.array([0, -1]), -1)
-    array([False,  True])
-    """
+    """Return which labels equal the mark of uninspected sources, which may be NaN or pandas.NA."""
     if unlabeled is None:
         return np.zeros(len(y), dtype=bool)
     missing = _is_missing(y)
@@ -44,89 +24,14 @@ def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
 
 
 def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which values are NaN, None or pandas.NA."""
+    """Return which values are NaN, None or pandas.NA."""
     import pandas as pd
 
     return np.asarray(pd.isna(values), dtype=bool)
 
 
-def require_labels(estimator: object, y: object) -> None:
-    """Raise when an estimator that learns from labels is given none.
-
-    Parameters
-    ----------
-    estimator : object
-        What is fitted.
-    y : object
-        Its labels.
-
-    Raises
-    ------
-    ValueError
-        When `y` is None.
-    """
-    if y is None:
-        raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
-        )
-
-
-def require_one_each(images: NDArray[Any], codes: NDArray[np.int8]) -> None:
-    """Raise when there are not as many labels as sources.
-
-    Parameters
-    ----------
-    images : ndarray of shape (n_samples, ...)
-        The sources.
-    codes : ndarray of shape (n_labels,)
-        Their labels.
-
-    Raises
-    ------
-    ValueError
-        When the numbers differ.
-    """
-    if len(codes) != len(images):
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: {len(images)} "
-            f"sources in X, {len(codes)} labels in y."
-        )
-
-
-def binary_labels(
-    y: ArrayLike, unlabeled: object = None, *, stacklevel: int = 3
-) -> tuple[NDArray[Any], NDArray[np.int8]]:
-    """Split labels into the two classes and a code per source.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Two values, of which the larger is spurious, and `unlabeled`. A single value is understood
-        when it is 0 or 1 (False or True).
-    unlabeled : object, default=None
-        The value that means uninspected.
-    stacklevel : int, default=3
-        Whose line a warning names; 3 is the caller of the caller.
-
-    Returns
-    -------
-    classes : ndarray of shape (2,)
-        Reliable and spurious.
-    codes : ndarray of int8 of shape (n_samples,)
-        1 spurious, 0 reliable, -1 uninspected.
-
-    Raises
-    ------
-    ValueError
-        When no source is inspected, there are more than two classes, or the only class is neither
-        0 nor 1.
-
-    Examples
-    --------
-    >>> from spurclust.labels import binary_labels
-    >>> binary_labels(["fine", "spurious", "?"], "?")
-    (array(['fine', 'spurious'], dtype='<U8'), array([ 0,  1, -1], dtype=int8))
-    """
+def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Return the two classes of `y`, of which the larger is spurious, and a code per source."""
     given: NDArray[Any] = column_or_1d(y, warn=True)
     uninspected = is_uninspected(given, unlabeled)
     known = given[~uninspected]
@@ -135,6 +40,14 @@ def binary_labels(
             f"All {len(given)} sources are uninspected (unlabeled={unlabeled!r}): label at least "
             "one."
         )
+    classes, known = _two_classes(known)
+    codes = np.full(len(given), UNINSPECTED, dtype=np.int8)
+    codes[~uninspected] = np.where(known == classes[1], SPURIOUS, RELIABLE)
+    return classes, codes
+
+
+def _two_classes(known: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the sorted classes of inspected sources, and their labels in the type of these."""
     infinite = known.dtype.kind == "f" and np.isinf(known).any()
     if infinite or _is_missing(known).any():
         raise ValueError(
@@ -151,22 +64,54 @@ def binary_labels(
             "means uninspected? Then name it: unlabeled=..."
         )
     if len(classes) == 1:
-        classes = _both_classes(classes)
-    codes = np.full(len(given), -1, dtype=np.int8)
-    codes[~uninspected] = np.searchsorted(classes, known)
-    if not (codes == 1).any():
-        warnings.warn(
-            f"None of the {len(known)} inspected sources is spurious: the region is empty.",
-            stacklevel=stacklevel,
+        if classes.dtype.kind not in "biuf" or classes[0] not in (RELIABLE, SPURIOUS):
+            raise ValueError(
+                f"y holds only one class, {classes[0].item()!r}, which may be spurious or "
+                "reliable: use 1 and 0."
+            )
+        classes = np.array([RELIABLE, SPURIOUS]).astype(classes.dtype)
+    return classes, known
+
+
+def labels_of_fit(estimator: Any, y: Any, n_sources: int) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Return classes and codes of the labels that an estimator with `unlabeled` is fitted on."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    classes, codes = binary_labels(y, estimator.unlabeled)
+    if len(codes) != n_sources:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: {n_sources} "
+            f"sources in X, {len(codes)} labels in y."
         )
     return classes, codes
 
 
-def _both_classes(classes: NDArray[Any]) -> NDArray[Any]:
-    """Complete the only class, 0 or 1, to both."""
-    if classes.dtype.kind not in "biuf" or classes[0] not in (0, 1):
-        raise ValueError(
-            f"y holds only one class, {classes[0].item()!r}, which does not tell whether it is "
-            "spurious or reliable: use 1 and 0."
+def warn_if_none_spurious(codes: NDArray[np.int8], *, stacklevel: int = 3) -> None:
+    """Warn, by default in the name of the caller's caller, that a region will be empty."""
+    if not (codes == SPURIOUS).any():
+        warnings.warn(
+            f"None of the {(codes != UNINSPECTED).sum()} inspected sources is spurious: the "
+            "region is empty.",
+            stacklevel=stacklevel,
         )
-    return np.array([0, 1]).astype(classes.dtype)
+
+
+def encode_labels(y: ArrayLike, classes: NDArray[Any], unlabeled: object) -> NDArray[np.int8]:
+    """Return a code per source for labels of known classes, reliable and spurious."""
+    labels = np.asarray(y)
+    if labels.ndim != 1:
+        raise ValueError(f"y must be of shape (n_samples,), got {labels.shape}.")
+    reliable, spurious = classes.tolist()
+    code_of = {reliable: RELIABLE, spurious: SPURIOUS}
+    codes = np.full(len(labels), UNINSPECTED, dtype=np.int8)
+    for position in np.flatnonzero(~is_uninspected(labels, unlabeled)):
+        label = labels[position : position + 1].tolist()[0]
+        if label not in code_of:
+            raise ValueError(
+                f"y[{position}] is {label!r}, where the classifier knows {reliable!r} and "
+                f"{spurious!r}. If it means uninspected, name it: unlabeled=..."
+            )
+        codes[position] = code_of[label]
+    return codes

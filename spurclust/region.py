@@ -1,14 +1,18 @@
-"""The region rule: which components hold enough spurious sources, as pure functions."""
+"""The region rule: which components hold enough spurious sources, as pure functions.
 
-from collections.abc import Sequence
-from inspect import signature
+Per component, the spurious fraction is known spurious / known. The components at or above the
+threshold, by default 5 %, form the region (`region_of`); a source is flagged where the fraction
+that it has from its components reaches the threshold (`is_flagged`).
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
-from sklearn.mixture import GaussianMixture
 
+from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import binomial_interval
 from spurclust.parallel import map_row_blocks, single_threaded_blas
 
@@ -46,7 +50,7 @@ def component_counts(component: ArrayLike, y: ArrayLike, n_components: int) -> N
     return np.stack(
         [
             np.bincount(component[chosen], minlength=n_components)
-            for chosen in (slice(None), y >= 0, y == 1)
+            for chosen in (slice(None), y != UNINSPECTED, y == SPURIOUS)
         ],
         axis=1,
     ).astype(np.int64)
@@ -100,13 +104,23 @@ def region_of(fractions: NDArray[np.float64], threshold: float) -> NDArray[np.bo
     >>> region_of(np.array([0.05, 0.01, np.nan]), 0.05)
     array([ True, False, False])
     """
-    return np.nan_to_num(fractions, nan=-1.0) >= threshold
+    return is_flagged(fractions, threshold)
+
+
+def is_flagged(probability: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """Return where a spurious probability reaches the threshold, never a rounded percentage."""
+    return np.asarray(probability >= threshold)
+
+
+def flag_margin(probability: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
+    """Return numbers that are positive exactly where `is_flagged`."""
+    return np.asarray(probability - np.nextafter(threshold, -np.inf))
 
 
 def component_table(
     counts: NDArray[np.int64], threshold: float, confidence: float = 0.95
 ) -> "pd.DataFrame":
-    """Make the table of components.
+    """Return the table of components.
 
     Parameters
     ----------
@@ -150,21 +164,7 @@ def component_table(
 
 
 MIXTURE_ROWS = 256
-"""Rows of one block when the mixture assigns sources."""
-
-
-def set_missing(step: Any, **values: Any) -> Any:
-    """Set values on a step that has these parameters and was not given others."""
-    if step == "passthrough":
-        return step
-    own = step.get_params(deep=False)
-    defaults = signature(type(step)).parameters
-    unset = {
-        name: value
-        for name, value in values.items()
-        if name in own and value is not None and own[name] == defaults[name].default
-    }
-    return step.set_params(**unset)
+"""Rows of one block when the mixture assigns sources, so that a point's result is its own."""
 
 
 def check_mixture(mixture: Any, assignment: str) -> None:
@@ -180,45 +180,89 @@ def allowed_components(
     mixture: Any, wanted: Sequence[int], embedding: NDArray[np.float64]
 ) -> list[int]:
     """Shrink numbers of components to that of distinct points, where the mixture takes one."""
-    if mixture is not None and "n_components" not in mixture.get_params(deep=False):
+    if "n_components" not in mixture.get_params(deep=False):
         return list(wanted)
     n_distinct = len(np.unique(embedding, axis=0))
     return [min(each, n_distinct) for each in wanted]
 
 
-def fit_mixture(
-    mixture: Any, embedding: NDArray[np.float64], n_components: int, random_state: Any
-) -> Any:
-    """Fit a clone of the mixture, `GaussianMixture()` when it is None, to an embedding."""
-    fitted = clone(GaussianMixture() if mixture is None else mixture)
-    fitted = set_missing(fitted, random_state=random_state)
-    if "n_components" in fitted.get_params(deep=False):
-        fitted.set_params(n_components=n_components)
+def fit_mixture(mixture: Any, embedding: NDArray[np.float64], n_components: int) -> Any:
+    """Fit the mixture itself, with so many components where it takes a number."""
+    if "n_components" in mixture.get_params(deep=False):
+        mixture.set_params(n_components=n_components)
     with single_threaded_blas():  # sums of several threads differ in their last bits
-        return fitted.fit(embedding)
+        return mixture.fit(embedding)
 
 
-def assign_points(mixture: Any, method: str, embedding: NDArray[np.float64]) -> NDArray[Any]:
-    """Ask the mixture about points, in blocks, so that a point's answer is its own."""
-    return map_row_blocks(getattr(mixture, method), embedding, MIXTURE_ROWS)
+def assign_components(mixture: Any, points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the most likely component of each point."""
+    return map_row_blocks(mixture.predict, points, MIXTURE_ROWS).astype(np.int64)
 
 
-def count_components(mixture: Any, component: NDArray[np.integer[Any]]) -> int:
-    """Tell how many components a fitted mixture has."""
+def count_components(mixture: Any, component: NDArray[np.int64]) -> int:
+    """Return how many components a fitted mixture has, given those of the fitted points."""
     return int(getattr(mixture, "n_components", max(component.max() + 1, 1)))
 
 
-def memberships(mixture: Any, embedding: NDArray[np.float64], assignment: str) -> NDArray[Any]:
-    """Tell the component of each point ("hard"), or its responsibilities ("soft")."""
-    if assignment == "hard":
-        return assign_points(mixture, "predict", embedding).astype(np.int64)
-    return assign_points(mixture, "predict_proba", embedding)
-
-
-def weigh_fractions(membership: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Look up or average the spurious fractions of the components that points belong to."""
+def spurious_probability(
+    mixture: Any, points: NDArray[np.float64], counts: NDArray[np.int64], assignment: str
+) -> NDArray[np.float64]:
+    """Return the spurious fraction of each point's component, or with "soft" the weighted mean."""
     fractions = np.nan_to_num(spurious_fractions(counts))
-    if membership.ndim == 1:
-        return np.asarray(fractions[membership])
+    if assignment == "hard":
+        return np.asarray(fractions[assign_components(mixture, points)])
+    responsibilities = map_row_blocks(mixture.predict_proba, points, MIXTURE_ROWS)
     # Summed by einsum, whose order does not depend on the other rows.
-    return np.asarray(np.einsum("ij,j->i", membership, fractions))
+    return np.asarray(np.einsum("ij,j->i", responsibilities, fractions))
+
+
+# Colors are the notebook's own, light or dark; rows of the region differ in weight and by a word.
+_STYLE = """<style>
+.spurclust-region {font-family: sans-serif; font-size: 0.9em; margin: 0.5em 0;}
+.spurclust-region p {margin: 0.3em 0;}
+.spurclust-region div {max-height: 24em; overflow: auto;}
+.spurclust-region table {border-collapse: collapse; font-variant-numeric: tabular-nums;}
+.spurclust-region th, .spurclust-region td {text-align: right; padding: 0.1em 0.7em;}
+.spurclust-region thead {border-bottom: 1px solid;}
+.spurclust-region tr.in-region {font-weight: bold;}
+</style>"""
+_HEADER = ("component", "size", "inspected", "spurious", "fraction", "95 % interval", "region")
+
+
+def region_html(components: "pd.DataFrame", threshold: float, flagged: Any) -> str:
+    """Return a `div` for notebooks with the region's counts and the table of components."""
+    inside = components[components["in_region"]]
+    n_flagged, n_sources = int(flagged.sum()), len(flagged)
+    sentences = (
+        f"Spurious region: {len(inside)} of {len(components)} components, those with a spurious "
+        f"fraction of at least {threshold:g}.",
+        f"Flagged: {n_flagged} of {n_sources} sources (workload {n_flagged / n_sources:.3f}).",
+        f"The region holds {inside['n_spurious'].sum()} of {components['n_spurious'].sum()} known "
+        "spurious, in-sample: the same labels chose it.",
+    )
+    rows = "".join(_html_row(record) for record in components.reset_index().to_dict("records"))
+    head = _html_cells("th", _HEADER, ' scope="col"')
+    return (
+        f'<div class="spurclust-region">{_STYLE}'
+        + "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
+        + f"<div><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></div>"
+    )
+
+
+def _html_row(record: Mapping[Hashable, Any]) -> str:
+    """Return the row of a component; one without an inspected source has no fraction."""
+    known = record["n_inspected"] > 0
+    low, high = record["fraction_low"], record["fraction_high"]
+    texts = (
+        *(record[name] for name in ("component", "size", "n_inspected", "n_spurious")),
+        f"{record['fraction']:.3f}" if known else "",
+        f"{low:.3f} to {high:.3f}" if known else "",
+        "yes" if record["in_region"] else "",
+    )
+    mark = ' class="in-region"' if record["in_region"] else ""
+    return f"<tr{mark}>{_html_cells('td', texts)}</tr>"
+
+
+def _html_cells(tag: str, texts: Iterable[object], attributes: str = "") -> str:
+    """Return the cells of a row."""
+    return "".join(f"<{tag}{attributes}>{escape(str(text))}</{tag}>" for text in texts)

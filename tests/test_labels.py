@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from spurclust.labels import binary_labels, is_uninspected
+from spurclust.labels import (
+    SPURIOUS,
+    UNINSPECTED,
+    binary_labels,
+    encode_labels,
+    is_uninspected,
+    warn_if_none_spurious,
+)
 
 CODES = st.lists(st.sampled_from([-1, 0, 1]), min_size=1, max_size=40).filter(lambda y: 1 in y)
 
@@ -39,6 +46,7 @@ def test_codes_come_back_from_any_two_values_and_mark(way, codes):
     assert_array_equal(classes, values[:2])
     assert found.dtype == np.int8
     assert_array_equal(is_uninspected(y, mark), np.array(codes) == -1)
+    assert_array_equal(encode_labels(y, classes, mark), codes)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +96,12 @@ def test_all_spurious(one):
     assert codes.tolist() == [1, 1, 1]
 
 
-def test_none_spurious_is_told_with_the_number_of_inspected():
-    with pytest.warns(UserWarning, match="None of the 2 inspected sources is spurious"):
-        classes, codes = binary_labels([0, -1, 0], -1)
+def test_a_fit_without_spurious_sources_warns_with_the_number_of_inspected():
+    classes, codes = binary_labels([0, -1, 0], -1)
     assert classes.tolist() == [0, 1]
-    assert codes.tolist() == [0, -1, 0]
+    with pytest.warns(UserWarning, match="None of the 2 inspected sources is spurious"):
+        warn_if_none_spurious(codes)
+    warn_if_none_spurious(np.array([SPURIOUS, UNINSPECTED]))
 
 
 @pytest.mark.parametrize("value", ["fine", 2, -1, 0.5])
@@ -131,6 +140,13 @@ def test_continuous_labels_and_tables():
 def test_a_column_vector_is_flattened_with_a_warning():
     with pytest.warns(UserWarning, match="column-vector"):
         assert binary_labels([[0], [1]])[1].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("value", ["?", 2, np.nan, pd.NA, None], ids=repr)
+def test_a_label_that_is_no_class_of_the_fit_is_named_with_its_row(value):
+    y = np.array([0, 1, -1, value], dtype=object)
+    with pytest.raises(ValueError, match=r"y\[3\] is .*knows 0 and 1.*name it: unlabeled="):
+        encode_labels(y, np.array([0, 1]), -1)
 
 
 def test_no_mark_leaves_everyone_inspected():

@@ -1,11 +1,26 @@
-"""The region rule."""
+"""The region rule, and its table in notebooks."""
+
+import re
+from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sklearn import config_context
 
-from spurclust.region import component_counts, component_table, region_of, spurious_fractions
+from spurclust import SpuriousRegionDetector
+from spurclust.region import (
+    component_counts,
+    component_table,
+    flag_margin,
+    is_flagged,
+    region_html,
+    region_of,
+    spurious_fractions,
+)
 
 SOURCES = st.lists(st.tuples(st.integers(0, 4), st.sampled_from([-1, 0, 1])), max_size=60)
 
@@ -33,6 +48,12 @@ def test_a_higher_threshold_never_adds_a_component(sources, threshold):
     assert_array_equal(region, [f >= threshold for f in fractions])
 
 
+@given(st.lists(st.floats(0, 1), min_size=1), st.floats(0.001, 1))
+def test_the_margin_is_positive_exactly_where_flagged(probability, threshold):
+    values = np.array([*probability, threshold, np.nextafter(threshold, 0)])
+    assert_array_equal(flag_margin(values, threshold) > 0, is_flagged(values, threshold))
+
+
 def test_the_threshold_is_compared_exactly():
     counts = np.array([[60, 60, 3], [61, 61, 3], [20, 20, 1]])
     assert_array_equal(region_of(spurious_fractions(counts), 0.05), [True, False, True])
@@ -46,3 +67,100 @@ def test_the_table_has_intervals_around_the_fractions():
     assert table.loc[1, ["fraction_low", "fraction_high"]].tolist() == [0, 1]
     assert table.index.name == "component"
     assert table["in_region"].tolist() == [False, False, True]
+
+
+COUNTS = np.array([[50, 40, 30], [40, 0, 0], [10, 10, 0]])
+
+
+class Cells(HTMLParser):
+    """Collects the cells of each row, and finds out whether every element ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.rows = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("td", "th"):
+            self.rows[-1].append(data)
+
+
+@pytest.fixture(scope="module")
+def detector():
+    rng = np.random.default_rng(0)
+    labels = (np.arange(60) < 15).astype(int)
+    rows = rng.normal(size=(60, 5)) + 8 * labels[:, None]
+    return SpuriousRegionDetector(2, perplexity=10, random_state=0).fit(rows, labels)
+
+
+def read(html):
+    parser = Cells()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser.rows
+
+
+def test_one_row_for_each_component():
+    flagged = np.arange(100) < 50
+    html = region_html(component_table(COUNTS, 0.05), 0.05, flagged)
+    head, *rows = read(html)
+    assert head == [
+        *["component", "size", "inspected", "spurious", "fraction"],
+        "95 % interval",
+        "region",
+    ]
+    assert rows[0][:5] == ["0", "50", "40", "30", "0.750"]
+    assert re.fullmatch(r"0\.\d{3} to 0\.\d{3}", rows[0][5])
+    assert rows[0][6:] == ["yes"]
+    assert rows[1] == ["1", "40", "0", "0"]
+    assert rows[2][:5] == ["2", "10", "10", "0", "0.000"]
+    assert html.count('class="in-region"') == 1
+    assert "1 of 3 components, those with a spurious fraction of at least 0.05" in html
+    assert "50 of 100 sources (workload 0.500)" in html
+    assert "holds 30 of 30 known spurious, in-sample" in html
+
+
+def test_nothing_in_the_region():
+    table = component_table(COUNTS, 0.9)
+    html = region_html(table, 0.9, np.zeros(100, dtype=bool))
+    assert "0 of 3 components" in html
+    assert "0 of 100 sources (workload 0.000)" in html
+    assert "holds 0 of 30 known spurious" in html
+
+
+def test_texts_are_escaped():
+    table = component_table(COUNTS, 0.05)
+    table.index = pd.Index(["<b>", "&", "2"], name="component")
+    html = region_html(table, 0.05, np.ones(100, dtype=bool))
+    assert [row[0] for row in read(html)[1:]] == ["<b>", "&", "2"]
+    assert "<b>" not in html
+
+
+def test_a_fitted_detector_has_its_region_below_its_diagram(detector):
+    html = detector._repr_html_()
+    assert html.index("sk-top-container") < html.index('<div class="spurclust-region">')
+    assert html.endswith(region_html(detector.components_, 0.05, detector.flagged_))
+    bundle = detector._repr_mimebundle_()
+    assert "Spurious region:" in bundle["text/html"]
+    assert bundle["text/plain"] == repr(detector)
+
+
+def test_one_that_is_not_fitted_has_its_diagram_only():
+    detector = SpuriousRegionDetector()
+    assert "sk-top-container" in detector._repr_html_()
+    for html in (detector._repr_html_(), detector._repr_mimebundle_()["text/html"]):
+        assert "Spurious region:" not in html
+
+
+def test_whoever_wants_text_has_text(detector):
+    with config_context(display="text"):
+        assert not hasattr(detector, "_repr_html_")
+        assert set(detector._repr_mimebundle_()) == {"text/plain"}

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -10,13 +10,10 @@ from numpy.typing import NDArray
 
 from spurclust.catalog.models import load_model, read_model_metadata
 from spurclust.catalog.results import RANKER
-from spurclust.detector import SpuriousRegionDetector
+from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.errors import CatalogError
 from spurclust.features import CutoutFeatures
 from spurclust.ranking import InspectionRanker
-
-if TYPE_CHECKING:
-    from spurclust.steps import Assignment
 
 READING = ("size", "reduce", "id_pattern", "dtype")
 
@@ -74,7 +71,7 @@ class FittedModels(NamedTuple):
             self.ranker.set_params(n_jobs=n_jobs)
         return self
 
-    def predict(self, images: NDArray[Any]) -> tuple["Assignment", NDArray[np.float64] | None]:
+    def predict(self, images: NDArray[Any]) -> tuple[Assignment, NDArray[np.float64] | None]:
         """Tell all that is known of cutouts, measuring them once.
 
         Parameters
@@ -95,7 +92,7 @@ class FittedModels(NamedTuple):
             return assignment, None
         own = _state(self.detector.pipeline_.named_steps["flatten"])
         if own is not None and own == _state(self.ranker.extractor_):
-            probability = self.ranker.predict_proba(images, features=assignment.measured)
+            probability = self.ranker.predict_proba(images, features=assignment.features)
         else:
             probability = self.ranker.predict_proba(images)
         return assignment, probability[:, 1]

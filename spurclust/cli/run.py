@@ -137,7 +137,7 @@ def _fit(args: argparse.Namespace, cutouts: Any, y: NDArray[Any], stages: Stages
         measured = None
     else:
         detector = make_detector(args)
-        measured = detector.fit_assign(images, y).measured
+        measured = detector.fit_assign(images, y).features
         for name, seconds in detector.stage_seconds_.items():
             stages.add(name, seconds)
     if args.stability:

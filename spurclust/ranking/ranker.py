@@ -16,10 +16,10 @@ from sklearn.utils.validation import check_is_fitted
 from spurclust.embedding.forest import CrossFittedForest
 from spurclust.features import CutoutFeatures
 from spurclust.features.images import validate_images
-from spurclust.labels import SPURIOUS, UNINSPECTED, binary_labels, require_labels, require_one_each
+from spurclust.labels import SPURIOUS, UNINSPECTED, labels_of_fit, warn_if_none_spurious
 from spurclust.ranking.similarity import SimilaritySpace
 from spurclust.ranking.suggestions import Strategy, inspection_rank, outlyingness, suggest_sources
-from spurclust.region import set_missing
+from spurclust.steps import set_missing
 
 Float32 = NDArray[np.float32]
 
@@ -166,10 +166,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             When `features` are given and the extractor is not fitted.
         """
         self._validate_params()
-        require_labels(self, y)
         images = validate_images(self, X, reset=True, min_samples=2)
-        self.classes_, codes = binary_labels(y, self.unlabeled)
-        require_one_each(images, codes)
+        self.classes_, codes = labels_of_fit(self, y, len(images))
+        warn_if_none_spurious(codes)
         rows = self._fit_extractor(images, features)
         self.inspected_ = codes != UNINSPECTED
         self.forest_ = self._grow(rows, codes) if forest is None else self._adopt(forest, rows)

@@ -247,7 +247,7 @@ def _split_by_reason(
 
 def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
     """Return the metrics of a search on sources whose labels it was not shown."""
-    from spurclust.tuning.scores import pool_figures
+    from spurclust.tuning import pool_metrics
 
     metrics: dict[str, Any] = {}
     for name in ("completeness", "purity", "workload"):
@@ -261,8 +261,8 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
     tested = spurious & ~np.isnan(share)
     by_reason = {}
     for reason, own in _split_by_reason(tested, reasons).items():
-        fraction, interval = pool_figures(np.where(own, share, np.nan), spurious).completeness
-        by_reason[reason] = {"fraction": fraction, "interval": [*interval], "n": int(own.sum())}
+        fraction, *interval = pool_metrics(np.where(own, share, np.nan), spurious).completeness
+        by_reason[reason] = {"fraction": fraction, "interval": interval, "n": int(own.sum())}
     return {
         **metrics,
         "n_spurious": int(tested.sum()),

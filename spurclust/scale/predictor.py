@@ -293,7 +293,8 @@ def _digest_of_results(models: FittedModels) -> str:
     The models as they are stored would not do: what is equal in two copies can be stored otherwise.
     """
     detector, ranker, reading = models
-    results = [detector.embedding_, detector.component_, detector.component_counts_]
+    results: list[NDArray[Any]] = [detector.embedding_, detector.component_]
+    results += [detector.component_counts_]
     results += [detector.novelty_scale_.landmarks, detector.spurious_probability_]
     if ranker is not None:
         results += [ranker.inspection_probability_, ranker.feature_importances_]

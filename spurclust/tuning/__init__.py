@@ -1,6 +1,6 @@
-"""Choose the settings of the region on sources that were held out, and tell how stable it is."""
+"""Choose the settings of the region on held-out sources, and measure how stable its flags are."""
 
-from spurclust.tuning.choice import choose_setting
+from spurclust.tuning.scores import choose_setting, pool_metrics
 from spurclust.tuning.search import SpuriousRegionDetectorCV
 from spurclust.tuning.splitters import InspectedStratifiedKFold
 from spurclust.tuning.stability import flag_stability
@@ -10,4 +10,5 @@ __all__ = [
     "SpuriousRegionDetectorCV",
     "choose_setting",
     "flag_stability",
+    "pool_metrics",
 ]

@@ -1,6 +1,8 @@
 """What each setting says about the sources that were held out, with as little work as it takes."""
 
-from collections.abc import Callable, Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -8,40 +10,44 @@ from typing import Any, NamedTuple
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from spurclust.labels import UNINSPECTED
 from spurclust.parallel import map_threads
 from spurclust.region import (
     allowed_components,
+    assign_components,
     component_counts,
     count_components,
     fit_mixture,
-    memberships,
-    weigh_fractions,
+    spurious_probability,
 )
-from spurclust.steps import configure_steps, fit_step
-from spurclust.tuning.few_sources import quiet_about_few_sources
+from spurclust.steps import (
+    FittedSteps,
+    configure_mixture,
+    configure_steps,
+    fit_steps,
+    transform_step,
+)
 from spurclust.tuning.splitters import Split
 
-Points = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 LABEL_BLIND_MODULES = (
-    "spurclust.embedding.",
+    "spurclust.",
     "sklearn.decomposition.",
     "sklearn.manifold.",
     "sklearn.preprocessing.",
     "sklearn.random_projection",
 )
-"""Where transformers live whose fit ignores labels unless they say that they require them. Of any
-other, a UMAP say, it cannot be known."""
+"""Where transformers live whose fit ignores labels unless their tags require them. Of any other, a
+UMAP say, it cannot be known."""
 
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """The settings that are searched, and those that are not.
-
-    `steps` are flatten, reduce and embed, and `mixture` the last, as the user gave them.
-    """
+    """The settings that are searched, and the steps and settings that are given."""
 
     steps: dict[str, Any]
     mixture: Any
@@ -51,58 +57,35 @@ class SearchSpace:
     random_state: int
     n_jobs: int | None
 
-
-class EmbeddedSources(NamedTuple):
-    """Sources embedded with one perplexity: output and fitted self of each step, and the points."""
-
-    fitted: dict[str, tuple[NDArray[Any], Any]]
-    embedding: Points
-
-
-class FittedSteps:
-    """A `memory` for a detector whose reduce and embed were fitted before.
-
-    A detector asks it for these two, in this order, and not for flatten.
-    """
-
-    def __init__(self, sources: EmbeddedSources) -> None:
-        self.results = {
-            name: result for name, result in sources.fitted.items() if name != "flatten"
-        }
-
-    def cache(self, function: object) -> Callable[..., Any]:  # noqa: ARG002
-        """Return a function that hands out one result after the other."""
-        return partial(self._next, iter(self.results.values()))
-
-    @staticmethod
-    def _next(results: Iterator[Any], *_: object) -> Any:
-        """Return the next result."""
-        return next(results)
+    def configure(self, images: NDArray[Any], perplexity: float) -> dict[str, Any]:
+        """Return unfitted steps up to the embedding."""
+        return configure_steps(
+            self.steps,
+            images.shape[1:],
+            perplexity=perplexity,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
 
 
 class Trial(NamedTuple):
-    """A split as the mixture sees it.
-
-    `seen` are the codes of the embedded sources, -1 for the held-out ones; `points` is where those
-    lie in the embedding.
-    """
+    """A split as the mixture sees it: codes without held-out labels, and the held-out points."""
 
     seen: NDArray[np.int8]
-    points: Points
+    points: Floats
 
 
 class HeldOut(NamedTuple):
-    """What a search found.
+    """The result of a search.
 
-    One array of shape (n_components, perplexities, n_test) for each split in `probabilities`; the
-    numbers that were used where too much was wanted; and the embeddings of all sources, one for
-    each perplexity, when the splits share them.
+    `probabilities` has an array of shape (n_components, perplexities, n_test) for each split;
+    `fitted` for each perplexity the first steps that are the same in a fit to all labels, if any.
     """
 
-    probabilities: list[NDArray[np.float64]]
+    probabilities: list[Floats]
     used_components: list[list[int]]
     used_perplexities: list[list[float]]
-    shared: list[EmbeddedSources] | None = None
+    fitted: list[FittedSteps] | None = None
 
 
 def predict_held_out(
@@ -112,7 +95,7 @@ def predict_held_out(
     splits: list[Split],
     protocol: str,
 ) -> HeldOut:
-    """Tell the spurious probabilities of the held-out sources of each split, for each setting.
+    """Predict the spurious probabilities of the held-out sources of each split and setting.
 
     Splits that each need an embedding of their own go to where joblib is set to work.
     """
@@ -120,20 +103,21 @@ def predict_held_out(
         return _joined(
             Parallel()(delayed(_try_unseen)(space, images, codes, split) for split in splits)
         )
-    steps = _configured(space, images, space.perplexities[0])
+    steps = space.configure(images, space.perplexities[0])
     if all(ignores_labels(step) for step in steps.values()):
         shared = embed_by_perplexity(space, images, codes)
-        return _try_hidden(space, shared, codes, splits)._replace(shared=shared)
+        return _try_hidden(space, shared, codes, splits)._replace(fitted=shared)
     first = None
-    if steps["flatten"] != "passthrough" and ignores_labels(steps["flatten"]):
-        first = fit_step(steps["flatten"], images, codes)
-    return _joined(
+    if ignores_labels(steps["flatten"]):
+        first = fit_steps({"flatten": steps["flatten"]}, images, codes)
+    found = _joined(
         Parallel()(delayed(_try_embedded)(space, images, codes, split, first) for split in splits)
     )
+    return found._replace(fitted=first and [first] * len(space.perplexities))
 
 
 def _joined(found: Iterable[HeldOut]) -> HeldOut:
-    """Put together what was found with each split."""
+    """Join the results of all splits."""
     joined = HeldOut([], [], [])
     for one in found:
         joined.probabilities.extend(one.probabilities)
@@ -142,20 +126,9 @@ def _joined(found: Iterable[HeldOut]) -> HeldOut:
     return joined
 
 
-def _configured(space: SearchSpace, images: NDArray[Any], perplexity: float) -> dict[str, Any]:
-    """Make the steps of one perplexity, unfitted."""
-    return configure_steps(
-        space.steps,
-        images.shape[1:],
-        perplexity=perplexity,
-        random_state=space.random_state,
-        n_jobs=space.n_jobs,
-    )
-
-
 def ignores_labels(step: Any) -> bool:
-    """Tell whether it is known that the fit of a step does not use `y`."""
-    if step is None or isinstance(step, str):
+    """Return whether the fit of a step is known not to use `y`."""
+    if isinstance(step, str):
         return True
     blind = type(step).__module__.startswith(LABEL_BLIND_MODULES)
     return blind and not get_tags(step).target_tags.required
@@ -163,7 +136,7 @@ def ignores_labels(step: Any) -> bool:
 
 def hidden_codes(codes: NDArray[np.int8], train: NDArray[np.intp]) -> NDArray[np.int8]:
     """Hide the labels of all sources but the training ones."""
-    seen = np.full_like(codes, -1)
+    seen = np.full_like(codes, UNINSPECTED)
     seen[train] = codes[train]
     return seen
 
@@ -172,23 +145,13 @@ def embed_by_perplexity(
     space: SearchSpace,
     images: NDArray[Any],
     codes: NDArray[np.int8],
-    *,
-    flattened: tuple[NDArray[Any], Any] | None = None,
-) -> list[EmbeddedSources]:
-    """Embed sources with each perplexity; flatten (unless it was done) and reduce them once."""
-    embedded = []
-    shared = {} if flattened is None else {"flatten": flattened}
-    for perplexity in space.perplexities:
-        rows, fitted = images, {}
-        for name, step in _configured(space, images, perplexity).items():
-            if step == "passthrough":
-                continue
-            if name == "embed" or name not in shared:
-                shared[name] = fit_step(step, rows, codes)
-            fitted[name] = shared[name]
-            rows = fitted[name][0]
-        embedded.append(EmbeddedSources(fitted, np.asarray(rows, dtype=np.float64)))
-    return embedded
+    fitted: FittedSteps | None = None,
+) -> list[FittedSteps]:
+    """Embed sources with each perplexity; flatten and reduce them once."""
+    steps = [space.configure(images, perplexity) for perplexity in space.perplexities]
+    first = {name: step for name, step in steps[0].items() if name != "embed"}
+    first_fitted = fit_steps(first, images, codes, fitted=fitted)
+    return [fit_steps(each, images, codes, fitted=first_fitted) for each in steps]
 
 
 def _try_embedded(
@@ -196,18 +159,18 @@ def _try_embedded(
     images: NDArray[Any],
     codes: NDArray[np.int8],
     split: Split,
-    flattened: tuple[NDArray[Any], Any] | None,
+    fitted: FittedSteps | None,
 ) -> HeldOut:
     """Try one split in an embedding that has not seen the labels of its test sources."""
     with quiet_about_few_sources():
         hidden = hidden_codes(codes, split[0])
-        embedded = embed_by_perplexity(space, images, hidden, flattened=flattened)
+        embedded = embed_by_perplexity(space, images, hidden, fitted)
         return _try_hidden(space, embedded, codes, [split])
 
 
 def _try_hidden(
     space: SearchSpace,
-    embedded: list[EmbeddedSources],
+    embedded: list[FittedSteps],
     codes: NDArray[np.int8],
     splits: list[Split],
 ) -> HeldOut:
@@ -222,67 +185,74 @@ def _try_hidden(
 def _try_unseen(
     space: SearchSpace, images: NDArray[Any], codes: NDArray[np.int8], split: Split
 ) -> HeldOut:
-    """Try one split whose test sources are placed in an embedding of the training sources."""
+    """Try one split whose test sources are transformed by steps fitted to the training sources."""
     train, test = split
     with quiet_about_few_sources():
         embedded = embed_by_perplexity(space, images[train], codes[train])
         rows = images[test]
         for name in ("flatten", "reduce"):
-            if name in embedded[0].fitted:
-                rows = embedded[0].fitted[name][1].transform(rows)
-        trials = []
-        for sources in embedded:
-            fitted = sources.fitted
-            points = fitted["embed"][1].transform(rows) if "embed" in fitted else rows
-            trials.append([Trial(codes[train], np.asarray(points, dtype=np.float64))])
+            rows = transform_step(embedded[0].steps[name], rows)
+        points = [transform_step(sources.steps["embed"], rows) for sources in embedded]
+        trials = [[Trial(codes[train], np.asarray(each, dtype=np.float64))] for each in points]
         return _try_mixtures(space, embedded, trials)
 
 
 def _try_mixtures(
-    space: SearchSpace, embedded: list[EmbeddedSources], trials: list[list[Trial]]
+    space: SearchSpace, embedded: list[FittedSteps], trials: list[list[Trial]]
 ) -> HeldOut:
-    """Fit the mixtures of each embedding once, and note what they say in its trials."""
+    """Fit each mixture to each embedding once, and predict the held-out points of its trials."""
+    mixture = configure_mixture(space.mixture, space.random_state)
     shape = len(space.n_components), len(space.perplexities)
-    found = HeldOut([np.empty((*shape, len(trial.points))) for trial in trials[0]], [], [])
-    found.used_perplexities.append(
-        [
-            _perplexity_of(sources, wanted)
-            for sources, wanted in zip(embedded, space.perplexities, strict=True)
-        ]
-    )
+    probabilities = [np.empty((*shape, len(trial.points))) for trial in trials[0]]
+    used_components = []
     for column, (sources, own) in enumerate(zip(embedded, trials, strict=True)):
-        used = allowed_components(space.mixture, space.n_components, sources.embedding)
-        found.used_components.append(used)
+        used = allowed_components(mixture, space.n_components, sources.embedding)
+        used_components.append(used)
+        predict = partial(_predict_trials, mixture, sources.embedding, own, space.assignment)
         distinct = sorted(set(used))
-        asked = map_threads(_asking(space, sources.embedding, own), distinct, space.n_jobs)
-        said = dict(zip(distinct, asked, strict=True))
+        predicted = dict(zip(distinct, map_threads(predict, distinct, space.n_jobs), strict=True))
         for row, n_components in enumerate(used):
-            for place, probability in enumerate(said[n_components]):
-                found.probabilities[place][row, column] = probability
-    return found
+            for split, probability in enumerate(predicted[n_components]):
+                probabilities[split][row, column] = probability
+    used_perplexities = [
+        float(getattr(sources.steps["embed"], "perplexity_", wanted))
+        for sources, wanted in zip(embedded, space.perplexities, strict=True)
+    ]
+    return HeldOut(probabilities, used_components, [used_perplexities])
 
 
-def _perplexity_of(sources: EmbeddedSources, wanted: float) -> float:
-    """Tell the perplexity that an embedding used, where it tells."""
-    embed = sources.fitted["embed"][1] if "embed" in sources.fitted else None
-    return float(getattr(embed, "perplexity_", wanted))
+def _predict_trials(
+    mixture: Any, embedding: Floats, trials: list[Trial], assignment: str, n_components: int
+) -> list[Floats]:
+    """Fit a clone of the mixture, and predict the held-out points of each trial."""
+    fitted = fit_mixture(clone(mixture), embedding, n_components)
+    component = assign_components(fitted, embedding)
+    n_found = count_components(fitted, component)
+    return [
+        spurious_probability(
+            fitted, trial.points, component_counts(component, trial.seen, n_found), assignment
+        )
+        for trial in trials
+    ]
 
 
-def _asking(
-    space: SearchSpace, embedding: Points, trials: list[Trial]
-) -> Callable[[int], list[NDArray[np.float64]]]:
-    """Make the function that fits a mixture and asks it about the points of each trial."""
+@contextmanager
+def quiet_about_few_sources() -> Iterator[None]:
+    """Silence the warnings of single fits that there are too few sources for a setting."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="(perplexity|n_components)=.* is too large for")
+        yield
 
-    def ask(n_components: int) -> list[NDArray[np.float64]]:
-        mixture = fit_mixture(space.mixture, embedding, n_components, space.random_state)
-        component = memberships(mixture, embedding, "hard")
-        n_found = count_components(mixture, component)
-        return [
-            weigh_fractions(
-                memberships(mixture, trial.points, space.assignment),
-                component_counts(component, trial.seen, n_found),
-            )
-            for trial in trials
-        ]
 
-    return ask
+def warn_about_few_sources(
+    name: str, wanted: Sequence[float], used: Sequence[Sequence[float]], *, stacklevel: int
+) -> None:
+    """Warn once of the values that shrank in some fit, each a row of `used`."""
+    least = np.min(used, axis=0)
+    large = [value for value, got in zip(wanted, least, strict=True) if got < value]
+    if large:
+        warnings.warn(
+            f"{name}={', '.join(map(str, large))} is too large for the sources that were embedded "
+            f"together: {least.max():.4g} is used.",
+            stacklevel=stacklevel,
+        )

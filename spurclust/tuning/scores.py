@@ -1,90 +1,168 @@
-"""Figures of held-out sources: for each fold and setting, and pooled for one setting."""
+"""Scores of held-out sources: of each fold and setting, the choice by them, and pooled."""
 
+import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 from sklearn.model_selection import ParameterGrid
 
-from spurclust.metrics import binomial_interval, completeness, purity, workload
-from spurclust.tuning.choice import ROUNDING
+from spurclust.metrics import (
+    FractionInterval,
+    binomial_interval,
+    completeness,
+    purity,
+    workload,
+)
+from spurclust.region import is_flagged
 from spurclust.tuning.splitters import Split
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-9
+"""What the mean of fractions over folds may lose to rounding."""
 
-class PooledFraction(NamedTuple):
-    """A fraction of the held-out sources and its exact interval."""
-
-    value: float
-    interval: tuple[float, float]
-
-
-class PooledFigures(NamedTuple):
-    """Figures of all held-out sources, each counted once."""
-
-    completeness: PooledFraction
-    purity: PooledFraction
-    workload: PooledFraction
+DEFAULT_COMPLETENESS = 0.95
+"""The floor, unless another or a workload was given."""
 
 
-def fold_figures(
-    probabilities: Floats, thresholds: list[float], spurious: NDArray[np.bool_]
-) -> dict[str, Floats]:
-    """Compute the figures of one test fold, for each setting and threshold.
+def choose_setting(
+    cv_results: Mapping[str, Any],
+    *,
+    completeness: float = DEFAULT_COMPLETENESS,
+    workload: float | None = None,
+) -> int:
+    """Choose the least workload that finds enough, or the most completeness within a workload.
+
+    For `refit` of a `GridSearchCV` whose `scoring` has the keys "completeness" and "workload" or
+    "neg_workload"; `functools.partial` sets the bound. The scores of the chosen setting flatter
+    it, the more settings there are to choose from: to judge the choice, cross-validate the search.
 
     Parameters
     ----------
-    probabilities : ndarray of shape (..., n_test)
-        Spurious probabilities of the test sources.
-    thresholds : list of float
-        Thresholds.
-    spurious : ndarray of bool of shape (n_test,)
-        Which of them are spurious.
+    cv_results : mapping of str to array-like
+        What a search has as `cv_results_`: "mean_test_completeness", "mean_test_workload" (or
+        "mean_test_neg_workload") and "params".
+    completeness : float, default=0.95
+        The least mean held-out completeness, in (0, 1]. Not used with `workload`.
+    workload : float, default=None
+        The largest mean held-out workload, in (0, 1]. When given, `completeness` keeps its default.
 
     Returns
     -------
-    dict of str to ndarray
-        completeness, purity and workload, flat, the thresholds varying fastest. Purity is NaN
-        where nothing is flagged.
+    int
+        Index of the setting in `cv_results`. Among equals in both scores, the first.
+
+    Raises
+    ------
+    ValueError
+        When both bounds are given, one is out of range, or no completeness is known.
+
+    Warns
+    -----
+    UserWarning
+        When no setting keeps the bound: the one with the highest completeness, or with the least
+        workload, is chosen.
+
+    Examples
+    --------
+    >>> from spurclust.tuning import choose_setting
+    >>> results = {"mean_test_completeness": [1.0, 0.96, 0.5], "mean_test_workload": [0.9, 0.4, 0]}
+    >>> choose_setting(results), choose_setting(results, workload=0.3)
+    (1, 2)
+    """
+    check_bounds(completeness, workload)
+    found = np.asarray(cv_results["mean_test_completeness"], dtype=float)
+    if "mean_test_workload" in cv_results:
+        work = np.asarray(cv_results["mean_test_workload"], dtype=float)
+    else:
+        work = -np.asarray(cv_results["mean_test_neg_workload"], dtype=float)
+    known = ~(np.isnan(found) | np.isnan(work))
+    if not known.any():
+        raise ValueError(
+            "The completeness or the workload of every setting is NaN: each test fold needs "
+            "inspected sources, some of them spurious, as InspectedStratifiedKFold makes them."
+        )
+    keeps = known & (
+        found >= completeness - ROUNDING if workload is None else work <= workload + ROUNDING
+    )
+    # Where no setting keeps the bound, what was bound is made as good as possible instead.
+    least_work_first = keeps.any() == (workload is None)
+    order = (work, -found) if least_work_first else (-found, work)
+    chosen = _first_of(keeps if keeps.any() else known, *order)
+    if not keeps.any():
+        bound = f"workload={workload}" if workload is not None else f"completeness={completeness}"
+        reached = "lowest workload" if workload is not None else "highest completeness"
+        warnings.warn(
+            f"No setting keeps {bound} on held-out sources: the one with the {reached} is used, "
+            f"completeness {found[chosen]:.3f} at workload {work[chosen]:.3f}"
+            f"{_described(cv_results, chosen)}. Try other values, or another bound.",
+            stacklevel=2,
+        )
+    return chosen
+
+
+def check_bounds(completeness: float, workload: float | None) -> None:
+    """Raise when a bound is out of range, or both are given."""
+    bounds = {"completeness": completeness, "workload": workload}
+    for name, value in bounds.items():
+        if value is not None and not 0 < value <= 1:
+            raise ValueError(f"{name} must be in (0, 1], got {value}.")
+    if workload is not None and completeness != DEFAULT_COMPLETENESS:
+        raise ValueError(
+            f"Both completeness={completeness} and workload={workload} are given: give one, which "
+            "is kept while the other is made as good as possible."
+        )
+
+
+def _first_of(
+    candidates: NDArray[np.bool_], first: NDArray[np.float64], second: NDArray[np.float64]
+) -> int:
+    """Return the index of the candidate with the least first key, then second, then index."""
+    indices = np.flatnonzero(candidates)
+    keys = (np.round(key[indices] / ROUNDING) for key in (second, first))
+    return int(indices[np.lexsort((indices, *keys))[0]])
+
+
+def _described(cv_results: Mapping[str, Any], index: int) -> str:
+    """Return the parameters of a setting in parentheses, if they are known."""
+    if "params" not in cv_results:
+        return ""
+    params = cv_results["params"][index]
+    return " (" + ", ".join(f"{name}={value}" for name, value in params.items()) + ")"
+
+
+def fold_scores(
+    probabilities: Floats, thresholds: list[float], spurious: NDArray[np.bool_]
+) -> dict[str, Floats]:
+    """Compute the scores of one test fold, for each setting and, varying fastest, threshold.
+
+    Purity is NaN where nothing is flagged.
     """
     rows = [
         (completeness(spurious, flagged), purity(spurious, flagged), workload(flagged))
         for probability in probabilities.reshape(-1, len(spurious))
-        for flagged in (probability >= threshold for threshold in thresholds)
+        for flagged in (is_flagged(probability, threshold) for threshold in thresholds)
     ]
     return dict(zip(("completeness", "purity", "workload"), np.array(rows).T, strict=True))
 
 
-def tabulate_results(
-    grid: dict[str, list[Any]], figures: list[dict[str, Floats]]
-) -> dict[str, Any]:
-    """Make `cv_results_` in scikit-learn's form.
+def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]) -> dict[str, Any]:
+    """Return `cv_results_` as `GridSearchCV` makes it, without times, from each split's scores.
 
-    Parameters
-    ----------
-    grid : dict of str to list
-        The values of each parameter.
-    figures : list of dict
-        What `fold_figures` returns for each split.
-
-    Returns
-    -------
-    dict of str to array
-        As `GridSearchCV` makes it, without times. Rank 1 is the most of completeness and purity,
-        and the least workload.
+    Rank 1 is the most of completeness and purity, and the least workload.
     """
-    from scipy.stats import rankdata
-
     params = list(ParameterGrid(grid))
     results: dict[str, Any] = {
         f"param_{name}": np.ma.array([each[name] for each in params], mask=False)
         for name in sorted(grid)
     }
     results["params"] = params
-    for name in figures[0]:
-        folds = np.stack([figure[name] for figure in figures], axis=1)
-        results.update({f"split{i}_test_{name}": folds[:, i] for i in range(len(figures))})
+    for name in scores[0]:
+        folds = np.stack([score[name] for score in scores], axis=1)
+        results.update({f"split{i}_test_{name}": folds[:, i] for i in range(len(scores))})
         # Averages as scikit-learn takes them, so that the last bits are the same.
         mean = np.average(folds, axis=1)
         results[f"mean_test_{name}"] = mean
@@ -92,7 +170,7 @@ def tabulate_results(
             np.average((folds - mean[:, np.newaxis]) ** 2, axis=1)
         )
         better = mean if name == "workload" else -mean
-        # An unknown figure, of a fold where nothing is flagged, comes last.
+        # An unknown score, of a fold where nothing is flagged, comes last.
         results[f"rank_test_{name}"] = rankdata(
             np.where(np.isnan(better), np.inf, better), method="min"
         ).astype(np.int32)
@@ -100,21 +178,9 @@ def tabulate_results(
 
 
 def lay_by_repeat(probabilities: list[Floats], splits: list[Split], n_samples: int) -> Floats:
-    """Sort the held-out probabilities of one setting by how often a source was tested before.
+    """Return the probabilities of the test sources in an array of shape (n_repeats, n_samples).
 
-    Parameters
-    ----------
-    probabilities : list of ndarray of shape (n_test,)
-        Spurious probabilities of the test sources of each split.
-    splits : list of tuple of ndarray
-        Training and test sources.
-    n_samples : int
-        Number of sources.
-
-    Returns
-    -------
-    ndarray of shape (n_repeats, n_samples)
-        NaN where a source was not tested.
+    A source's row is the number of times that it was tested before; NaN where it was not tested.
     """
     n_tests = np.zeros(n_samples, dtype=np.intp)
     for _, test in splits:
@@ -136,34 +202,51 @@ def mean_of_known(by_repeat: NDArray[Any], tested: NDArray[np.bool_]) -> Floats:
     return mean
 
 
-def pool_figures(flagged: Floats, spurious: NDArray[np.bool_]) -> PooledFigures:
-    """Compute the figures of all held-out sources, each counted once.
+class PooledMetrics(NamedTuple):
+    """Completeness, purity and workload of all held-out sources, each counted once."""
+
+    completeness: FractionInterval
+    purity: FractionInterval
+    workload: FractionInterval
+
+
+def pool_metrics(flagged: ArrayLike, spurious: ArrayLike) -> PooledMetrics:
+    """Compute completeness, purity and workload of all held-out sources, each counted once.
 
     Parameters
     ----------
-    flagged : ndarray of shape (n_samples,)
-        Share of the repeats in which a source is flagged; NaN when it was never tested.
-    spurious : ndarray of bool of shape (n_samples,)
+    flagged : array-like of shape (n_samples,)
+        Share of the repeats in which a source is flagged, as `held_out_flagged_` of a search; NaN
+        when it was never held out.
+    spurious : array-like of bool of shape (n_samples,)
         Which sources are spurious.
 
     Returns
     -------
-    PooledFigures
-        completeness, purity and workload. Where the repeats differ, a count is their average, and
-        the interval that of the counts rounded outwards.
+    PooledMetrics
+        completeness, purity and workload, each a value with the ends of its exact 95 % interval.
+        Where the repeats differ, a count is their average, and the interval that of the counts
+        rounded outwards.
+
+    Examples
+    --------
+    >>> from spurclust.tuning import pool_metrics
+    >>> pool_metrics([1, 0.5, 0, float("nan")], [True, True, False, True]).completeness.value
+    0.75
     """
-    tested = ~np.isnan(flagged)
-    share, truth = flagged[tested], spurious[tested]
+    share, truth = np.asarray(flagged, dtype=float), np.asarray(spurious, dtype=bool)
+    tested = ~np.isnan(share)
+    share, truth = share[tested], truth[tested]
     found, n_flagged = share[truth].sum(), share.sum()
-    return PooledFigures(
+    return PooledMetrics(
         _fraction(found, truth.sum()), _fraction(found, n_flagged), _fraction(n_flagged, len(share))
     )
 
 
-def _fraction(k: float, n: float) -> PooledFraction:
+def _fraction(k: float, n: float) -> FractionInterval:
     """Divide counts that may be averages, with an interval that is never too narrow."""
     k_low, k_high = np.floor(k + ROUNDING), np.ceil(k - ROUNDING)
     n_low, n_high = np.floor(n + ROUNDING), np.ceil(n - ROUNDING)
     low = binomial_interval(k_low, n_high)[0]
     high = binomial_interval(k_high, max(n_low, k_high))[1]
-    return PooledFraction(float(k / n) if n > 0 else float("nan"), (float(low), float(high)))
+    return FractionInterval(float(k / n) if n > 0 else float("nan"), float(low), float(high))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from inspect import signature
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -9,25 +10,40 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, check_random_state, get_tags
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.detector import SpuriousRegionDetector
+from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.features.images import validate_images
-from spurclust.labels import require_labels, require_one_each
-from spurclust.region import check_mixture
-from spurclust.tuning.choice import check_bounds, choose_setting
-from spurclust.tuning.few_sources import quiet_about_few_sources, warn_about_few_sources
-from spurclust.tuning.grid import N_COMPONENTS, SEARCHED, THRESHOLDS, list_settings
-from spurclust.tuning.held_out import FittedSteps, HeldOut, SearchSpace, predict_held_out
+from spurclust.labels import SPURIOUS, labels_of_fit
+from spurclust.region import check_mixture, is_flagged
+from spurclust.tuning.held_out import (
+    HeldOut,
+    SearchSpace,
+    predict_held_out,
+    quiet_about_few_sources,
+    warn_about_few_sources,
+)
 from spurclust.tuning.scores import (
-    fold_figures,
+    DEFAULT_COMPLETENESS,
+    check_bounds,
+    choose_setting,
+    fold_scores,
     lay_by_repeat,
     mean_of_known,
-    pool_figures,
+    pool_metrics,
     tabulate_results,
 )
-from spurclust.tuning.splitters import Split, codes_of_both_classes, list_splits
+from spurclust.tuning.splitters import Split, check_both_classes, list_splits
+
+SEARCHED = ("n_components", "perplexity", "threshold")
+"""The parameters that are searched, in the order in which `ParameterGrid` varies them."""
+
+N_COMPONENTS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 40)
+"""Numbers of components about as far apart as their effects."""
+
+THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
+"""Spurious fractions from a part of that of a survey to one half."""
 
 
 class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
@@ -35,8 +51,8 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
 
     Finds what a grid search over `SpuriousRegionDetector` finds, but embeds once for each split and
     perplexity, or for all splits, fits one mixture for each number of components, and tries all
-    thresholds at once. Its held-out figures are slightly too good, since the setting was chosen for
-    them among many: for figures without that flaw, pass this estimator to `cross_validate`.
+    thresholds at once. Its held-out scores are slightly too good, since the setting was chosen for
+    them among many: for scores without that flaw, pass this estimator to `cross_validate`.
 
     Parameters
     ----------
@@ -64,7 +80,7 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         As in `SpuriousRegionDetector`.
     unlabeled : object, default=None
         Value of `y` that means uninspected, for example -1. Such sources are in every training set
-        and in no figure.
+        and in no score.
     flatten, reduce, embed : transformer or "passthrough", default=None
         The steps; None is as in `SpuriousRegionDetector`. With the transductive
         protocol, steps that are not known to ignore labels are fitted for each split, on the codes
@@ -86,12 +102,12 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
     best_params_ : dict of str to number
         The chosen n_components, perplexity and threshold.
     best_index_ : int
-        Their place in `cv_results_`.
+        Their index in `cv_results_`.
     cv_results_ : dict of str to array
         For each setting, in the form of `GridSearchCV`: its parameters; completeness, purity and
         workload of each test fold, their mean, standard deviation and rank.
     completeness_, purity_, workload_ : float
-        Held-out figures of the chosen setting, each inspected source counted once. With repeats, a
+        Held-out metrics of the chosen setting, each inspected source counted once. With repeats, a
         count is its average over them.
     completeness_interval_, purity_interval_, workload_interval_ : tuple of float
         Their exact 95 % intervals.
@@ -148,7 +164,7 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         threshold: float | Sequence[float] = THRESHOLDS,
         *,
         perplexity: float | Sequence[float] = 50,
-        completeness: float = 0.95,
+        completeness: float = DEFAULT_COMPLETENESS,
         workload: float | None = None,
         cv: Any = None,
         protocol: str = "transductive",
@@ -207,14 +223,33 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
             When no setting keeps the bound, or when there are fewer sources than the folds, an
             `n_components` or a `perplexity` need.
         """
+        self._fit(X, y)
+        return self
+
+    def fit_assign(self, X: ArrayLike, y: ArrayLike) -> Assignment:
+        """Fit, and assign the fitted sources without computing their features again.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for `fit`.
+
+        Returns
+        -------
+        Assignment
+            What `fit(X, y).best_estimator_.assign(X)` returns.
+        """
+        return self._fit(X, y)
+
+    def _fit(self, X: ArrayLike, y: ArrayLike) -> Assignment:
+        """Search and fit; return the assignment by the best detector."""
         self._validate_params()
         check_bounds(self.completeness, self.workload)
         check_mixture(self.mixture, self.assignment)
         grid = list_settings(self)
-        require_labels(self, y)
         images = validate_images(self, X, reset=True, min_samples=2)
-        self.classes_, codes = codes_of_both_classes(y, self.unlabeled)
-        require_one_each(images, codes)
+        self.classes_, codes = labels_of_fit(self, y, len(images))
+        check_both_classes(codes)
         labels = np.asarray(y).ravel()
         # One number, so that the last fit repeats what the search has seen.
         seed = self.random_state
@@ -229,14 +264,17 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
             held_out = self._timed(
                 "search", predict_held_out, space, images, codes, splits, self.protocol
             )
-        _warn_once(grid, held_out)
+        for name, used in (
+            ("n_components", held_out.used_components),
+            ("perplexity", held_out.used_perplexities),
+        ):
+            warn_about_few_sources(name, grid[name], used, stacklevel=4)
         self._choose(grid, held_out, codes, splits)
         with quiet_about_few_sources():
-            self.best_estimator_ = self._timed("fit", self._refit, space, held_out, X, y)
-        return self
+            return self._timed("fit", self._refit, space, held_out, X, y)  # type: ignore[no-any-return]
 
     def _space(self, grid: dict[str, list[Any]], seed: int) -> SearchSpace:
-        """Collect what the search needs to know."""
+        """Return the settings that are searched and those that are given."""
         return SearchSpace(
             steps={"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
             mixture=self.mixture,
@@ -262,12 +300,12 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         codes: NDArray[np.int8],
         splits: list[Split],
     ) -> None:
-        """Tabulate the held-out figures, choose, and pool those of the choice."""
-        spurious = codes == 1
+        """Tabulate the held-out scores, choose, and pool those of the choice."""
+        spurious = codes == SPURIOUS
         self.cv_results_ = tabulate_results(
             grid,
             [
-                fold_figures(probabilities, grid["threshold"], spurious[test])
+                fold_scores(probabilities, grid["threshold"], spurious[test])
                 for probabilities, (_, test) in zip(held_out.probabilities, splits, strict=True)
             ],
         )
@@ -283,37 +321,35 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         tested = ~np.isnan(by_repeat)
         self.held_out_probability_by_repeat_ = by_repeat
         self.held_out_probability_ = mean_of_known(by_repeat, tested)
-        self.held_out_flagged_ = mean_of_known(by_repeat >= self.best_params_["threshold"], tested)
-        pooled = pool_figures(self.held_out_flagged_, spurious)
-        self.completeness_, self.completeness_interval_ = pooled.completeness
-        self.purity_, self.purity_interval_ = pooled.purity
-        self.workload_, self.workload_interval_ = pooled.workload
+        self.held_out_flagged_ = mean_of_known(
+            is_flagged(by_repeat, self.best_params_["threshold"]), tested
+        )
+        pooled = pool_metrics(self.held_out_flagged_, spurious)
+        for name, metric in pooled._asdict().items():
+            setattr(self, f"{name}_", metric.value)
+            setattr(self, f"{name}_interval_", (metric.low, metric.high))
 
     def _refit(
         self, space: SearchSpace, held_out: HeldOut, X: ArrayLike, y: ArrayLike
-    ) -> SpuriousRegionDetector:
-        """Fit a detector with the chosen settings to all sources, from their embedding if known."""
-        memory = None
-        if held_out.shared is not None:
-            column = space.perplexities.index(self.best_params_["perplexity"])
-            memory = FittedSteps(held_out.shared[column])
-        detector = SpuriousRegionDetector(
+    ) -> Assignment:
+        """Fit a detector with the chosen settings to all sources, from what is fitted already."""
+        fitted = None
+        if held_out.fitted is not None:
+            fitted = held_out.fitted[space.perplexities.index(self.best_params_["perplexity"])]
+        self.best_estimator_ = SpuriousRegionDetector(
             **self.best_params_,
             assignment=self.assignment,
             unlabeled=self.unlabeled,
             **space.steps,
             mixture=self.mixture,
-            memory=memory,
             random_state=space.random_state,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )
-        detector.fit(X, y)
-        detector.memory = None
-        return detector
+        return self.best_estimator_.fit_assign(X, y, fitted=fitted)
 
     def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Tell the spurious fraction at each source.
+        """Return the spurious fraction at each source.
 
         Parameters
         ----------
@@ -364,7 +400,35 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         return get_tags(SpuriousRegionDetector(flatten=self.flatten))
 
 
-def _warn_once(grid: dict[str, list[Any]], held_out: HeldOut) -> None:
-    """Say what was too large for the sources of some split."""
-    warn_about_few_sources("n_components", grid["n_components"], held_out.used_components)
-    warn_about_few_sources("perplexity", grid["perplexity"], held_out.used_perplexities)
+def list_settings(estimator: Any) -> dict[str, list[Any]]:
+    """Check the searched parameters of an estimator and list the values of each."""
+    caller = type(estimator).__name__
+    constraints = SpuriousRegionDetector._parameter_constraints
+    settings = {}
+    for name in SEARCHED:
+        settings[name] = np.ravel(getattr(estimator, name)).tolist()
+        if not settings[name]:
+            raise ValueError(f"{name} is empty: give at least one value to try.")
+        for value in settings[name]:
+            validate_parameter_constraints({name: constraints[name]}, {name: value}, caller)
+    if len(settings["n_components"]) > 1 and estimator.mixture is not None:
+        _parameter_of("mixture", estimator.mixture, "n_components")
+    if len(settings["perplexity"]) > 1 and estimator.embed is not None:
+        own = _parameter_of("embed", estimator.embed, "perplexity")
+        if own != signature(type(estimator.embed)).parameters["perplexity"].default:
+            raise ValueError(
+                f"embed was given perplexity={own!r}, which is kept, so that it cannot be tuned: "
+                "give one perplexity, or leave that of embed at its default."
+            )
+    return settings
+
+
+def _parameter_of(name: str, step: Any, parameter: str) -> Any:
+    """Return a parameter of a step that is to be tuned; raise where it takes no such parameter."""
+    own = {} if step == "passthrough" else step.get_params(deep=False)
+    if parameter not in own:
+        raise ValueError(
+            f"{name}={step!r} takes no {parameter}, so that it cannot be tuned: give one "
+            f"{parameter}."
+        )
+    return own[parameter]

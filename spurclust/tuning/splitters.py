@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from spurclust.labels import binary_labels
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, binary_labels
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Places of the training and of the test sources."""
+"""Indices of the training and of the test sources."""
 
 N_SPLITS = 5
 """Folds, unless another number is given: scikit-learn's."""
@@ -22,8 +22,8 @@ N_SPLITS = 5
 class InspectedStratifiedKFold(BaseCrossValidator):
     """Split the inspected sources into stratified folds; the uninspected train in every split.
 
-    Use it as `cv` of any search or `cross_validate` whose `y` has a value for "nobody has looked".
-    With few spurious sources a fold holds only some of them, so that the figures of one fold say
+    Use it as `cv` of any search or `cross_validate` whose `y` has a value for uninspected sources.
+    With few spurious sources a fold holds only some of them, so that the scores of one fold say
     little: repeat the folds, and pool them.
 
     Parameters
@@ -32,7 +32,7 @@ class InspectedStratifiedKFold(BaseCrossValidator):
         Number of folds, at least 2. Fewer are made, with a warning, when there are fewer inspected
         sources of a class.
     n_repeats : int, default=1
-        How often to split anew. More tell how much the figures depend on the folds.
+        How often to split anew. More show how much the scores depend on the folds.
     shuffle : bool, default=True
         Whether to shuffle the sources of each class first; False keeps their order, for one repeat.
     unlabeled : object, default=-1
@@ -77,14 +77,14 @@ class InspectedStratifiedKFold(BaseCrossValidator):
         y: ArrayLike | None = None,
         groups: object = None,  # noqa: ARG002
     ) -> int:
-        """Tell the number of splits: folds times repeats.
+        """Return the number of splits: folds times repeats.
 
         Parameters
         ----------
         X : object, default=None
             Not used.
         y : array-like of shape (n_samples,), default=None
-            Labels, which may allow fewer folds; None tells the number wanted.
+            Labels, which may allow fewer folds; None is for the number wanted.
         groups : object, default=None
             Not used.
 
@@ -95,10 +95,8 @@ class InspectedStratifiedKFold(BaseCrossValidator):
         """
         if y is None:
             return self.n_splits * self.n_repeats
-        return (
-            min(self.n_splits, _smaller_class(codes_of_both_classes(y, self.unlabeled)[1])[1])
-            * self.n_repeats
-        )
+        _, smallest = check_both_classes(binary_labels(y, self.unlabeled)[1])
+        return min(self.n_splits, smallest) * self.n_repeats
 
     def _iter_test_indices(
         self,
@@ -108,9 +106,9 @@ class InspectedStratifiedKFold(BaseCrossValidator):
     ) -> Iterator[NDArray[np.intp]]:
         """Yield the test fold of each split; all other sources train."""
         if y is None:
-            raise ValueError(f"{type(self).__name__} needs y, to tell who is inspected.")
-        codes = codes_of_both_classes(y, self.unlabeled)[1]
-        name, smallest = _smaller_class(codes)
+            raise ValueError(f"{type(self).__name__} needs y: which sources are inspected.")
+        codes = binary_labels(y, self.unlabeled)[1]
+        name, smallest = check_both_classes(codes)
         n_splits = min(self.n_splits, smallest)
         if n_splits < self.n_splits:
             warnings.warn(
@@ -118,7 +116,7 @@ class InspectedStratifiedKFold(BaseCrossValidator):
                 f"too many, {n_splits} are used.",
                 stacklevel=3,
             )
-        inspected = np.flatnonzero(codes >= 0)
+        inspected = np.flatnonzero(codes != UNINSPECTED)
         random_state = check_random_state(self.random_state)
         folds = StratifiedKFold(
             n_splits, shuffle=self.shuffle, random_state=random_state if self.shuffle else None
@@ -139,82 +137,32 @@ def list_splits(
 ) -> list[Split]:
     """List the splits of `cv`, with inspected sources only in the test folds.
 
-    Parameters
-    ----------
-    cv : int, splitter, iterable or None
-        A number is that of folds of an `InspectedStratifiedKFold`, None is its default.
-    images : ndarray of shape (n_samples, ...)
-        The sources.
-    y : ndarray of shape (n_samples,)
-        Their labels, as they were given.
-    codes : ndarray of int8 of shape (n_samples,)
-        1 spurious, 0 reliable, -1 uninspected.
-    unlabeled : object
-        The value of `y` that means uninspected.
-    random_state : int
-        Seeds the folds, unless `cv` is a splitter.
-
-    Returns
-    -------
-    list of tuple of ndarray
-        Places of the training and of the test sources.
-
-    Raises
-    ------
-    ValueError
-        When there is no split, or one cannot be used.
+    A number is that of folds of an `InspectedStratifiedKFold`, None is its default.
     """
     if cv is None or isinstance(cv, Integral):
         n_splits = N_SPLITS if cv is None else int(cv)
         cv = InspectedStratifiedKFold(n_splits, unlabeled=unlabeled, random_state=random_state)
-    places = np.arange(len(codes))
+    indices = np.arange(len(codes))
     splits = []
     for number, (train, test) in enumerate(check_cv(cv).split(images, y)):
-        held_out = places[test][codes[test] >= 0]
-        if not (codes[held_out] == 1).any() or not (codes[train] >= 0).any():
+        held_out = indices[test][codes[test] != UNINSPECTED]
+        if (codes[held_out] != SPURIOUS).all() or (codes[train] == UNINSPECTED).all():
             raise ValueError(
                 f"Split {number} of cv has no inspected spurious source to test, or no inspected "
                 "one to train: use InspectedStratifiedKFold."
             )
-        splits.append((places[train], held_out))
+        splits.append((indices[train], held_out))
     if not splits:
         raise ValueError("cv makes no split: give at least one.")
     return splits
 
 
-def codes_of_both_classes(y: ArrayLike, unlabeled: object) -> tuple[NDArray[Any], NDArray[np.int8]]:
-    """Split labels into the two classes and a code per source, as `binary_labels` does.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_samples,)
-        Labels.
-    unlabeled : object
-        The value that means uninspected.
-
-    Returns
-    -------
-    classes : ndarray of shape (2,)
-        Reliable and spurious.
-    codes : ndarray of int8 of shape (n_samples,)
-        1 spurious, 0 reliable, -1 uninspected.
-
-    Raises
-    ------
-    ValueError
-        When fewer than two inspected sources are of one class.
-    """
-    with warnings.catch_warnings():
-        # There is an error instead.
-        warnings.filterwarnings("ignore", message="None of the .* is spurious")
-        classes, codes = binary_labels(y, unlabeled)
-    _smaller_class(codes)
-    return classes, codes
-
-
-def _smaller_class(codes: NDArray[np.int8]) -> tuple[str, int]:
-    """Name the class with fewer inspected sources, at least two, and their number."""
-    counts = {name: int((codes == code).sum()) for code, name in ((1, "spurious"), (0, "reliable"))}
+def check_both_classes(codes: NDArray[np.int8]) -> tuple[str, int]:
+    """Return the class with fewer inspected sources and their number, which must be at least 2."""
+    counts = {
+        "spurious": int((codes == SPURIOUS).sum()),
+        "reliable": int((codes == RELIABLE).sum()),
+    }
     name = min(counts, key=lambda each: counts[each])
     n_inspected = sum(counts.values())
     if counts[name] == 0:

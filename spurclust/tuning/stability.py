@@ -8,22 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.mixture import GaussianMixture
 
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.features.images import validate_images
-from spurclust.labels import binary_labels
+from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.region import (
     allowed_components,
+    assign_components,
     check_mixture,
     component_counts,
     count_components,
     fit_mixture,
-    memberships,
-    weigh_fractions,
+    is_flagged,
+    spurious_probability,
 )
-from spurclust.steps import configure_steps, fit_step
-from spurclust.tuning.few_sources import quiet_about_few_sources, warn_about_few_sources
+from spurclust.steps import configure_mixture, configure_steps, fit_steps
+from spurclust.tuning.held_out import quiet_about_few_sources, warn_about_few_sources
 
 PERPLEXITY_FACTORS = (0.6, 1.0, 1.6)
 """30, 50 and 80 for a perplexity of 50: equal steps, about as far as one would go."""
@@ -38,11 +38,11 @@ def flag_stability(
     perplexities: Iterable[float] | None = None,
     n_jobs: int | None = None,
 ) -> NDArray[np.float64]:
-    """Tell in which share of runs each source is flagged.
+    """Compute the share of runs in which each source is flagged.
 
-    A source near 0 or 1 has its verdict from the data, one in between from where the embedding
-    happened to start. It does not tell whether the verdict is right, nor how it depends on the
-    labels; for that, see the held-out figures.
+    A source near 0 or 1 has its flag from the data, one in between from where the embedding
+    happened to start. Whether the flag is right, and how it depends on the labels, is another
+    matter; for that, see the held-out metrics.
 
     Parameters
     ----------
@@ -94,9 +94,8 @@ def flag_stability(
     detector._validate_params()
     check_mixture(detector.mixture, detector.assignment)
     images = validate_images(detector, X, reset=True, min_samples=2)
-    _, codes = binary_labels(y, detector.unlabeled)
-    if len(codes) != len(images):
-        raise ValueError(f"X holds {len(images)} sources, but y {len(codes)} labels.")
+    _, codes = labels_of_fit(detector, y, len(images))
+    warn_if_none_spurious(codes)
     seeds = list(random_states)
     reduce_seed = detector.random_state
     if not isinstance(reduce_seed, Integral):
@@ -112,19 +111,22 @@ def flag_stability(
     runs = list(product(seeds, _perplexities_of(embed, perplexities)))
     if not runs:
         raise ValueError("There is no run: give at least one random state and one perplexity.")
-    rows = images
-    for step in steps.values():
-        if step != "passthrough":
-            rows, _ = fit_step(step, rows, codes)
+    first = fit_steps(steps, images, codes)
     n_flagged = np.zeros(len(images), dtype=np.int64)
-    used = []
+    used: list[tuple[int, Any]] = []
     with quiet_about_few_sources():
-        for settings in runs:
-            embedding, perplexity_used = _embed(embed, rows, codes, *settings)
-            n_used = allowed_components(detector.mixture, [detector.n_components], embedding)[0]
-            n_flagged += _flags(detector, embedding, codes, n_used, settings[0])
-            used.append((n_used, perplexity_used))
-    _warn_once(detector.n_components, runs, used)
+        for random_state, perplexity in runs:
+            own = {**first.steps, "embed": _started_elsewhere(embed, random_state, perplexity)}
+            embedded = fit_steps(own, images, codes, fitted=first)
+            flagged, n_components = _flags(detector, embedded.embedding, codes, random_state)
+            n_flagged += flagged
+            used_perplexity = getattr(embedded.steps["embed"], "perplexity_", perplexity)
+            used.append((n_components, used_perplexity))
+    warn_about_few_sources(
+        "n_components", [detector.n_components], [[n] for n, _ in used], stacklevel=3
+    )
+    used_of = {wanted: got for (_, wanted), (_, got) in zip(runs, used, strict=True) if wanted}
+    warn_about_few_sources("perplexity", [*used_of], [[*used_of.values()]], stacklevel=3)
     return n_flagged / len(runs)
 
 
@@ -145,56 +147,34 @@ def _perplexities_of(embed: Any, given: Iterable[float] | None) -> list[float | 
     return perplexities
 
 
-def _embed(
-    embed: Any, rows: NDArray[Any], y: NDArray[Any], random_state: int, perplexity: float | None
-) -> tuple[NDArray[np.float64], float | None]:
-    """Embed rows from a start of their own; tell the perplexity used."""
+def _started_elsewhere(embed: Any, random_state: int, perplexity: float | None) -> Any:
+    """Return an unfitted embedding with this seed, from a start at random, where it takes them."""
     if embed == "passthrough":
-        return np.asarray(rows, dtype=np.float64), None
-    step = _seeded(embed, random_state)
-    if perplexity is not None:
-        step.set_params(perplexity=perplexity)
-    init = step.get_params(deep=False).get("init")
-    if isinstance(init, str) and init == "pca":
-        step.set_params(init="random")
-    points, step = fit_step(step, rows, y)
-    return np.asarray(points, dtype=np.float64), getattr(step, "perplexity_", perplexity)
+        return embed
+    settings: dict[str, Any] = {"random_state": random_state, "perplexity": perplexity}
+    if isinstance(getattr(embed, "init", None), str) and embed.init == "pca":
+        settings["init"] = "random"
+    return _with_settings(embed, settings)
 
 
-def _seeded(step: Any, random_state: int) -> Any:
-    """Clone a step with this seed, if it takes one."""
-    step = clone(step)
-    if "random_state" in step.get_params(deep=False):
-        step.set_params(random_state=random_state)
-    return step
+def _with_settings(step: Any, settings: dict[str, Any]) -> Any:
+    """Return a clone of a step with those of the settings that it takes."""
+    own = step.get_params(deep=False)
+    return clone(step).set_params(**{name: settings[name] for name in settings if name in own})
 
 
 def _flags(
     detector: SpuriousRegionDetector,
     embedding: NDArray[np.float64],
     codes: NDArray[np.int8],
-    n_components: int,
     random_state: int,
-) -> NDArray[np.bool_]:
-    """Fit the mixture, choose the region, and tell which sources lie in it."""
-    given = GaussianMixture() if detector.mixture is None else detector.mixture
-    mixture = fit_mixture(_seeded(given, random_state), embedding, n_components, random_state)
-    component = memberships(mixture, embedding, "hard")
+) -> tuple[NDArray[np.bool_], int]:
+    """Fit the mixture and choose the region; return the flags, and the components allowed."""
+    given = configure_mixture(detector.mixture, random_state)
+    given = _with_settings(given, {"random_state": random_state})
+    n_components = allowed_components(given, [detector.n_components], embedding)[0]
+    mixture = fit_mixture(given, embedding, n_components)
+    component = assign_components(mixture, embedding)
     counts = component_counts(component, codes, count_components(mixture, component))
-    membership = memberships(mixture, embedding, detector.assignment)
-    return weigh_fractions(membership, counts) >= detector.threshold
-
-
-def _warn_once(
-    n_components: int,
-    runs: list[tuple[int, float | None]],
-    used: list[tuple[int, float | None]],
-) -> None:
-    """Say what was too large for the sources in some run."""
-    warn_about_few_sources("n_components", [n_components], [[n_used] for n_used, _ in used])
-    small = {
-        wanted: perplexity
-        for (_, wanted), (_, perplexity) in zip(runs, used, strict=True)
-        if wanted is not None and perplexity is not None
-    }
-    warn_about_few_sources("perplexity", list(small), [list(small.values())])
+    probability = spurious_probability(mixture, embedding, counts, detector.assignment)
+    return is_flagged(probability, detector.threshold), n_components

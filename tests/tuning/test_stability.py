@@ -114,7 +114,7 @@ def test_bad_runs(survey, detector, arguments, message):
 
 def test_bad_sources_labels_and_settings(survey, detector):
     X, y = survey
-    with pytest.raises(ValueError, match="X holds 120 sources, but y 119 labels"):
+    with pytest.raises(ValueError, match="120 sources in X, 119 labels in y"):
         flag_stability(X, y[:-1], detector)
     with pytest.raises(ValueError, match="All 120 sources are uninspected"):
         flag_stability(X, np.full(120, -1), detector)
