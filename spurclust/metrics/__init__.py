@@ -1,8 +1,8 @@
-"""How good a region or an order of inspection is, and how far the figures can be trusted.
+"""How good a region or an order of inspection is, and how far the metrics can be trusted.
 
 Completeness alone (recall) is greatest when everything is flagged: read it beside the workload, or
-use a figure that holds both, such as `workload_at_completeness` or the scorer
-"constrained_neg_workload". Uninspected sources never count; a figure of the inspected ones stands
+use a metric that holds both, such as `workload_at_completeness` or the scorer
+"constrained_neg_workload". Uninspected sources never count; a metric of the inspected ones stands
 for the survey when those are a random part of it. For sources that were picked in any other way,
 inspect a random sample of what was not flagged (`draw_audit_sample`).
 """

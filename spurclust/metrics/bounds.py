@@ -1,11 +1,11 @@
 """What was not flagged: how many spurious sources can remain there, from a random sample.
 
 The bounds are exact for a sample drawn at random without replacement and inspected whole. Decide on
-its size before the first look: to go on looking until the bound pleases breaks its confidence.
+its size before the first inspection: to go on until the bound pleases breaks its confidence.
 """
 
 import operator
-from collections.abc import Callable
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ def draw_audit_sample(
 ) -> NDArray[Any]:
     """Draw sources at random, without replacement, to be inspected.
 
-    The candidates are the unflagged sources that nobody has looked at. A sample picked in any
+    The candidates are the unflagged and uninspected sources. A sample picked in any
     other way, say by their score, proves nothing about the rest.
 
     Parameters
@@ -127,7 +127,8 @@ def remaining_upper_bound(
 
     # More than the uninspected cannot remain.
     most = n_unflagged - n_inspected + n_found
-    return _first(refuted, n_found, most + 1) - 1 - n_found
+    possible = range(n_found, most + 1)
+    return bisect_left(possible, True, key=refuted) - 1
 
 
 def completeness_lower_bound(
@@ -232,11 +233,11 @@ def audit_sample_size(
     def proves(n_inspected: int) -> bool:
         return _log_cdf(n_found, n_unflagged, too_many, n_inspected) <= log_allowed
 
-    return _first(proves, n_found, n_unflagged)
+    return n_found + bisect_left(range(n_found, n_unflagged), True, key=proves)
 
 
 def _count(name: str, value: int, low: int, high: int | None = None, of: str = "") -> int:
-    """Return a count as an int, or say what is wrong with it."""
+    """Return a count as an int; raise when it is none or out of range."""
     try:
         count = operator.index(value)
     except TypeError:
@@ -253,22 +254,6 @@ def _log_allowed(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
     return float(np.log1p(-confidence) + TIE)
-
-
-def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """Find the smallest integer in [low, high] for which it holds; it does from there to high."""
-    # Steps that double first: far above the answer, the probability costs most.
-    probe, step = low, 1
-    while probe < high and not holds(probe):
-        low, probe, step = probe + 1, min(probe + step, high), 2 * step
-    high = probe
-    while low < high:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def _log_cdf(n_found: int, n_sources: int, n_spurious: int, n_inspected: int) -> float:

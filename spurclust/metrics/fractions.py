@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv
 
-from spurclust.metrics.inspected import as_bits, inspected_pairs
+from spurclust.labels import is_uninspected
 
 
 class FractionInterval(NamedTuple):
@@ -48,7 +49,7 @@ def binomial_interval(
     k : array-like of int
         Number found.
     n : array-like of int
-        Number looked at.
+        Number inspected.
     confidence : float, default=0.95
         Confidence level, between 0 and 1.
 
@@ -74,8 +75,6 @@ def binomial_interval(
     >>> round(float(low), 3), round(float(high), 3)
     (0.854, 0.989)
     """
-    from scipy.special import betaincinv
-
     k, n = np.broadcast_arrays(np.asarray(k, dtype=float), np.asarray(n, dtype=float))
     if np.any(k < 0) or np.any(k > n):
         raise ValueError(f"k must be between 0 and n, got k={k} and n={n}.")
@@ -87,12 +86,48 @@ def binomial_interval(
     return low, high
 
 
-def _known(
+def check_fraction(name: str, value: float, *, above_zero: bool) -> None:
+    """Raise where a fraction that is wanted is outside [0, 1], or (0, 1]."""
+    if not (0 < value <= 1 or (value == 0 and not above_zero)):
+        allowed = "(0, 1]" if above_zero else "[0, 1]"
+        raise ValueError(f"{name} must be in {allowed}, got {value}.")
+
+
+def inspected_pairs(
+    y_true: ArrayLike, values: ArrayLike, name: str, unlabeled: object
+) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Return which of the inspected sources are spurious, and the values of these sources."""
+    labels, given = np.asarray(y_true), np.asarray(values)
+    if labels.dtype.kind in "US" and not isinstance(y_true, np.ndarray):
+        labels = np.asarray(y_true, dtype=object)  # numbers beside a text mark stay numbers
+    if labels.shape != given.shape or labels.ndim != 1:
+        raise ValueError(
+            f"y_true has shape {labels.shape} and {name} has {given.shape}: both must be "
+            "(n_samples,)."
+        )
+    inspected = ~is_uninspected(labels, unlabeled)
+    hint = "If one of them means uninspected, name it: unlabeled=..."
+    return _as_bits(labels[inspected], "Labels", hint), given[inspected]
+
+
+def _as_bits(values: NDArray[Any], what: str, hint: str = "") -> NDArray[np.bool_]:
+    """Turn values that are all 0 or 1 into booleans, or name the others."""
+    if values.dtype.kind in "biuf":
+        wrong = np.unique(values[(values != 0) & (values != 1)]).tolist()
+    else:
+        wrong = sorted(set(values.tolist()) - {0, 1}, key=repr)
+    if wrong:
+        raise ValueError(f"{what} must be 0 or 1, got {wrong[:5]}. {hint}".rstrip())
+    return values.astype(bool)
+
+
+def _hits(
     y_true: ArrayLike, flagged: ArrayLike, unlabeled: object
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return truth and flags of the inspected sources."""
+    """Return which of the known spurious are flagged, and which of the known flagged spurious."""
     truth, flags = inspected_pairs(y_true, flagged, "flagged", unlabeled)
-    return truth, as_bits(flags, "Flags")
+    flags = _as_bits(flags, "Flags")
+    return flags[truth], truth[flags]
 
 
 def completeness(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> float:
@@ -121,8 +156,7 @@ def completeness(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None
     >>> completeness([1, 1, 0, -1], [1, 0, 0, 1], unlabeled=-1)
     0.5
     """
-    truth, flags = _known(y_true, flagged, unlabeled)
-    return float(flags[truth].mean()) if truth.any() else float("nan")
+    return _mean(_hits(y_true, flagged, unlabeled)[0])
 
 
 def completeness_interval(
@@ -155,8 +189,7 @@ def completeness_interval(
     >>> [round(number, 3) for number in completeness_interval([1] * 57, [1] * 54 + [0] * 3)]
     [0.947, 0.854, 0.989]
     """
-    truth, flags = _known(y_true, flagged, unlabeled)
-    return _counted(flags[truth], confidence)
+    return _with_interval(_hits(y_true, flagged, unlabeled)[0], confidence)
 
 
 def purity(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> float:
@@ -182,8 +215,7 @@ def purity(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> f
     >>> purity([1, 0, 0, -1], [1, 1, 0, 1], unlabeled=-1)
     0.5
     """
-    truth, flags = _known(y_true, flagged, unlabeled)
-    return float(truth[flags].mean()) if flags.any() else float("nan")
+    return _mean(_hits(y_true, flagged, unlabeled)[1])
 
 
 def purity_interval(
@@ -216,19 +248,22 @@ def purity_interval(
     >>> [round(number, 3) for number in purity_interval([1, 0, 0, 0], [1, 1, 1, 1])]
     [0.25, 0.006, 0.806]
     """
-    truth, flags = _known(y_true, flagged, unlabeled)
-    return _counted(truth[flags], confidence)
+    return _with_interval(_hits(y_true, flagged, unlabeled)[1], confidence)
 
 
-def _counted(hits: NDArray[np.bool_], confidence: float) -> FractionInterval:
-    """Compute the fraction that is True, with its interval."""
+def _mean(hits: NDArray[np.bool_]) -> float:
+    """Return the fraction that is True; NaN of nothing."""
+    return float(hits.mean()) if len(hits) else float("nan")
+
+
+def _with_interval(hits: NDArray[np.bool_], confidence: float) -> FractionInterval:
+    """Return the fraction that is True with its interval."""
     low, high = binomial_interval(int(hits.sum()), len(hits), confidence)
-    value = float(hits.mean()) if len(hits) else float("nan")
-    return FractionInterval(value, float(low), float(high))
+    return FractionInterval(_mean(hits), float(low), float(high))
 
 
 def workload(flagged: ArrayLike) -> float:
-    """Compute the share of all sources that are flagged, and so have to be looked at.
+    """Compute the share of all sources that are flagged, and so have to be inspected.
 
     Parameters
     ----------

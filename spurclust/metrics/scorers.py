@@ -2,35 +2,34 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.labels import is_uninspected
+from spurclust.labels import UNINSPECTED, encode_labels, is_uninspected
 from spurclust.metrics.completeness_curves import (
     average_precision,
     completeness_at_workload,
     work_saved_over_sampling,
     workload_at_completeness,
 )
+from spurclust.metrics.fractions import check_fraction, purity, workload
 from spurclust.metrics.fractions import completeness as completeness_of
-from spurclust.metrics.fractions import purity, workload
 
 MISSED_FLOOR = 1000.0
 """Loss of a fold that misses the floor: more than folds there are, each of workload at most 1."""
 
 
 def _flags_of(estimator: Any, X: Any) -> NDArray[Any]:
-    """Tell which sources the classifier calls spurious."""
+    """Return which sources the classifier predicts to be spurious."""
     return np.asarray(np.asarray(estimator.predict(X)) == estimator.classes_[1])
 
 
 def _score_of(estimator: Any, X: Any) -> NDArray[Any]:
-    """Tell how spurious each source is, on any scale."""
+    """Return how spurious each source is, on any scale."""
     if hasattr(estimator, "decision_function"):
         return np.asarray(estimator.decision_function(X))
     if hasattr(estimator, "predict_proba"):
@@ -47,17 +46,9 @@ def _purity_or_zero(truth: ArrayLike, flags: ArrayLike) -> float:
     return 0.0 if math.isnan(value) else value
 
 
-def _neg_workload(_truth: ArrayLike, flags: ArrayLike) -> float:
-    """Negate the workload."""
-    return -workload(flags)
-
-
-def _constrained_neg_workload(
-    truth: ArrayLike, flags: ArrayLike, completeness: float = 0.95
-) -> float:
+def _constrained_neg_workload(truth: ArrayLike, flags: ArrayLike, completeness: float) -> float:
     """Negate the workload where the completeness reaches the floor, else fall far below."""
-    if not 0 < completeness <= 1:
-        raise ValueError(f"completeness must be in (0, 1], got {completeness}.")
+    check_fraction("completeness", completeness, above_zero=True)
     reached = completeness_of(truth, flags)
     if math.isnan(reached):
         return math.nan
@@ -66,34 +57,27 @@ def _constrained_neg_workload(
     return -MISSED_FLOOR * (1 + completeness - reached)
 
 
-def _neg_workload_at_completeness(
-    truth: ArrayLike, score: ArrayLike, completeness: float = 0.95
-) -> float:
-    """Negate the workload at a completeness."""
-    return -workload_at_completeness(truth, score, completeness=completeness)
+class _Metric(NamedTuple):
+    """A function of the truth and a response, greater is better, and its parameters."""
 
-
-class _Measure(NamedTuple):
-    """A figure, greater is better, what it compares the truth with, and its parameters."""
-
-    figure: Callable[..., float]
+    function: Callable[..., float]
     response: Callable[[Any, Any], NDArray[Any]]
-    parameters: Mapping[str, float] = MappingProxyType({})
+    parameters: dict[str, float]
 
 
-_FLOOR = MappingProxyType({"completeness": 0.95})
+_FLOOR = {"completeness": 0.95}
 
-_MEASURES = {
-    "average_precision": _Measure(average_precision, _score_of),
-    "completeness": _Measure(completeness_of, _flags_of),
-    "completeness_at_workload": _Measure(
-        completeness_at_workload, _score_of, MappingProxyType({"workload": 0.1})
+_METRICS = {
+    "average_precision": _Metric(average_precision, _score_of, {}),
+    "completeness": _Metric(completeness_of, _flags_of, {}),
+    "completeness_at_workload": _Metric(completeness_at_workload, _score_of, {"workload": 0.1}),
+    "constrained_neg_workload": _Metric(_constrained_neg_workload, _flags_of, _FLOOR),
+    "neg_workload": _Metric(lambda _, flags: -workload(flags), _flags_of, {}),
+    "neg_workload_at_completeness": _Metric(
+        lambda *given, **floor: -workload_at_completeness(*given, **floor), _score_of, _FLOOR
     ),
-    "constrained_neg_workload": _Measure(_constrained_neg_workload, _flags_of, _FLOOR),
-    "neg_workload": _Measure(_neg_workload, _flags_of),
-    "neg_workload_at_completeness": _Measure(_neg_workload_at_completeness, _score_of, _FLOOR),
-    "purity": _Measure(_purity_or_zero, _flags_of),
-    "work_saved_over_sampling": _Measure(work_saved_over_sampling, _score_of, _FLOOR),
+    "purity": _Metric(_purity_or_zero, _flags_of, {}),
+    "work_saved_over_sampling": _Metric(work_saved_over_sampling, _score_of, _FLOOR),
 }
 
 
@@ -107,17 +91,16 @@ class _Scorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any) -> float:
         """Score a fitted classifier on the inspected sources; greater is better."""
-        measure = _MEASURES[self.name]
+        metric = _METRICS[self.name]
         unlabeled = _unlabeled_of(estimator) if self.unlabeled is None else self.unlabeled
-        classes = _classes_of(estimator, unlabeled)
-        codes = _codes(np.asarray(y), classes, unlabeled)
-        inspected = codes >= 0
+        codes = encode_labels(y, _classes_of(estimator, unlabeled), unlabeled)
+        inspected = codes != UNINSPECTED
         if not inspected.any():
             raise ValueError(
                 f"All {len(codes)} sources to score are uninspected (unlabeled={unlabeled!r})."
             )
-        response = measure.response(estimator, X)
-        value = measure.figure(codes[inspected], response[inspected], **self.parameters)
+        response = metric.response(estimator, X)
+        value = metric.function(codes[inspected], response[inspected], **self.parameters)
         if math.isnan(value):
             warnings.warn(
                 f"{self.name} is NaN: none of the {int(inspected.sum())} inspected sources to "
@@ -161,25 +144,6 @@ def _classes_of(estimator: Any, unlabeled: object) -> NDArray[Any]:
     return classes
 
 
-def _codes(y: NDArray[Any], classes: NDArray[Any], unlabeled: object) -> NDArray[np.int8]:
-    """Translate labels to 1 spurious, 0 reliable, -1 uninspected."""
-    if y.ndim != 1:
-        raise ValueError(f"y must be of shape (n_samples,), got {y.shape}.")
-    inspected = ~is_uninspected(y, unlabeled)
-    reliable, spurious = classes.tolist()
-    places = {reliable: 0, spurious: 1}
-    known = y[inspected].tolist()
-    wrong = sorted({value for value in known if value not in places}, key=repr)
-    if wrong:
-        raise ValueError(
-            f"y holds {wrong[:5]}, where the classifier knows {reliable!r} and {spurious!r}. If "
-            "one of them means uninspected, name it: unlabeled=..."
-        )
-    codes = np.full(len(y), -1, dtype=np.int8)
-    codes[inspected] = [places[value] for value in known]
-    return codes
-
-
 def get_scorer(
     name: str, *, unlabeled: Any = None, **parameters: float
 ) -> Callable[[Any, Any, Any], float]:
@@ -217,7 +181,7 @@ def get_scorer(
     Every scorer counts the inspected sources alone, the workload too. Where none of them is
     spurious, it warns and returns NaN.
 
-    From the flags, which `predict` tells:
+    From the flags of `predict`:
 
     - "completeness"; "purity", which is 0 when nothing is flagged; "neg_workload".
     - "constrained_neg_workload": minus the workload when the completeness reaches the floor
@@ -226,9 +190,9 @@ def get_scorer(
       that reaches the floor in every fold is above any that misses it in one. A fold with few
       spurious sources makes that strict: with 10, a floor of 0.95 means all of them.
 
-    From the order, which `decision_function` or else `predict_proba` tells, as the functions of
-    the same names: "average_precision", "completeness_at_workload",
-    "neg_workload_at_completeness", "work_saved_over_sampling".
+    From the order of `decision_function` or else `predict_proba`, as the functions of the same
+    names: "average_precision", "completeness_at_workload", "neg_workload_at_completeness",
+    "work_saved_over_sampling".
 
     Examples
     --------
@@ -239,16 +203,16 @@ def get_scorer(
     >>> scorer(tree, [[0], [0], [1], [1]], [0, 0, 1, -1])
     -0.3333333333333333
     """
-    if name not in _MEASURES:
+    if name not in _METRICS:
         raise ValueError(f"There is no scorer {name!r}: choose from {get_scorer_names()}.")
-    figure, _, defaults = _MEASURES[name]
+    function, _, defaults = _METRICS[name]
     unknown = sorted(set(parameters) - set(defaults))
     if unknown:
         raise ValueError(
             f"The scorer {name!r} has no parameter {unknown[0]!r}: it has {sorted(defaults)}."
         )
     merged = {**defaults, **parameters}
-    figure([1], [1], **merged)  # refuses a value outside its range now, not in the first fold
+    function([1], [1], **merged)  # refuses a value outside its range now, not in the first fold
     return _Scorer(name, unlabeled, merged)
 
 
@@ -266,4 +230,4 @@ def get_scorer_names() -> list[str]:
     >>> get_scorer_names()[:2]
     ['average_precision', 'completeness']
     """
-    return sorted(_MEASURES)
+    return sorted(_METRICS)

@@ -16,6 +16,7 @@ from spurclust.metrics import (
     purity,
     workload,
 )
+from spurclust.metrics.fractions import check_fraction
 from spurclust.region import is_flagged
 from spurclust.tuning.splitters import Split
 
@@ -106,10 +107,9 @@ def choose_setting(
 
 def check_bounds(completeness: float, workload: float | None) -> None:
     """Raise when a bound is out of range, or both are given."""
-    bounds = {"completeness": completeness, "workload": workload}
-    for name, value in bounds.items():
-        if value is not None and not 0 < value <= 1:
-            raise ValueError(f"{name} must be in (0, 1], got {value}.")
+    check_fraction("completeness", completeness, above_zero=True)
+    if workload is not None:
+        check_fraction("workload", workload, above_zero=True)
     if workload is not None and completeness != DEFAULT_COMPLETENESS:
         raise ValueError(
             f"Both completeness={completeness} and workload={workload} are given: give one, which "

@@ -222,7 +222,7 @@ def test_a_given_mark_goes_before_that_of_the_estimator():
     classifier = FlagsAtOrAbove(unlabeled=-1).fit(None, None)
     X = [[0.1], [0.9], [0.9]]
     assert get_scorer("purity", unlabeled=7)(classifier, X, [0, 1, 7]) == 1
-    with pytest.raises(ValueError, match=r"y holds \[7\], where the classifier knows 0 and 1"):
+    with pytest.raises(ValueError, match=r"y\[2\] is 7, where the classifier knows 0 and 1"):
         get_scorer("purity")(classifier, X, [0, 1, 7])
 
 
