@@ -39,24 +39,13 @@ class Metric:
 class InspectionOrder:
     """The rank of each source, 1 first, and its probability of being spurious, never NaN.
 
-    `ranked` means that the rank is the run's own, `calibrated` that the probability is; otherwise
-    both follow from the spurious fractions of the components.
+    The probability is calibrated if it is that of the run's ranking, not of the components.
     """
 
     rank: NDArray[np.int64]
     probability: NDArray[np.float64]
-    ranked: bool
     calibrated: bool
-
-    @property
-    def explanation(self) -> str:
-        """Return a sentence on which order it is."""
-        if self.ranked:
-            return "In the order of the run's ranking (inspection_rank), the most suspect first."
-        return (
-            "Ordered by the spurious fraction of each source's component, equal ones by id: the "
-            "run has no ranking of single sources."
-        )
+    explanation: str
 
 
 def inspection_order(results: Results) -> InspectionOrder:
@@ -77,8 +66,11 @@ def inspection_order(results: Results) -> InspectionOrder:
     return InspectionOrder(
         positions,
         np.clip(fraction if probability is None else probability, 0.0, 1.0),
-        ranked=rank is not None,
-        calibrated=probability is not None,
+        probability is not None,
+        "Ordered by the spurious fraction of each source's component, equal ones by id: the run "
+        "has no ranking of single sources."
+        if rank is None
+        else "In the order of the run's ranking (inspection_rank), the most suspect first.",
     )
 
 
@@ -140,19 +132,18 @@ def count_metrics(results: Results) -> list[Metric]:
 def quality_metrics(summary: Mapping[str, Any]) -> list[Metric]:
     """Return how complete and how pure the flags are where that is defined, held out first."""
     metrics = []
-    held_out = summary.get("held_out") or {}
-    workload = (held_out.get("workload") or {}).get("fraction")
-    for name in ("completeness", "purity"):
-        share = held_out.get(name) or {}
-        if share.get("fraction") is not None and workload is not None:
-            detail = f"held out, at a workload of {percent(workload)}"
-            metrics.append(_metric(name, share, detail, "held_out"))
-    in_sample = summary.get("in_sample") or {}
-    for name in ("completeness", "purity"):
-        share = in_sample.get(name) or {}
-        if share.get("fraction") is not None:
-            detail = f"in-sample, {share['k']} of {share['n']}"
-            metrics.append(_metric(name, share, detail, "in_sample"))
+    for kind in ("held_out", "in_sample"):
+        measured = summary.get(kind) or {}
+        for name in ("completeness", "purity"):
+            share = measured.get(name) or {}
+            if share.get("fraction") is None:
+                continue
+            detail = (
+                f"held out, at a workload of {percent(measured['workload']['fraction'])}"
+                if kind == "held_out"
+                else f"in-sample, {share['k']} of {share['n']}"
+            )
+            metrics.append(_metric(name, share, detail, kind))
     return metrics
 
 
@@ -175,39 +166,6 @@ def reason_metrics(summary: Mapping[str, Any]) -> tuple[str, list[Metric]]:
         if metrics:
             return words, metrics
     return "", []
-
-
-def effort_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Return, as text, how many inspections the ranking expects for some completenesses."""
-    rows = (summary.get("ranking") or {}).get("expected_effort") or []
-    return [
-        {
-            "completeness": percent(float(row["completeness"])),
-            "inspections": grouped(row["inspections"]),
-            "interval": " to ".join(map(grouped, row["interval"])),
-        }
-        for row in rows
-    ]
-
-
-def component_rows(results: Results) -> list[dict[str, Any]]:
-    """Return the components as text, those of the region first, by falling fraction."""
-    rows = []
-    for row in results.components.to_dict("records"):
-        fraction, low, high = row["fraction"], row["fraction_low"], row["fraction_high"]
-        known = bool(np.isfinite(fraction))
-        rows.append(
-            {
-                "number": int(row["component"]),
-                **{name: grouped(row[name]) for name in ("size", "n_inspected", "n_spurious")},
-                "fraction": percent(fraction) if known else "not known",
-                "between": between(low, high),
-                "interval": (low, fraction, high) if known else None,
-                "in_region": row["in_region"] == 1,
-                "order": (row["in_region"] != 1, -fraction if known else 0.0),
-            }
-        )
-    return sorted(rows, key=lambda row: row["order"])
 
 
 def statement(results: Results) -> str:
@@ -253,25 +211,29 @@ def caveats(results: Results, order: InspectionOrder) -> list[str]:
 
 
 def listings(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """Return titles with names and values on how the run was made."""
+    """Return titles with names and values on how the run was made, without those not set."""
     held_out = summary.get("held_out") or {}
-    chosen = {name: held_out.get(name) for name in ("n_settings", "n_splits", "n_spurious")}
-    chosen = {**(held_out.get("params") or {}), **chosen, "protocol": held_out.get("protocol")}
-    return {
-        "Settings": as_text(summary.get("settings")),
-        "Embedding": as_text(summary.get("embedding")),
-        "Region": as_text(summary.get("region")),
-        "Chosen on held-out labels": as_text(chosen),
-        "Seconds": as_text(summary.get("seconds")),
-        "Versions": as_text(summary.get("versions")),
-        "Cutouts skipped by the run": as_text(summary.get("skipped")),
+    names = ("n_settings", "n_splits", "n_spurious", "protocol")
+    sections = {
+        "Settings": summary.get("settings"),
+        "Embedding": summary.get("embedding"),
+        "Region": summary.get("region"),
+        "Chosen on held-out labels": {
+            **(held_out.get("params") or {}),
+            **{name: held_out.get(name) for name in names},
+        },
+        "Seconds": summary.get("seconds"),
+        "Versions": summary.get("versions"),
+        "Cutouts skipped by the run": summary.get("skipped"),
     }
-
-
-def as_text(values: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """Return names and values as text, without those that are not set."""
-    given = (values or {}).items()
-    return [(str(name), _text_of(value)) for name, value in given if value not in (None, [], "")]
+    return {
+        title: [
+            (name, _text_of(value))
+            for name, value in (values or {}).items()
+            if value not in (None, [], "")
+        ]
+        for title, values in sections.items()
+    }
 
 
 def _text_of(value: Any) -> str:

@@ -2,8 +2,6 @@
 
 import base64
 import hashlib
-import json
-import re
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
@@ -29,8 +27,6 @@ _SCRIPTS = (
     *("page.js", "cards.js", "embedding.js", "selection.js"),
     *("verdicts.js", "judge.js", "start.js"),
 )
-# A script element ends at the first "</script", whatever the JSON around it.
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 _DIGITS = 5
 
 
@@ -89,46 +85,32 @@ def render_report(
         n_threads=n_threads,
     )
     sentences = describe_cutouts(results, pictures)
-    curve = curve_plot(results)
-    data = {
-        "data": page_data(results, order, pictures),
-        "embedding": embedding_plot(results),
-        "curve": curve,
-    }
+    summary, components = results.summary, results.components
+    how, by_reason = overview.reason_metrics(summary)
     scripts = {"bokeh": _bokeh_script(), "page": "\n".join(_read(name) for name in _SCRIPTS)}
-    markup = import_optional("markupsafe", feature="The report", extra="report").Markup
     page: str = environment.get_template("report.html.jinja").render(
-        **_page_text(results, order),
+        name=results.name,
+        statement=overview.statement(results),
+        counts=overview.count_metrics(results),
+        quality=overview.quality_metrics(summary),
+        by_reason=by_reason,
+        by_reason_how=how,
+        effort=(summary.get("ranking") or {}).get("expected_effort") or [],
+        components=components.sort_values(["in_region", "fraction"], ascending=False),
+        order=order.explanation,
+        caveats=overview.caveats(results, order),
         left_out=sentences,
-        has_curve=curve is not None,
+        listings=overview.listings(summary),
+        command=overview.next_command(summary),
+        identity=results.identity,
+        data=page_data(results, order, pictures),
+        embedding=embedding_plot(results),
+        curve=curve_plot(results),
         policy=content_policy(scripts.values()),
-        scripts={name: markup(script) for name, script in scripts.items()},
-        style=markup(_read("report.css")),
-        json={name: markup(to_script_json(value)) for name, value in data.items()},
+        scripts=scripts,
+        style=_read("report.css"),
     )
     return page, sentences
-
-
-def _page_text(results: Results, order: overview.InspectionOrder) -> dict[str, Any]:
-    """Return the metrics, tables and sentences of the template."""
-    summary = results.summary
-    how, by_reason = overview.reason_metrics(summary)
-    return {
-        "name": results.name,
-        "statement": overview.statement(results),
-        "counts": overview.count_metrics(results),
-        "quality": overview.quality_metrics(summary),
-        "by_reason": by_reason,
-        "by_reason_how": how,
-        "effort": overview.effort_rows(summary),
-        "components": overview.component_rows(results),
-        "order": order.explanation,
-        "caveats": overview.caveats(results, order),
-        "listings": overview.listings(summary),
-        "command": overview.next_command(summary),
-        "identity": results.identity,
-        "between": overview.between,
-    }
 
 
 def page_data(
@@ -138,7 +120,6 @@ def page_data(
     names, reason = np.unique(results.reasons.astype(str), return_inverse=True)
     probability = order.probability if order.calibrated else None
     return {
-        "name": results.name,
         "identity": results.identity,
         "ids": results.sources["source_id"].tolist(),
         "label": results.label.tolist(),
@@ -151,7 +132,6 @@ def page_data(
         "rank": order.rank.tolist(),
         "probability": _rounded(order.probability),
         "calibrated": order.calibrated,
-        "ranked": order.ranked,
         "nearest": _nearest(results),
         "sky": _sky_links(results),
         "colorings": [way.as_dict() for way in colorings(results, probability)],
@@ -220,12 +200,6 @@ def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
     return sentences
 
 
-def to_script_json(value: Any) -> str:
-    """Return ASCII JSON without any letter that ends a script element or begins another."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
-    return re.sub("[<>&]", lambda found: _UNSAFE[found.group()], text)
-
-
 def content_policy(scripts: Iterable[str]) -> str:
     """Return a Content-Security-Policy under which only these scripts run, nothing is fetched."""
     digests = (
@@ -243,13 +217,18 @@ def content_policy(scripts: Iterable[str]) -> str:
 def _environment() -> Any:
     """Open the templates, with autoescape."""
     jinja2 = import_optional("jinja2", feature="The report", extra="report")
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    formats = (overview.percent, overview.between, overview.grouped)
+    environment.filters.update({function.__name__: function for function in formats})
+    # The filter "tojson" escapes whatever could end a script element.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment
 
 
 def _bokeh_script() -> str:

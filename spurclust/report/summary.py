@@ -45,19 +45,6 @@ class Results:
         What `summarize_run` returns.
     tuning : DataFrame, default=None
         The settings that a search tried.
-
-    Attributes
-    ----------
-    label : ndarray of int8 of shape (n_sources,)
-        1 spurious, 0 reliable, -1 uninspected.
-    flagged : ndarray of bool of shape (n_sources,)
-        Whether each source lies in the region.
-    component : ndarray of int of shape (n_sources,)
-        Component of each source.
-    reasons : ndarray of str of shape (n_sources,)
-        Reason of each source; "no reason given" where a spurious one has none.
-    identity : str
-        Digest of the table of sources, the same in memory and read back from a file.
     """
 
     name: str
@@ -278,11 +265,11 @@ def _effort(effort: Any) -> list[dict[str, Any]]:
     """Return how many inspections find each share of the spurious, with intervals."""
     return [
         {
-            "completeness": float(row["completeness"]),
-            "inspections": int(row["inspections"]),
-            "interval": [int(row["inspections_low"]), int(row["inspections_high"])],
+            "completeness": float(row.completeness),
+            "inspections": int(row.inspections),
+            "interval": [int(row.inspections_low), int(row.inspections_high)],
         }
-        for row in effort.to_dict("records")
+        for row in effort.itertuples()
     ]
 
 
@@ -307,10 +294,19 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     """
     flagged, in_sample = summary["flagged"], summary["in_sample"]
     region, held_out = summary["region"], summary["held_out"]
+    lines = []
+    if held_out:
+        params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
+        lines += [
+            f"Chosen among {held_out['n_settings']} settings: {params}.",
+            "Held out (labels not shown when the region was chosen, "
+            f"{held_out['n_splits']} splits, {held_out['protocol']}):",
+            *_format_metrics(
+                held_out, ("completeness", "purity", "workload"), "nothing is flagged"
+            ),
+        ]
     numbers = ", ".join(map(str, region["components"])) or "none"
-    advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
-    lines = [
-        *(_format_held_out(held_out) if held_out else []),
+    lines += [
         f"Region: {len(region['components'])} of {region['n_components']} components ({numbers}) "
         f"hold at least {region['threshold']:.3g} spurious among the inspected.",
         f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
@@ -329,44 +325,36 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         )
     if summary["ranking"]:
         lines += _format_effort(summary["ranking"]["expected_effort"], flagged["n"])
-    lines.append(f"In-sample (the same labels chose the region; {advice}):")
-    for name in ("completeness", "purity"):
-        share = in_sample[name]
-        if share["fraction"] is None:
-            lines.append(f"  {name:<14}not defined (0 of 0)")
-        else:
-            lines.append(
-                f"  {name:<14}{share['k']} of {share['n']} = {share['fraction']:.3f} "
-                f"(95 % interval {_ends(share)})"
-            )
-    for reason, share in in_sample["completeness_by_reason"].items():
-        lines.append(f"    {reason}: {share['k']} of {share['n']} ({_ends(share)})")
+    advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
+    lines += [
+        f"In-sample (the same labels chose the region; {advice}):",
+        *_format_metrics(in_sample, ["completeness", "purity"], "0 of 0"),
+    ]
     return "\n".join(lines)
+
+
+def _format_metrics(
+    metrics: Mapping[str, Any], names: Sequence[str], why_undefined: str
+) -> list[str]:
+    """Format metrics with their intervals, and below them the completeness of each reason."""
+    lines = []
+    for name in names:
+        share = metrics[name]
+        text = f"not defined ({why_undefined})"
+        if share["fraction"] is not None:
+            counts = f"{share['k']} of {share['n']} = " if "k" in share else ""
+            text = f"{counts}{share['fraction']:.3f} (95 % interval {_ends(share)})"
+        lines.append(f"  {name:<14}{text}")
+    for reason, share in metrics["completeness_by_reason"].items():
+        found = share.get("k", f"{share['fraction']:.3f}")
+        lines.append(f"    {reason}: {found} of {share['n']} ({_ends(share)})")
+    return lines
 
 
 def _ends(share: Mapping[str, Any]) -> str:
     """Format the ends of an interval."""
     low, high = share["interval"]
     return f"{low:.3f} to {high:.3f}"
-
-
-def _format_held_out(held_out: Mapping[str, Any]) -> list[str]:
-    """Format the metrics on sources whose labels were not shown."""
-    params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
-    lines = [
-        f"Chosen among {held_out['n_settings']} settings: {params}.",
-        f"Held out (labels not shown when the region was chosen, {held_out['n_splits']} splits, "
-        f"{held_out['protocol']}):",
-    ]
-    for name in ("completeness", "purity", "workload"):
-        share = held_out[name]
-        if share["fraction"] is None:
-            lines.append(f"  {name:<14}not defined, nothing is flagged")
-        else:
-            lines.append(f"  {name:<14}{share['fraction']:.3f} (95 % interval {_ends(share)})")
-    for reason, share in held_out["completeness_by_reason"].items():
-        lines.append(f"    {reason}: {share['fraction']:.3f} of {share['n']} ({_ends(share)})")
-    return lines
 
 
 def _format_effort(effort: Sequence[Mapping[str, Any]], n_sources: int) -> list[str]:
