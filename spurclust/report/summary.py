@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import binomial_interval
+from spurclust.tuning import pool_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -234,24 +235,17 @@ def _split_by_reason(
 
 def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
     """Return the metrics of a search on sources whose labels it was not shown."""
-    from spurclust.tuning import pool_metrics
-
-    metrics: dict[str, Any] = {}
-    for name in ("completeness", "purity", "workload"):
-        value, interval = getattr(search, f"{name}_"), getattr(search, f"{name}_interval_")
-        known = not math.isnan(value)
-        metrics[name] = {
-            "fraction": float(value) if known else None,
-            "interval": [float(end) for end in interval] if known else None,
-        }
     share = search.held_out_flagged_
     tested = spurious & ~np.isnan(share)
     by_reason = {}
     for reason, own in _split_by_reason(tested, reasons).items():
-        fraction, *interval = pool_metrics(np.where(own, share, np.nan), spurious).completeness
-        by_reason[reason] = {"fraction": fraction, "interval": interval, "n": int(own.sum())}
+        completeness = pool_metrics(np.where(own, share, np.nan), spurious).completeness
+        by_reason[reason] = {**_plain_metric(completeness), "n": int(own.sum())}
     return {
-        **metrics,
+        **{
+            name: _plain_metric(metric)
+            for name, metric in pool_metrics(share, spurious)._asdict().items()
+        },
         "n_spurious": int(tested.sum()),
         "completeness_by_reason": by_reason,
         "params": {name: float(value) for name, value in search.best_params_.items()},
@@ -259,6 +253,13 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
         "n_splits": int(search.n_splits_),
         "protocol": search.protocol,
     }
+
+
+def _plain_metric(metric: tuple[float, float, float]) -> dict[str, Any]:
+    """Return a metric and its interval, None where it is not defined."""
+    value, low, high = metric
+    known = not math.isnan(value)
+    return {"fraction": value if known else None, "interval": [low, high] if known else None}
 
 
 def _effort(effort: Any) -> list[dict[str, Any]]:
@@ -301,9 +302,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
             f"Chosen among {held_out['n_settings']} settings: {params}.",
             "Held out (labels not shown when the region was chosen, "
             f"{held_out['n_splits']} splits, {held_out['protocol']}):",
-            *_format_metrics(
-                held_out, ("completeness", "purity", "workload"), "nothing is flagged"
-            ),
+            *_format_metrics(held_out, "nothing is flagged"),
         ]
     numbers = ", ".join(map(str, region["components"])) or "none"
     lines += [
@@ -328,17 +327,15 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
     lines += [
         f"In-sample (the same labels chose the region; {advice}):",
-        *_format_metrics(in_sample, ["completeness", "purity"], "0 of 0"),
+        *_format_metrics(in_sample, "0 of 0"),
     ]
     return "\n".join(lines)
 
 
-def _format_metrics(
-    metrics: Mapping[str, Any], names: Sequence[str], why_undefined: str
-) -> list[str]:
+def _format_metrics(metrics: Mapping[str, Any], why_undefined: str) -> list[str]:
     """Format metrics with their intervals, and below them the completeness of each reason."""
     lines = []
-    for name in names:
+    for name in (name for name in ("completeness", "purity", "workload") if name in metrics):
         share = metrics[name]
         text = f"not defined ({why_undefined})"
         if share["fraction"] is not None:

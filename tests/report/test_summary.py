@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spurclust.catalog import read_results, write_table
 from spurclust.metrics import completeness, purity, workload
+from spurclust.ranking import expected_effort
 from spurclust.region import component_table
 from spurclust.report import Results, format_components, format_summary, summarize_run
 
@@ -144,6 +145,46 @@ def test_what_was_given_is_kept():
     assert summary["written_by"] == "spurclust"
     assert summary["versions"]["numpy"] == np.__version__
     assert summary["in_sample"]["completeness_by_reason"] == {}
+
+
+def test_held_out_metrics_come_first():
+    detector, y = make_run([1, 1, 1, 0], [1, 1, 0, 0])
+    search = SimpleNamespace(
+        held_out_flagged_=np.array([1, 0.5, 0, np.nan]),
+        best_params_={"threshold": 0.1},
+        cv_results_={"params": [{}, {}, {}]},
+        n_splits_=5,
+        protocol="transductive",
+    )
+    summary = summarize_run(detector, y, reasons=["spike", "", "", ""], search=search)
+    held_out = summary["held_out"]
+    assert held_out["completeness"]["fraction"] == 0.75
+    assert held_out["workload"]["fraction"] == 0.5
+    assert list(held_out["completeness_by_reason"]) == ["no reason given", "spike"]
+    assert held_out["completeness_by_reason"]["spike"]["fraction"] == 1
+    assert held_out["n_spurious"] == 2
+    lines = format_summary(summary).splitlines()
+    assert lines[0] == "Chosen among 3 settings: threshold=0.1."
+    assert "5 splits, transductive" in lines[1]
+    assert lines[2].startswith("  completeness  0.750 (95 % interval ")
+    assert lines[5].startswith("    no reason given: 0.500 of 1 (")
+    search.held_out_flagged_ = np.zeros(4)
+    summary = summarize_run(detector, y, search=search)
+    assert summary["held_out"]["purity"] == {"fraction": None, "interval": None}
+    assert "  purity        not defined (nothing is flagged)" in format_summary(summary)
+
+
+def test_stability_and_effort_are_summarized():
+    detector, y = make_run([1, 1, 0, 0], [1, 0, -1, -1])
+    effort = expected_effort(y, [0.9, 0.5, 0.3, 0.1], unlabeled=-1, completeness=[0.95])
+    summary = summarize_run(detector, y, stability=[1, 0.5, 0, 0], effort=effort)
+    assert summary["stability"] == {"always": 1, "sometimes": 1, "never": 2}
+    (row,) = summary["ranking"]["expected_effort"]
+    assert row["inspections"] == effort["inspections"].item()
+    assert row["interval"] == effort[["inspections_low", "inspections_high"]].iloc[0].tolist()
+    text = format_summary(summary)
+    assert "starts elsewhere: 1 sources always, 1 sometimes, 2 never." in text
+    assert f"95 % are found in {row['inspections']} inspections of 4" in text
 
 
 def test_an_embedding_of_others_has_no_divergence():
