@@ -1,6 +1,5 @@
 """What the compilation of the kernels costs: at first, later, and where no cache can be written."""
 
-import argparse
 import json
 import os
 import shutil
@@ -18,8 +17,8 @@ from measure import (
     at_most,
     for_information,
     median_of,
-    report,
     run_process,
+    run_script,
 )
 
 IMPORTS = "import json, sys, numba, scipy.fft, spurclust.detector"
@@ -32,24 +31,19 @@ flags = detector.predict(images[:9] // 2)
 print(json.dumps({"file": spurclust.detector.__file__, "points": detector.embedding_.tolist()}))
 """
 LIMIT = 1.0
-N_WARM = 7
-
-
-def installed_package() -> Path:
-    """Find the folder of the package."""
-    spec = find_spec("spurclust")
-    if spec is None or spec.origin is None:
-        raise ChildError("spurclust is not installed")
-    return Path(spec.origin).parent
 
 
 def copy_unwritable(folder: Path) -> Path:
     """Copy the package so that its folders cannot take a cache, not even from root.
 
-    Where Python and numba would make a folder for their caches, a file lies.
+    Where Python and numba would make a folder for their caches, there is a file.
     """
+    spec = find_spec("spurclust")
+    if spec is None or spec.origin is None:
+        raise ChildError("spurclust is not installed")
     package = folder / "spurclust"
-    shutil.copytree(installed_package(), package, ignore=shutil.ignore_patterns("__pycache__"))
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(spec.origin).parent, package, ignore=ignored)
     for each in [package, *(found for found in package.rglob("*") if found.is_dir())]:
         (each / "__pycache__").touch()
     return folder
@@ -59,9 +53,9 @@ def run_with(
     code: str, home: Path, *, cache: Path | None = None, path: Path | None = None
 ) -> Finished:
     """Run code in a process whose home, cache of kernels and package are these."""
-    dropped = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "PYTHONPATH")
+    dropped = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", *(("PYTHONPATH",) if path else ()))
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
-    # Packages that the user installed for themselves lie below their home.
+    # Packages that users installed for themselves lie below their home.
     environment |= {"HOME": str(home), "PYTHONUSERBASE": site.getuserbase()}
     environment["PYTHONDONTWRITEBYTECODE"] = "1"
     if cache:
@@ -78,7 +72,7 @@ def run_with(
     return done._replace(result=result)
 
 
-def measure() -> list[Outcome]:
+def measure(repeats: int = 7) -> list[Outcome]:
     """Compare a cold and a warm cache, a read-only installation, and no cache at all."""
     code = IMPORTS + FIT
     with tempfile.TemporaryDirectory() as name:
@@ -88,54 +82,34 @@ def measure() -> list[Outcome]:
         home.mkdir()
         copy = copy_unwritable(folder / "copy")
         in_folder = partial(run_with, home=home, cache=folder / "cache")
-        imports = median_of([in_folder(IMPORTS) for _ in range(N_WARM)])
+        imports = median_of([in_folder(IMPORTS) for _ in range(repeats)])
         cold = in_folder(code)
-        warm = median_of([in_folder(code) for _ in range(N_WARM)])
+        warm = median_of([in_folder(code) for _ in range(repeats)])
         size = sum(each.stat().st_size for each in (folder / "cache").rglob("*") if each.is_file())
         read_only = partial(run_with, code, home, path=copy)
-        first, later = read_only(), median_of([read_only() for _ in range(N_WARM)])
+        first, later = read_only(), median_of([read_only() for _ in range(repeats)])
         nowhere = run_with(code, file / "home", cache=file / "cache", path=copy)
-    detail = (
+    cached = (
         f"first run {cold.seconds:.1f} s, next {warm}, of which imports {imports}; the cache takes "
         f"{size / 1e6:.1f} MB"
     )
-    read_only_detail = (
-        f"kernels cached in the user's home: first run {first.seconds:.1f} s, next {later}"
-    )
-    same = nowhere.result["points"] == cold.result["points"]
+    in_home = f"kernels cached in the user's home: first run {first.seconds:.1f} s, next {later}"
+    what = "kernels and a small fit, less imports, once cached"
+    apart = "the same, of a read-only installation"
+    compiling = f"{cold.seconds - warm.seconds:.1f} s"
     return [
-        at_most(
-            "kernels and a small fit, less imports, once cached",
-            warm.seconds - imports.seconds,
-            LIMIT,
-            " s",
-            detail,
-        ),
-        at_most(
-            "the same, of a read-only installation",
-            later.seconds - imports.seconds,
-            LIMIT,
-            " s",
-            read_only_detail,
-        ),
-        for_information(
-            "compilation, in the first run only", f"{cold.seconds - warm.seconds:.1f} s"
-        ),
+        at_most(what, warm.seconds - imports.seconds, LIMIT, " s", cached),
+        at_most(apart, later.seconds - imports.seconds, LIMIT, " s", in_home),
+        for_information("compilation, in the first run only", compiling),
         Outcome(
             "no folder for the cache can be written: works, compiling in every run",
             f"{nowhere.seconds:.1f} s",
             "the same points",
-            same,
+            nowhere.result["points"] == cold.result["points"],
             "an installation, a home and a NUMBA_CACHE_DIR in which nothing can be written",
         ),
     ]
 
 
-def main() -> None:
-    """Run from the command line."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
-    report(measure())
-
-
 if __name__ == "__main__":
-    main()
+    run_script(measure)

@@ -3,37 +3,34 @@
 A detector is fitted on half of a survey; the other half is changed, all cutouts alike.
 """
 
-import argparse
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measure import conditions
+from measure import conditions, load_survey, markdown_table, parse_options
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from spurclust import ImageFlattener, SpuriousRegionDetector
-from spurclust.catalog import match_labels, read_labels
-from spurclust.cutouts import read_cutouts
 from spurclust.novelty import drift_message
 from spurclust.simulate import simulate_survey
 
 Images = NDArray[np.uint8]
 
 
-def _rounded(images: NDArray[np.floating[Any]]) -> Images:
-    """Return to the pixels of a picture."""
+def to_pixels(images: NDArray[np.floating[Any]]) -> Images:
+    """Round to the pixels of a picture."""
     return np.clip(np.rint(images), 0, 255).astype(np.uint8)
 
 
-def _panel_lost(images: Images) -> Images:
+def lose_panel(images: Images) -> Images:
     """Blank the first fifth of each strip."""
     lost = images.copy()
     lost[:, :, : images.shape[2] // 5] = 0
     return lost
 
 
-def _twice_as_large(images: Images) -> Images:
+def enlarge_middle(images: Images) -> Images:
     """Show the middle with half the field of view, as pixels of half the size do."""
     height, width = images.shape[1:3]
     rows = height // 4 + np.arange(height) // 2
@@ -41,72 +38,60 @@ def _twice_as_large(images: Images) -> Images:
     return images[:, rows[:, None], columns]
 
 
+def blur(images: Images) -> Images:
+    """Blur each cutout."""
+    sigma = (0, 1.5, 1.5, *(0,) * (images.ndim - 3))
+    return to_pixels(gaussian_filter(images.astype(np.float32), sigma))
+
+
+def add_noise(images: Images) -> Images:
+    """Add noise to each pixel."""
+    return to_pixels(images + np.random.default_rng(0).normal(0, 10, images.shape))
+
+
 CHANGES: dict[str, Callable[[Images], Images]] = {
     "none": lambda images: images,
-    "all pixels halved": lambda images: _rounded(images * 0.5),
-    "all pixels doubled, cut at 255": lambda images: _rounded(images * 2.0),
+    "all pixels halved": lambda images: to_pixels(images * 0.5),
+    "all pixels doubled, cut at 255": lambda images: to_pixels(images * 2.0),
     "inverted": lambda images: 255 - images,
-    "square root": lambda images: _rounded(255 * np.sqrt(images / 255)),
-    "square": lambda images: _rounded(255 * np.square(images / 255)),
-    "blurred, sigma 1.5 pixels": lambda images: _rounded(
-        gaussian_filter(images.astype(np.float32), (0, 1.5, 1.5, *(0,) * (images.ndim - 3)))
-    ),
-    "noise of 10 added": lambda images: _rounded(
-        images + np.random.default_rng(0).normal(0, 10, images.shape)
-    ),
-    "the middle twice as large": _twice_as_large,
-    "a fifth of the strip lost": _panel_lost,
+    "square root": lambda images: to_pixels(255 * np.sqrt(images / 255)),
+    "square": lambda images: to_pixels(255 * np.square(images / 255)),
+    "blurred, sigma 1.5 pixels": blur,
+    "noise of 10 added": add_noise,
+    "the middle twice as large": enlarge_middle,
+    "a fifth of the strip lost": lose_panel,
 }
 
 
-def shares(images: Images, y: NDArray[Any], n_jobs: int) -> dict[str, list[int]]:
+def compare(
+    sources: int = 1400, real: str | None = None, labels: str | None = None, jobs: int = -1
+) -> None:
     """Count the novel sources after each change, on features and on pixels."""
-    order = np.random.default_rng(0).permutation(len(images))
-    fitted, new = np.array_split(order, 2)
+    if real and labels:
+        images, y, _ = load_survey(real, labels)
+    else:
+        survey = simulate_survey(sources, sources // 30, random_state=3, n_jobs=jobs)
+        images, y = survey.images, survey.y
+    fitted, new = np.array_split(np.random.default_rng(0).permutation(len(images)), 2)
+    settings = {"unlabeled": -1, "random_state": 12, "n_jobs": jobs}
     detectors = [
-        SpuriousRegionDetector(
-            6, flatten=flatten, unlabeled=-1, random_state=12, n_jobs=n_jobs
-        ).fit(images[fitted], y[fitted])
+        SpuriousRegionDetector(6, flatten=flatten, **settings).fit(images[fitted], y[fitted])
         for flatten in (None, ImageFlattener())
     ]
-    return {
-        name: [
-            int((detector.assign(change(images[new])).novelty > 1).sum()) for detector in detectors
-        ]
-        for name, change in CHANGES.items()
-    }
-
-
-def read_survey(args: argparse.Namespace) -> tuple[Images, NDArray[Any], str]:
-    """Read real cutouts, or simulate some."""
-    if args.real is None:
-        survey = simulate_survey(args.sources, args.sources // 30, random_state=3, n_jobs=args.jobs)
-        return survey.images, survey.y, f"{args.sources} simulated strips"
-    cutouts = read_cutouts(args.real, n_jobs=args.jobs)
-    matched = match_labels(read_labels(args.labels), cutouts.source_ids)
-    return cutouts.images, matched.y, f"{len(cutouts)} real strips"
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sources", type=int, default=1400, help="default: %(default)s")
-    parser.add_argument("--real", help="a folder of cutouts instead")
-    parser.add_argument("--labels", help="their labels")
-    parser.add_argument("--jobs", type=int, default=-1, help="threads (default: %(default)s)")
-    args = parser.parse_args()
-    images, y, name = read_survey(args)
-    n_new = len(images) // 2
-    print(f"{name}, half of them fitted; share of the others with a novelty above 1\n")
-    print("| change | on features | on pixels |\n|---|---|---|")
-    for change, counts in shares(images, y, args.jobs).items():
-        cells = [
-            f"{count / n_new:.3f}{' (warning)' * bool(drift_message(count, n_new))}"
-            for count in counts
-        ]
-        print(f"| {change} | {' | '.join(cells)} |")
-    print(f"\n{conditions()}")
+    rows = []
+    for name, change in CHANGES.items():
+        changed = change(images[new])
+        counts = [int((each.assign(changed).novelty > 1).sum()) for each in detectors]
+        warnings = [" (warning)" * bool(drift_message(count, len(new))) for count in counts]
+        shares = [f"{count / len(new):.3f}" for count in counts]
+        rows.append([name, *(f"{a}{b}" for a, b in zip(shares, warnings, strict=True))])
+    kind = "real" if real else "simulated"
+    print(
+        f"{len(images)} {kind} strips, half of them fitted; share of the others with a novelty "
+        f"above 1\n\n{markdown_table(['change', 'on features', 'on pixels'], rows)}\n\n"
+        f"{conditions()}"
+    )
 
 
 if __name__ == "__main__":
-    main()
+    compare(**parse_options(compare))

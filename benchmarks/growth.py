@@ -1,6 +1,5 @@
 """How the time and the memory of a detector's `fit` grow with the number of sources."""
 
-import argparse
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import log
@@ -8,37 +7,34 @@ from statistics import linear_regression
 from typing import Any
 
 from measure import (
+    CORES,
     Finished,
     Outcome,
     at_most,
     for_information,
     interleaved,
-    report,
     run_child,
-    serve_child,
+    run_script,
     timed,
-    usable_cores,
 )
 
 SIZES = (2_000, 6_000, 20_000, 60_000, 200_000)
-SIDE = 51
-BLOCK = 1_000
-LEVELS = 30, 10, 150
-"""Mean and scatter of the noise, and the brightest pixel of a source."""
+FROM, ONCE_FROM = 20_000, 60_000
+"""Sizes from which growth is judged, and from which each is measured once."""
 
-FROM = 20_000
-TIME_EXPONENT = 1.2
-MEMORY_EXPONENT = 1.05
+TIME_EXPONENT, MEMORY_EXPONENT = 1.2, 1.05
 """n log n would be 1.09 between 20 000 and 200 000."""
 
 EXPONENTS = [step / 100 for step in range(20, 301)]
 """Powers that are tried where a constant is fitted as well."""
 
-ONCE_FROM = 60_000
+BLOCK = 1_000
+LEVELS = 30, 10, 150
+"""Mean and scatter of the noise, and the brightest pixel of a source."""
 
 
 def draw_images(n_sources: int, side: int) -> Any:
-    """Draw simple images: a Gaussian somewhere, of some width, and noise."""
+    """Draw simple images: a Gaussian of some position and width, and noise."""
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -56,22 +52,20 @@ def draw_images(n_sources: int, side: int) -> Any:
     return images
 
 
-def fit(n_sources: int, side: int, n_jobs: int) -> dict[str, Any]:
+def fit(n_sources: int, side: int, jobs: int) -> dict[str, Any]:
     """Fit a detector to drawn images."""
     import numpy as np
 
-    from spurclust import ImageFlattener, SpuriousRegionDetector
+    from spurclust import SpuriousRegionDetector
 
-    warm = draw_images(60, side)
-    settings = {"flatten": ImageFlattener(), "random_state": 12, "n_jobs": n_jobs}
-    detector = SpuriousRegionDetector(2, perplexity=5, **settings)
-    detector.fit(warm, np.arange(60) < 6)  # loads the kernels, or compiles them
+    warm = SpuriousRegionDetector(2, perplexity=5, random_state=12, n_jobs=jobs)
+    warm.fit(draw_images(60, side), np.arange(60) < 6)  # loads the kernels, or compiles them
     images = draw_images(n_sources, side)
     labels = np.random.default_rng(1).random(n_sources) < 0.03
-    detector = SpuriousRegionDetector(**settings)
-    _, figures = timed(lambda: detector.fit(images, labels))
+    detector = SpuriousRegionDetector(random_state=12, n_jobs=jobs)
+    _, cost = timed(lambda: detector.fit(images, labels))
     embed = detector.pipeline_.named_steps["embed"]
-    return {**figures, "n_iter": embed.n_iter_, "stages": detector.stage_seconds_}
+    return {**cost, "n_iter": embed.n_iter_, "stages": detector.stage_seconds_}
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
@@ -90,17 +84,17 @@ def exponent_beside_constant(sizes: Sequence[float], values: Sequence[float]) ->
     return min(EXPONENTS, key=misfit)
 
 
-def judge(runs: Mapping[int, Finished], start: int = FROM) -> list[Outcome]:
-    """Judge the growth of time and memory from some size on."""
-    many = [n for n in runs if n >= start]
+def judge(runs: Mapping[int, Finished]) -> list[Outcome]:
+    """Judge the growth of time and memory."""
+    many = [n for n in runs if n >= FROM]
     if len(many) < 3:
-        return [for_information("exponents of growth", "", f"need three sizes from {start} on")]
+        return [for_information("exponents of growth", "", f"need three sizes from {FROM} on")]
     between = f"{many[0]} to {many[-1]} sources"
     time = exponent(many, [runs[n].seconds for n in many])
-    # Python, its libraries and what is used again take the same at any size, and would hide growth.
+    outcomes = [at_most(f"exponent of the time of fit, {between}", time, TIME_EXPONENT, "")]
+    # Python and its libraries take the same memory at any size, which would hide growth.
     gigabytes = [runs[n].memory for n in many]
     each, constant = linear_regression(many, gigabytes)
-    outcomes = [at_most(f"exponent of the time of fit, {between}", time, TIME_EXPONENT, "")]
     if each <= 0:
         return [*outcomes, for_information("exponent of the memory", "", "does not grow")]
     memory = exponent_beside_constant(many, gigabytes)
@@ -110,37 +104,27 @@ def judge(runs: Mapping[int, Finished], start: int = FROM) -> list[Outcome]:
 
 
 def measure(
-    most: int, n_jobs: int, n_repeats: int = 1, side: int = SIDE, sizes: Sequence[int] = SIZES
+    sizes: tuple[int, ...] = SIZES,
+    max_rows: int = SIZES[-1],
+    side: int = 51,
+    repeats: int = 1,
+    jobs: int = CORES,
 ) -> list[Outcome]:
     """Fit growing surveys."""
     outcomes, runs = [], {}
-    for n_sources in (size for size in sizes if size <= most):
-        repeats = 1 if n_sources >= ONCE_FROM else n_repeats
-        given = {"n_sources": n_sources, "side": side, "n_jobs": n_jobs}
-        (done,) = interleaved(repeats, partial(run_child, __file__, "fit", **given))
-        runs[n_sources] = done
+    for n in sorted(size for size in sizes if size <= max_rows):
+        run = partial(run_child, __file__, "fit", n_sources=n, side=side, jobs=jobs)
+        (done,) = interleaved(1 if n >= ONCE_FROM else repeats, run)
+        runs[n] = done
         stages = ", ".join(f"{name} {s:.1f} s" for name, s in done.result["stages"].items())
-        pixels = n_sources * side**2 / 1e9
         detail = (
             f"{done}; {stages}; {done.result['n_iter']} iterations; peak memory "
-            f"{done.memory:.2f} GB, of which the images {pixels:.2f} GB"
+            f"{done.memory:.2f} GB, of which the images {n * side**2 / 1e9:.2f} GB"
         )
-        what = f"fit of {n_sources} cutouts of {side} x {side}"
+        what = f"fit of {n} cutouts of {side} x {side}"
         outcomes.append(for_information(what, f"{done.seconds:.1f} s", detail))
     return outcomes + judge(runs)
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--max-rows", type=int, default=SIZES[-1], help="leave out larger sizes")
-    parser.add_argument("--side", type=int, default=SIDE, help="pixels, default: %(default)s")
-    parser.add_argument("--repeats", type=int, default=1, help=f"below {ONCE_FROM} sources")
-    parser.add_argument("--jobs", type=int, default=usable_cores(), help="default: %(default)s")
-    args = parser.parse_args()
-    report(measure(args.max_rows, args.jobs, args.repeats, args.side, sorted(args.sizes)))
-
-
-if __name__ == "__main__" and not serve_child({"fit": fit}):
-    main()
+if __name__ == "__main__":
+    run_script(measure, fit)

@@ -1,5 +1,7 @@
-"""What the benchmarks share: fresh processes, peak memory, medians, verdicts, the table."""
+"""What the benchmarks share: options, surveys, fresh processes, medians, targets, the table."""
 
+import argparse
+import inspect
 import json
 import os
 import platform
@@ -25,7 +27,15 @@ THREAD_LIMITS = ("OPENBLAS_", "OMP_", "MKL_", "NUMBA_", "LOKY_")
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 LOAD_AT_START = os.getloadavg()[0]
 BUSY = 0.5
-"""Share of the cores; threads of OpenMP that wait for one another then spin, many times slower."""
+"""Share of the cores; waiting OpenMP threads then spin, and run many times slower."""
+
+HELP = {
+    "folder": "folder of PNG cutouts, as `spurclust simulate` writes them",
+    "labels": "their table of labels",
+    "jobs": "number of threads",
+    "repeats": "how often each side is measured",
+    "real": "folder of real cutouts, measured as well or instead",
+}
 
 
 class ChildError(SystemExit):
@@ -33,7 +43,7 @@ class ChildError(SystemExit):
 
 
 class Finished(NamedTuple):
-    """Work that has ended: wall seconds, peak memory in GB, what it returned, all its seconds."""
+    """Finished work: wall seconds, peak memory in GB, its result, the seconds of each run."""
 
     seconds: float
     memory: float
@@ -50,13 +60,48 @@ class Finished(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """One row of the table: what was compared, the figure, the target, and whether it holds."""
+    """One row of the table: what was compared, its value, the target, and whether it holds."""
 
     what: str
-    figure: str
+    value: str
     target: str
     holds: bool | None
-    detail: str
+    detail: str = ""
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+CORES = usable_cores()
+
+
+def parse_options(function: Callable[..., Any]) -> dict[str, Any]:
+    """Parse the command line by the signature of a function: a default makes an option."""
+    parser = argparse.ArgumentParser(description=inspect.getmodule(function).__doc__)
+    for name, parameter in inspect.signature(function).parameters.items():
+        default, about = parameter.default, HELP.get(name)
+        option = f"--{name.replace('_', '-')}"
+        if default is inspect.Parameter.empty:
+            parser.add_argument(name, help=about)
+        elif isinstance(default, bool):
+            parser.add_argument(option, action="store_true", help=about)
+        elif isinstance(default, tuple):
+            parser.add_argument(option, type=type(default[0]), nargs="*", default=default)
+        else:
+            kind = str if default is None else type(default)
+            about = f"{about or ''} (default: %(default)s)".lstrip()
+            parser.add_argument(option, type=kind, default=default, help=about)
+    return vars(parser.parse_args())
+
+
+def run_script(measure: Callable[..., Sequence[Outcome]], *children: Callable[..., Any]) -> None:
+    """Measure with the options of the command line and print the table; or do a child's work."""
+    if not serve_child({child.__name__: child for child in children}):
+        report(measure(**parse_options(measure)))
 
 
 def require(*modules: str) -> None:
@@ -66,16 +111,26 @@ def require(*modules: str) -> None:
         raise ChildError(f"{', '.join(missing)} not installed: pip install 'spurclust[bench]'")
 
 
+def load_survey(folder: str, labels: str) -> tuple[Any, Any, Any]:
+    """Read cutouts and labels: the images, `y` (-1 is uninspected) and the source ids."""
+    from spurclust.catalog import match_labels, read_labels
+    from spurclust.cutouts import read_cutouts
+
+    cutouts = read_cutouts(folder, n_jobs=-1)
+    y = match_labels(read_labels(labels), cutouts.source_ids).y
+    return cutouts.images, y, cutouts.source_ids
+
+
 def peak_memory() -> float:
     """Return this process's peak memory so far, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * PEAK_UNIT / 1e9
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
-    """Do some work; its seconds and the peak memory at its end are a child's own figures."""
+    """Do some work; return its result, and the seconds and peak memory for `run_child`."""
     start = time.perf_counter()
-    value = work()
-    return value, {"seconds": time.perf_counter() - start, "memory": peak_memory()}
+    result = work()
+    return result, {"seconds": time.perf_counter() - start, "memory": peak_memory()}
 
 
 def run_process(command: Sequence[str], **options: Any) -> Finished:
@@ -126,54 +181,51 @@ def median_of(runs: Sequence[Finished]) -> Finished:
 
 
 def interleaved(n_repeats: int, *works: Callable[[], Finished]) -> list[Finished]:
-    """Run works one after the other, again and again, so that a slow minute hits all."""
-    runs: list[list[Finished]] = [[] for _ in works]
-    for _ in range(n_repeats):
-        for work, own in zip(works, runs, strict=True):
-            own.append(work())
-    return [median_of(own) for own in runs]
+    """Run works in turn, again and again, so that a slow minute hits all."""
+    rounds = [[work() for work in works] for _ in range(n_repeats)]
+    return [median_of(runs) for runs in zip(*rounds, strict=True)]
 
 
-def at_least(what: str, ratio: float, target: float, detail: str = "") -> Outcome:
-    """Judge a ratio that should be large."""
-    return Outcome(what, f"{ratio:.3g}x", f">= {target:g}x", ratio >= target, detail)
+def at_least(
+    what: str, value: float, target: float, detail: str = "", *, unit: str = "x"
+) -> Outcome:
+    """Judge a value that should be large, by default a ratio."""
+    return Outcome(what, f"{value:.3g}{unit}", f">= {target:g}{unit}", value >= target, detail)
 
 
 def at_most(what: str, value: float, target: float, unit: str, detail: str = "") -> Outcome:
-    """Judge a figure that should be small."""
-    figure = f"{value:.4g}{unit}" if unit == "x" else f"{value:.3g}{unit}"
-    return Outcome(what, figure, f"<= {target:g}{unit}", value <= target, detail)
+    """Judge a value that should be small."""
+    digits = 4 if unit == "x" else 3
+    shown = f"{value:.{digits}g}{unit}"
+    return Outcome(what, shown, f"<= {target:g}{unit}", value <= target, detail)
 
 
-def for_information(what: str, figure: str, detail: str = "") -> Outcome:
-    """Show a figure that has no target."""
-    return Outcome(what, figure, "", None, detail)
+def for_information(what: str, value: str, detail: str = "") -> Outcome:
+    """Show a value that has no target."""
+    return Outcome(what, value, "", None, detail)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Write a table in Markdown."""
+    lines = [f"| {' | '.join(map(str, row))} |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
 
 
 def format_table(outcomes: Sequence[Outcome]) -> str:
-    """Make a Markdown table, and below it a count of the verdicts."""
-    lines = ["| what | measured | target | | detail |", "|---|---|---|---|---|"]
-    for what, figure, target, holds, detail in outcomes:
-        verdict = "" if holds is None else "PASS" if holds else "**FAILS**"
-        lines.append(f"| {what} | {figure} | {target} | {verdict} | {detail} |")
-    judged = [outcome for outcome in outcomes if outcome.holds is not None]
-    failed = [outcome.what for outcome in judged if not outcome.holds]
+    """Write a Markdown table, and below it how many targets are reached."""
+    verdicts = {None: "", True: "PASS", False: "**FAILS**"}
+    rows = [[*row[:3], verdicts[row.holds], row.detail] for row in outcomes]
+    table = markdown_table(["what", "measured", "target", "", "detail"], rows)
+    judged = [row for row in outcomes if row.holds is not None]
+    failed = [row.what for row in judged if not row.holds]
     if not judged:
-        return "\n".join(lines)
-    count = f"{len(judged) - len(failed)} of {len(judged)} targets reached"
-    lines += ["", count + (f"; missed: {'; '.join(failed)}." if failed else ".")]
-    return "\n".join(lines)
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return table
+    missed = f"; missed: {'; '.join(failed)}" if failed else ""
+    return f"{table}\n\n{len(judged) - len(failed)} of {len(judged)} targets reached{missed}."
 
 
 def conditions() -> str:
-    """Say on what was measured."""
+    """Describe the machine and the packages."""
     found = []
     for package in PACKAGES:
         try:
@@ -183,16 +235,16 @@ def conditions() -> str:
     limits = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(THREAD_LIMITS)]
     return (
         f"Python {platform.python_version()} on {platform.system()} {platform.machine()}, "
-        f"{usable_cores()} cores, load {LOAD_AT_START:.1f} at the start; {', '.join(found)}; "
+        f"{CORES} cores, load {LOAD_AT_START:.1f} at the start; {', '.join(found)}; "
         f"thread limits set: {', '.join(limits) or 'none'}."
     )
 
 
 def format_report(outcomes: Sequence[Outcome]) -> str:
-    """Make the table and say below it under which conditions it was measured."""
+    """Write the table and, below it, under which conditions it was measured."""
     parts = [format_table(outcomes), conditions()]
-    if usable_cores() * BUSY < LOAD_AT_START:
-        parts.append("**The machine was busy at the start: these figures are not to be trusted.**")
+    if CORES * BUSY < LOAD_AT_START:
+        parts.append("**The machine was busy at the start: do not trust these numbers.**")
     return "\n\n".join(parts)
 
 

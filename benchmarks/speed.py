@@ -17,33 +17,33 @@ import tsne
 import tuning
 import whole_run
 from measure import (
+    CORES,
     ChildError,
     Outcome,
     format_report,
     format_table,
     require,
     run_process,
-    usable_cores,
 )
 
 Work = Callable[[], list[Outcome]]
 
 
 def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
-    """Say what is measured, in order; quick is what takes long once, and at most 20 000 rows."""
-    n_jobs, n_repeats = usable_cores(), 1 if quick else 3
+    """Return what is measured, in order; quick is what takes long once, and at most 20 000 rows."""
+    repeats = 1 if quick else 3
     sizes = [tsne.SMALL, tsne.LARGE] + ([] if quick else [tsne.VERY_LARGE])
     most = growth.FROM if quick else growth.SIZES[-1]
     fitted = list(transform.FITTED[:1] if quick else transform.FITTED)
     return {
-        "imports": partial(imports.measure, 7),
+        "imports": imports.measure,
         "cold_start": cold_start.measure,
-        "whole_run": partial(whole_run.measure, folder, labels, 3, n_repeats),
-        "predict_files": partial(predict_files.measure, folder, 4000, 15, n_jobs),
-        "tsne": partial(tsne.measure, sizes, folder, n_repeats, 1, n_jobs),
-        "transform": partial(transform.measure, fitted, list(transform.NEW), 3, n_jobs),
-        "tuning": partial(tuning.measure, folder, labels, 1, n_jobs),
-        "growth": partial(growth.measure, most, n_jobs, n_repeats),
+        "whole_run": partial(whole_run.measure, folder, labels, repeats_original=repeats),
+        "predict_files": partial(predict_files.measure, folder, 4000, 15, CORES),
+        "tsne": partial(tsne.measure, sizes, folder, repeats, 1, CORES),
+        "transform": partial(transform.measure, fitted, list(transform.NEW), 3, CORES),
+        "tuning": partial(tuning.measure, folder, labels, 1, CORES),
+        "growth": partial(growth.measure, max_rows=most, repeats=repeats),
     }
 
 
@@ -65,10 +65,10 @@ def run_all(works: dict[str, Work], out: Path | None) -> list[Outcome]:
 
 
 def main() -> None:
-    """Run from the command line."""
+    """Measure all or some, on a given or a simulated survey."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", help="PNG strips; without, 1816 are simulated")
-    parser.add_argument("labels", nargs="?", help="their label table, xlsx")
+    parser.add_argument("labels", nargs="?", help="their table of labels, xlsx")
     parser.add_argument("--quick", action="store_true", help="once, and at most 20 000 rows")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="scripts to run, without .py")
     parser.add_argument("--out", type=Path, help="Markdown file for the table")

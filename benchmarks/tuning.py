@@ -1,89 +1,74 @@
 """`SpuriousRegionDetectorCV` against `GridSearchCV`, and against refits of the original steps."""
 
-import argparse
-import os
-import time
 from functools import partial
 from typing import Any
 
-from measure import Outcome, at_least, interleaved, report, run_child, serve_child
+from measure import (
+    CORES,
+    Outcome,
+    at_least,
+    interleaved,
+    load_survey,
+    run_child,
+    run_script,
+    timed,
+)
 
 N_COMPONENTS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 40)
 THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
 N_FOLDS = 5
 N_FITS = len(N_COMPONENTS) * len(THRESHOLDS) * N_FOLDS
-# What is fitted of the grid, to be multiplied: components few and many.
-GRID_COMPONENTS, GRID_THRESHOLDS = (3, 8, 30), (0.05,)
+GRID = {"n_components": (3, 8, 30), "threshold": (0.05,)}
+"""What the grid search fits, to be multiplied: few components and many."""
+
 RANDOM_STATE = 12
 GRID_TARGET, ORIGINAL_TARGET = 50, 1000
-FIGURES = ("completeness", "workload")
+METRICS = ("completeness", "workload")
 
 
-def _survey(folder: str, labels: str, n_sources: int | None) -> tuple[Any, Any]:
-    """Read cutouts and labels."""
-    from spurclust.catalog import match_labels, read_labels
-    from spurclust.cutouts import read_cutouts
-
-    cutouts = read_cutouts(folder)
-    y = match_labels(read_labels(labels), cutouts.source_ids).y
-    return cutouts.images[:n_sources], y[:n_sources]
-
-
-def _folds() -> Any:
-    """Make the folds that both sides use."""
-    from spurclust.tuning import InspectedStratifiedKFold
-
-    return InspectedStratifiedKFold(N_FOLDS, random_state=RANDOM_STATE)
-
-
-def _warm() -> None:
-    """Compile the kernels, or load them."""
+def prepare(folder: str, labels: str, sources: int) -> tuple[Any, Any, Any]:
+    """Read the survey, make the folds of both sides, and load or compile the kernels."""
     import numpy as np
 
     from spurclust import TSNE
+    from spurclust.tuning import InspectedStratifiedKFold
 
+    images, y, _ = load_survey(folder, labels)
     rows = np.random.default_rng(0).normal(size=(70, 50)).astype(np.float32)
     TSNE(5).fit(rows[:60]).transform(rows[60:])
+    n = sources or len(y)
+    return images[:n], y[:n], InspectedStratifiedKFold(N_FOLDS, random_state=RANDOM_STATE)
 
 
-def search(
-    folder: str, labels: str, n_sources: int | None, n_jobs: int, protocol: str
-) -> dict[str, Any]:
-    """Try all settings with ours."""
+def settings_of_both(jobs: int) -> dict[str, Any]:
+    """Return the settings of the detector on both sides."""
     from spurclust import ImageFlattener
+
+    common = {"unlabeled": -1, "random_state": RANDOM_STATE, "n_jobs": jobs}
+    return {"flatten": ImageFlattener(), **common}
+
+
+def search(folder: str, labels: str, sources: int, jobs: int, protocol: str) -> dict[str, Any]:
+    """Try all settings with ours."""
     from spurclust.tuning import SpuriousRegionDetectorCV
 
-    X, y = _survey(folder, labels, n_sources)
-    _warm()
-    start = time.perf_counter()
-    found = SpuriousRegionDetectorCV(
-        N_COMPONENTS,
-        THRESHOLDS,
-        cv=_folds(),
-        protocol=protocol,
-        flatten=ImageFlattener(),
-        unlabeled=-1,
-        random_state=RANDOM_STATE,
-        n_jobs=n_jobs,
-    ).fit(X, y)
-    seconds = time.perf_counter() - start
+    X, y, folds = prepare(folder, labels, sources)
+    ours = SpuriousRegionDetectorCV(
+        N_COMPONENTS, THRESHOLDS, cv=folds, protocol=protocol, **settings_of_both(jobs)
+    )
+    found, cost = timed(lambda: ours.fit(X, y))
     results = found.cv_results_
     shared = [
-        [float(results[f"mean_test_{name}"][place]) for name in FIGURES]
-        for place, params in enumerate(results["params"])
-        if params["n_components"] in GRID_COMPONENTS and params["threshold"] in GRID_THRESHOLDS
+        [float(results[f"mean_test_{name}"][index]) for name in METRICS]
+        for index, params in enumerate(results["params"])
+        if all(params[name] in values for name, values in GRID.items())
     ]
-    return {
-        "seconds": seconds,
-        "shared": shared,
-        "n_sources": len(X),
-        "chosen": found.best_params_,
-        "completeness": found.completeness_,
-        "workload": found.workload_,
-    }
+    held_out = {"completeness": found.completeness_, "workload": found.workload_}
+    chosen = {"shared": shared, "n_sources": len(X), "chosen": found.best_params_}
+    return {**cost, **chosen, **held_out}
 
 
-def _score(estimator: Any, X: Any, y: Any) -> dict[str, float]:
+def score(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     """Score as the search does."""
     from spurclust.metrics import completeness, workload
 
@@ -91,56 +76,48 @@ def _score(estimator: Any, X: Any, y: Any) -> dict[str, float]:
     return {"completeness": completeness(y, flagged), "workload": workload(flagged)}
 
 
-def grid(folder: str, labels: str, n_sources: int | None, n_jobs: int) -> dict[str, Any]:
+def grid(folder: str, labels: str, sources: int, jobs: int) -> dict[str, Any]:
     """Try some of the settings with scikit-learn's grid search; `seconds` are of one fit."""
     from sklearn.model_selection import GridSearchCV
 
-    from spurclust import ImageFlattener, SpuriousRegionDetector
+    from spurclust import SpuriousRegionDetector
 
-    X, y = _survey(folder, labels, n_sources)
-    _warm()
-    detector = SpuriousRegionDetector(
-        flatten=ImageFlattener(), unlabeled=-1, random_state=RANDOM_STATE, n_jobs=n_jobs
-    )
-    settings = {"n_components": GRID_COMPONENTS, "threshold": GRID_THRESHOLDS}
-    found = GridSearchCV(detector, settings, scoring=_score, refit=False, cv=_folds())
-    start = time.perf_counter()
-    results = found.fit(X, y).cv_results_
-    seconds = time.perf_counter() - start
-    means = [results[f"mean_test_{name}"].tolist() for name in FIGURES]
-    n_fits = len(results["params"]) * N_FOLDS
-    return {
-        "seconds": seconds / n_fits,
-        "n_fits": n_fits,
-        "shared": [list(each) for each in zip(*means, strict=True)],
-    }
+    X, y, folds = prepare(folder, labels, sources)
+    detector = SpuriousRegionDetector(**settings_of_both(jobs))
+    theirs = GridSearchCV(detector, GRID, scoring=score, refit=False, cv=folds)
+    found, cost = timed(lambda: theirs.fit(X, y).cv_results_)
+    n_fits = len(found["params"]) * N_FOLDS
+    means = [found[f"mean_test_{name}"].tolist() for name in METRICS]
+    shared = [list(each) for each in zip(*means, strict=True)]
+    return {"seconds": cost["seconds"] / n_fits, "n_fits": n_fits, "shared": shared}
 
 
-def original(folder: str, labels: str, n_sources: int | None, n_jobs: int) -> dict[str, Any]:
+def original(folder: str, labels: str, sources: int, jobs: int) -> dict[str, Any]:
     """Fit scikit-learn's t-SNE to all pixels as RGB, and a mixture, once."""
     import numpy as np
     from sklearn.manifold import TSNE
     from sklearn.mixture import GaussianMixture
 
-    X, _ = _survey(folder, labels, n_sources)
+    X, _, _ = prepare(folder, labels, sources)
     rows = np.repeat(X.reshape(len(X), -1), 3 if X.ndim == 3 else 1, axis=1)
-    start = time.perf_counter()
-    tsne = TSNE(perplexity=50, max_iter=1500, random_state=RANDOM_STATE, n_jobs=n_jobs)
-    GaussianMixture(6, random_state=RANDOM_STATE).fit(tsne.fit_transform(rows))
-    return {"seconds": time.perf_counter() - start}
+    tsne = TSNE(perplexity=50, max_iter=1500, random_state=RANDOM_STATE, n_jobs=jobs)
+    mixture = GaussianMixture(6, random_state=RANDOM_STATE)
+    return timed(lambda: mixture.fit(tsne.fit_transform(rows)))[1]
 
 
 def measure(
-    folder: str, labels: str, n_repeats: int, n_jobs: int, n_sources: int | None = None
+    folder: str, labels: str, repeats: int = 1, jobs: int = CORES, sources: int = 0
 ) -> list[Outcome]:
     """Compare both protocols with a grid search, and with refits of the original."""
-    run = partial(
-        run_child, __file__, folder=folder, labels=labels, n_sources=n_sources, n_jobs=n_jobs
-    )
+    given = {"folder": folder, "labels": labels, "sources": sources, "jobs": jobs}
+    run = partial(run_child, __file__, **given)
     protocols = ("transductive", "inductive")
     works = [partial(run, "search", protocol=protocol) for protocol in protocols]
-    *searches, theirs = interleaved(n_repeats, *works, partial(run, "grid"))
-    one_original = run("original")
+    *searches, theirs = interleaved(repeats, *works, partial(run, "grid"))
+    peers = [
+        ("GridSearchCV", theirs.seconds, GRID_TARGET, f"{theirs.result['n_fits']} fits"),
+        ("the original", run("original").seconds, ORIGINAL_TARGET, "one fit"),
+    ]
     outcomes = []
     for protocol, ours in zip(protocols, searches, strict=True):
         found = ours.result
@@ -149,35 +126,17 @@ def measure(
             f"chosen: {chosen}; held out: completeness {found['completeness']:.2f} at workload "
             f"{found['workload']:.2f}"
         )
-        what = f"tuning, {found['n_sources']} sources, {N_FITS} fits, {protocol}"
         if protocol == "inductive":
             same = "the same" if found["shared"] == theirs.result["shared"] else "OTHER"
-            held_out += f"; {same} figures as the grid search, to the bit, where both have them"
-        for peer, seconds, target, said in (
-            ("GridSearchCV", theirs.seconds, GRID_TARGET, f"{theirs.result['n_fits']} fits"),
-            ("the original", one_original.seconds, ORIGINAL_TARGET, "one fit"),
-        ):
-            detail = (
-                f"{N_FITS} x {seconds:.2f} s (measured: {said}) : {ours.seconds:.2f} s; {held_out}"
-            )
+            held_out += f"; {same} metrics as the grid search, to the bit, where both have them"
+        what = f"tuning, {found['n_sources']} sources, {N_FITS} fits, {protocol}"
+        for peer, seconds, target, fits in peers:
+            measured = f"{N_FITS} x {seconds:.2f} s (measured: {fits}) : {ours.seconds:.2f} s"
             ratio = N_FITS * seconds / ours.seconds
-            outcomes.append(at_least(f"{what}, time against {peer}", ratio, target, detail))
+            row = f"{what}, time against {peer}"
+            outcomes.append(at_least(row, ratio, target, f"{measured}; {held_out}"))
     return outcomes
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", help="PNG cutouts, as `spurclust simulate` writes them")
-    parser.add_argument("labels", help="their label table")
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--sources", type=int, help="only the first so many")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    args = parser.parse_args()
-    report(measure(args.folder, args.labels, args.repeats, args.jobs, args.sources))
-
-
-if __name__ == "__main__" and not serve_child(
-    {"search": search, "grid": grid, "original": original}
-):
-    main()
+if __name__ == "__main__":
+    run_script(measure, search, grid, original)

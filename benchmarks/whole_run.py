@@ -1,6 +1,5 @@
 """`spurclust run` as a whole process, against the original steps as one script."""
 
-import argparse
 import json
 import subprocess
 import sys
@@ -17,18 +16,20 @@ from measure import (
     for_information,
     interleaved,
     median_of,
-    report,
     require,
     run_child,
     run_process,
-    serve_child,
+    run_script,
 )
 from notebook import KL_LIMIT
 
 TIMES_FASTER, TIMES_SMALLER = 25, 10
-PERPLEXITY = 50
-# The judge needs all distances between the sources, and their eigenvectors.
 MOST_JUDGED = 5_000
+"""The judge needs all distances between the sources, and their eigenvectors."""
+
+BARE = ["--no-plots", "--no-report"]
+LEAN = [*BARE, "--no-ranking", "--region-on", "pixels"]
+"""What the original does, and no more."""
 
 
 def run_original(folder: str, labels: str, out: Path, perplexity: float) -> Finished:
@@ -39,11 +40,6 @@ def run_original(folder: str, labels: str, out: Path, perplexity: float) -> Fini
     with (out / "original.json").open("w") as text:
         done = run_process(command, stdout=text)
     return done._replace(result=json.loads((out / "original.json").read_text()))
-
-
-BARE = ["--no-plots", "--no-report"]
-LEAN = [*BARE, "--no-ranking", "--region-on", "pixels"]
-"""What the original does, and no more."""
 
 
 def run_spurclust(
@@ -82,71 +78,54 @@ def judge(folder: str, original: str, ours: str) -> dict[str, Any]:
 
 
 def judged(folder: str, out: Path) -> list[Outcome]:
-    """Make the rows of the embeddings' quality."""
+    """Return the rows of the embeddings' quality."""
     original, ours = str(out / "original.csv"), str(out / "results" / "sources.csv")
     found = run_child(__file__, "judge", folder=folder, original=original, ours=ours).result
     outcomes = []
     for name, quality in found.items():
         (kl, our_kl), (trust, our_trust) = quality["kl"], quality["trust"]
-        detail = (
-            f"KL {kl:.4f} : {our_kl:.4f}, trustworthiness {trust:.4f} : {our_trust:.4f}; the "
-            "original embeds all pixels, spurclust their PCA"
-        )
-        what = f"the same, KL by {name}"
-        outcomes.append(at_most(what, our_kl / kl, KL_LIMIT, "x", detail))
+        detail = f"KL {kl:.4f} : {our_kl:.4f}, trustworthiness {trust:.4f} : {our_trust:.4f}"
+        outcomes.append(at_most(f"the same, KL by {name}", our_kl / kl, KL_LIMIT, "x", detail))
     return outcomes
 
 
 def measure(
-    folder: str, labels: str, n_repeats: int, n_originals: int, perplexity: float = PERPLEXITY
+    folder: str, labels: str, repeats: int = 3, repeats_original: int = 3, perplexity: float = 50.0
 ) -> list[Outcome]:
-    """Compare both."""
+    """Compare both, the original at most as often."""
     require("PIL", "openpyxl", "skops", "astropy")
     n_sources = len(list(Path(folder).glob("*.png")))
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         original = partial(run_original, folder, labels, out, perplexity)
-        spurclust = partial(run_spurclust, folder, labels, out, perplexity, LEAN)
-        n_both = min(n_repeats, n_originals)
-        theirs, ours = interleaved(n_both, original, spurclust)
-        more = [spurclust() for _ in range(n_repeats - n_both)]
-        if more:
-            each = [ours._replace(seconds=seconds) for seconds in ours.each]
-            ours = median_of([*each, *more])
-        default = run_spurclust(folder, labels, out / "default", perplexity, BARE)
+        spurclust = partial(run_spurclust, folder, labels, out, perplexity)
+        n_both = min(repeats, repeats_original)
+        theirs, ours = interleaved(n_both, original, partial(spurclust, LEAN))
+        each = [ours._replace(seconds=seconds) for seconds in ours.each]
+        ours = median_of([*each, *(spurclust(LEAN) for _ in range(repeats - n_both))])
         quality = judged(folder, out) if n_sources <= MOST_JUDGED else []
+        default = spurclust(BARE)
     known = theirs.result["known"]
-    counts = [
-        f"{run.result['held']} of {known} with {run.result['flagged']}" for run in (theirs, ours)
+    held = [
+        f"{run.result['held']} of {known} with {run.result['flagged']}"
+        for run in (theirs, ours, default)
     ]
-    times, memory = (f"{theirs} : {ours}", f"{theirs.memory:.2f} GB : {ours.memory:.2f} GB")
     what = f"`spurclust run`, {n_sources} strips, whole process"
+    times, memory = f"{theirs} : {ours}", f"{theirs.memory:.2f} GB : {ours.memory:.2f} GB"
     return [
         at_least(f"{what}, time", theirs.seconds / ours.seconds, TIMES_FASTER, times),
         at_least("the same, peak memory", theirs.memory / ours.memory, TIMES_SMALLER, memory),
-        for_information("the same, spurious held with flagged", " : ".join(counts), "in-sample"),
+        for_information(
+            "the same, spurious held with flagged", f"{held[0]} : {held[1]}", "in-sample"
+        ),
         *quality,
         for_information(
             "the same on features, with the order of inspection (the default)",
             f"{theirs.seconds / default.seconds:.3g}x",
-            f"{theirs} : {default}; {default.memory:.2f} GB; spurious held "
-            f"{default.result['held']} of {known} with {default.result['flagged']}, in-sample",
+            f"{theirs} : {default}; {default.memory:.2f} GB; spurious held {held[2]}, in-sample",
         ),
     ]
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", help="PNG strips, as `spurclust simulate` writes them")
-    parser.add_argument("labels", help="their label table, xlsx")
-    parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--repeats-original", type=int, default=3, help="at most --repeats")
-    parser.add_argument("--perplexity", type=float, default=PERPLEXITY, help="default: %(default)s")
-    args = parser.parse_args()
-    counts = args.repeats, args.repeats_original
-    report(measure(args.folder, args.labels, *counts, args.perplexity))
-
-
-if __name__ == "__main__" and not serve_child({"judge": judge}):
-    main()
+if __name__ == "__main__":
+    run_script(measure, judge)

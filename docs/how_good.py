@@ -1,4 +1,4 @@
-"""The figures and pictures of the page "How good is my region?"."""
+"""The numbers and pictures of the page "How good is my region?"."""
 
 import argparse
 from pathlib import Path
@@ -22,33 +22,40 @@ from spurclust.metrics import (
 from spurclust.plots import CompletenessDisplay, StabilityDisplay, TuningDisplay, save_figure
 from spurclust.tuning import InspectedStratifiedKFold, flag_stability
 
-SEED = 12
+COMMON: dict[str, Any] = {"unlabeled": -1, "random_state": 12}
 
 
-def search_of(**settings: Any) -> SpuriousRegionDetectorCV:
-    """Make a search with the folds of this page."""
-    folds = InspectedStratifiedKFold(5, n_repeats=5, unlabeled=-1, random_state=SEED)
-    return SpuriousRegionDetectorCV(
-        **settings, cv=folds, unlabeled=-1, random_state=SEED, n_jobs=-1
-    )
+def make_search(**settings: Any) -> SpuriousRegionDetectorCV:
+    """Return a search with the folds of this page."""
+    folds = InspectedStratifiedKFold(5, n_repeats=5, **COMMON)
+    return SpuriousRegionDetectorCV(**settings, cv=folds, n_jobs=-1, **COMMON)
 
 
-def say(name: str, value: float, interval: tuple[float, float]) -> None:
-    """Print a fraction with its interval."""
-    print(f"  {name:<14}{value:.3f}  ({interval[0]:.3f} to {interval[1]:.3f})")
-
-
-def say_both(search: SpuriousRegionDetectorCV, y: Any) -> None:
-    """Print the in-sample figures of a search's choice, and the held-out ones."""
+def print_metrics(search: SpuriousRegionDetectorCV, y: Any) -> None:
+    """Print the in-sample metrics of a search's choice, and the held-out ones."""
     flagged, spurious = search.best_estimator_.flagged_, y == 1
-    held = int((flagged & spurious).sum())
-    n_spurious = int(spurious.sum())
-    low, high = binomial_interval(held, n_spurious)
-    print(f" in-sample, workload {flagged.mean():.3f}")
-    say("completeness", held / n_spurious, (float(low), float(high)))
-    print(f" held out, workload {search.workload_:.3f}")
-    say("completeness", search.completeness_, search.completeness_interval_)
-    say("purity", search.purity_, search.purity_interval_)
+    held, n_spurious = int((flagged & spurious).sum()), int(spurious.sum())
+    rows = [
+        ("in-sample", flagged.mean()),
+        ("completeness", held / n_spurious, binomial_interval(held, n_spurious)),
+        ("held out", search.workload_),
+        ("completeness", search.completeness_, search.completeness_interval_),
+        ("purity", search.purity_, search.purity_interval_),
+    ]
+    for name, value, *interval in rows:
+        if interval:
+            low, high = interval[0]
+            print(f"  {name:<14}{value:.3f}  ({low:.3f} to {high:.3f})")
+        else:
+            print(f" {name}, workload {value:.3f}")
+
+
+def print_audit(n_unflagged: int) -> None:
+    """Print how many inspections of unflagged sources prove how much."""
+    print(f"\n5. An audit of {n_unflagged} unflagged sources")
+    n = audit_sample_size(n_unflagged, 10)
+    print(f" {n} inspections prove that at most 10 spurious remain, if none is found")
+    print(f" if 3 are found among them: at most {remaining_upper_bound(n_unflagged, n, 3)} remain")
 
 
 def main() -> None:
@@ -60,18 +67,17 @@ def main() -> None:
     args = parser.parse_args()
     mpl.use("Agg")
     cutouts = read_cutouts(args.folder, n_jobs=-1)
-    labels = match_labels(read_labels(args.labels), cutouts.source_ids)
-    X, y = cutouts.images, labels.y
+    X, y = cutouts.images, match_labels(read_labels(args.labels), cutouts.source_ids).y
     print(f"{len(y)} sources, {int((y == 1).sum())} known spurious\n")
 
     print("1. Six components, threshold 0.05")
-    fixed = search_of(n_components=6, threshold=0.05, workload=1.0).fit(X, y)
-    say_both(fixed, y)
+    fixed = make_search(n_components=6, threshold=0.05, workload=1.0).fit(X, y)
+    print_metrics(fixed, y)
 
     print("\n2. Chosen among 100 settings for a completeness of 0.95")
-    tuned = search_of().fit(X, y)
+    tuned = make_search().fit(X, y)
     print(f" chosen: {tuned.best_params_}")
-    say_both(tuned, y)
+    print_metrics(tuned, y)
     table = tuned.best_estimator_.components_
     for row in table[table["n_spurious"] > 0].itertuples():
         where = "in the region" if row.in_region else "not in the region"
@@ -84,8 +90,8 @@ def main() -> None:
 
     print("\n3. The choice itself cross-validated, unseen sources")
     scoring = {name: get_scorer(name) for name in ("completeness", "neg_workload")}
-    folds = InspectedStratifiedKFold(5, unlabeled=-1, random_state=SEED)
-    nested = cross_validate(search_of(protocol="transductive"), X, y, cv=folds, scoring=scoring)
+    folds = InspectedStratifiedKFold(5, **COMMON)
+    nested = cross_validate(make_search(protocol="transductive"), X, y, cv=folds, scoring=scoring)
     print(f" completeness {nested['test_completeness'].mean():.3f}", end=", ")
     print(f"workload {-nested['test_neg_workload'].mean():.3f}")
 
@@ -93,22 +99,11 @@ def main() -> None:
     share = flag_stability(X, y, fixed.best_estimator_, n_jobs=-1)
     always, never = (share == 1).mean(), (share == 0).mean()
     print(f" always flagged {always:.3f}, never {never:.3f}, sometimes {1 - always - never:.3f}")
-    spurious = share[y == 1]
-    print(
-        f" known spurious: always {np.mean(spurious == 1):.3f}, never {np.mean(spurious == 0):.3f}"
-    )
+    known = share[y == 1]
+    print(f" known spurious: always {np.mean(known == 1):.3f}, never {np.mean(known == 0):.3f}")
     display = StabilityDisplay(fixed.best_estimator_.embedding_, share, y).plot()
     save_figure(display, args.images / "stability.png")
-
-    say_audit(int((~fixed.best_estimator_.flagged_).sum()))
-
-
-def say_audit(n_unflagged: int) -> None:
-    """Say how many looks at unflagged sources prove how much."""
-    print(f"\n5. An audit of {n_unflagged} unflagged sources")
-    n = audit_sample_size(n_unflagged, 10)
-    print(f" {n} looks prove that at most 10 spurious remain, if none is found")
-    print(f" if 3 are found among them: at most {remaining_upper_bound(n_unflagged, n, 3)} remain")
+    print_audit(int((~fixed.best_estimator_.flagged_).sum()))
 
 
 if __name__ == "__main__":

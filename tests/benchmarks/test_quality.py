@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold
 
+from spurclust.simulate import simulate_survey
+
 
 @pytest.fixture
 def quality(script):
@@ -15,11 +17,11 @@ def test_labels_of_a_test_fold_are_hidden(quality):
     splits = list(StratifiedKFold(5).split(y, y))
     shown = []
 
-    def method(rows, codes, n_jobs, seed):
+    def method(rows, codes, seed):
         shown.append(codes.copy())
         return np.where(codes < 0, 0.25, codes)
 
-    score, seconds = quality.held_out(method, None, y.astype(int), splits, 1, 0)
+    score, seconds = quality.held_out(method, None, y.astype(int), splits, 0)
     assert (score == 0.25).all()
     assert seconds >= 0
     for codes, (train, test) in zip(shown, splits, strict=True):
@@ -27,12 +29,12 @@ def test_labels_of_a_test_fold_are_hidden(quality):
         assert (codes[train] == y[train]).all()
 
 
-def test_intervals_hold_the_figure(quality):
+def test_intervals_hold_the_mean(quality):
     rng = np.random.default_rng(0)
     y = (np.arange(300) < 30).astype(int)
     scores = [y + rng.normal(size=300) for _ in range(2)]
-    for figure in quality.FIGURES.values():
-        middle, low, high = quality.with_interval(figure, y, scores)
+    for metric in quality.METRICS.values():
+        middle, low, high = quality.with_interval(metric, y, scores)
         assert low <= middle <= high
         assert low < high
 
@@ -40,22 +42,22 @@ def test_intervals_hold_the_figure(quality):
 def test_means_of_surveys_span_their_range(quality):
     def result(value):
         return [
-            {"method": method, "seconds": value, **dict.fromkeys(quality.FIGURES, [value] * 3)}
+            {"method": method, **dict.fromkeys(quality.METRICS, [value] * 3), "seconds": value}
             for method in quality.METHODS
         ]
 
-    means = quality.mean_results(result(0.1) + result(0.3))
+    means = quality.mean_results([result(0.1), result(0.3)])
     assert len(means) == len(quality.METHODS)
     np.testing.assert_allclose(means[0]["workload at 95 %"], [0.2, 0.1, 0.3])
-    table = quality.format_table(means)
+    table = quality.format_results(means)
     assert "| InspectionRanker | 0.200 (0.100 to 0.300) |" in table
-    assert "| 0.200 | at most 0.04 | **FAILS** |" in quality.format_targets("simulated", means)
+    assert "| 0.2 | <= 0.04 | **FAILS** |" in quality.format_targets("simulated", means)
 
 
 @pytest.mark.slow
 def test_every_method_orders(quality):
-    (survey,) = list(quality.simulated_surveys([0], 200, 40, 2))[:1]
-    results = list(quality.judge(survey, 1, 2))
+    survey = simulate_survey(160, 32, random_state=0)
+    results = list(quality.judge(quality.Survey("strips", survey.images, survey.y), 1))
     assert [result["method"] for result in results] == list(quality.METHODS)
     by_method = {result["method"]: result for result in results}
     ours = by_method["InspectionRanker"]["average precision"][0]
@@ -66,11 +68,11 @@ def test_every_method_orders(quality):
 def test_a_replay_is_drawn(script, tmp_path, capsys, monkeypatch):
     active = script("active")
     picture = tmp_path / "active.png"
-    options = ["--n-sources", "120", "--n-looks", "60", "--repeats", "1", "--picture", str(picture)]
-    monkeypatch.setattr("sys.argv", ["active.py", *options])
-    active.main()
-    said = capsys.readouterr().out
-    assert "| strategy | 20 | 60 |" in said
+    options = ["--n-sources", "120", "--n-inspections", "60", "--repeats", "1"]
+    monkeypatch.setattr("sys.argv", ["active.py", *options, "--picture", str(picture)])
+    active.compare(**active.parse_options(active.compare))
+    printed = capsys.readouterr().out
+    assert "| strategy | 20 | 60 |" in printed
     for strategy in active.STRATEGIES:
-        assert f"| {strategy} | " in said
+        assert f"| {strategy} | " in printed
     assert picture.stat().st_size > 5000
