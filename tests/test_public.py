@@ -194,7 +194,7 @@ NO_EXAMPLE = {
     "spurclust.cutouts.read.Cutouts",
     "spurclust.errors.CatalogError",
     "spurclust.catalog.label_tables.Labels",
-    "spurclust.catalog.label_tables.MatchedLabels",
+    "spurclust.catalog.label_matching.MatchedLabels",
     "spurclust.catalog.models.load_model",
     "spurclust.simulate.simulated_survey.SimulatedSurvey",
 }

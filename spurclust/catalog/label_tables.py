@@ -1,52 +1,42 @@
-"""Read people's verdicts from a table and join them to the cutouts by source_id."""
+"""Read people's labels from a table: cells to ids, labels and reasons, one row per source."""
 
 import os
 import re
 import warnings
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from decimal import Decimal
+from numbers import Integral, Number, Real
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import pandas as pd
 
-from spurclust.catalog.label_rows import (
-    SPURIOUS,
-    UNINSPECTED,
-    note_unlabelled_reasons,
-    one_row_per_id,
-    parse_rows,
-    reason_text,
-    without_blank_rows,
-)
-from spurclust.catalog.positions import find_positions
-from spurclust.catalog.source_ids import id_text, match_ids
 from spurclust.catalog.table_readers import (
     Sheet,
+    cell_text,
     find_column,
     find_names,
     folded,
+    is_missing,
     read_sheet,
     shorten,
 )
 from spurclust.errors import CatalogError
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
-if TYPE_CHECKING:
-    import pandas as pd
+CANONICAL = ("source_id", "label", "reason")
+"""The columns that every label table has, whatever they are called in the file."""
 
-__all__ = [
-    "Labels",
-    "MatchedLabels",
-    "count_labels",
-    "format_counts",
-    "match_labels",
-    "read_labels",
-]
+NO_REASON = "no reason given"
 
-_CANONICAL = ("source_id", "label", "reason")
 _DEFAULT_REASON = "Reason"
-_NO_REASON = "no reason given"
+_TRUTH_WORDS = {"true": 1.0, "false": 0.0}
+# As spreadsheets and printf write large numbers. Without point or plus sign, 12e4, it is text.
+_SCIENTIFIC = re.compile(r"-?[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}")
+# Beyond these, neighboring floating-point numbers are more than 1 apart.
+_LARGEST_EXACT = 2**53 - 1
+_LARGEST_EXACT_SINGLE = 2**24 - 1
 # Without leading zeros, which mean a code, and with no more digits than a float holds.
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
@@ -68,43 +58,15 @@ class Labels:
         The file, for messages.
     """
 
-    table: "pd.DataFrame"
+    table: pd.DataFrame
     origin: str
 
     def __len__(self) -> int:
         return len(self.table)
 
 
-@dataclass(frozen=True, eq=False)
-class MatchedLabels:
-    """Labels in the order of the cutouts.
-
-    What `match_labels` returns. Entry i of `y` and `reasons` belongs to cutout i.
-
-    Attributes
-    ----------
-    y : ndarray of shape (n_sources,), int8
-        1 spurious, 0 reliable, -1 uninspected.
-    reasons : list of str
-        Why; empty when no reason is given.
-    ids_without_row : list of str
-        The cutouts that the table does not know: uninspected.
-    ids_without_cutout : list of str
-        The rows of the table that no cutout belongs to: not used.
-    positions : ndarray of shape (n_sources, 2) or None
-        Right ascension and declination in degrees, NaN where unknown; None when no cutout has a
-        position in the table.
-    """
-
-    y: NDArray[np.int8]
-    reasons: list[str]
-    ids_without_row: list[str]
-    ids_without_cutout: list[str]
-    positions: NDArray[np.float64] | None = None
-
-
 def read_labels(
-    table: "str | os.PathLike[str] | pd.DataFrame",
+    table: str | os.PathLike[str] | pd.DataFrame,
     *,
     id_column: str = "Source_ID",
     label_column: str = "Reliable_Source",
@@ -144,7 +106,7 @@ def read_labels(
     ------
     CatalogError
         When the file or a column is missing, the file is damaged or not what its suffix says, a
-        label is neither 0 nor 1, a labelled row has no id, an id has lost digits, or two rows give
+        label is neither 0 nor 1, a labeled row has no id, an id has lost digits, or two rows give
         one id different labels. The message names the rows, as a spreadsheet counts them (the
         header is row 1); in FITS, VOTable and ECSV the first row of data is row 1.
     ImportError
@@ -171,164 +133,18 @@ def read_labels(
     source = read_sheet(table, sheet=sheet)
     notes: list[str] = []
     columns = _find_columns(source, id_column, label_column, reason_column, notes)
-    rows = parse_rows(source, columns, spurious_value)
-    rows = without_blank_rows(rows, source, notes)
-    note_unlabelled_reasons(rows, source, notes)
-    rows = one_row_per_id(rows, source, notes)
+    rows = _parse_rows(source, columns, spurious_value)
+    rows = _without_blank_rows(rows, source, notes)
+    _note_unlabeled_reasons(rows, source, notes)
+    rows = _one_row_per_id(rows, source, notes)
     for note in notes:
         warnings.warn(f"{source.origin}: {note}", stacklevel=2)
     return Labels(_with_other_columns(rows, source, columns), source.origin)
 
 
-def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
-    """Join labels to cutouts by id, whatever the order of the rows.
-
-    "00123", 123 and 123.0 are one id, unless two of them occur in the table or two among the
-    cutouts: then these, and only these, are compared letter by letter. If the cutouts "00123" and
-    "123" both exist, a row 123 belongs to the second and none to the first.
-
-    Positions come along from columns with the usual names, such as RA and Dec, RAJ2000 and
-    DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.
-
-    Parameters
-    ----------
-    labels : Labels
-        What `read_labels` returned.
-    source_ids : sequence of str or int
-        The ids of the cutouts, all different.
-
-    Returns
-    -------
-    MatchedLabels
-        Labels and reasons in the order of `source_ids`, uninspected where the table has no row.
-
-    Raises
-    ------
-    CatalogError
-        When no cutout has a row, or an id occurs twice among the cutouts.
-
-    Warns
-    -----
-    UserWarning
-        When rows of the table have no cutout, or a position that is none.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> labels = read_labels(pd.DataFrame({"Source_ID": [7, 123], "Reliable_Source": [1, 0]}))
-    >>> match_labels(labels, ["00123", "8", "7"]).y.tolist()
-    [1, -1, 0]
-    """
-    wanted = _texts_of_cutouts(source_ids)
-    known = labels.table["source_id"].tolist()
-    places, ambiguous = match_ids(known, wanted)
-    found = places >= 0
-    if not found.any():
-        raise CatalogError(
-            f"no id of {labels.origin} is that of a cutout: the table has for example "
-            f"{_examples(known)}, the cutouts {_examples(wanted)}. Choose the column of ids "
-            "(id_column), or how ids are taken from file names (id_pattern)"
-        )
-    without_cutout = np.ones(len(known), dtype=bool)
-    without_cutout[places[found]] = False
-    unused = [known[place] for place in np.flatnonzero(without_cutout)]
-    notes: list[str] = []
-    positions = find_positions(labels.table, places, notes)
-    for note in notes:
-        warnings.warn(f"{labels.origin}: {note}", stacklevel=2)
-    if unused:
-        n_labelled = int((labels.table["label"].to_numpy()[without_cutout] != UNINSPECTED).sum())
-        letters = f"; {shorten(ambiguous)} are compared letter by letter" if ambiguous else ""
-        warnings.warn(
-            f"{len(unused)} of the {len(known)} sources in {labels.origin} have no cutout, "
-            f"{n_labelled} of them labelled: {shorten(unused)}{letters}",
-            stacklevel=2,
-        )
-    y = np.where(found, labels.table["label"].to_numpy()[places], UNINSPECTED).astype(np.int8)
-    reasons = labels.table["reason"].tolist()
-    return MatchedLabels(
-        y=y,
-        reasons=[reasons[place] if place >= 0 else "" for place in places],
-        ids_without_row=[wanted[k] for k in np.flatnonzero(~found)],
-        ids_without_cutout=unused,
-        positions=positions,
-    )
-
-
-def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
-    """Count the sources, the inspected, the spurious, and these by reason.
-
-    The numbers to check before anything else is done; `format_counts` makes them readable.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_sources,)
-        1 spurious, 0 reliable, -1 uninspected.
-    reasons : sequence of str of length n_sources
-        Why; only those of spurious sources are counted.
-
-    Returns
-    -------
-    dict
-        ``n_sources``, ``n_inspected``, ``n_spurious``, ``spurious_fraction`` (of the inspected;
-        None if there are none) and ``reasons``, a dict from reason to count, the most frequent
-        first, in which an empty reason is "no reason given".
-
-    Examples
-    --------
-    >>> counts = count_labels([1, 0, -1, 1], ["edge data", "", "", ""])
-    >>> counts["n_inspected"], counts["reasons"]
-    (3, {'edge data': 1, 'no reason given': 1})
-    """
-    labels = np.asarray(y)
-    n_inspected = int((labels != UNINSPECTED).sum())
-    n_spurious = int((labels == SPURIOUS).sum())
-    why = Counter(
-        reason.strip() or _NO_REASON
-        for label, reason in zip(labels, reasons, strict=True)
-        if label == SPURIOUS
-    )
-    return {
-        "n_sources": len(labels),
-        "n_inspected": n_inspected,
-        "n_spurious": n_spurious,
-        "spurious_fraction": n_spurious / n_inspected if n_inspected else None,
-        "reasons": dict(sorted(why.items(), key=lambda item: (-item[1], item[0]))),
-    }
-
-
-def format_counts(counts: dict[str, Any]) -> str:
-    """Lay the counts of `count_labels` out for a terminal.
-
-    Parameters
-    ----------
-    counts : dict
-        What `count_labels` returned.
-
-    Returns
-    -------
-    str
-        One count per line, without a line end after the last.
-
-    Examples
-    --------
-    >>> print(format_counts(count_labels([1, 0, 0, -1], ["edge data", "", "", ""])))
-    sources        4
-    inspected      3
-    spurious       1  33.3 % of the inspected
-      edge data    1
-    """
-    fraction = counts["spurious_fraction"]
-    share = "" if fraction is None else f"  {100 * fraction:.1f} % of the inspected"
-    lines = [
-        ("sources", counts["n_sources"], ""),
-        ("inspected", counts["n_inspected"], ""),
-        ("spurious", counts["n_spurious"], share),
-        *((f"  {reason}", n, "") for reason, n in counts["reasons"].items()),
-    ]
-    left = max(len(name) for name, _, _ in lines)
-    right = max(len(str(n)) for _, n, _ in lines) + 3
-    return "\n".join(f"{name:<{left}} {n:>{right}}{note}" for name, n, note in lines)
+def name_reasons(reasons: Sequence[str]) -> list[str]:
+    """Return the reasons to count by: without white space around them, `NO_REASON` for none."""
+    return [str(reason).strip() or NO_REASON for reason in reasons]
 
 
 def _find_columns(
@@ -345,7 +161,7 @@ def _find_columns(
         if similar:
             notes.append(
                 f"no reasons are read; if they are in the column {similar[0]!r}, choose it with "
-                "reason_column"
+                "reason_column (--reason-column)"
             )
         reason_column = None
     if reason_column is None:
@@ -353,50 +169,219 @@ def _find_columns(
     return [*found, find_column(source, reason_column, "reasons", "reason_column")]
 
 
-def _with_other_columns(
-    rows: "pd.DataFrame", source: Sheet, columns: Sequence[int | None]
-) -> "pd.DataFrame":
-    """Put the other columns of the file beside ids, labels and reasons."""
-    import pandas as pd
+def _parse_rows(source: Sheet, columns: Sequence[int | None], spurious_value: int) -> pd.DataFrame:
+    """Turn the cells into ids, labels and reasons, and number the rows."""
+    ids, labels, reasons = (
+        [None] * len(source.frame) if column is None else list(source.frame.iloc[:, column])
+        for column in columns
+    )
+    texts, id_problems = _convert_each(ids, _source_id)
+    if id_problems:
+        raise CatalogError(
+            f"{source.origin}: ids that cannot be used, in {_named(source, id_problems)}. Store "
+            "ids as text or as whole numbers; a spreadsheet keeps only 15 digits of a number"
+        )
+    values, label_problems = _convert_each(labels, lambda cell: _label(cell, spurious_value))
+    if label_problems:
+        named = [(row, f"{why}, id {texts[row]}") for row, why in label_problems]
+        raise CatalogError(
+            f"{source.origin}: labels that are neither 0 nor 1, in {_named(source, named)}. Leave "
+            "the cell blank for an uninspected source"
+        )
+    return pd.DataFrame(
+        {
+            "source_id": pd.Series(texts, dtype=str),
+            "label": np.array(values, dtype=np.int8),
+            "reason": pd.Series([cell_text(cell) for cell in reasons], dtype=str),
+            "row": np.arange(len(source.frame)),
+        }
+    )
 
+
+def _convert_each(
+    cells: Sequence[object], convert: Callable[[object], Any]
+) -> tuple[list[Any], list[tuple[int, str]]]:
+    """Convert every cell; collect where that fails, and why."""
+    values: list[Any] = []
+    problems: list[tuple[int, str]] = []
+    for row, cell in enumerate(cells):
+        try:
+            values.append(convert(cell))
+        except ValueError as error:
+            values.append(None)
+            problems.append((row, str(error)))
+    return values, problems
+
+
+def _source_id(cell: object) -> str:
+    """Return an id, "" for none."""
+    text = "" if is_missing(cell) else id_text(cell)
+    return "" if text.casefold() == "nan" else text
+
+
+def id_text(cell: object) -> str:
+    """Return an id as text, without white space around it; whole numbers become plain integers.
+
+    A number that has lost digits, and what is neither a number nor text, is a ValueError that says
+    what is wrong, not where.
+    """
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "backslashreplace")
+    if isinstance(cell, str):
+        return _plain(cell.strip())
+    if isinstance(cell, Integral):
+        return str(int(cell))
+    if isinstance(cell, Real):
+        return _whole(cell)
+    raise ValueError(f"{cell!r} is neither a number nor text")
+
+
+def _plain(text: str) -> str:
+    """Write a whole number in scientific notation out, if all its digits are there."""
+    if not _SCIENTIFIC.fullmatch(text):
+        return text
+    value = Decimal(text)
+    n_digits = len(re.sub(r"[eE].*|[-.]", "", text))
+    if n_digits < value.adjusted() + 1 or abs(value) > _LARGEST_EXACT:
+        raise ValueError(f"{text} has lost digits")
+    return str(int(value)) if value == int(value) else text
+
+
+def _whole(number: Real) -> str:
+    """Write a floating-point number, as a whole one if it is."""
+    value = float(number)
+    if not value.is_integer():
+        return str(number)
+    largest = _LARGEST_EXACT_SINGLE if isinstance(number, np.float32) else _LARGEST_EXACT
+    if abs(value) > largest:
+        raise ValueError(f"{number} has lost digits")
+    return str(int(value))
+
+
+def _label(cell: object, spurious_value: int) -> int:
+    """Return the label that a cell stands for."""
+    value: Any = cell
+    if isinstance(cell, (str, bytes)) or is_missing(cell):
+        word = cell_text(cell).casefold()
+        if not word:
+            return UNINSPECTED
+        try:
+            value = _TRUTH_WORDS[word] if word in _TRUTH_WORDS else float(word)
+        except ValueError:
+            raise ValueError(repr(cell)) from None
+    if not isinstance(value, (Number, np.bool_)) or value not in (0, 1):
+        raise ValueError(repr(cell) if isinstance(cell, str) else str(cell))
+    return SPURIOUS if value == spurious_value else RELIABLE
+
+
+def _without_blank_rows(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.DataFrame:
+    """Pass over rows without id; those that hold a label are an error, other cells a warning."""
+    no_id = (rows["source_id"] == "").to_numpy()
+    if not no_id.any():
+        return rows
+    labeled = rows.loc[no_id & (rows["label"] != UNINSPECTED), "row"].tolist()
+    if labeled:
+        raise CatalogError(
+            f"{source.origin}: a label but no id, in {_rows_text(source, labeled)}: fill in the "
+            "id, or clear the row"
+        )
+    filled = source.frame[no_id].map(lambda cell: cell_text(cell) != "").any(axis=1)
+    if filled.any():
+        notes.append(
+            f"{filled.sum()} rows have neither id nor label and are left out: "
+            f"{_rows_text(source, filled.index[filled].tolist())}"
+        )
+    if no_id.all():
+        raise CatalogError(
+            f"{source.origin} has no id in any row: choose another id_column (--id-column)"
+        )
+    return rows[~no_id]
+
+
+def _note_unlabeled_reasons(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> None:
+    """Note reasons whose label was perhaps forgotten."""
+    found = rows[(rows["label"] == UNINSPECTED) & (rows["reason"] != "")]
+    if len(found):
+        notes.append(
+            f"{len(found)} rows have a reason but no label and count as uninspected: "
+            f"{_ids_text(source, found)}"
+        )
+
+
+def _one_row_per_id(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.DataFrame:
+    """Make one row of several with one id, unless their labels differ."""
+    repeated = rows[rows.duplicated("source_id", keep=False)]
+    if not len(repeated):
+        return rows
+    inspected = repeated[repeated["label"] != UNINSPECTED]
+    conflicts = _differing(inspected, "label").sort_values("source_id", kind="stable")
+    if len(conflicts):
+        raise CatalogError(
+            f"{source.origin}: spurious in one row and reliable in another: "
+            f"{_ids_text(source, conflicts)}. Keep one of them"
+        )
+    # The row that is kept comes first: the labeled, and of these the one with a reason.
+    order = repeated.assign(
+        later=repeated["label"] == UNINSPECTED, unexplained=repeated["reason"] == ""
+    ).sort_values(["later", "unexplained"], kind="stable")
+    dropped = repeated.loc[order.index[order.duplicated("source_id")].sort_values()]
+    notes.append(
+        f"{len(dropped)} rows repeat an id without contradiction and are left out: "
+        f"{_ids_text(source, dropped)}"
+    )
+    differing = _differing(inspected[inspected["reason"] != ""], "reason")
+    if len(differing):
+        notes.append(
+            f"different reasons for one id, the first is kept: {_ids_text(source, differing)}"
+        )
+    return rows.drop(index=dropped.index)
+
+
+def _differing(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the rows of ids that have different values in a column."""
+    return rows[rows.groupby("source_id")[column].transform("nunique") > 1]
+
+
+def _named(source: Sheet, problems: Sequence[tuple[int, str]]) -> str:
+    """List rows with what is wrong in each."""
+    return shorten([f"row {row + source.first_row} ({why})" for row, why in problems])
+
+
+def _rows_text(source: Sheet, rows: Sequence[int]) -> str:
+    """List rows."""
+    return shorten([f"row {row + source.first_row}" for row in rows])
+
+
+def _ids_text(source: Sheet, rows: pd.DataFrame) -> str:
+    """List rows with their ids."""
+    pairs = zip(rows["row"], rows["source_id"], strict=True)
+    return _named(source, [(row, f"id {source_id}") for row, source_id in pairs])
+
+
+def _with_other_columns(
+    rows: pd.DataFrame, source: Sheet, columns: Sequence[int | None]
+) -> pd.DataFrame:
+    """Put the other columns of the file beside ids, labels and reasons."""
     others: dict[str, pd.Series[Any]] = {}
-    for place, name in enumerate(map(str, source.frame.columns)):
-        if place in columns:
+    for index, name in enumerate(map(str, source.frame.columns)):
+        if index in columns:
             continue
-        free = name.strip() or f"column {place + 1}"
-        while free in _CANONICAL or free in others:
+        free = name.strip() or f"column {index + 1}"
+        while free in CANONICAL or free in others:
             free += " (in table)"
-        cells = source.frame.iloc[rows["row"].to_numpy(), place].reset_index(drop=True)
+        cells = source.frame.iloc[rows["row"].to_numpy(), index].reset_index(drop=True)
         others[free] = _as_numbers(cells)
-    kept = rows[list(_CANONICAL)].reset_index(drop=True)
+    kept = rows[list(CANONICAL)].reset_index(drop=True)
     return pd.concat([kept, pd.DataFrame(others, index=kept.index)], axis=1)
 
 
 def _as_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     """Turn a column of text into numbers if that loses nothing of it."""
-    import pandas as pd
-
     if not (pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells)):
         return cells
-    texts = [reason_text(cell) for cell in cells]
+    texts = [cell_text(cell) for cell in cells]
     if not any(texts) or not all(_NUMBER.fullmatch(text) for text in texts if text):
         return cells
     if all(text and text.lstrip("-").isdecimal() for text in texts):
         return pd.Series([int(text) for text in texts])
     return pd.Series([float(text) if text else np.nan for text in texts])
-
-
-def _texts_of_cutouts(source_ids: Sequence[object]) -> list[str]:
-    """Return the ids of the cutouts as text, all different."""
-    texts = [str(cell).strip() if isinstance(cell, str) else id_text(cell) for cell in source_ids]
-    repeated = [text for text, n in Counter(texts).items() if n > 1]
-    if repeated:
-        raise CatalogError(
-            f"several cutouts have the id {shorten(repeated)}: give every cutout an id of its own"
-        )
-    return texts
-
-
-def _examples(ids: Sequence[str]) -> str:
-    """Show three ids."""
-    return ", ".join(repr(text) for text in ids[:3]) or "none"

@@ -19,27 +19,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def file_beside(
-    path: str | os.PathLike[str], *, advice: str = "choose another place"
+def atomic_write(
+    path: str | os.PathLike[str], *, advice: str = "choose another place", dry_run: bool = False
 ) -> Iterator[Path]:
-    """Give a hidden file in the folder of another, to be moved to its place when it is complete.
+    """Yield a hidden file beside `path`, which takes its place at the end of the ``with`` block.
 
-    Parameters
-    ----------
-    path : str or path
-        The file that will be written or replaced.
-    advice : str, default="choose another place"
-        What an error tells to do.
-
-    Yields
-    ------
-    Path
-        Where to write, with the same suffix. Removed at the end, if it is still there.
-
-    Raises
-    ------
-    CatalogError
-        When the folder is missing or not writable, or the disk is full.
+    `advice` is what an error tells to do; a dry run leaves `path` as it is. A symbolic link stays.
+    A folder that is missing or not writable and a full disk raise a CatalogError.
     """
     target = Path(path).resolve()
     if target.is_dir():
@@ -49,6 +35,8 @@ def file_beside(
     part = target.with_name(_hidden_name() + target.suffix)
     try:
         yield part
+        if not dry_run:
+            part.replace(target)
     except OSError as error:
         raise CatalogError(
             f"{path} cannot be written ({error.strerror or error}): {advice}"
@@ -59,9 +47,9 @@ def file_beside(
 
 
 def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = ()) -> None:
-    """Find out, before the work is done, whether results can be written to a folder.
+    """Check, before the work is done, that results can be written to a folder.
 
-    To be called before a long fit. `write_results` checks again.
+    Call it before a long fit. `write_results` checks again.
 
     Parameters
     ----------
@@ -82,29 +70,30 @@ def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = (
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     check_output_folder(f"{folder}/new/out", ["sources.csv"])
     """
-    place = Path(folder)
-    _make_staging(place).rmdir()
-    if place.is_dir():
-        _refuse_foreign(place, names)
+    target = Path(folder)
+    _make_staging(target).rmdir()
+    if target.is_dir():
+        _refuse_foreign(target, names)
 
 
 @contextmanager
-def write_results(folder: str | os.PathLike[str]) -> Iterator[Path]:
+def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -> Iterator[Path]:
     """Write a set of files that appears in its folder whole or not at all.
 
-    The files are written to a hidden folder beside their place. At the end of the ``with`` block
-    they are moved: by renaming the folder, or, if `folder` exists, one by one, with everything put
+    The files are written to a hidden folder. At the end of the ``with`` block they are moved to
+    `folder`: by renaming the hidden folder, or, if `folder` exists, one by one, with everything put
     back if that fails. Files of an earlier result that the new one lacks are removed; all others
     stay. On any exception, also a keyboard interrupt, nothing is left of the new files and an
     earlier result is as it was; a killed process can leave a hidden folder ``.spurclust-*``.
-
-    What was written is listed in ``summary.json``, which must be a JSON object if it is written and
-    is made otherwise: "files" has the relative paths, "written_by" is "spurclust".
 
     Parameters
     ----------
     folder : str or path
         Where the files shall be; it, and the folders above it, need not exist.
+    replaceable : bool, default=True
+        Whether a later result may replace the files. They are listed in ``summary.json``, which
+        must be a JSON object if it is written and is made otherwise: "files" has the relative
+        paths, "written_by" is "spurclust".
 
     Yields
     ------
@@ -126,16 +115,17 @@ def write_results(folder: str | os.PathLike[str]) -> Iterator[Path]:
     ...     sorted(path.name for path in Path(f"{folder}/out").iterdir())
     ['sources.csv', 'summary.json']
     """
-    place = Path(folder)
-    staging = _make_staging(place)
+    target = Path(folder)
+    staging = _make_staging(target)
     try:
         yield staging
-        _publish(staging, place, _list_in_summary(staging))
+        names = _list_in_summary(staging) if replaceable else _files_in(staging)
+        _publish(staging, target, names)
     except OSError as error:
         if error.errno not in _FULL:
             raise
         raise CatalogError(
-            f"the disk of {place} is full: make room or choose another folder; nothing was written"
+            f"the disk of {target} is full: make room or choose another folder; nothing was written"
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -146,9 +136,9 @@ def _hidden_name() -> str:
     return f".spurclust-{token_hex(6)}"
 
 
-def _make_staging(place: Path) -> Path:
+def _make_staging(target: Path) -> Path:
     """Make a hidden folder on the disk of the place: in it, or in the nearest one that exists."""
-    absolute = Path(os.path.abspath(place))  # noqa: PTH100 (resolve would follow a broken link)
+    absolute = Path(os.path.abspath(target))  # noqa: PTH100 (resolve would follow a broken link)
     base = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
     if not base.is_dir():
         raise CatalogError(f"{base} is not a folder: choose another folder for the results")
@@ -163,93 +153,98 @@ def _make_staging(place: Path) -> Path:
     return staging
 
 
+def _files_in(folder: Path) -> list[str]:
+    """List the files below a folder, with "/" between parts."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return sorted(file.relative_to(folder).as_posix() for file in files)
+
+
 def _list_in_summary(staging: Path) -> list[str]:
     """Add the list of files to the summary, and return it."""
     path = staging / _SUMMARY
     summary = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    names = {file.relative_to(staging).as_posix() for file in staging.rglob("*") if file.is_file()}
     summary[_AUTHOR[0]] = _AUTHOR[1]
-    summary["files"] = sorted({*names, _SUMMARY})
+    summary["files"] = sorted({*_files_in(staging), _SUMMARY})
     path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return list(summary["files"])
 
 
-def _earlier_files(place: Path) -> list[str]:
+def _earlier_files(target: Path) -> list[str]:
     """List the files of an earlier result that are still in the folder."""
     try:
-        summary = json.loads((place / _SUMMARY).read_text(encoding="utf-8"))
+        summary = json.loads((target / _SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     if not isinstance(summary, dict) or summary.get(_AUTHOR[0]) != _AUTHOR[1]:
         return []
     names = summary.get("files")
     names = names if isinstance(names, list) else []
-    return [name for name in names if _is_file_inside(place, name)]
+    return [name for name in names if _is_file_inside(target, name)]
 
 
-def _is_file_inside(place: Path, name: object) -> bool:
-    """Tell whether a name in a summary means a file in its folder, not one elsewhere."""
+def _is_file_inside(target: Path, name: object) -> bool:
+    """Whether a name in a summary means a file in its folder, not one elsewhere."""
     if not isinstance(name, str) or ".." in PurePosixPath(name).parts:
         return False
-    file = place / name
-    return file.is_file() and file.parent.resolve().is_relative_to(place.resolve())
+    file = target / name
+    return file.is_file() and file.parent.resolve().is_relative_to(target.resolve())
 
 
-def _refuse_foreign(place: Path, names: Iterable[str]) -> None:
+def _refuse_foreign(target: Path, names: Iterable[str]) -> None:
     """Raise an error if a file that is not from an earlier result would be overwritten."""
-    ours = set(_earlier_files(place))
+    ours = set(_earlier_files(target))
     foreign = set()
     for name in names:
-        if name not in ours and os.path.lexists(place / name):
+        if name not in ours and os.path.lexists(target / name):
             foreign.add(name)
         for parent in map(str, PurePosixPath(name).parents):
-            file = place / parent
+            file = target / parent
             if parent not in ours and os.path.lexists(file) and not file.is_dir():
                 foreign.add(parent)
     if foreign:
         raise CatalogError(
-            f"{place} holds {', '.join(sorted(foreign))}, not from an earlier result: move it away "
-            "or choose another folder"
+            f"{target} holds {', '.join(sorted(foreign))}, not from an earlier result: move it "
+            "away or choose another folder"
         )
 
 
-def _publish(staging: Path, place: Path, names: Sequence[str]) -> None:
+def _publish(staging: Path, target: Path, names: Sequence[str]) -> None:
     """Move the files to their place."""
     try:
-        if os.path.lexists(place):
-            _refuse_foreign(place, names)
-            _merge(staging, place, names)
+        if os.path.lexists(target):
+            _refuse_foreign(target, names)
+            _merge(staging, target, names)
         else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            staging.rename(place)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staging.rename(target)
     except OSError as error:
         raise CatalogError(
-            f"cannot write to {place} ({error.strerror or error}): choose another folder; nothing "
+            f"cannot write to {target} ({error.strerror or error}): choose another folder; nothing "
             "was written"
         ) from error
 
 
-def _merge(staging: Path, place: Path, names: Sequence[str]) -> None:
+def _merge(staging: Path, target: Path, names: Sequence[str]) -> None:
     """Move files into a folder that exists, in place of those of an earlier result."""
     aside = staging / _REPLACED
-    earlier = _earlier_files(place)
+    earlier = _earlier_files(target)
     # The summary says whose the other files are: last in, first out.
     order = sorted(names, key=lambda name: name == _SUMMARY)
     try:
         for name in earlier:
-            _move(place / name, aside / name)
+            _move(target / name, aside / name)
         for name in order:
-            _move(staging / name, place / name)
+            _move(staging / name, target / name)
     except BaseException:
         for name in reversed(order):
             if not (staging / name).exists():
-                (place / name).unlink(missing_ok=True)
+                (target / name).unlink(missing_ok=True)
         for name in earlier:
             if os.path.lexists(aside / name):
-                _move(aside / name, place / name)
-        _remove_empty(place, names)
+                _move(aside / name, target / name)
+        _remove_empty(target, names)
         raise
-    _remove_empty(place, earlier)
+    _remove_empty(target, earlier)
 
 
 def _move(file: Path, target: Path) -> None:
@@ -258,10 +253,10 @@ def _move(file: Path, target: Path) -> None:
     file.replace(target)
 
 
-def _remove_empty(place: Path, names: Iterable[str]) -> None:
+def _remove_empty(target: Path, names: Iterable[str]) -> None:
     """Remove the subfolders that hold no file any more."""
     folders = {parent for name in names for parent in PurePosixPath(name).parents if parent.parts}
     for parent in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
-        folder = place / parent
+        folder = target / parent
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

@@ -1,63 +1,22 @@
-"""Write what was found, in the formats that astronomers read, and read it back."""
+"""The tables of a run: one row per source, and all of them read back from a folder."""
 
 import json
 import os
-import warnings
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Sequence, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.output import check_output_folder, file_beside, write_results
 from spurclust.catalog.sky import sky_viewer_links
-from spurclust.catalog.table_writers import writable_suffixes, write_frame
 from spurclust.errors import CatalogError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = [
-    "RunTables",
-    "check_output_folder",
-    "check_table_path",
-    "read_results",
-    "sources_table",
-    "write_results",
-    "write_table",
-]
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 RANKER = "ranker.skops"
 """The file of a run's ranker, beside that of its detector."""
 
-_DESCRIPTIONS = {
-    "source_id": "Identifier of the source",
-    "path": "File of the cutout",
-    "label": "1 spurious, 0 reliable, missing if uninspected",
-    "reason": "Why the source is spurious",
-    "tsne_x": "First coordinate of the t-SNE embedding",
-    "tsne_y": "Second coordinate of the t-SNE embedding",
-    "component": "Component of the Gaussian mixture, counted from 0",
-    "spurious_probability": "Spurious fraction that the source's place in the embedding gives it",
-    "flagged": "Whether the source lies in the spurious region",
-    "novelty": "Distance from the fitted sources; of sources like them, 5 % are above 1",
-    "stability": "Share of runs, each started elsewhere, in which the source is flagged",
-    "inspection_rank": "Place in the order of inspection, from 1",
-    "inspection_probability": "Probability that the source is spurious, without its own label",
-    "nearest_spurious": "The most alike known spurious sources",
-    "ra": "Right ascension in the label table, taken as ICRS",
-    "dec": "Declination in the label table, taken as ICRS",
-    "sky_viewer": "Address of the place in a viewer of the sky",
-    "size": "Number of sources in the component",
-    "n_inspected": "Number of inspected sources in the component",
-    "n_spurious": "Number of inspected sources in the component that are spurious",
-    "fraction": "Spurious fraction: n_spurious / n_inspected",
-    "fraction_low": "Lower end of the exact 95 % interval of the fraction",
-    "fraction_high": "Upper end of the exact 95 % interval of the fraction",
-    "in_region": "Whether the component belongs to the spurious region",
-}
-_UNITS = {"ra": "deg", "dec": "deg"}
 _TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 _SOURCES_NEEDED = (
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
@@ -94,9 +53,9 @@ class RunTables(NamedTuple):
     'spurclust'
     """
 
-    sources: "pd.DataFrame"
-    components: "pd.DataFrame"
-    tuning: "pd.DataFrame | None"
+    sources: pd.DataFrame
+    components: pd.DataFrame
+    tuning: pd.DataFrame | None
     summary: dict[str, Any]
 
 
@@ -116,8 +75,8 @@ def sources_table(
     inspection_probability: ArrayLike | None = None,
     nearest_spurious: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
-) -> "pd.DataFrame":
-    """Put what is known of every source into one table.
+) -> pd.DataFrame:
+    """Return what is known of every source as one table.
 
     One row per source, in the order given. `write_table` writes it, and `read_labels` reads the
     labels of the file again with ``id_column="source_id"``, ``label_column="label"``,
@@ -146,11 +105,11 @@ def sources_table(
     stability : array-like of shape (n_sources,), default=None
         Share of runs in which each source is flagged; None leaves the column out.
     inspection_rank : array-like of int of shape (n_sources,), default=None
-        Place in the order of inspection, from 1; None leaves the column out.
+        Rank in the order of inspection, from 1; None leaves the column out.
     inspection_probability : array-like of shape (n_sources,), default=None
         Probability that each source is spurious, by a ranker; None leaves the column out.
     nearest_spurious : sequence of str of length n_sources, default=None
-        Ids of the most alike known spurious sources; None leaves the column out.
+        Ids of the most similar known spurious sources; None leaves the column out.
     positions : array-like of shape (n_sources, 2), default=None
         Right ascension and declination in degrees, NaN where unknown; None leaves ra, dec and
         sky_viewer out.
@@ -161,8 +120,8 @@ def sources_table(
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
         spurious_probability, flagged, and, where they are given, novelty, stability,
         inspection_rank, inspection_probability, nearest_spurious, ra, dec and sky_viewer (the
-        address of the place in Aladin Lite). An uninspected source's label is missing, a blank in
-        csv.
+        address of the position in Aladin Lite). An uninspected source's label is missing, a blank
+        in csv.
 
     Raises
     ------
@@ -182,17 +141,17 @@ def sources_table(
     ('00123', 2.0, True)
     """
     n_sources = len(source_ids)
-    labels = np.full(n_sources, -1) if y is None else np.asarray(y)
-    if not np.isin(labels, (-1, 0, 1)).all():
+    labels = np.full(n_sources, UNINSPECTED) if y is None else np.asarray(y)
+    if not np.isin(labels, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
         raise ValueError("y has values other than 1 (spurious), 0 (reliable), -1 (uninspected)")
-    places = _pairs(embedding, "embedding")
+    points = _pairs(embedding, "embedding")
     columns: dict[str, Sized] = {
         "source_id": [str(source_id) for source_id in source_ids],
         "path": [""] * n_sources if paths is None else [os.fspath(path) for path in paths],
         "label": labels,
         "reason": [""] * n_sources if reasons is None else list(reasons),
-        "tsne_x": places[:, 0],
-        "tsne_y": places[:, 1],
+        "tsne_x": points[:, 0],
+        "tsne_y": points[:, 1],
         "component": np.asarray(component, dtype=np.int64),
         "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
         "flagged": np.asarray(flagged, dtype=bool),
@@ -213,13 +172,11 @@ def sources_table(
         columns["ra"], columns["dec"] = on_sky.T
         columns["sky_viewer"] = sky_viewer_links(on_sky)
     table = _table_of(columns)
-    return table.assign(label=table["label"].astype("Int8").mask(labels == -1))
+    return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
 
 
-def _table_of(columns: dict[str, Sized]) -> "pd.DataFrame":
+def _table_of(columns: dict[str, Sized]) -> pd.DataFrame:
     """Put columns of one length side by side, or raise an error."""
-    import pandas as pd
-
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of different lengths: {lengths}")
@@ -233,8 +190,6 @@ def _table_of(columns: dict[str, Sized]) -> "pd.DataFrame":
 
 def _as_column(texts: list[str]) -> "pd.Series[Any]":
     """Make a column of texts, also where a file's name is not UTF-8, which pyarrow cannot hold."""
-    import pandas as pd
-
     try:
         return pd.Series(texts)
     except UnicodeEncodeError:
@@ -247,110 +202,6 @@ def _pairs(values: ArrayLike, name: str) -> NDArray[np.float64]:
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ValueError(f"{name} has the shape {pairs.shape}: it must be (n_sources, 2)")
     return pairs
-
-
-def write_table(
-    table: "pd.DataFrame",
-    path: str | os.PathLike[str],
-    *,
-    descriptions: Mapping[str, str] | None = None,
-    units: Mapping[str, str] | None = None,
-) -> None:
-    r"""Write a table to a file that appears whole or not at all.
-
-    Any table of numbers, truth values and text. Numbers keep every bit, in xlsx 16 digits. Text is
-    written as it is, also if a spreadsheet program that opens the csv file would take it for a
-    formula; in xlsx it is marked as text. In csv a missing value and empty text are both blank.
-
-    Parameters
-    ----------
-    table : DataFrame
-        The table. Its index is written, as the first column, if it has a name.
-    path : str or path
-        The file. The suffix says the format: .csv, .tsv, .ecsv, .vot, .votable, .xml (VOTable),
-        .fits, .fit, .xlsx. A file that exists is replaced.
-    descriptions : mapping of str to str, default=None
-        What columns mean, in addition to those of `sources_table` and of the table of components.
-        Kept in ECSV, VOTable and FITS.
-    units : mapping of str to str, default=None
-        Units of columns of numbers, as astropy writes them, in addition to degrees for ra and dec.
-        Kept in the same formats.
-
-    Raises
-    ------
-    CatalogError
-        When the suffix is not known, the folder is missing or not writable, or the disk is full.
-        No file is left then, and one that existed is as it was.
-    ImportError
-        When the format needs a package that is not installed; the message has the command.
-
-    Warns
-    -----
-    UserWarning
-        When the format cannot hold a character, as FITS none outside ASCII: it is written as an
-        escape, \xe9.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import pandas as pd
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_table(pd.DataFrame({"source_id": ["00123"]}), f"{folder}/sources.csv")
-    ...     Path(f"{folder}/sources.csv").read_text(encoding="utf-8")
-    'source_id\n00123\n'
-    """
-    _check_suffix(path)
-    frame = table if table.index.name is None else table.reset_index()
-    if not frame.columns.is_unique:
-        repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
-        raise CatalogError(f"{path}: several columns are named {repeated}: rename them")
-    with file_beside(path) as part:
-        escaped = write_frame(
-            frame, part, {**_DESCRIPTIONS, **(descriptions or {})}, {**_UNITS, **(units or {})}
-        )
-        # Through a symbolic link: the link stays.
-        part.replace(Path(path).resolve())
-    if escaped:
-        warnings.warn(
-            f"{path}: this format cannot hold some characters in {', '.join(escaped)}; they are "
-            "written as escapes. csv and ecsv keep them",
-            stacklevel=2,
-        )
-
-
-def check_table_path(path: str | os.PathLike[str]) -> None:
-    """Find out, before the work is done, whether a table can be written to a file.
-
-    Parameters
-    ----------
-    path : str or path
-        The file that `write_table` will be given.
-
-    Raises
-    ------
-    CatalogError
-        When the suffix is not known, or the folder is missing or not writable.
-    ImportError
-        When the format needs a package that is not installed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_table_path(f"{folder}/sources.csv")
-    """
-    import pandas as pd
-
-    _check_suffix(path)
-    with file_beside(path) as part:
-        write_frame(pd.DataFrame({"source_id": ["1"]}), part, {}, {})
-
-
-def _check_suffix(path: str | os.PathLike[str]) -> None:
-    """Raise an error for a name that says no format."""
-    known = writable_suffixes()
-    if Path(path).suffix.lower() not in known:
-        raise CatalogError(f"{path}: the name of a table must end in one of {', '.join(known)}")
 
 
 def read_results(folder: str | os.PathLike[str]) -> RunTables:
@@ -382,22 +233,20 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
     ...
     spurclust.errors.CatalogError: .../sources.csv is missing: give the folder that ...
     """
-    place = Path(folder)
-    sources = _read_table(place / "sources.csv", _SOURCES_NEEDED)
-    components = _read_table(place / "components.csv", _COMPONENTS_NEEDED).set_index("component")
-    tuning = place / "tuning.csv"
+    path = Path(folder)
+    sources = _read_table(path / "sources.csv", _SOURCES_NEEDED)
+    components = _read_table(path / "components.csv", _COMPONENTS_NEEDED).set_index("component")
+    tuning = path / "tuning.csv"
     return RunTables(
-        sources=_checked_sources(place / "sources.csv", sources, len(components)),
+        sources=_checked_sources(path / "sources.csv", sources, len(components)),
         components=components.astype({"in_region": bool}),
         tuning=_read_table(tuning, ()) if tuning.is_file() else None,
-        summary=_read_summary(place / "summary.json"),
+        summary=_read_summary(path / "summary.json"),
     )
 
 
-def _read_table(path: Path, needed: Sequence[str]) -> "pd.DataFrame":
+def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     """Read a csv file, text as text and everything else as numbers or truth values."""
-    import pandas as pd
-
     if not path.is_file():
         raise CatalogError(f"{path} is missing: give the folder that `spurclust run` wrote")
     try:
@@ -417,8 +266,6 @@ def _read_table(path: Path, needed: Sequence[str]) -> "pd.DataFrame":
 
 def _parsed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
     """Turn a column of text into truth values, integers or numbers; blank is NaN."""
-    import pandas as pd
-
     words = cells.str.strip().str.casefold()
     if words.isin(("true", "false")).all():
         return words == "true"
@@ -435,7 +282,7 @@ def _parsed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
     return pd.Series(words.mask(words == "", "nan").to_numpy(dtype=object).astype(np.float64))
 
 
-def _checked_sources(path: Path, sources: "pd.DataFrame", n_components: int) -> "pd.DataFrame":
+def _checked_sources(path: Path, sources: pd.DataFrame, n_components: int) -> pd.DataFrame:
     """Give the columns their types; refuse what does not fit, or belongs to another run."""
     if not len(sources):
         raise CatalogError(f"{path} has no source: {_AGAIN}")

@@ -1,21 +1,43 @@
-"""Where the sources are on the sky: regions for DS9 and links to a viewer."""
+"""Where the sources are on the sky: positions in a table, regions for DS9, links to a viewer."""
 
 import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from datetime import time, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from numpy.typing import ArrayLike
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.output import file_beside
+from spurclust.catalog.output import atomic_write
+from spurclust.catalog.table_readers import cell_text, folded, shorten
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["sky_viewer_links", "write_ds9_regions"]
+# Names of right ascension and declination, without case and punctuation: plain ones, those of
+# SExtractor, of VizieR and of people. Not those of radians (coord_ra) or of another equinox.
+_NAMES = (
+    ("ra", "dec"),
+    ("ra", "de"),
+    ("ra", "decl"),
+    ("radeg", "decdeg"),
+    ("radeg", "dedeg"),
+    ("radegrees", "decdegrees"),
+    ("raj2000", "decj2000"),
+    ("raj2000", "dej2000"),
+    ("raicrs", "decicrs"),
+    ("raicrs", "deicrs"),
+    ("alphaj2000", "deltaj2000"),
+    ("rightascension", "declination"),
+)
+_SEXAGESIMAL = re.compile(
+    r"""(?P<sign>[+-]?)(?P<whole>\d{1,3})
+        \s*(?P<unit>[:hd°\s])\s*(?P<minutes>\d{1,2}(?:\.\d*)?)
+        \s*(?:[:m'\u2032\s]\s*(?P<seconds>\d{1,2}(?:\.\d*)?)?\s*(?:s|"|\u2033|'')?)?""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_DEGREES_PER_HOUR = 15
 
 _VIEWER = "https://aladin.cds.unistra.fr/AladinLite/?target={target}&fov={field:g}"
 # Degrees: some 20 arcsec, a few cutouts wide.
@@ -25,31 +47,93 @@ _HEADER = """# Region file format: DS9 version 4.1
 global color=red width=1 select=1 edit=1 move=1 delete=1 include=1
 icrs
 """
-_LABEL_WORDS = {1: "spurious", 0: "reliable"}
+_LABEL_WORDS = {SPURIOUS: "spurious", RELIABLE: "reliable", UNINSPECTED: "uninspected"}
 # DS9 ends a line of its file at these, and a command at none of them inside a delimited text.
 _LINE_ENDS = re.compile(r"[\0-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 
 
-def sky_viewer_links(positions: ArrayLike) -> list[str]:
-    """Write a link to Aladin Lite for each position.
+def find_positions(
+    table: pd.DataFrame, rows: NDArray[np.intp], notes: list[str]
+) -> NDArray[np.float64] | None:
+    """Return right ascension and declination of the cutouts in degrees, NaN where there is none.
 
-    Text only: nothing is fetched until someone follows a link.
-
-    Parameters
-    ----------
-    positions : array-like of shape (n_sources, 2)
-        Right ascension and declination in degrees, NaN where unknown.
-
-    Returns
-    -------
-    list of str
-        The addresses; empty where there is no position.
-
-    Examples
-    --------
-    >>> sky_viewer_links([[214.852676, -5.5]])[0].partition("?")[2]
-    'target=214.852676%20-5.500000&fov=0.006'
+    `rows` has the row of each cutout, -1 for none. None if no cutout has a position. Where one pair
+    of columns is blank the next one counts. `notes` gets a sentence on positions that are none.
     """
+    used = np.flatnonzero(rows >= 0)
+    found = _positions_of(table.iloc[rows[used]], notes)
+    if np.isnan(found).all():
+        return None
+    positions = np.full((len(rows), 2), np.nan)
+    positions[used] = found
+    return positions
+
+
+def _positions_of(table: pd.DataFrame, notes: list[str]) -> NDArray[np.float64]:
+    """Read the positions of all rows; name those that are none."""
+    names: dict[str, list[str]] = {}
+    for name in map(str, table.columns):
+        names.setdefault(folded(name), []).append(name)
+    found = np.full((len(table), 2), np.nan)
+    refused: dict[int, str] = {}
+    for ra_name, dec_name in _NAMES:
+        for ra, dec in zip(names.get(ra_name, ()), names.get(dec_name, ()), strict=False):
+            _fill(found, list(table[ra]), list(table[dec]), refused)
+    wrong = [row for row in sorted(refused) if np.isnan(found[row, 0])]
+    if wrong:
+        ids = table["source_id"].tolist()
+        listed = shorten([f"id {ids[row]} ({refused[row]})" for row in wrong])
+        notes.append(
+            f"{len(wrong)} positions are left out, because they are not degrees or sexagesimal "
+            f"hours and degrees: {listed}"
+        )
+    return found
+
+
+def _fill(
+    found: NDArray[np.float64],
+    right_ascensions: Sequence[object],
+    declinations: Sequence[object],
+    refused: dict[int, str],
+) -> None:
+    """Fill the rows without a position from two columns; collect what is no position."""
+    for row in np.flatnonzero(np.isnan(found[:, 0])).tolist():
+        cells = right_ascensions[row], declinations[row]
+        if not any(cell_text(cell) for cell in cells):
+            continue
+        ra, dec = _degrees(cells[0], _DEGREES_PER_HOUR), _degrees(cells[1], 1)
+        # Some catalogs count right ascension from -180.
+        if -180 <= ra <= 360 and -90 <= dec <= 90:
+            found[row] = ra % 360, dec
+        else:
+            refused[row] = f"{cell_text(cells[0])!r}, {cell_text(cells[1])!r}"
+
+
+def _degrees(cell: Any, per_unit: int) -> float:
+    """Turn a cell into degrees; sexagesimal without a unit is in `per_unit` degrees."""
+    # A spreadsheet takes 12:34:56 for a time of day, 42:34:56 for a time.
+    if isinstance(cell, time):
+        cell = cell.isoformat()
+    if isinstance(cell, timedelta):
+        return per_unit * cell.total_seconds() / 3600
+    text = cell_text(cell).replace("\N{MINUS SIGN}", "-")
+    try:
+        return float(text.removesuffix("deg").removesuffix("°"))
+    except ValueError:
+        match = _SEXAGESIMAL.fullmatch(text)
+    if match is None:
+        return np.nan
+    minutes, seconds = float(match["minutes"]), float(match["seconds"] or 0)
+    hours_of_declination = match["unit"] in "hH" and per_unit == 1
+    if minutes >= 60 or seconds > 60 or hours_of_declination:
+        return np.nan
+    unit = {"h": _DEGREES_PER_HOUR, "d": 1, "°": 1}.get(match["unit"].lower(), per_unit)
+    degrees = unit * (int(match["whole"]) + minutes / 60 + seconds / 3600)
+    return -degrees if match["sign"] == "-" else degrees
+
+
+def sky_viewer_links(positions: ArrayLike) -> list[str]:
+    """Return the address of each position in Aladin Lite, empty where it is NaN; fetch nothing."""
     return [
         _VIEWER.format(target=quote(f"{ra:.6f} {dec:+.6f}"), field=_FIELD_OF_VIEW)
         if np.isfinite(ra + dec)
@@ -59,11 +143,11 @@ def sky_viewer_links(positions: ArrayLike) -> list[str]:
 
 
 def write_ds9_regions(
-    table: "pd.DataFrame", path: str | os.PathLike[str], *, radius: float = 1.0
+    table: pd.DataFrame, path: str | os.PathLike[str], *, radius: float = 1.0
 ) -> int:
     """Write a circle for each flagged source as a region file of DS9.
 
-    To look at the flagged sources in the image they were found in. The positions are taken as
+    To see the flagged sources in the image they were found in. The positions are taken as
     ICRS, whatever the table they came from meant.
 
     Parameters
@@ -91,7 +175,7 @@ def write_ds9_regions(
     Examples
     --------
     >>> import tempfile
-    >>> import pandas as pd
+    >>> from pathlib import Path
     >>> cells = {"source_id": ["7"], "label": [1], "flagged": [True], "ra": [10.5], "dec": [-5.0]}
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     n_circles = write_ds9_regions(pd.DataFrame(cells), f"{folder}/flagged.reg")
@@ -104,22 +188,16 @@ def write_ds9_regions(
     if missing:
         raise ValueError(f"the table has no column {', '.join(sorted(missing))}")
     chosen = table[table["flagged"].astype(bool) & table["ra"].notna() & table["dec"].notna()]
-    labels = chosen["label"].fillna(-1).astype(int)
+    words = chosen["label"].fillna(UNINSPECTED).astype(int).map(_LABEL_WORDS)
     lines = [
         f'circle({ra:.8f},{dec:.8f},{radius:g}") # text={_delimited(source_id)} tag={{{word}}}\n'
         for source_id, ra, dec, word in zip(
-            chosen["source_id"], chosen["ra"], chosen["dec"], _words(labels.tolist()), strict=True
+            chosen["source_id"], chosen["ra"], chosen["dec"], words, strict=True
         )
     ]
-    with file_beside(path) as part:
+    with atomic_write(path) as part:
         part.write_text(_HEADER + "".join(lines), encoding="utf-8", newline="\n")
-        part.replace(Path(path).resolve())
     return len(lines)
-
-
-def _words(labels: Sequence[int]) -> list[str]:
-    """Say each label in a word."""
-    return [_LABEL_WORDS.get(label, "uninspected") for label in labels]
 
 
 def _delimited(text: object) -> str:

@@ -5,19 +5,22 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from spurclust.errors import CatalogError, import_optional
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _MAX_LISTED, _MAX_COLUMNS_LISTED = 10, 30
+# What spreadsheets, pandas and astropy write for "no value".
+_MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "--"})
 
 # How files begin that are mistaken for others.
 _SIGNATURES = {
@@ -49,34 +52,18 @@ class Sheet:
         Where else the columns may be, for example in another sheet.
     """
 
-    frame: "pd.DataFrame"
+    frame: pd.DataFrame
     origin: str
     first_row: int
     hint: str = ""
 
 
-def read_sheet(table: "str | os.PathLike[str] | pd.DataFrame", *, sheet: str | None) -> Sheet:
-    """Read a table in any of the formats, or take a DataFrame.
+def read_sheet(table: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | None) -> Sheet:
+    """Read a file by its suffix, or take a DataFrame; `sheet` None is a workbook's first.
 
-    Parameters
-    ----------
-    table : str, path or DataFrame
-        The file; its suffix says what it is.
-    sheet : str or None
-        Name of the sheet of a workbook; None is the first.
-
-    Returns
-    -------
-    Sheet
-        The cells. Those of csv are text, those of xlsx what openpyxl makes of them.
-
-    Raises
-    ------
-    CatalogError
-        When the file is missing, not what its suffix says, damaged, or without rows.
+    Cells of csv are text, those of xlsx what openpyxl makes of them. A file that is missing, not
+    what its suffix says, damaged or without rows is a CatalogError.
     """
-    import pandas as pd
-
     if isinstance(table, pd.DataFrame):
         found = Sheet(table.reset_index(drop=True), "the DataFrame", 0)
     elif isinstance(table, (str, os.PathLike)):
@@ -89,36 +76,17 @@ def read_sheet(table: "str | os.PathLike[str] | pd.DataFrame", *, sheet: str | N
 
 
 def find_column(source: Sheet, wanted: str, content: str, parameter: str) -> int:
-    """Find a column by its name, or raise an error that says which there are.
+    """Return the index of a column, or raise an error that says which columns there are.
 
-    Parameters
-    ----------
-    source : Sheet
-        The table.
-    wanted : str
-        The name.
-    content : str
-        What is in it, for the message.
-    parameter : str
-        What the user sets to choose another, for the message.
-
-    Returns
-    -------
-    int
-        Its place.
-
-    Raises
-    ------
-    CatalogError
-        When no column, or more than one, has the name.
+    `content` is what the column holds, `parameter` what chooses another, for the message.
     """
     names = [str(name) for name in source.frame.columns]
-    places = find_names(names, wanted)
-    if len(places) == 1:
-        return places[0]
-    if places:
+    found = find_names(names, wanted)
+    if len(found) == 1:
+        return found[0]
+    if found:
         raise CatalogError(
-            f"{source.origin} has {len(places)} columns named {wanted!r}{source.hint}: rename all "
+            f"{source.origin} has {len(found)} columns named {wanted!r}{source.hint}: rename all "
             f"but the one with the {content}"
         )
     present = ", ".join(repr(name) for name in names[:_MAX_COLUMNS_LISTED])
@@ -126,9 +94,11 @@ def find_column(source: Sheet, wanted: str, content: str, parameter: str) -> int
     by_folded = {folded(name): name for name in reversed(names)}
     close = get_close_matches(folded(wanted), by_folded, n=1)
     advice = f"Did you mean {by_folded[close[0]]!r}? " if close else ""
+    option = "--" + parameter.replace("_", "-")
     raise CatalogError(
         f"{source.origin} has no column {wanted!r} of {content}{source.hint}; its columns are "
-        f"{present}{f' and {more} more' if more > 0 else ''}. {advice}Choose it with {parameter}"
+        f"{present}{f' and {more} more' if more > 0 else ''}. {advice}Choose it with {parameter} "
+        f"({option})"
     )
 
 
@@ -144,20 +114,22 @@ def folded(name: str) -> str:
 
 
 def shorten(texts: Sequence[str]) -> str:
-    """Join the first few of many texts.
-
-    Parameters
-    ----------
-    texts : sequence of str
-        What to list.
-
-    Returns
-    -------
-    str
-        At most ten, and how many more there are.
-    """
+    """Join the first ten of many texts, and say how many more there are."""
     shown = ", ".join(texts[:_MAX_LISTED])
     return f"{shown} and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else shown
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is masked, NaN or None."""
+    return cell is np.ma.masked or (pd.api.types.is_scalar(cell) and bool(pd.isna(cell)))
+
+
+def cell_text(cell: object) -> str:
+    """Return a cell as text without white space around it, "" for no value or a word for none."""
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "backslashreplace")
+    text = "" if is_missing(cell) else str(cell).strip()
+    return "" if text.casefold() in _MISSING_WORDS else text
 
 
 def _read_file(path: Path, sheet: str | None) -> Sheet:
@@ -167,7 +139,9 @@ def _read_file(path: Path, sheet: str | None) -> Sheet:
         raise CatalogError(
             f"{path} has no suffix of a table: save it as one of {', '.join(_READERS)}"
         )
-    if sheet is not None and not suffix.startswith(".xls"):
+    reader, kind, marks = _READERS[suffix]
+    options = {"sheet": sheet} if reader is _read_workbook else {}
+    if sheet is not None and not options:
         raise CatalogError(f"{path} has no sheets: leave out sheet={sheet!r}")
     try:
         with path.open("rb") as file:
@@ -178,7 +152,6 @@ def _read_file(path: Path, sheet: str | None) -> Sheet:
         ) from error
     if not head:
         raise CatalogError(f"{path} is empty: give a table with a header and rows")
-    reader, kind, marks = _READERS[suffix]
     mark = next((mark for mark in _SIGNATURES if head.startswith(mark)), b"")
     if mark not in marks:
         text = "no table" if b"\0" in head else "plain text, perhaps csv"
@@ -187,7 +160,10 @@ def _read_file(path: Path, sheet: str | None) -> Sheet:
             "save it again"
         )
     try:
-        return reader(path, sheet)
+        with warnings.catch_warnings():
+            # The libraries' remarks on other people's files.
+            warnings.simplefilter("ignore")
+            return reader(path, **options)
     except (CatalogError, ImportError, MemoryError):
         raise
     except Exception as error:  # the libraries raise anything on a damaged file
@@ -204,10 +180,10 @@ def _read_workbook(path: Path, sheet: str | None) -> Sheet:
         formulas = records
         records, hint = _cells_of_workbook(path, sheet, formulas=False)
         results = [
-            record[k]
+            cell
             for record, before in zip(records, formulas, strict=True)
-            for k, cell in enumerate(before)
-            if _is_formula(cell)
+            for cell, formula in zip(record, before, strict=False)
+            if _is_formula(formula)
         ]
         if all(result is None for result in results):
             raise CatalogError(
@@ -222,31 +198,28 @@ def _cells_of_workbook(
 ) -> tuple[list[tuple[Any, ...]], str]:
     """Return the rows of a sheet, with formulas or with their results, and the sheets' names."""
     openpyxl = import_optional("openpyxl", feature="Reading an Excel workbook")
-    with _quiet():
-        book = openpyxl.load_workbook(path, read_only=True, data_only=not formulas)
-        try:
-            names = [page.title for page in book.worksheets]
-            name = sheet if sheet is not None else names[0]
-            if name not in names:
-                raise CatalogError(
-                    f"{path} has no sheet {name!r}: choose from {', '.join(map(repr, names))}"
-                )
-            page = book[name]
-            # The size that a workbook declares is often wrong.
-            page.reset_dimensions()
-            records = list(page.iter_rows(values_only=True))
-        finally:
-            book.close()
+    with closing(openpyxl.load_workbook(path, read_only=True, data_only=not formulas)) as book:
+        names = [page.title for page in book.worksheets]
+        name = sheet if sheet is not None else names[0]
+        if name not in names:
+            raise CatalogError(
+                f"{path} has no sheet {name!r}: choose from {', '.join(map(repr, names))}"
+            )
+        page = book[name]
+        # The size that a workbook declares is often wrong.
+        page.reset_dimensions()
+        records = list(page.iter_rows(values_only=True))
     others = ", ".join(repr(other) for other in names if other != name)
-    return records, f" (in sheet {name!r}; sheet= chooses another: {others})" if others else ""
+    hint = f" (in sheet {name!r}; read_labels(..., sheet=...) reads another: {others})"
+    return records, hint if others else ""
 
 
 def _is_formula(cell: object) -> bool:
-    """Tell whether a cell holds a formula, an array formula included."""
+    """Whether a cell holds a formula, an array formula included."""
     return cell.startswith("=") if isinstance(cell, str) else hasattr(cell, "ref")
 
 
-def _read_text(path: Path, sheet: str | None) -> Sheet:  # noqa: ARG001 (one form for all readers)
+def _read_text(path: Path) -> Sheet:
     """Read a csv or tsv file; the separator is the one that makes most columns of the header."""
     text = _decoded(path)
     separators = "\t" if path.suffix.lower() == ".tsv" else ",;\t"
@@ -256,6 +229,7 @@ def _read_text(path: Path, sheet: str | None) -> Sheet:  # noqa: ARG001 (one for
         separators, text = declared[1], text[declared.end() :]
     header = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
     separator = max(separators, key=lambda s: len(next(csv.reader([header], delimiter=s), [])))
+    # Not pandas: it joins the lines after an unclosed quotation mark without an error.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         records = [tuple(record) for record in reader]
@@ -284,43 +258,32 @@ def _decoded(path: Path) -> str:
 
 def _sheet_of_records(records: Sequence[tuple[Any, ...]], path: Path, hint: str = "") -> Sheet:
     """Make a table of rows, the first that is not blank being the header."""
-    import pandas as pd
-
-    n_before = next((k for k, record in enumerate(records) if not _is_blank(record)), None)
-    if n_before is None:
+    cells = pd.DataFrame(dict(enumerate(zip_longest(*records))), dtype=object)
+    filled = cells.map(lambda cell: cell is not None and str(cell).strip() != "").to_numpy(bool)
+    filled_rows = np.flatnonzero(filled.any(axis=1))
+    if not len(filled_rows):
         raise CatalogError(f"{path} is blank{hint}: give a table with a header and rows")
-    n_rows = max(k for k, record in enumerate(records) if not _is_blank(record)) - n_before
-    header, rows = records[n_before], records[n_before + 1 : n_before + 1 + n_rows]
-    first_row = n_before + 2
-    n_columns = max(k for k, cell in enumerate(header) if not _is_blank((cell,))) + 1
-    longer = [
-        f"row {first_row + k}" for k, row in enumerate(rows) if not _is_blank(row[n_columns:])
-    ]
-    if longer:
+    header, end = filled_rows[0], filled_rows[-1] + 1
+    n_columns = np.flatnonzero(filled[header])[-1] + 1
+    # Counted from 1, as a spreadsheet does.
+    first_row = int(header) + 2
+    longer = np.flatnonzero(filled[header + 1 : end, n_columns:].any(axis=1))
+    if len(longer):
         raise CatalogError(
             f"{path} has cells to the right of its {n_columns} named columns, in "
-            f"{shorten(longer)}{hint}: name their columns, or put text with separators into "
-            "quotation marks"
+            f"{shorten([f'row {first_row + k}' for k in longer])}{hint}: name their columns, or "
+            "put text with separators into quotation marks"
         )
-    padding = (None,) * n_columns
-    columns = list(zip(*((*row, *padding)[:n_columns] for row in rows), strict=True))
-    frame = pd.DataFrame(
-        {k: pd.Series(cells, dtype=object) for k, cells in enumerate(columns)}, dtype=object
-    )
-    names = ["" if cell is None else str(cell) for cell in header[:n_columns]]
-    return Sheet(frame.set_axis(names[: frame.shape[1]], axis=1), str(path), first_row, hint)
+    names = ["" if cell is None else str(cell) for cell in cells.iloc[header, :n_columns]]
+    frame = cells.iloc[header + 1 : end, :n_columns].reset_index(drop=True)
+    return Sheet(frame.set_axis(names, axis=1), str(path), first_row, hint)
 
 
-def _is_blank(record: Sequence[object]) -> bool:
-    """Tell whether cells are all empty or white space."""
-    return all(cell is None or (isinstance(cell, str) and not cell.strip()) for cell in record)
-
-
-def _read_fits(path: Path, sheet: str | None) -> Sheet:  # noqa: ARG001
+def _read_fits(path: Path) -> Sheet:
     """Read the first table of a FITS file."""
     fits = import_optional("astropy.io.fits", feature="Reading a FITS table")
     tables = import_optional("astropy.table", feature="Reading a FITS table")
-    with _quiet(), fits.open(path, memmap=False) as parts:
+    with fits.open(path, memmap=False) as parts:
         found = [
             part
             for part in parts
@@ -329,53 +292,37 @@ def _read_fits(path: Path, sheet: str | None) -> Sheet:  # noqa: ARG001
         ]
         if not found:
             raise CatalogError(
-                f"{path} has no table in it, or its end is missing: give the FITS file of a "
-                "catalogue"
+                f"{path} has no table in it, or its end is missing: give the FITS file of a catalog"
             )
-        hint = f" (in the first of its {len(found)} tables)" if len(found) > 1 else ""
-        return Sheet(_frame_of_astropy(tables.Table.read(found[0])), str(path), 1, hint)
+        return _sheet_of_astropy(tables.Table.read(found[0]), path, len(found))
 
 
-def _read_votable(path: Path, sheet: str | None) -> Sheet:  # noqa: ARG001
+def _read_votable(path: Path) -> Sheet:
     """Read the first table of a VOTable file."""
     votable = import_optional("astropy.io.votable", feature="Reading a VOTable")
-    with _quiet():
-        found = list(votable.parse(str(path), verify="ignore").iter_tables())
-        if not found:
-            raise CatalogError(f"{path} has no table in it: give the VOTable of a catalogue")
-        hint = f" (in the first of its {len(found)} tables)" if len(found) > 1 else ""
-        table = found[0].to_table(use_names_over_ids=True)
-        return Sheet(_frame_of_astropy(table), str(path), 1, hint)
+    found = list(votable.parse(str(path), verify="ignore").iter_tables())
+    if not found:
+        raise CatalogError(f"{path} has no table in it: give the VOTable of a catalog")
+    return _sheet_of_astropy(found[0].to_table(use_names_over_ids=True), path, len(found))
 
 
-def _read_ecsv(path: Path, sheet: str | None) -> Sheet:  # noqa: ARG001
+def _read_ecsv(path: Path) -> Sheet:
     """Read an ECSV file."""
     tables = import_optional("astropy.table", feature="Reading an ECSV table")
-    with _quiet():
-        table = tables.Table.read(path, format="ascii.ecsv")
-        return Sheet(_frame_of_astropy(table), str(path), 1)
+    return _sheet_of_astropy(tables.Table.read(path, format="ascii.ecsv"), path, 1)
 
 
-def _frame_of_astropy(table: Any) -> "pd.DataFrame":
+def _sheet_of_astropy(table: Any, path: Path, n_tables: int) -> Sheet:
     """Turn an astropy table into a DataFrame: integers stay integers, bytes become text."""
     table.convert_bytestring_to_unicode()
     for name in table.colnames:
         # A DataFrame's column has one dimension.
         if len(getattr(table[name], "shape", (0,))) > 1:
             table[name] = [str(cell) for cell in table[name]]
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    hint = f" (in the first of its {n_tables} tables)" if n_tables > 1 else ""
+    return Sheet(table.to_pandas(), str(path), 1, hint)
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' remarks on other people's files to themselves."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-_Reader = Callable[[Path, str | None], Sheet]
 _ZIP, _FITS, _GZIP, _XML = (
     (b"PK\x03\x04",),
     (b"SIMPLE  =",),
@@ -383,7 +330,7 @@ _ZIP, _FITS, _GZIP, _XML = (
     (b"<?xml", b"<VOTABLE"),
 )
 # Suffix: who reads it, what it is called, which signatures it may have; b"" is none of them.
-_READERS: dict[str, tuple[_Reader, str, tuple[bytes, ...]]] = {
+_READERS: dict[str, tuple[Callable[..., Sheet], str, tuple[bytes, ...]]] = {
     ".xlsx": (_read_workbook, "an Excel workbook", _ZIP),
     ".xlsm": (_read_workbook, "an Excel workbook", _ZIP),
     ".csv": (_read_text, "a csv table", (b"",)),

@@ -1,16 +1,18 @@
 """Write a table as csv, tsv, ECSV, VOTable, FITS or xlsx."""
 
+import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from spurclust.catalog.output import atomic_write
+from spurclust.catalog.table_readers import is_missing
 from spurclust.errors import CatalogError, import_optional
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MAX_WORKBOOK_ROWS = 1_048_576
 # A spreadsheet keeps 15 digits of a number.
@@ -22,6 +24,34 @@ _NOT_CSV = re.compile("[\0\r\ud800-\udfff]")
 _NOT_ECSV = re.compile("[\0\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]")
 _NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NOT_FITS = re.compile(r"[^ -~]")
+# What columns of `sources_table` and of the table of components mean.
+_DESCRIPTIONS = {
+    "source_id": "Identifier of the source",
+    "path": "File of the cutout",
+    "label": "1 spurious, 0 reliable, missing if uninspected",
+    "reason": "Why the source is spurious",
+    "tsne_x": "First coordinate of the t-SNE embedding",
+    "tsne_y": "Second coordinate of the t-SNE embedding",
+    "component": "Component of the Gaussian mixture, counted from 0",
+    "spurious_probability": "Spurious fraction at the source's position in the embedding",
+    "flagged": "Whether the source lies in the spurious region",
+    "novelty": "Distance from the fitted sources; of sources like them, 5 % are above 1",
+    "stability": "Share of runs, each started elsewhere, in which the source is flagged",
+    "inspection_rank": "Rank in the order of inspection, from 1",
+    "inspection_probability": "Probability that the source is spurious, without its own label",
+    "nearest_spurious": "The known spurious sources that are most similar",
+    "ra": "Right ascension in the label table, taken as ICRS",
+    "dec": "Declination in the label table, taken as ICRS",
+    "sky_viewer": "Address of the position in a viewer of the sky",
+    "size": "Number of sources in the component",
+    "n_inspected": "Number of inspected sources in the component",
+    "n_spurious": "Number of inspected sources in the component that are spurious",
+    "fraction": "Spurious fraction: n_spurious / n_inspected",
+    "fraction_low": "Lower end of the exact 95 % interval of the fraction",
+    "fraction_high": "Upper end of the exact 95 % interval of the fraction",
+    "in_region": "Whether the component belongs to the spurious region",
+}
+_UNITS = {"ra": "deg", "dec": "deg"}
 # By these the programs of the Virtual Observatory know which columns are ids and positions.
 _UCDS = {
     "source_id": "meta.id;meta.main",
@@ -37,44 +67,105 @@ class _Meaning(NamedTuple):
     units: Mapping[str, str]
 
 
-def write_frame(
-    frame: "pd.DataFrame", path: Path, descriptions: Mapping[str, str], units: Mapping[str, str]
-) -> list[str]:
-    """Write a table in the format of the file's suffix.
+def write_table(
+    table: pd.DataFrame,
+    path: str | os.PathLike[str],
+    *,
+    descriptions: Mapping[str, str] | None = None,
+    units: Mapping[str, str] | None = None,
+) -> None:
+    r"""Write a table to a file that appears whole or not at all.
+
+    Any table of numbers, truth values and text. Numbers keep every bit, in xlsx 16 digits. Text is
+    written as it is, also if a spreadsheet program that opens the csv file would take it for a
+    formula; in xlsx it is marked as text. In csv a missing value and empty text are both blank.
 
     Parameters
     ----------
-    frame : DataFrame
-        Columns of numbers, truth values and text; anything else is written as text.
-    path : Path
-        The file.
-    descriptions : mapping of str to str
-        What the columns mean, kept in ECSV, VOTable and FITS.
-    units : mapping of str to str
-        Units of columns of numbers, kept in the same.
+    table : DataFrame
+        The table. Its index is written, as the first column, if it has a name.
+    path : str or path
+        The file. The suffix says the format: .csv, .tsv, .ecsv, .vot, .votable, .xml (VOTable),
+        .fits, .fit, .xlsx. A file that exists is replaced.
+    descriptions : mapping of str to str, default=None
+        What columns mean, in addition to those of `sources_table` and of the table of components.
+        Kept in ECSV, VOTable and FITS.
+    units : mapping of str to str, default=None
+        Units of columns of numbers, as astropy writes them, in addition to degrees for ra and dec.
+        Kept in the same formats.
 
-    Returns
-    -------
-    list of str
-        The columns in which characters were replaced by escapes as in Python, because the format
-        cannot hold them.
+    Raises
+    ------
+    CatalogError
+        When the suffix is not known, the folder is missing or not writable, or the disk is full.
+        No file is left then, and one that existed is as it was.
+    ImportError
+        When the format needs a package that is not installed; the message has the command.
+
+    Warns
+    -----
+    UserWarning
+        When the format cannot hold a character, as FITS none outside ASCII: it is written as an
+        escape, \xe9.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table(pd.DataFrame({"source_id": ["00123"]}), f"{folder}/sources.csv")
+    ...     Path(f"{folder}/sources.csv").read_text(encoding="utf-8")
+    'source_id\n00123\n'
     """
-    import pandas as pd
+    _check_suffix(path)
+    frame = table if table.index.name is None else table.reset_index()
+    if not frame.columns.is_unique:
+        repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
+        raise CatalogError(f"{path}: several columns are named {repeated}: rename them")
+    meaning = _Meaning({**_DESCRIPTIONS, **(descriptions or {})}, {**_UNITS, **(units or {})})
+    with atomic_write(path) as part:
+        escaped = _write_frame(frame, part, meaning)
+    if escaped:
+        warnings.warn(
+            f"{path}: this format cannot hold some characters in {', '.join(escaped)}; they are "
+            "written as escapes. csv and ecsv keep them",
+            stacklevel=2,
+        )
 
-    writer, forbidden = _WRITERS[path.suffix.lower()]
-    columns: dict[str, pd.Series[Any]] = {}
-    escaped = []
-    for name in map(str, frame.columns):
-        cells = frame[name]
-        if _is_text(cells):
-            texts = ["" if _is_missing(cell) else str(cell) for cell in cells]
-            clean = [forbidden.sub(_escape, text) for text in texts]
-            cells = pd.Series(clean, index=frame.index, dtype=object)
-            if clean != texts:
-                escaped.append(name)
-        columns[name] = cells
-    writer(pd.DataFrame(columns, index=frame.index), path, _Meaning(descriptions, units))
-    return escaped
+
+def check_table_path(path: str | os.PathLike[str]) -> None:
+    """Check, before the work is done, that a table can be written to a file.
+
+    Call it before a long computation. `write_table` checks again.
+
+    Parameters
+    ----------
+    path : str or path
+        The file that `write_table` will be given.
+
+    Raises
+    ------
+    CatalogError
+        When the suffix is not known, or the folder is missing or not writable.
+    ImportError
+        When the format needs a package that is not installed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     check_table_path(f"{folder}/sources.csv")
+    """
+    _check_suffix(path)
+    with atomic_write(path, dry_run=True) as part:
+        _write_frame(pd.DataFrame({"source_id": ["1"]}), part, _Meaning({}, {}))
+
+
+def _check_suffix(path: str | os.PathLike[str]) -> None:
+    """Raise an error for a name that says no format."""
+    known = writable_suffixes()
+    if Path(path).suffix.lower() not in known:
+        raise CatalogError(f"{path}: the name of a table must end in one of {', '.join(known)}")
 
 
 def writable_suffixes() -> list[str]:
@@ -82,20 +173,29 @@ def writable_suffixes() -> list[str]:
     return list(_WRITERS)
 
 
-def _is_text(cells: "pd.Series[Any]") -> bool:
-    """Tell whether a column is written as text; truth values are when some are missing."""
-    import pandas as pd
+def _write_frame(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> list[str]:
+    """Write a table by the file's suffix; return the columns in which characters were escaped."""
+    writer, forbidden = _WRITERS[path.suffix.lower()]
+    columns: dict[str, pd.Series[Any]] = {}
+    escaped = []
+    for name in map(str, frame.columns):
+        cells = frame[name]
+        if _is_text(cells):
+            texts = ["" if is_missing(cell) else str(cell) for cell in cells]
+            clean = [forbidden.sub(_escape, text) for text in texts]
+            cells = pd.Series(clean, index=frame.index, dtype=object)
+            if clean != texts:
+                escaped.append(name)
+        columns[name] = cells
+    writer(pd.DataFrame(columns, index=frame.index), path, meaning)
+    return escaped
 
+
+def _is_text(cells: "pd.Series[Any]") -> bool:
+    """Whether a column is written as text; truth values are when some are missing."""
     if pd.api.types.is_bool_dtype(cells):
         return bool(cells.isna().any())
     return not pd.api.types.is_numeric_dtype(cells)
-
-
-def _is_missing(cell: Any) -> bool:
-    """Tell whether a cell is NaN or None."""
-    import pandas as pd
-
-    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -103,29 +203,34 @@ def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
-def _write_csv(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:  # noqa: ARG001 (one form for all writers)
+def _write_csv(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
     """Write comma- or tab-separated text in UTF-8; numbers so that reading gives the same."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     frame.to_csv(path, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def _write_ecsv(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:
-    """Write ECSV, which any reader of csv with comments reads too."""
-    table = _astropy_table(frame, meaning)
-    table.write(path, format="ascii.ecsv", delimiter=",", overwrite=True)
+def _write_workbook(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
+    """Write an Excel workbook with one sheet; text stays text even if it looks like a formula."""
+    import_optional("openpyxl", feature="Writing an Excel workbook")
+    if len(frame) >= _MAX_WORKBOOK_ROWS:
+        raise CatalogError(
+            f"{len(frame)} rows are more than an Excel workbook holds: choose csv or FITS"
+        )
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        cells = frame.astype(object).map(_workbook_cell)
+        cells.to_excel(book, sheet_name="table", index=False, freeze_panes=(1, 0), inf_rep="inf")
+        for row in book.sheets["table"].iter_rows():
+            for cell in row:
+                if cell.data_type in ("f", "e"):
+                    cell.data_type = "s"
 
 
-def _write_votable(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:
-    """Write a VOTable."""
-    _astropy_table(frame, meaning).write(path, format="votable", overwrite=True)
+def _workbook_cell(value: Any) -> Any:
+    """Write an integer with more digits than a spreadsheet keeps as text."""
+    return str(value) if isinstance(value, int) and abs(value) >= _MAX_WORKBOOK_INTEGER else value
 
 
-def _write_fits(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:
-    """Write a FITS table."""
-    _astropy_table(frame, meaning).write(path, format="fits", overwrite=True)
-
-
-def _astropy_table(frame: "pd.DataFrame", meaning: _Meaning) -> Any:
+def _astropy_table(frame: pd.DataFrame, meaning: _Meaning) -> Any:
     """Make an astropy table of types that FITS and VOTable have."""
     tables = import_optional("astropy.table", feature="Writing FITS, VOTable and ECSV")
     table = tables.Table()
@@ -141,8 +246,6 @@ def _astropy_table(frame: "pd.DataFrame", meaning: _Meaning) -> Any:
 
 def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
     """Make an astropy column; a missing integer is masked."""
-    import pandas as pd
-
     if pd.api.types.is_bool_dtype(cells):
         return tables.Column(cells.to_numpy(dtype=bool))
     if pd.api.types.is_integer_dtype(cells):
@@ -159,44 +262,19 @@ def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
     return tables.Column(np.array(cells.tolist(), dtype=str))
 
 
-def _write_workbook(frame: "pd.DataFrame", path: Path, meaning: _Meaning) -> None:  # noqa: ARG001
-    """Write an Excel workbook with one sheet."""
-    openpyxl = import_optional("openpyxl", feature="Writing an Excel workbook")
-    if len(frame) >= _MAX_WORKBOOK_ROWS:
-        raise CatalogError(
-            f"{len(frame)} rows are more than an Excel workbook holds: choose csv or FITS"
-        )
-    book = openpyxl.Workbook(write_only=True)
-    page = book.create_sheet("table")
-    page.freeze_panes = "A2"
-    columns = [frame[name].tolist() for name in frame.columns]
-    for record in [list(frame.columns), *zip(*columns, strict=True)]:
-        page.append(_workbook_cells(record, page, openpyxl.cell.WriteOnlyCell))
-    book.save(path)
+def _astropy_writer(name: str, **options: Any) -> "_Writer":
+    """Return a writer for a format of astropy."""
+
+    def write(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
+        _astropy_table(frame, meaning).write(path, format=name, overwrite=True, **options)
+
+    return write
 
 
-def _workbook_cells(record: Sequence[Any], page: Any, make: Callable[..., Any]) -> list[Any]:
-    """Make the cells of a row; text stays text even if it looks like a formula."""
-    cells: list[Any] = []
-    for value in record:
-        cell = None if _is_missing(value) else value
-        if isinstance(value, str):
-            cell = make(page, value)
-            cell.data_type = "s"
-        elif _has_no_cell(value):
-            cell = str(value)
-        cells.append(cell)
-    return cells
-
-
-def _has_no_cell(value: Any) -> bool:
-    """Tell whether a number is infinite or has more digits than a workbook keeps."""
-    if isinstance(value, int):
-        return abs(value) >= _MAX_WORKBOOK_INTEGER
-    return isinstance(value, float) and bool(np.isinf(value))
-
-
-_Writer = Callable[["pd.DataFrame", Path, _Meaning], None]
+_Writer = Callable[[pd.DataFrame, Path, _Meaning], None]
+# With commas, any reader of csv with comments reads ECSV too.
+_write_ecsv = _astropy_writer("ascii.ecsv", delimiter=",")
+_write_votable, _write_fits = _astropy_writer("votable"), _astropy_writer("fits")
 # Suffix: who writes it, which characters it cannot hold.
 _WRITERS: dict[str, tuple[_Writer, re.Pattern[str]]] = {
     ".csv": (_write_csv, _NOT_CSV),

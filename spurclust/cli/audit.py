@@ -65,7 +65,7 @@ def _read_results(folder: Path) -> _Unflagged:
 
 def _draw(args: argparse.Namespace, unflagged: _Unflagged) -> None:
     """Write the sample, in the columns that `--labels` reads."""
-    from spurclust.catalog.output import file_beside
+    from spurclust.catalog.output import atomic_write
     from spurclust.errors import CatalogError
     from spurclust.metrics import audit_sample_size, draw_audit_sample, remaining_upper_bound
 
@@ -93,9 +93,8 @@ def _draw(args: argparse.Namespace, unflagged: _Unflagged) -> None:
     )
     sample = unflagged.uninspected.loc[rows, ["source_id", "path"]]
     sample = sample.rename(columns={"source_id": "Source_ID"})
-    with file_beside(path) as place:
-        sample.assign(Reliable_Source="", Reason="").to_csv(place, index=False)
-        place.replace(path)
+    with atomic_write(path) as part:
+        sample.assign(Reliable_Source="", Reason="").to_csv(part, index=False)
     most = remaining_upper_bound(n_pool, n, 0, args.confidence)
     say(
         f"{path} lists {n} sources drawn at random from the {n_pool} that are neither flagged nor "

@@ -18,25 +18,9 @@ from spurclust.cli.tune import run_tune
 __all__ = ["main"]
 
 
-# What the readers advise a programmer to pass, and what it is called here.
-OPTIONS_OF_ARGUMENTS = {
-    'read_cutouts(..., on_error="skip")': "--skip-unreadable",
-    "Choose it with id_column": "Choose it with --id-column",
-    "Choose it with label_column": "Choose it with --label-column",
-    "Choose it with reason_column": "Choose it with --reason-column",
-    "Pass size=(height, width)": "Pass --size HEIGHT WIDTH",
-}
-
 GARBAGE_THRESHOLD = 500_000
 """So many new objects start a search for garbage, 700 by default: imports make a million objects
 and no garbage, and searching took a quarter of their time, and a twentieth with 50 000."""
-
-
-def _with_options(message: str) -> str:
-    """Name the options of the command line where a message advises arguments in Python."""
-    for argument, option in OPTIONS_OF_ARGUMENTS.items():
-        message = message.replace(argument, option)
-    return message
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
@@ -84,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = _print_warning
             COMMANDS[args.command](args)
     except (ValueError, OSError, ImportError, MemoryError) as error:
-        print(f"spurclust: error: {_with_options(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"spurclust: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         told = str(error) or "interrupted, nothing was written"

@@ -22,7 +22,7 @@ def run_report(args: argparse.Namespace) -> None:
     args : argparse.Namespace
         Of `spurclust report`.
     """
-    from spurclust.catalog.output import file_beside
+    from spurclust.catalog.output import atomic_write
     from spurclust.errors import CatalogError
 
     check_report_extras()
@@ -35,18 +35,16 @@ def run_report(args: argparse.Namespace) -> None:
             f"{path} is not from an earlier report: move it away, or choose another file with --out"
         )
     stages = Stages()
-    with file_beside(path) as part:
-        with stages("report"):
-            told = write_report(
-                results,
-                part,
-                cutouts=args.cutouts,
-                max_cutouts=args.max_cutouts,
-                max_side=args.cutout_size,
-                max_bytes=round(1e6 * args.max_size),
-                n_jobs=args.jobs,
-            )
-        part.replace(path.resolve())
+    with atomic_write(path) as part, stages("report"):
+        told = write_report(
+            results,
+            part,
+            cutouts=args.cutouts,
+            max_cutouts=args.max_cutouts,
+            max_side=args.cutout_size,
+            max_bytes=round(1e6 * args.max_size),
+            n_jobs=args.jobs,
+        )
     if own:
         _list_in_summary(folder)
     for sentence in told:
@@ -176,7 +174,7 @@ def _loader(
 
 def _list_in_summary(folder: Path) -> None:
     """Add the page to the files of the run, so that the next one may replace it."""
-    from spurclust.catalog.output import file_beside
+    from spurclust.catalog.output import atomic_write
 
     path = folder / "summary.json"
     summary = json.loads(path.read_text(encoding="utf-8"))
@@ -184,6 +182,5 @@ def _list_in_summary(folder: Path) -> None:
     if REPORT in files:
         return
     summary["files"] = sorted([*files, REPORT])
-    with file_beside(path) as part:
+    with atomic_write(path) as part:
         part.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path.resolve())

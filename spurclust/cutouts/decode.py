@@ -38,7 +38,7 @@ class UnreadableCutoutError(CatalogError):
     def __str__(self) -> str:
         return (
             f"cannot read {self.path}: {self.reason}. Correct the path or replace the file, or "
-            'pass over it with read_cutouts(..., on_error="skip")'
+            'pass over it with on_error="skip" (--skip-unreadable)'
         )
 
 

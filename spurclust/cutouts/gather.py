@@ -244,8 +244,9 @@ def _odd_sizes(sizes: dict[Size, list[str]], skip: bool) -> dict[str, str]:
         text = "; ".join(f"{n} of {_pixels(size)}, as {sizes[size][0]}" for size, n in shown)
         more = f"; and {len(counts) - len(shown)} more sizes" if len(counts) > len(shown) else ""
         raise CatalogError(
-            f"the cutouts have {len(counts)} sizes: {text}{more}. Pass size=(height, width) to "
-            "shrink all to one size, or leave the odd ones out"
+            f"the cutouts have {len(counts)} sizes: {text}{more}. Pass "
+            "size=(height, width) (--size HEIGHT WIDTH) to shrink all to one size, or leave the "
+            "odd ones out"
         )
     return {
         path: f"it is {_pixels(size)}, and {most} others are {_pixels(usual)}"

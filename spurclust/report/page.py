@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spurclust.catalog.label_tables import NO_REASON
 from spurclust.errors import import_optional
 from spurclust.report import overview
 from spurclust.report.charts import (
@@ -20,7 +21,7 @@ from spurclust.report.charts import (
     import_bokeh,
 )
 from spurclust.report.pictures import Load, Pictures, choose_rows, encode_cutouts
-from spurclust.report.summary import NO_REASON, Results
+from spurclust.report.summary import Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.catalog.label_tables import name_reasons
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import binomial_interval
 from spurclust.tuning import pool_metrics
@@ -19,7 +20,6 @@ from spurclust.tuning import pool_metrics
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_REASON = "no reason given"
 _VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
 _TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 # Enough to distinguish two results, short enough for the name of a stored item.
@@ -82,9 +82,9 @@ class Results:
     @cached_property
     def reasons(self) -> NDArray[np.object_]:
         """Return the reason of each source, named where a spurious one has none."""
-        reasons = [reason.strip() for reason in self.sources["reason"]]
-        unnamed = (np.array(reasons, dtype=object) == "") & (self.label == SPURIOUS)
-        return np.where(unnamed, NO_REASON, np.array(reasons, dtype=object))
+        given = np.array([reason.strip() for reason in self.sources["reason"]], dtype=np.object_)
+        named = np.array(name_reasons(given.tolist()), dtype=np.object_)
+        return np.where(self.label == SPURIOUS, named, given)
 
     @cached_property
     def identity(self) -> str:
@@ -227,7 +227,7 @@ def _split_by_reason(
     """Return which of the chosen sources have each reason, the most frequent reason first."""
     if not len(reasons):
         return {}
-    given = np.array([str(reason).strip() or NO_REASON for reason in reasons])
+    given = np.array(name_reasons(reasons))
     names, sizes = np.unique(given[chosen], return_counts=True)
     ordered = names[np.argsort(-sizes, kind="stable")]
     return {str(name): chosen & (given == name) for name in ordered}

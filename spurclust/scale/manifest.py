@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 import spurclust
-from spurclust.catalog.output import file_beside
+from spurclust.catalog.output import atomic_write
 from spurclust.cutouts.places import MANIFEST, PREDICTIONS
 from spurclust.cutouts.survey import Survey
 from spurclust.errors import CatalogError
@@ -167,9 +167,8 @@ def _refuse_other(folder: Path, manifest: dict[str, Any], identity: dict[str, An
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file that appears whole."""
-    with file_beside(path, advice=GO_ON) as part:
+    with atomic_write(path, advice=GO_ON) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
 
 
 def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[PartitionSummary]) -> None:
@@ -188,9 +187,8 @@ def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[Partition
     errors = folder / ERRORS
     if unreadable:
         table = pd.DataFrame(unreadable, columns=["source_id", "path", "reason"])
-        with file_beside(errors, advice=GO_ON) as part:
+        with atomic_write(errors, advice=GO_ON) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-            part.replace(errors)
     else:
         errors.unlink(missing_ok=True)
     partitions = [

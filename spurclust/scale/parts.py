@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from spurclust.catalog.output import file_beside
+from spurclust.catalog.output import atomic_write
 from spurclust.cutouts.path_tables import TableRows
 from spurclust.cutouts.survey import Block, Files, Survey, fingerprint_of
 from spurclust.errors import CatalogError
@@ -115,10 +115,9 @@ def write_paths(folder: Path, survey: Survey) -> list[TableRows]:
     """
     files = survey.list_files()
     path = folder / PATHS
-    with file_beside(path, advice=GO_ON) as part:
+    with atomic_write(path, advice=GO_ON) as part:
         columns = {"source_id": files.source_ids, "path": files.paths}
         pq.write_table(pa.table(columns), part, row_group_size=survey.partition_size)
-        part.replace(path)
     place = (str(path), "source_id", "path", str(folder))
     return [
         TableRows(place[0], number, 0, len(part), *place[1:])
@@ -245,14 +244,13 @@ def _write_frame(path: Path, frame: pd.DataFrame, summary: dict[str, Any]) -> No
     """Write a partition, with what it says of itself in its footer."""
     table = pa.Table.from_pandas(frame, preserve_index=False)
     footer = {**(table.schema.metadata or {}), FOOTER: json.dumps(summary).encode()}
-    with file_beside(path, advice=GO_ON) as part:
+    with atomic_write(path, advice=GO_ON) as part:
         pq.write_table(
             table.replace_schema_metadata(footer),
             part,
             compression="zstd",
             write_page_checksum=True,
         )
-        part.replace(path)
 
 
 def read_summary(path: Path, model: str) -> PartitionSummary | None:

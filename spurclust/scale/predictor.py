@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from spurclust.catalog import FittedModels, load_fitted
-from spurclust.catalog.fitted import READING
+from spurclust.catalog.models import READING
 from spurclust.catalog.results import RANKER
 from spurclust.cutouts import read_cutouts, read_cutouts_like
 from spurclust.cutouts.path_tables import TableRows

@@ -1,16 +1,15 @@
-"""Labels: what a cell means, which rows count, and which cutout each belongs to."""
+"""Labels: what a cell means, and which rows count."""
 
-import warnings
+from datetime import date
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
 from astropy.table import MaskedColumn, Table
-from hypothesis import given
-from hypothesis import strategies as st
 
-from spurclust.catalog.label_tables import count_labels, format_counts, match_labels, read_labels
+from spurclust.catalog import read_labels
+from spurclust.catalog.label_tables import id_text
 from spurclust.errors import CatalogError
 
 NAMES = ["Source_ID", "Reliable_Source", "Reason"]
@@ -175,7 +174,7 @@ def test_missing_column_names_the_other_sheets(tmp_path):
     for row in (NAMES, ["1", 0, "x"]):
         book["verdicts"].append(row)
     book.save(tmp_path / "a.xlsx")
-    with pytest.raises(CatalogError, match="sheet= chooses another: 'verdicts'"):
+    with pytest.raises(CatalogError, match=r"sheet=\.\.\.\) reads another: 'verdicts'"):
         read_labels(tmp_path / "a.xlsx")
     assert len(read_labels(tmp_path / "a.xlsx", sheet="verdicts")) == 1
 
@@ -283,109 +282,53 @@ def test_ids_that_differ_in_zeros_are_two_rows():
     assert found.table["source_id"].tolist() == ["00123", "123"]
 
 
-# Joining
+# Ids
 
 
-def test_joined_in_any_order():
-    labels = labels_of(["3", 0, "edge data"], ["1", 1, ""], ["2", None, ""])
-    found = match_labels(labels, ["1", "00002", 3, "4"])
-    assert found.y.tolist() == [0, -1, 1, -1]
-    assert found.y.dtype == np.int8
-    assert found.reasons == ["", "", "edge data", ""]
-    assert found.ids_without_row == ["4"]
-    assert found.ids_without_cutout == []
-
-
-def test_rows_without_a_cutout():
-    labels = labels_of(*([str(k), None if k % 2 else 0, ""] for k in range(20)))
-    with pytest.warns(UserWarning, match="no cutout") as caught:
-        found = match_labels(labels, ["0", "1"])
-    message = str(caught[0].message)
-    assert (
-        "18 of the 20 sources in the DataFrame have no cutout, 9 of them labelled: 2, 3" in message
-    )
-    assert message.endswith("11 and 8 more")
-    assert len(found.ids_without_cutout) == 18
-
-
-def test_two_forms_of_a_number_are_two_sources_if_both_exist():
-    labels = labels_of(["00123", 0, "x"], [123, 1, ""], [7.0, 0, ""])
-    found = match_labels(labels, ["123", "00123", "007"])
-    assert found.y.tolist() == [0, 1, 1]
-    with pytest.warns(UserWarning, match="00123, 0123, 123 are compared letter by letter"):
-        found = match_labels(labels, ["0123", "7"])
-    assert found.y.tolist() == [-1, 1]
-
-
-def test_no_id_in_common():
-    labels = labels_of(["g1", 0, ""], ["g2", 1, ""])
-    with pytest.raises(CatalogError) as caught:
-        match_labels(labels, ["z6_1_crop"])
-    message = str(caught.value)
-    assert "'g1', 'g2'" in message
-    assert "'z6_1_crop'" in message
-    assert "id_pattern" in message
-    assert "id_column" in message
-    with pytest.raises(CatalogError, match="the cutouts none"):
-        match_labels(labels, [])
-
-
-def test_two_cutouts_of_one_id():
-    with pytest.raises(CatalogError, match="several cutouts have the id a:"):
-        match_labels(labels_of(["a", 0, ""]), ["a", "b", "a "])
-
-
-rows_of_labels = st.dictionaries(
-    st.integers(0, 10**19),
-    st.tuples(st.sampled_from([0, 1, None]), st.sampled_from(["", "x"])),
-    min_size=1,
-    max_size=12,
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (" 00123\t", "00123"),
+        (b"00123 ", "00123"),
+        (123, "123"),
+        (np.int32(123), "123"),
+        (123.0, "123"),
+        (np.float32(123), "123"),
+        (-5.0, "-5"),
+        (12.5, "12.5"),
+        (2**63 + 1, "9223372036854775809"),
+        ("1234567890123456789", "1234567890123456789"),
+        ("1.23e+02", "123"),
+        ("1.25E2", "125"),
+        ("1.234567E+04", "12345.67"),
+        ("12e4", "12e4"),
+        ("7e5", "7e5"),
+        ("galaxy 7", "galaxy 7"),
+        (float(2**53 - 1), str(2**53 - 1)),
+    ],
 )
+def test_id_as_text(cell, text):
+    assert id_text(cell) == (text if text != "12345.67" else "1.234567E+04")
 
 
-@given(rows_of_labels, st.randoms())
-def test_each_cutout_has_the_label_of_its_row(rows, random):
-    shuffled = [[str(k), *rows[k]] for k in random.sample(sorted(rows), len(rows))]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # reasons without labels
-        found = match_labels(read_labels(frame(*shuffled)), list(rows))
-    assert found.y.tolist() == [{0: 1, 1: 0, None: -1}[label] for label, _ in rows.values()]
-    assert found.reasons == [reason for _, reason in rows.values()]
+@pytest.mark.parametrize(
+    "cell",
+    [
+        2.0**53,
+        1.2e18,
+        np.float32(2**24),
+        "1.23457E+18",
+        "1.23457E+11",
+        "1E+05",
+        "1.0000000000000000e+17",
+    ],
+)
+def test_number_that_has_lost_digits(cell):
+    with pytest.raises(ValueError, match="lost digits"):
+        id_text(cell)
 
 
-# Counts
-
-
-def test_counts():
-    y = np.array([1, 1, 1, 1, 0, -1, 1, 1])
-    reasons = ["b", "a", "", " ", "ignored", "ignored", "b", "c"]
-    assert count_labels(y, reasons) == {
-        "n_sources": 8,
-        "n_inspected": 7,
-        "n_spurious": 6,
-        "spurious_fraction": 6 / 7,
-        "reasons": {"b": 2, "no reason given": 2, "a": 1, "c": 1},
-    }
-    assert list(count_labels(y, reasons)["reasons"]) == ["b", "no reason given", "a", "c"]
-
-
-def test_printed_counts():
-    y = np.repeat([1, 0, -1], [12, 988, 200])
-    lines = format_counts(count_labels(y, ["edge data"] * 1200)).split("\n")
-    assert lines == [
-        "sources        1200",
-        "inspected      1000",
-        "spurious         12  1.2 % of the inspected",
-        "  edge data      12",
-    ]
-
-
-def test_counts_of_nothing_inspected():
-    counts = count_labels([-1, -1], ["", ""])
-    assert counts["spurious_fraction"] is None
-    assert "%" not in format_counts(counts)
-
-
-def test_counts_need_one_reason_each():
-    with pytest.raises(ValueError, match="zip"):
-        count_labels([1, 0], ["a"])
+@pytest.mark.parametrize("cell", [date(2024, 3, 4), ("a",), object])
+def test_id_of_another_type(cell):
+    with pytest.raises(ValueError, match="neither a number nor text"):
+        id_text(cell)

@@ -10,10 +10,17 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
 from spurclust import InspectionRanker, SpuriousRegionDetector
-from spurclust.catalog import load_model, read_model_metadata, save_model
+from spurclust.catalog import (
+    FittedModels,
+    load_fitted,
+    load_model,
+    read_model_metadata,
+    save_model,
+)
 from spurclust.catalog.models import FORMAT_VERSION, STAMP, TRUSTED_TYPES
 from spurclust.embedding import ImageFlattener
 from spurclust.errors import CatalogError
+from spurclust.features import CutoutFeatures
 
 
 class Halver(TransformerMixin, BaseEstimator):
@@ -208,7 +215,7 @@ def test_a_newer_format_is_told_before_its_types_are_looked_at(path):
     restamp(path, format_version=FORMAT_VERSION + 1, versions={"spurclust": "9.0"})
     rewrite(path, lambda members: members.pop("schema.json"))
     for read in (load_model, read_model_metadata):
-        with pytest.raises(CatalogError, match=r"format 2, of spurclust 9\.0; .*update"):
+        with pytest.raises(CatalogError, match=r"format 3, of spurclust 9\.0; .*update"):
             read(path)
 
 
@@ -253,3 +260,78 @@ def test_a_step_is_a_model_as_well(tmp_path):
     path = tmp_path / "step.skops"
     save_model(ImageFlattener().fit(np.ones((2, 3, 3))), path)
     assert load_model(path).image_shape_ == (3, 3)
+
+
+# Detector and ranker together
+
+
+@pytest.fixture(scope="module")
+def striped():
+    striped = np.random.default_rng(0).normal(60, 12, size=(60, 12, 12))
+    striped[::4, 5] += 90
+    return striped.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def y():
+    return (np.arange(60) % 4 == 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def fitted(striped, y):
+    return SpuriousRegionDetector(3, perplexity=8, random_state=0).fit(striped, y)
+
+
+def test_with_a_ranker_cutouts_are_measured_once(fitted, striped, y, tmp_path, monkeypatch):
+    ranker = InspectionRanker(40, random_state=0).fit(striped, y)
+    save_model(fitted, tmp_path / "model.skops", metadata={"reading": {"size": [5, 5]}})
+    save_model(ranker, tmp_path / "ranker.skops")
+    models = load_fitted(tmp_path / "model.skops").set_jobs(2)
+    assert models.reading == {"size": [5, 5], "reduce": None, "id_pattern": None, "dtype": None}
+    assert models.ranker.n_jobs == models.detector.n_jobs == 2
+    calls = []
+    transform = CutoutFeatures.transform
+
+    def counted(self, X):
+        calls.append(len(X))
+        return transform(self, X)
+
+    monkeypatch.setattr(CutoutFeatures, "transform", counted)
+    new = striped[:, ::-1]
+    assignment, probability = models.predict(new)
+    assert calls == [60]
+    monkeypatch.undo()
+    np.testing.assert_array_equal(probability, ranker.predict_proba(new)[:, 1])
+    np.testing.assert_array_equal(assignment.embedding, fitted.assign(new).embedding)
+
+
+@pytest.mark.parametrize("extractor", ["passthrough", ImageFlattener()])
+def test_rankers_whose_features_have_no_threads(fitted, striped, y, extractor):
+    ranker = InspectionRanker(40, extractor=extractor, random_state=0).fit(striped, y)
+    models = FittedModels(fitted, ranker, {}).set_jobs(2)
+    assert ranker.n_jobs == 2
+    _, probability = models.predict(striped)
+    np.testing.assert_array_equal(probability, ranker.predict_proba(striped)[:, 1])
+
+
+def test_other_features_are_measured_apart(striped, y, tmp_path):
+    on_pixels = SpuriousRegionDetector(
+        3, perplexity=8, flatten=ImageFlattener(), random_state=0
+    ).fit(striped, y)
+    ranker = InspectionRanker(40, random_state=0).fit(striped, y)
+    save_model(on_pixels, tmp_path / "model.skops")
+    save_model(ranker, tmp_path / "ranker.skops")
+    _, probability = load_fitted(tmp_path / "model.skops").predict(striped)
+    np.testing.assert_array_equal(probability, ranker.predict_proba(striped)[:, 1])
+
+
+def test_without_a_ranker(fitted, striped, tmp_path):
+    save_model(fitted, tmp_path / "model.skops")
+    models = load_fitted(tmp_path / "model.skops")
+    assert models.predict(striped)[1] is None
+
+
+def test_what_is_no_detector(striped, tmp_path):
+    save_model(ImageFlattener().fit(striped), tmp_path / "model.skops")
+    with pytest.raises(CatalogError, match="holds a ImageFlattener, not a detector"):
+        load_fitted(tmp_path / "model.skops")

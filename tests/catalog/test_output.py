@@ -2,13 +2,14 @@
 
 import errno
 import json
+import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from spurclust.catalog import output as _output
-from spurclust.catalog.results import check_output_folder, write_results
+from spurclust.catalog import check_output_folder, write_results
+from spurclust.catalog.output import atomic_write
 from spurclust.errors import CatalogError
 
 
@@ -177,29 +178,29 @@ def test_failure_while_writing(tmp_path, error, earlier):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EACCES, "Permission denied")])
 @pytest.mark.parametrize("n_moves", range(9))
 def test_failure_while_moving(tmp_path, monkeypatch, error, n_moves):
-    place = tmp_path / "out"
-    write(place, FIRST)
-    fill(place, {"notes.txt": "mine"})
+    target = tmp_path / "out"
+    write(target, FIRST)
+    fill(target, {"notes.txt": "mine"})
     before = tree(tmp_path)
-    move, calls = _output._move, []
+    replace, calls = Path.replace, []
 
-    def move_some(file, target):
+    def replace_some(file, new):
         calls.append(file)
         if len(calls) == n_moves + 1:
             raise error
-        move(file, target)
+        return replace(file, new)
 
-    monkeypatch.setattr(_output, "_move", move_some)
+    monkeypatch.setattr(Path, "replace", replace_some)
     # Five files are put aside, four moved in.
     with pytest.raises((KeyboardInterrupt, CatalogError)):
-        write(place, {**SECOND, "tables/x": "x"})
+        write(target, {**SECOND, "tables/x": "x"})
     assert tree(tmp_path) == before
 
 
 def test_summary_is_the_last_to_arrive(tmp_path, monkeypatch):
     (tmp_path / "out").mkdir()
     moved = []
-    monkeypatch.setattr(_output, "_move", lambda file, _: moved.append(file.name))
+    monkeypatch.setattr(Path, "replace", lambda file, _: moved.append(file.name))
     write(tmp_path / "out", {"zz": "z", "summary.json": "{}", "aa": "a"})
     assert moved == ["aa", "zz", "summary.json"]
 
@@ -257,8 +258,11 @@ def test_relative_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("use", [check_output_folder, lambda folder: write(folder, FIRST)])
 def test_folder_that_cannot_be_written_to(tmp_path, monkeypatch, use):
-    monkeypatch.setattr(_output, "_hidden_name", lambda: "n" * 300)
-    with pytest.raises(CatalogError, match=r"cannot write to .* \(.*\): choose another folder"):
+    def refuse(self, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(CatalogError, match=r"cannot write to .* \(Permission denied\): choose"):
         use(tmp_path / "out")
 
 
@@ -269,3 +273,46 @@ def test_check_leaves_nothing(tmp_path):
     before = tree(tmp_path)
     check_output_folder(tmp_path, FIRST)
     assert tree(tmp_path) == before
+
+
+def test_files_that_no_later_result_may_replace(tmp_path):
+    with write_results(tmp_path, replaceable=False) as staging:
+        fill(staging, {"a.png": "1"})
+    assert tree(tmp_path) == {"a.png": "1"}
+    with pytest.raises(CatalogError, match=r"a\.png, not from"):
+        write(tmp_path, {"a.png": "2"})
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+@pytest.mark.parametrize("earlier", ["mine", None])
+def test_failure_while_a_file_is_written(tmp_path, error, earlier):
+    path = tmp_path / "t.csv"
+    if earlier:
+        path.write_text(earlier)
+    before = tree(tmp_path)
+
+    def write_and_fail():
+        with atomic_write(path, advice="make room") as part:
+            assert part.suffix == ".csv"
+            part.write_text("half")
+            raise error
+
+    expected = r"t\.csv cannot be written \(No space left\): make room"
+    with pytest.raises((CatalogError, KeyboardInterrupt)) as caught:
+        write_and_fail()
+    assert isinstance(error, KeyboardInterrupt) or caught.match(expected)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and permissions as in POSIX")
+def test_link_to_a_file_stays_and_others_can_read(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "t.csv"
+    link.symlink_to(tmp_path / "real" / "t.csv")
+    for text in ("first", "second"):
+        with atomic_write(link) as part:
+            part.write_text(text)
+    assert link.is_symlink()
+    assert tree(tmp_path / "real") == {"t.csv": "second"}
+    (tmp_path / "plain").touch()
+    assert stat.S_IMODE(link.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)

@@ -580,15 +580,15 @@ def test_the_module_is_the_command():
     assert done.stdout.strip() == spurclust.__version__
 
 
-def test_errors_advise_options_of_the_command_line(tmp_path, capsys):
+def test_errors_name_the_options_of_the_command_line(tmp_path, capsys):
     (tmp_path / "table.csv").write_text("Source_ID,Verdict\n1,0\n")
     argv = ["run", str(tmp_path), "--labels", str(tmp_path / "table.csv")]
     assert main([*argv, "--out", str(tmp_path / "out")]) == 1
-    assert "Choose it with --label-column" in capsys.readouterr().err
+    assert "Choose it with label_column (--label-column)" in capsys.readouterr().err
     (tmp_path / "1.png").write_bytes(b"")
     (tmp_path / "table.csv").write_text("Source_ID,Reliable_Source\n1,0\n")
     assert main([*argv, "--out", str(tmp_path / "out")]) == 1
-    assert "pass over it with --skip-unreadable" in capsys.readouterr().err
+    assert 'on_error="skip" (--skip-unreadable)' in capsys.readouterr().err
 
 
 def test_what_skops_looks_for_is_loaded_before_much_else(tmp_path):

@@ -34,12 +34,12 @@ from spurclust.catalog import load_fitted
 from spurclust.scale import open_client, write_predictions
 
 def slow(dask_worker=None):
-    from spurclust.catalog import fitted
-    predict = fitted.FittedModels.predict
+    from spurclust.catalog import models
+    predict = models.FittedModels.predict
     def wait(self, images):
         time.sleep(0.5)
         return predict(self, images)
-    fitted.FittedModels.predict = wait
+    models.FittedModels.predict = wait
 
 if __name__ == "__main__":
     model, cutouts, folder = sys.argv[1:]
@@ -135,25 +135,25 @@ def test_few_partitions_are_in_hand(
 
 def die(dask_worker=None):
     """Have this worker die of the first partition."""
-    from spurclust.catalog import fitted
+    from spurclust.catalog import models
 
     def predict(self, images):
         os._exit(1)
 
-    fitted.FittedModels.predict = predict
+    models.FittedModels.predict = predict
 
 
 def dawdle(dask_worker=None):
     """Have this worker take its time."""
-    from spurclust.catalog import fitted
+    from spurclust.catalog import models
 
-    predict = fitted.FittedModels.predict
+    predict = models.FittedModels.predict
 
     def wait(self, images):
         time.sleep(0.3)
         return predict(self, images)
 
-    fitted.FittedModels.predict = wait
+    models.FittedModels.predict = wait
 
 
 def test_a_partition_that_kills_its_workers(fitted, cutouts, tmp_path):

@@ -1,0 +1,412 @@
+"""Join labels by id to the cutouts and to the labels of earlier rounds, and count them."""
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from spurclust.catalog.label_tables import Labels, id_text, name_reasons
+from spurclust.catalog.sky import find_positions
+from spurclust.catalog.table_readers import cell_text, shorten
+from spurclust.errors import CatalogError
+from spurclust.labels import SPURIOUS, UNINSPECTED
+
+_WHOLE_NUMBER = re.compile(r"(-?)0*([0-9]+)(?:\.0*)?")
+
+
+@dataclass(frozen=True, eq=False)
+class MatchedLabels:
+    """Labels in the order of the cutouts.
+
+    What `match_labels` returns. Entry i of `y` and `reasons` belongs to cutout i.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_sources,), int8
+        1 spurious, 0 reliable, -1 uninspected.
+    reasons : list of str
+        Why; empty when no reason is given.
+    ids_without_row : list of str
+        The cutouts that the table does not know: uninspected.
+    ids_without_cutout : list of str
+        The rows of the table that no cutout belongs to: not used.
+    positions : ndarray of shape (n_sources, 2) or None
+        Right ascension and declination in degrees, NaN where unknown; None when no cutout has a
+        position in the table.
+    """
+
+    y: NDArray[np.int8]
+    reasons: list[str]
+    ids_without_row: list[str]
+    ids_without_cutout: list[str]
+    positions: NDArray[np.float64] | None = None
+
+
+def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
+    """Join labels to cutouts by id, whatever the order of the rows.
+
+    "00123", 123 and 123.0 are one id, unless two of them occur in the table or two among the
+    cutouts: then these, and only these, are compared letter by letter. If the cutouts "00123" and
+    "123" both exist, a row 123 belongs to the second and none to the first.
+
+    Positions come along from columns with the usual names, such as RA and Dec, RAJ2000 and
+    DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.
+
+    Parameters
+    ----------
+    labels : Labels
+        What `read_labels` returned.
+    source_ids : sequence of str or int
+        The ids of the cutouts, all different.
+
+    Returns
+    -------
+    MatchedLabels
+        Labels and reasons in the order of `source_ids`, uninspected where the table has no row.
+
+    Raises
+    ------
+    CatalogError
+        When no cutout has a row, or an id occurs twice among the cutouts.
+
+    Warns
+    -----
+    UserWarning
+        When rows of the table have no cutout, or a position that is none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spurclust.catalog import read_labels
+    >>> labels = read_labels(pd.DataFrame({"Source_ID": [7, 123], "Reliable_Source": [1, 0]}))
+    >>> match_labels(labels, ["00123", "8", "7"]).y.tolist()
+    [1, -1, 0]
+    """
+    wanted = _texts_of_cutouts(source_ids)
+    known = labels.table["source_id"].tolist()
+    rows, ambiguous = match_ids(known, wanted)
+    found = rows >= 0
+    if not found.any():
+        raise CatalogError(
+            f"no id of {labels.origin} is that of a cutout: the table has for example "
+            f"{_examples(known)}, the cutouts {_examples(wanted)}. Choose the column of ids with "
+            "id_column (--id-column), or how ids are taken from file names with id_pattern "
+            "(--id-pattern)"
+        )
+    without_cutout = np.ones(len(known), dtype=bool)
+    without_cutout[rows[found]] = False
+    unused = [known[row] for row in np.flatnonzero(without_cutout)]
+    notes: list[str] = []
+    positions = find_positions(labels.table, rows, notes)
+    for note in notes:
+        warnings.warn(f"{labels.origin}: {note}", stacklevel=2)
+    if unused:
+        n_labeled = int((labels.table["label"].to_numpy()[without_cutout] != UNINSPECTED).sum())
+        letters = f"; {shorten(ambiguous)} are compared letter by letter" if ambiguous else ""
+        warnings.warn(
+            f"{len(unused)} of the {len(known)} sources in {labels.origin} have no cutout, "
+            f"{n_labeled} of them labeled: {shorten(unused)}{letters}",
+            stacklevel=2,
+        )
+    y = np.where(found, labels.table["label"].to_numpy()[rows], UNINSPECTED).astype(np.int8)
+    reasons = labels.table["reason"].tolist()
+    return MatchedLabels(
+        y=y,
+        reasons=[reasons[row] if row >= 0 else "" for row in rows],
+        ids_without_row=[wanted[k] for k in np.flatnonzero(~found)],
+        ids_without_cutout=unused,
+        positions=positions,
+    )
+
+
+def _texts_of_cutouts(source_ids: Sequence[object]) -> list[str]:
+    """Return the ids of the cutouts as text, all different."""
+    texts = [str(cell).strip() if isinstance(cell, str) else id_text(cell) for cell in source_ids]
+    repeated = [text for text, n in Counter(texts).items() if n > 1]
+    if repeated:
+        raise CatalogError(
+            f"several cutouts have the id {shorten(repeated)}: give every cutout an id of its own"
+        )
+    return texts
+
+
+def _examples(ids: Sequence[str]) -> str:
+    """Show three ids."""
+    return ", ".join(repr(text) for text in ids[:3]) or "none"
+
+
+def match_ids(ids: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the index in `ids` of each wanted id, -1 for none, and the ambiguous ids, sorted.
+
+    The ids of each sequence are all different. "00123", "123" and "123.0" are one id, unless two of
+    them occur in `ids`, or two in `wanted`: then these are ambiguous, and are matched letter by
+    letter.
+    """
+    (known, asked), ambiguous = comparable_ids(ids, wanted)
+    index_of = {key: index for index, key in enumerate(known)}
+    found = np.fromiter((index_of.get(key, -1) for key in asked), dtype=np.intp, count=len(asked))
+    return found, ambiguous
+
+
+def comparable_ids(*catalogs: Sequence[str]) -> tuple[list[list[tuple[bool, str]]], list[str]]:
+    """Return a key for each id of each catalog, and the ambiguous ids, sorted.
+
+    Ids with equal keys are one source's. Each catalog's ids are all different. Two written forms of
+    one number have one key, unless both occur in one catalog: then they are ambiguous.
+    """
+    shared = set().union(*map(_shared_numbers, catalogs))
+    keys = [[_key(text, shared) for text in ids] for ids in catalogs]
+    every = (text for ids in catalogs for text in ids) if shared else ()
+    return keys, sorted({text for text in every if _number(text) in shared})
+
+
+def _key(text: str, shared: set[str]) -> tuple[bool, str]:
+    """Return what two ids have in common when they are one."""
+    number = _number(text)
+    return (True, text) if number in shared else (False, number)
+
+
+def _shared_numbers(ids: Iterable[str]) -> set[str]:
+    """Return the numbers that several different ids are written forms of."""
+    first: dict[str, str] = {}
+    return {_number(text) for text in ids if first.setdefault(_number(text), text) != text}
+
+
+def _number(text: str) -> str:
+    """Write a whole number without leading zeros and point; leave any other text as it is."""
+    match = _WHOLE_NUMBER.fullmatch(text)
+    return match[1] + match[2] if match else text
+
+
+@dataclass(frozen=True, eq=False)
+class MergedLabels:
+    """Several label tables as one, and what each added.
+
+    What `merge_labels` returns.
+
+    Attributes
+    ----------
+    labels : Labels
+        One row per source: those of the first table in its order, then those that a later one adds.
+    counts : DataFrame
+        One row per table: ``origin``, ``n_labels``, ``n_replaced`` (of these, how many replace a
+        label of an earlier table) and ``n_changed`` (of these, how many are another verdict).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spurclust.catalog import read_labels
+    >>> table = pd.DataFrame({"Source_ID": ["7", "8"], "Reliable_Source": [1, None]})
+    >>> merge_labels([read_labels(table)]).counts["n_labels"].item()
+    1
+    """
+
+    labels: Labels
+    counts: pd.DataFrame
+
+
+def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) -> MergedLabels:
+    """Join the labels of several tables; where two label one source, the later table wins.
+
+    For labels that grow: a first table, then what was inspected since. A blank label means "not
+    inspected here" and takes nothing back: the earlier label and its reason stay. To withdraw a
+    label, clear it in the table that gave it. A reason goes with its label; it outlives a later
+    label only if that is the same label without a reason. Of the other columns, too, the last
+    cell that is not blank counts.
+
+    Parameters
+    ----------
+    tables : sequence of Labels
+        What `read_labels` returned, the earliest first.
+    source_ids : sequence of str, default=()
+        The ids of the cutouts. Only needed if two of them are one number, as "00123" and "123":
+        ids of two tables that differ so are then kept apart as well.
+
+    Returns
+    -------
+    MergedLabels
+        The labels, to be joined to the cutouts with `match_labels`, and counts to check.
+
+    Raises
+    ------
+    ValueError
+        When there is no table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from spurclust.catalog import read_labels
+    >>> old = pd.DataFrame({"Source_ID": ["7", "8"], "Reliable_Source": [1, 0]})
+    >>> new = pd.DataFrame({"Source_ID": ["8", "9", "7"], "Reliable_Source": [1, 0, None]})
+    >>> merged = merge_labels([read_labels(old), read_labels(new)])
+    >>> merged.labels.table["label"].tolist(), merged.counts["n_replaced"].tolist()
+    ([0, 0, 1], [0, 1])
+    """
+    if not tables:
+        raise ValueError("no label table to merge: give one or more")
+    keys, _ = comparable_ids(
+        *(part.table["source_id"].tolist() for part in tables), list(map(str, source_ids))
+    )
+    row_of: dict[Any, int] = {}
+    source = np.array([row_of.setdefault(key, len(row_of)) for part in keys[:-1] for key in part])
+    rows = pd.concat([_as_objects(part.table) for part in tables], ignore_index=True)
+    part_of = np.repeat(np.arange(len(tables)), [len(part) for part in tables])
+    counts = _count_added(rows["label"], source, part_of)
+    counts.insert(0, "origin", [part.origin for part in tables])
+    origin = " and ".join(dict.fromkeys(part.origin for part in tables))
+    return MergedLabels(Labels(_last_of_each(rows, source), origin), counts)
+
+
+def format_merge(counts: pd.DataFrame) -> str:
+    """Format what each label table added, for a terminal.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        `MergedLabels.counts`.
+
+    Returns
+    -------
+    str
+        One line per table, without a line end after the last.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"origin": "new.csv", "n_labels": 14, "n_replaced": 3, "n_changed": 1}
+    >>> print(format_merge(pd.DataFrame([row])))
+    new.csv: 14 labels, 3 replace earlier ones (1 with the other verdict)
+    """
+    lines = []
+    for origin, n_labels, n_replaced, n_changed in counts.itertuples(index=False):
+        text = f"{origin}: {n_labels} label{'s' * (n_labels != 1)}"
+        if n_replaced:
+            text += f", {n_replaced} replace{'s' * (n_replaced == 1)} "
+            text += "an earlier one" if n_replaced == 1 else "earlier ones"
+        lines.append(text + (f" ({n_changed} with the other verdict)" if n_changed else ""))
+    return "\n".join(lines)
+
+
+def _as_objects(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells as objects, which keep long integers beside missing cells; blank is None."""
+
+    def without_blanks(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+        if pd.api.types.is_numeric_dtype(cells):
+            return cells.astype(object)
+        return cells.astype(object).map(lambda cell: cell if cell_text(cell) else None)
+
+    return table.apply(without_blanks)
+
+
+def _count_added(
+    label: "pd.Series[Any]", source: NDArray[np.intp], part_of: NDArray[np.intp]
+) -> pd.DataFrame:
+    """Count the labels of each part, and those that replace and change an earlier one."""
+    given = label.where(label != UNINSPECTED)
+    before = given.groupby(source).ffill().groupby(source).shift()
+    replaced = given.notna() & before.notna()
+    counts = {
+        "n_labels": given.notna(),
+        "n_replaced": replaced,
+        "n_changed": replaced & (given != before),
+    }
+    return pd.DataFrame(counts).groupby(part_of).sum()
+
+
+def _last_of_each(rows: pd.DataFrame, source: NDArray[np.intp]) -> pd.DataFrame:
+    """Return one row per source: of each column the last cell that is not blank.
+
+    A reason counts only if it came with the final label, after the last row with the other one.
+    """
+    given = rows["label"].where(rows["label"] != UNINSPECTED)
+    final = given.groupby(source).transform("last")
+    is_other = given.notna() & (given != final)
+    n_others_ahead = is_other[::-1].groupby(source[::-1]).cumsum()[::-1]
+    explains = (n_others_ahead == 0) & ((given == final) | final.isna())
+    rows = rows.assign(label=given, reason=rows["reason"].where(explains))
+    last = rows.groupby(source).last()
+    last = last.mask(last.isna(), pd.NA).infer_objects()
+    return last.assign(
+        source_id=rows["source_id"].groupby(source).first().astype(str),
+        label=last["label"].fillna(UNINSPECTED).astype(np.int8),
+        reason=last["reason"].fillna("").astype(str),
+    )
+
+
+def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
+    """Count the sources, the inspected, the spurious, and these by reason.
+
+    The numbers to check before anything else is done; `format_counts` makes them readable.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_sources,)
+        1 spurious, 0 reliable, -1 uninspected.
+    reasons : sequence of str of length n_sources
+        Why; only those of spurious sources are counted.
+
+    Returns
+    -------
+    dict
+        ``n_sources``, ``n_inspected``, ``n_spurious``, ``spurious_fraction`` (of the inspected;
+        None if there are none) and ``reasons``, a dict from reason to count, the most frequent
+        first, in which an empty reason is "no reason given".
+
+    Examples
+    --------
+    >>> counts = count_labels([1, 0, -1, 1], ["edge data", "", "", ""])
+    >>> counts["n_inspected"], counts["reasons"]
+    (3, {'edge data': 1, 'no reason given': 1})
+    """
+    labels = np.asarray(y)
+    n_inspected = int((labels != UNINSPECTED).sum())
+    n_spurious = int((labels == SPURIOUS).sum())
+    named = zip(labels, name_reasons(reasons), strict=True)
+    counts = Counter(reason for label, reason in named if label == SPURIOUS)
+    return {
+        "n_sources": len(labels),
+        "n_inspected": n_inspected,
+        "n_spurious": n_spurious,
+        "spurious_fraction": n_spurious / n_inspected if n_inspected else None,
+        "reasons": dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def format_counts(counts: dict[str, Any]) -> str:
+    """Format the counts of `count_labels` for a terminal.
+
+    Parameters
+    ----------
+    counts : dict
+        What `count_labels` returned.
+
+    Returns
+    -------
+    str
+        One count per line, without a line end after the last.
+
+    Examples
+    --------
+    >>> print(format_counts(count_labels([1, 0, 0, -1], ["edge data", "", "", ""])))
+    sources        4
+    inspected      3
+    spurious       1  33.3 % of the inspected
+      edge data    1
+    """
+    fraction = counts["spurious_fraction"]
+    share = "" if fraction is None else f"  {100 * fraction:.1f} % of the inspected"
+    lines = [
+        ("sources", counts["n_sources"], ""),
+        ("inspected", counts["n_inspected"], ""),
+        ("spurious", counts["n_spurious"], share),
+        *((f"  {reason}", n, "") for reason, n in counts["reasons"].items()),
+    ]
+    left = max(len(name) for name, _, _ in lines)
+    right = max(len(str(n)) for _, n, _ in lines) + 3
+    return "\n".join(f"{name:<{left}} {n:>{right}}{note}" for name, n, note in lines)

@@ -1,0 +1,330 @@
+"""Labels joined by id: to the cutouts, to those of earlier rounds, and counted."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spurclust.catalog import (
+    count_labels,
+    format_counts,
+    format_merge,
+    match_labels,
+    merge_labels,
+    read_labels,
+)
+from spurclust.catalog.label_matching import match_ids
+from spurclust.errors import CatalogError
+
+NAMES = ["Source_ID", "Reliable_Source", "Reason"]
+
+
+def labels_of(*rows, names=NAMES):
+    columns = zip(*rows, strict=True)
+    cells = zip(names, columns, strict=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # reasons without labels
+        return read_labels(pd.DataFrame({n: pd.Series(c, dtype=object) for n, c in cells}))
+
+
+# Ids
+
+
+@pytest.mark.parametrize(
+    ("ids", "wanted", "places", "ambiguous"),
+    [
+        (["123"], ["00123"], [0], []),
+        (["00123"], ["123"], [0], []),
+        (["123.0"], ["00123"], [0], []),
+        (["000"], ["0"], [0], []),
+        (["-7"], ["-007", "7"], [0, -1], []),
+        # Two of them in one list: letter by letter.
+        (["123"], ["00123", "123"], [-1, 0], ["00123", "123"]),
+        (["00123", "123"], ["123"], [1], ["00123", "123"]),
+        (["00123", "123"], ["0123"], [-1], ["00123", "0123", "123"]),
+        (["123", "00123"], ["00123", "123"], [1, 0], ["00123", "123"]),
+        # Only these: the others are still numbers.
+        (["00123", "123", "7"], ["123", "007"], [1, 2], ["00123", "123"]),
+        # Text is never a number.
+        (["a01"], ["a1", "A01"], [-1, -1], []),
+        (["12e4"], ["120000"], [-1], []),
+        ([], ["1"], [-1], []),
+    ],
+)
+def test_matching(ids, wanted, places, ambiguous):
+    found, letters = match_ids(ids, wanted)
+    assert found.tolist() == places
+    assert letters == ambiguous
+
+
+def test_long_ids_keep_every_digit():
+    ids = [str(10**18 + k) for k in range(100)]
+    found, _ = match_ids(ids, ids[::-1])
+    assert found.tolist() == list(range(100))[::-1]
+
+
+written = st.builds(
+    lambda zeros, number, point: "0" * zeros + str(number) + point,
+    st.integers(0, 2),
+    st.integers(0, 20),
+    st.sampled_from(["", ".", ".0"]),
+) | st.text("ab0", max_size=3)
+
+
+@given(st.lists(written, unique=True), st.lists(written, unique=True))
+def test_no_row_serves_two_and_no_exact_match_is_missed(ids, wanted):
+    found, _ = match_ids(ids, wanted)
+    used = [place for place in found if place >= 0]
+    assert len(set(used)) == len(used)
+    for place, text in zip(found, wanted, strict=True):
+        if text in ids:
+            assert ids[place] == text
+        elif place >= 0:
+            assert float(ids[place]) == float(text)
+
+
+@given(st.lists(written, unique=True), st.lists(written, unique=True), st.randoms())
+def test_the_order_of_rows_does_not_matter(ids, wanted, random):
+    pairs = dict(zip(wanted, match_ids(ids, wanted)[0], strict=True))
+    shuffled = random.sample(ids, len(ids))
+    again = dict(zip(wanted, match_ids(shuffled, wanted)[0], strict=True))
+    for text in wanted:
+        assert (pairs[text] < 0) == (again[text] < 0)
+        if pairs[text] >= 0:
+            assert ids[pairs[text]] == shuffled[again[text]]
+
+
+# Joining to the cutouts
+
+
+def test_joined_in_any_order():
+    labels = labels_of(["3", 0, "edge data"], ["1", 1, ""], ["2", None, ""])
+    found = match_labels(labels, ["1", "00002", 3, "4"])
+    assert found.y.tolist() == [0, -1, 1, -1]
+    assert found.y.dtype == np.int8
+    assert found.reasons == ["", "", "edge data", ""]
+    assert found.ids_without_row == ["4"]
+    assert found.ids_without_cutout == []
+
+
+def test_rows_without_a_cutout():
+    labels = labels_of(*([str(k), None if k % 2 else 0, ""] for k in range(20)))
+    with pytest.warns(UserWarning, match="no cutout") as caught:
+        found = match_labels(labels, ["0", "1"])
+    message = str(caught[0].message)
+    assert (
+        "18 of the 20 sources in the DataFrame have no cutout, 9 of them labeled: 2, 3" in message
+    )
+    assert message.endswith("11 and 8 more")
+    assert len(found.ids_without_cutout) == 18
+
+
+def test_two_forms_of_a_number_are_two_sources_if_both_exist():
+    labels = labels_of(["00123", 0, "x"], [123, 1, ""], [7.0, 0, ""])
+    found = match_labels(labels, ["123", "00123", "007"])
+    assert found.y.tolist() == [0, 1, 1]
+    with pytest.warns(UserWarning, match="00123, 0123, 123 are compared letter by letter"):
+        found = match_labels(labels, ["0123", "7"])
+    assert found.y.tolist() == [-1, 1]
+
+
+def test_no_id_in_common():
+    labels = labels_of(["g1", 0, ""], ["g2", 1, ""])
+    with pytest.raises(CatalogError) as caught:
+        match_labels(labels, ["z6_1_crop"])
+    message = str(caught.value)
+    assert "'g1', 'g2'" in message
+    assert "'z6_1_crop'" in message
+    assert "id_pattern" in message
+    assert "id_column" in message
+    with pytest.raises(CatalogError, match="the cutouts none"):
+        match_labels(labels, [])
+
+
+def test_two_cutouts_of_one_id():
+    with pytest.raises(CatalogError, match="several cutouts have the id a:"):
+        match_labels(labels_of(["a", 0, ""]), ["a", "b", "a "])
+
+
+rows_of_labels = st.dictionaries(
+    st.integers(0, 10**19),
+    st.tuples(st.sampled_from([0, 1, None]), st.sampled_from(["", "x"])),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(rows_of_labels, st.randoms())
+def test_each_cutout_has_the_label_of_its_row(rows, random):
+    shuffled = [[str(k), *rows[k]] for k in random.sample(sorted(rows), len(rows))]
+    found = match_labels(labels_of(*shuffled), list(rows))
+    assert found.y.tolist() == [{0: 1, 1: 0, None: -1}[label] for label, _ in rows.values()]
+    assert found.reasons == [reason for _, reason in rows.values()]
+
+
+# Merging
+
+
+def rows_of(merged):
+    table = merged.labels.table
+    return list(zip(table["source_id"], table["label"], table["reason"], strict=True))
+
+
+def test_later_tables_win():
+    merged = merge_labels(
+        [
+            labels_of(["1", 0, "edge data"], ["2", 1, ""], ["3", None, ""]),
+            labels_of(["3", 0, "spike"], ["2", 0, "neighbour"], ["4", 1, ""]),
+            labels_of(["2", 1, ""]),
+        ]
+    )
+    assert rows_of(merged) == [("1", 1, "edge data"), ("2", 0, ""), ("3", 1, "spike"), ("4", 0, "")]
+    assert merged.counts["n_labels"].tolist() == [2, 3, 1]
+    assert merged.counts["n_replaced"].tolist() == [0, 1, 1]
+    assert merged.counts["n_changed"].tolist() == [0, 1, 1]
+    assert merged.labels.table["label"].dtype == np.int8
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "kept"),
+    [
+        ((0, "spike"), (None, ""), (1, "spike")),
+        ((0, "spike"), (None, "edge data"), (1, "spike")),
+        ((0, "spike"), (0, ""), (1, "spike")),
+        ((0, "spike"), (0, "edge data"), (1, "edge data")),
+        ((0, "spike"), (1, ""), (0, "")),
+        ((1, ""), (0, "spike"), (1, "spike")),
+        ((None, "spike"), (1, ""), (0, "")),
+        ((None, "spike"), (None, ""), (-1, "spike")),
+        ((None, ""), (None, "spike"), (-1, "spike")),
+    ],
+)
+def test_what_becomes_of_label_and_reason(earlier, later, kept):
+    merged = merge_labels([labels_of(["a", *earlier]), labels_of(["a", *later])])
+    assert rows_of(merged) == [("a", *kept)]
+
+
+def test_one_source_written_in_two_ways():
+    merged = merge_labels([labels_of(["00123", 1, ""]), labels_of([123.0, 0, "spike"])])
+    assert rows_of(merged) == [("00123", 1, "spike")]
+
+
+def test_two_sources_of_one_number_stay_apart():
+    tables = [labels_of(["00123", 0, "x"]), labels_of(["123", 1, ""])]
+    merged = merge_labels(tables, source_ids=["123", "00123", "7"])
+    assert merged.counts["n_replaced"].tolist() == [0, 0]
+    assert match_labels(merged.labels, ["123", "00123", "7"]).y.tolist() == [0, 1, -1]
+    both = labels_of(["00123", 0, "x"], ["123", 1, ""])
+    assert rows_of(merge_labels([tables[0], both])) == [("00123", 1, "x"), ("123", 0, "")]
+
+
+def test_other_columns_fill_up():
+    names = ["Source_ID", "Reliable_Source", "RA", "Field", "Other_ID"]
+    first = labels_of(["1", 1, 10.5, "A", 2**62 + 1], ["2", 1, 11.5, "B", 5], names=names)
+    second = labels_of(["2", 0, None, " ", 6], ["3", 0, 7.5, "C", 7], names=names)
+    third = labels_of(["3", 0, "me"], ["4", 1, "I"], names=[*NAMES[:2], "Who"])
+    table = merge_labels([first, second, third]).labels.table
+    assert list(table.columns) == ["source_id", "label", "reason", *names[2:], "Who"]
+    assert table["RA"].tolist()[:3] == [10.5, 11.5, 7.5]
+    assert table["Field"].tolist()[:3] == ["A", "B", "C"]
+    assert table["Other_ID"].tolist()[:3] == [2**62 + 1, 6, 7]
+    assert table["Who"].isna().tolist() == [True, True, False, False]
+    assert table["Other_ID"].isna().tolist() == [False, False, False, True]
+
+
+def test_what_is_said():
+    rows = [(str(number), 0, "") for number in range(14)]
+    merged = merge_labels([labels_of(*rows[:3]), labels_of(*rows), labels_of(["0", 1, ""])])
+    assert merged.labels.origin == "the DataFrame"
+    counts = merged.counts.assign(origin=["old.xlsx", "judged.csv", "one.csv"])
+    assert format_merge(counts).split("\n") == [
+        "old.xlsx: 3 labels",
+        "judged.csv: 14 labels, 3 replace earlier ones",
+        "one.csv: 1 label, 1 replaces an earlier one (1 with the other verdict)",
+    ]
+
+
+def test_the_files_are_named_when_nothing_matches(tmp_path):
+    tables = []
+    for name in ("old.csv", "new.csv"):
+        (tmp_path / name).write_text("Source_ID,Reliable_Source\na,1\n")
+        tables.append(read_labels(tmp_path / name))
+    with pytest.raises(ValueError, match=r"no id of .*old\.csv and .*new\.csv is that of a cutout"):
+        match_labels(merge_labels(tables).labels, ["b"])
+
+
+def test_no_table():
+    with pytest.raises(ValueError, match="no label table"):
+        merge_labels([])
+
+
+tables_of_labels = st.lists(
+    st.dictionaries(
+        st.integers(0, 9).map(str),
+        st.tuples(st.sampled_from([0, 1, None]), st.sampled_from(["", "x", "y"])),
+        min_size=1,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(tables_of_labels)
+def test_each_source_has_its_last_label(rounds):
+    tables = [labels_of(*([name, *row] for name, row in rows.items())) for rows in rounds]
+    merged = merge_labels(tables)
+    last = {name: None for rows in rounds for name in rows}
+    for rows in rounds:
+        last.update({name: label for name, (label, _) in rows.items() if label is not None})
+    verdicts = {1: 0, 0: 1, None: -1}
+    found = {name: label for name, label, _ in rows_of(merged)}
+    assert found == {name: verdicts[label] for name, label in last.items()}
+    assert list(found) == list(last)
+    # Joining two and then the third is joining three.
+    stepwise = tables[0]
+    for table in tables[1:]:
+        stepwise = merge_labels([stepwise, table]).labels
+    assert rows_of(merged) == list(
+        stepwise.table[["source_id", "label", "reason"]].itertuples(index=False, name=None)
+    )
+
+
+# Counts
+
+
+def test_counts():
+    y = np.array([1, 1, 1, 1, 0, -1, 1, 1])
+    reasons = ["b", "a", "", " ", "ignored", "ignored", "b", "c"]
+    assert count_labels(y, reasons) == {
+        "n_sources": 8,
+        "n_inspected": 7,
+        "n_spurious": 6,
+        "spurious_fraction": 6 / 7,
+        "reasons": {"b": 2, "no reason given": 2, "a": 1, "c": 1},
+    }
+    assert list(count_labels(y, reasons)["reasons"]) == ["b", "no reason given", "a", "c"]
+
+
+def test_printed_counts():
+    y = np.repeat([1, 0, -1], [12, 988, 200])
+    lines = format_counts(count_labels(y, ["edge data"] * 1200)).split("\n")
+    assert lines == [
+        "sources        1200",
+        "inspected      1000",
+        "spurious         12  1.2 % of the inspected",
+        "  edge data      12",
+    ]
+
+
+def test_counts_of_nothing_inspected():
+    counts = count_labels([-1, -1], ["", ""])
+    assert counts["spurious_fraction"] is None
+    assert "%" not in format_counts(counts)
+
+
+def test_counts_need_one_reason_each():
+    with pytest.raises(ValueError, match="zip"):
+        count_labels([1, 0], ["a"])
