@@ -196,7 +196,7 @@ NO_EXAMPLE = {
     "spurclust.catalog.label_tables.Labels",
     "spurclust.catalog.label_matching.MatchedLabels",
     "spurclust.catalog.models.load_model",
-    "spurclust.simulate.simulated_survey.SimulatedSurvey",
+    "spurclust.simulate.survey.SimulatedSurvey",
 }
 
 

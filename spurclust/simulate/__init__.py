@@ -1,8 +1,12 @@
 """A survey with JWST-like optics and known defects, for the demo, the tests and the benchmarks."""
 
 from spurclust.simulate.optics import point_spread_function
-from spurclust.simulate.simulated_survey import SimulatedSurvey, simulate_survey
-from spurclust.simulate.strips import draw_strips, write_survey
+from spurclust.simulate.survey import (
+    SimulatedSurvey,
+    draw_strips,
+    simulate_survey,
+    write_survey,
+)
 
 __all__ = [
     "SimulatedSurvey",

@@ -1,18 +1,26 @@
-"""What the cutout of a spurious source shows: the three defects."""
+"""The three defects: what the cutout of a spurious source shows."""
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spurclust.simulate.filters import FILTERS, PIXEL_SCALE, fluxes_from_magnitudes
-from spurclust.simulate.galaxies import Galaxy, power_law_magnitudes
-from spurclust.simulate.optics import SPIKE_ANGLES, WEAK_SPIKE_ANGLES
-from spurclust.simulate.scenes import Edge, Scene, Star, render
-from spurclust.simulate.sources import draw_candidate, draw_field, draw_gradient, star_fluxes
-
-__all__ = ["DEFECTS", "count_defects", "draw_close", "draw_edge", "draw_spike"]
+from spurclust.simulate.galaxies import (
+    draw_candidate,
+    draw_field,
+    draw_gradient,
+    power_law_magnitudes,
+    spiked_star,
+    star_fluxes,
+)
+from spurclust.simulate.optics import (
+    FILTERS,
+    PIXEL_SCALE,
+    SPIKE_ANGLES,
+    WEAK_SPIKE_ANGLES,
+    Float64,
+    fluxes_from_magnitudes,
+)
+from spurclust.simulate.scenes import Edge, Galaxy, Scene, Star, render
 
 _LONG_WAVE = np.array([band.blue > 2.35 for band in FILTERS])
 # The filter in which a false detection is made as bright as is wanted.
@@ -21,29 +29,13 @@ _TEMPERATURES = (3000.0, 6500.0)
 
 
 def draw_spike(rng: np.random.Generator, roll: float) -> Scene:
-    """Draw a diffraction spike that was taken for a source.
-
-    The star is outside the cutout or at its edge, and the spike passes through its middle.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Where the chances come from.
-    roll : float
-        Angle of the telescope, in degrees.
-
-    Returns
-    -------
-    Scene
-        What the cutout shows; no galaxy at its middle.
-    """
+    """Draw a diffraction spike, of a star outside or at the edge, that was taken for a source."""
     strong = rng.random() < 0.9
     angle = np.deg2rad(roll + rng.choice(SPIKE_ANGLES if strong else WEAK_SPIKE_ANGLES))
     along = 1.0 * 6.0 ** rng.random()
     beside = rng.normal(0.0, 1.0) * PIXEL_SCALE
-    x = -along * np.cos(angle) - beside * np.sin(angle)
-    y = -along * np.sin(angle) + beside * np.cos(angle)
-    star = Star(float(x), float(y), star_fluxes(18.0, rng.uniform(*_TEMPERATURES)))
+    fluxes = star_fluxes(18.0, rng.uniform(*_TEMPERATURES))
+    star = spiked_star(float(angle), float(along), float(beside), fluxes)
     # As bright as detections are, from faint to strong.
     wanted = 5.0 * (60.0 / 5.0) ** rng.random()
     middle = render(Scene(roll, stars=[star]))[_DETECTION, 23:28, 23:28].max()
@@ -52,20 +44,7 @@ def draw_spike(rng: np.random.Generator, roll: float) -> Scene:
 
 
 def draw_edge(rng: np.random.Generator, roll: float) -> Scene:
-    """Draw the edge of the data, with a piece of a galaxy or only its noise taken for a source.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Where the chances come from.
-    roll : float
-        Angle of the telescope, in degrees: detectors are turned with it.
-
-    Returns
-    -------
-    Scene
-        What the cutout shows.
-    """
+    """Draw the edge of the data, with a piece of a galaxy or only noise taken for a source."""
     angle = float(np.deg2rad(roll + 90 * rng.integers(4)))
     distances = rng.uniform(-0.4, 0.45) + rng.normal(0.0, 0.04, len(FILTERS))
     kind = rng.random()
@@ -81,20 +60,7 @@ def draw_edge(rng: np.random.Generator, roll: float) -> Scene:
 
 
 def draw_close(rng: np.random.Generator, roll: float) -> Scene:
-    """Draw a bright galaxy or star of which a piece was taken for a source.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Where the chances come from.
-    roll : float
-        Angle of the telescope, in degrees.
-
-    Returns
-    -------
-    Scene
-        What the cutout shows.
-    """
+    """Draw a bright galaxy or star of which a piece was taken for a source."""
     direction = rng.uniform(0, 2 * np.pi)
     towards = np.array([np.cos(direction), np.sin(direction)])
     galaxies, stars = draw_field(rng), []
@@ -107,7 +73,7 @@ def draw_close(rng: np.random.Generator, roll: float) -> Scene:
     return Scene(roll, galaxies, stars, gradient=draw_gradient(rng))
 
 
-def _host_and_clumps(rng: np.random.Generator, towards: NDArray[np.float64]) -> list[Galaxy]:
+def _host_and_clumps(rng: np.random.Generator, towards: Float64) -> list[Galaxy]:
     """Draw a bright galaxy with clumps, the first of which was taken for a source."""
     magnitude, slope = rng.uniform(20.0, 23.5), rng.uniform(-1.8, 0.3)
     radius = float(np.clip(0.3 * 10 ** (-0.1 * (magnitude - 23) + rng.normal(0, 0.15)), 0.12, 0.9))
@@ -115,8 +81,8 @@ def _host_and_clumps(rng: np.random.Generator, towards: NDArray[np.float64]) -> 
     fluxes = fluxes_from_magnitudes(power_law_magnitudes(magnitude, slope))
     shape = rng.uniform(0.8, 3.5), rng.uniform(0.35, 1.0), rng.uniform(0, np.pi)
     galaxies = [Galaxy(float(x), float(y), radius, *shape, fluxes)]
-    places = [(0.0, 0.0), *rng.normal((x, y), 0.7 * radius, (rng.poisson(1.5), 2)).tolist()]
-    for x_clump, y_clump in places:
+    clumps = [(0.0, 0.0), *rng.normal((x, y), 0.7 * radius, (rng.poisson(1.5), 2)).tolist()]
+    for x_clump, y_clump in clumps:
         faint = power_law_magnitudes(rng.uniform(25.5, 28.0), slope + rng.normal(0.0, 0.4))
         size = rng.uniform(0.03, 0.1)
         shape = rng.uniform(0.5, 1.5), rng.uniform(0.5, 1.0), rng.uniform(0, np.pi)
@@ -127,30 +93,17 @@ def _host_and_clumps(rng: np.random.Generator, towards: NDArray[np.float64]) -> 
 
 # In a survey of 1816 sources with 57 spurious ones: 29, 7 and 22 of them.
 _SHARES = {"diffraction spike": 29, "edge data": 7, "close to another source": 22}
-_DRAW = {
+DEFECTS: dict[str, Callable[[np.random.Generator, float], Scene]] = {
     "diffraction spike": draw_spike,
     "edge data": draw_edge,
     "close to another source": draw_close,
 }
-DEFECTS: Mapping[str, Callable[[np.random.Generator, float], Scene]] = MappingProxyType(_DRAW)
 """How to draw each defect, by the reason that people write down."""
 
 
 def count_defects(n_spurious: int) -> dict[str, int]:
     """Share spurious sources out among the defects as 29 : 7 : 22.
 
-    Parameters
-    ----------
-    n_spurious : int
-        How many in all.
-
-    Returns
-    -------
-    dict of str to int
-        How many of each, by reason; what rounding leaves goes to the largest remainders.
-
-    Examples
-    --------
     >>> count_defects(57)
     {'diffraction spike': 28, 'edge data': 7, 'close to another source': 22}
     """

@@ -1,11 +1,17 @@
-"""The telescope's pupil and its point spread functions.
+"""The telescope: its filters, its pupil, and the point spread functions.
 
 The pupil is JWST's: 18 hexagons around an empty place, crossed by the three struts that carry the
-secondary mirror. Its power spectrum is the image of a point source at one wavelength; every filter
-is a mean over its band. Straight edges make spikes at right angles to themselves: the hexagons' six
-strong ones, of which the two lower struts strengthen four, and the upper strut's two weak ones.
+secondary mirror. Its power spectrum is the image of a point source at one wavelength; the image
+in a filter is a mean over its band. Straight edges make spikes at right angles to themselves: the
+hexagons' six strong ones, four of which the two lower struts strengthen, and the two weak ones of
+the upper strut.
+
+References
+----------
+Perrin M. D. et al. 2014, "Updated optical modeling of JWST with WebbPSF", SPIE 9143, 91433X.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -14,26 +20,30 @@ import scipy.ndimage
 import scipy.sparse
 from numpy.typing import NDArray
 
-from spurclust.simulate.filters import FILTERS, PIXEL_SCALE, Filter
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
-__all__ = ["FINE_SCALE", "SPIKE_ANGLES", "WEAK_SPIKE_ANGLES", "draw_pupil", "point_spread_function"]
-
-# Two samples per pixel: 0.9 micrometres need 0.014 arcsec to be sampled critically.
+# Mosaics of NIRCam's short-wave detectors, 0.031 arcsec per pixel, are drizzled to this.
+PIXEL_SCALE = 0.03
+# Depths are quoted as 5 sigma within this radius, in arcsec.
+_APERTURE_RADIUS = 0.15
+_DEPTH_SIGNAL_TO_NOISE = 5.0
+# Two samples per pixel: 0.9 micrometers need 0.014 arcsec to be sampled critically.
 FINE_SCALE = PIXEL_SCALE / 2
 # Directions of the spikes, in degrees from the x axis towards the y axis, at roll 0.
 SPIKE_ANGLES = (30.0, 90.0, 150.0, 210.0, 270.0, 330.0)
 WEAK_SPIKE_ANGLES = (0.0, 180.0)
 
-# In metres, from the aperture model of WebbPSF (Perrin et al. 2014): the distance between the
-# centres of two segments, the distance between two opposite sides of one, the widths of the struts.
+# In meters, from the aperture model of WebbPSF (Perrin et al. 2014): the distance between the
+# centers of two segments, the distance between two opposite sides of one, the widths of the struts.
 _SEGMENT_PITCH = 1.3235
 _SEGMENT_WIDTH = 1.3138
 _UPPER_STRUT_WIDTH = 0.1105
 _LOWER_STRUT_WIDTH = 0.1224
 _LOWER_STRUT_ANGLES = (-60.0, -120.0)
 
-# The step in the pupil (metres) sets how far out the image goes without wrapping, 10 arcsec at 0.8
-# micrometres. The number of steps sets how finely it is sampled, a quarter of wavelength / 6.5 m.
+# The step in the pupil (meters) sets how far out the image goes without wrapping, 10 arcsec at 0.8
+# micrometers. The number of steps sets how finely it is sampled, a quarter of wavelength / 6.5 m.
 _PUPIL_STEP = 0.008
 _N_STEPS = 3240
 _WAVELENGTHS_PER_BAND = 25
@@ -42,35 +52,59 @@ _ARCSEC = np.pi / (180 * 3600)
 _EXTENT = 9.0
 
 
-def draw_pupil(n_pixels: int, step: float) -> NDArray[np.float32]:
-    """Draw the transmission of the telescope's pupil.
+@dataclass(frozen=True)
+class Filter:
+    """A filter of the camera, taken as a top hat, and what the survey reaches in it.
 
-    Parameters
-    ----------
-    n_pixels : int
-        Width of the square; the pupil's centre is the pixel ``n_pixels // 2``.
-    step : float
-        Size of a pixel, in metres. The pupil is 6.6 m wide.
+    Wavelengths of half transmission are in micrometers; `depth` is the AB magnitude of a source
+    that is 5 sigma in an aperture of 0.15 arcsec radius; `noise_width` the standard deviation of
+    the kernel that drizzling lays over the noise, in pixels.
+    """
 
-    Returns
-    -------
-    ndarray of shape (n_pixels, n_pixels)
-        From 0 (blocked) to 1 (open); the y axis points to the single upper strut.
+    name: str
+    blue: float
+    red: float
+    depth: float
+    noise_width: float
 
-    References
-    ----------
-    Perrin M. D. et al. 2014, "Updated optical modeling of JWST with WebbPSF", SPIE 9143, 91433X.
+    @property
+    def wavelength(self) -> float:
+        """Middle of the band, in micrometers."""
+        return (self.blue + self.red) / 2
 
-    Examples
-    --------
-    >>> round(float(draw_pupil(660, 0.01).sum()) * 0.01**2)  # square metres
-    26
+
+# Half-power wavelengths: JWST User Documentation, "NIRCam Filters". Depths are those of a deep
+# field. Long-wave pixels (0.063 arcsec) are drizzled to half their size, hence smoother noise.
+FILTERS = (
+    Filter("F090W", 0.795, 1.005, depth=29.2, noise_width=0.45),
+    Filter("F115W", 1.013, 1.282, depth=29.2, noise_width=0.45),
+    Filter("F150W", 1.331, 1.668, depth=29.2, noise_width=0.45),
+    Filter("F200W", 1.755, 2.226, depth=29.3, noise_width=0.45),
+    Filter("F277W", 2.416, 3.127, depth=29.6, noise_width=0.8),
+    Filter("F444W", 3.881, 4.982, depth=29.3, noise_width=0.8),
+)
+
+
+def fluxes_from_magnitudes(magnitudes: Float64) -> Float64:
+    """Express AB magnitudes, of every filter, as fluxes in units of the noise of one pixel."""
+    depths = np.array([band.depth for band in FILTERS])
+    n_pixels = np.pi * (_APERTURE_RADIUS / PIXEL_SCALE) ** 2
+    at_depth = _DEPTH_SIGNAL_TO_NOISE * np.sqrt(n_pixels)
+    fluxes: Float64 = at_depth * 10.0 ** (-0.4 * (magnitudes - depths))
+    return fluxes
+
+
+def draw_pupil(n_pixels: int, step: float) -> Float32:
+    """Draw the transmission of the telescope's pupil, 6.6 m wide, from 0 (blocked) to 1 (open).
+
+    Pixels are `step` meters wide. The pupil's center is the pixel ``n_pixels // 2``, and the y axis
+    points to the single upper strut.
     """
     axis = ((np.arange(n_pixels) - n_pixels // 2) * step).astype(np.float32)
     x, y = axis[None, :], axis[:, None]
     pupil = np.zeros((n_pixels, n_pixels), dtype=np.float32)
     reach = int(np.ceil(_SEGMENT_WIDTH / np.sqrt(3) / step)) + 2
-    for x0, y0 in _segment_centres():
+    for x0, y0 in _segment_centers():
         column, row = (round(c / step) + n_pixels // 2 for c in (x0, y0))
         cols = slice(max(column - reach, 0), column + reach)
         rows = slice(max(row - reach, 0), row + reach)
@@ -81,24 +115,24 @@ def draw_pupil(n_pixels: int, step: float) -> NDArray[np.float32]:
     return pupil
 
 
-def _segment_centres() -> list[tuple[float, float]]:
-    """List the centres of the 18 hexagons, two rings around the missing one."""
-    centres = []
+def _segment_centers() -> list[tuple[float, float]]:
+    """List the centers of the 18 hexagons, two rings around the missing one."""
+    centers = []
     for i in range(-2, 3):
         for j in range(-2, 3):
             if (i, j) != (0, 0) and abs(i + j) <= 2:
                 x = _SEGMENT_PITCH * np.sqrt(3) / 2 * i
-                centres.append((float(x), _SEGMENT_PITCH * (j + i / 2)))
-    return centres
+                centers.append((float(x), _SEGMENT_PITCH * (j + i / 2)))
+    return centers
 
 
-def _inside(distance: NDArray[np.float32], step: float) -> NDArray[np.float32]:
+def _inside(distance: Float32, step: float) -> Float32:
     """Share of a pixel that is inside an edge; hard pixels would scatter light of their own."""
-    share: NDArray[np.float32] = np.clip(distance / step + 0.5, 0, 1).astype(np.float32)
+    share: Float32 = np.clip(distance / step + 0.5, 0, 1).astype(np.float32)
     return share
 
 
-def _hexagon(x: NDArray[np.float32], y: NDArray[np.float32], step: float) -> NDArray[np.float32]:
+def _hexagon(x: Float32, y: Float32, step: float) -> Float32:
     """Draw a segment: a hexagon with two sides parallel to the x axis."""
     nearest = np.full(np.broadcast_shapes(x.shape, y.shape), np.inf, dtype=np.float32)
     for angle in np.deg2rad(SPIKE_ANGLES[:3]):
@@ -107,10 +141,8 @@ def _hexagon(x: NDArray[np.float32], y: NDArray[np.float32], step: float) -> NDA
     return _inside(nearest, step)
 
 
-def _strut(
-    x: NDArray[np.float32], y: NDArray[np.float32], angle: float, width: float, step: float
-) -> NDArray[np.float32]:
-    """Draw a strut that goes outwards from the centre."""
+def _strut(x: Float32, y: Float32, angle: float, width: float, step: float) -> Float32:
+    """Draw a strut that goes outwards from the center."""
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     across = np.abs(sin * x - cos * y)
     along = cos * x + sin * y
@@ -118,7 +150,7 @@ def _strut(
 
 
 @lru_cache(maxsize=1)
-def _diffraction_quadrant() -> NDArray[np.float32]:
+def _diffraction_quadrant() -> Float32:
     """Compute the image of a point source against angle / wavelength, the upper right quarter.
 
     The pupil is real and symmetric in x, so all four quarters are alike.
@@ -129,45 +161,37 @@ def _diffraction_quadrant() -> NDArray[np.float32]:
     # Along y first and only for the half that is kept: half the work of a plain 2-D transform.
     rows = scipy.fft.rfft(pupil, n=_N_STEPS, axis=1, workers=1)[:, :n_kept]
     field = scipy.fft.fft(rows, n=_N_STEPS, axis=0, workers=1)[:n_kept]
-    power: NDArray[np.float32] = field.real**2 + field.imag**2
+    power: Float32 = field.real**2 + field.imag**2
     return power
 
 
-def _triangle_cdf(t: NDArray[np.float64]) -> NDArray[np.float64]:
+def _triangle_cdf(t: Float64) -> Float64:
     """Integrate the triangle of width 2 and area 1 from the left."""
     t = np.clip(t, -1, 1)
-    area: NDArray[np.float64] = np.where(t < 0, (1 + t) ** 2 / 2, 1 - (1 - t) ** 2 / 2)
+    area: Float64 = np.where(t < 0, (1 + t) ** 2 / 2, 1 - (1 - t) ** 2 / 2)
     return area
 
 
 def _pixel_weights(n_fine: int, ratio: float) -> scipy.sparse.csr_array:
     """Weights that integrate a linear interpolation of samples over pixels `ratio` samples wide."""
-    centres = np.arange(n_fine)[:, None] * ratio
-    first = np.floor(centres - ratio / 2).astype(np.int64)
+    centers = np.arange(n_fine)[:, None] * ratio
+    first = np.floor(centers - ratio / 2).astype(np.int64)
     samples = first + np.arange(int(np.ceil(ratio)) + 3)
-    weights = _triangle_cdf(centres + ratio / 2 - samples) - _triangle_cdf(
-        centres - ratio / 2 - samples
+    weights = _triangle_cdf(centers + ratio / 2 - samples) - _triangle_cdf(
+        centers - ratio / 2 - samples
     )
     rows = np.broadcast_to(np.arange(n_fine)[:, None], samples.shape)
-    # A sample left of the centre equals its mirror image.
+    # A sample left of the center equals its mirror image.
     entries = (weights.astype(np.float32).ravel(), (rows.ravel(), np.abs(samples).ravel()))
     return scipy.sparse.csr_array(scipy.sparse.coo_array(entries))
 
 
 @lru_cache(maxsize=len(FILTERS))
-def psf_quadrant(band: Filter) -> NDArray[np.float32]:
+def psf_quadrant(band: Filter) -> Float32:
     """Compute the upper right quarter of a point spread function, out to 9 arcsec.
 
-    Parameters
-    ----------
-    band : Filter
-        The filter.
-
-    Returns
-    -------
-    ndarray of shape (n_fine, n_fine)
-        The light in pixels of 0.015 arcsec, the first of which is centred on the source; the four
-        quarters together sum to 1. Not to be written to: it is kept for the next call.
+    In pixels of 0.015 arcsec, the first of which is centered on the source; the four quarters
+    together sum to 1. The array is kept for the next call and cannot be written to.
     """
     monochromatic = _diffraction_quadrant()
     n_fine = int(_EXTENT / FINE_SCALE)
@@ -186,48 +210,29 @@ def psf_quadrant(band: Filter) -> NDArray[np.float32]:
     return quadrant
 
 
-def light_at(
-    band: Filter, x: NDArray[np.float64], y: NDArray[np.float64], roll: float
-) -> NDArray[np.float32]:
-    """Look up the light of a point source of flux 1 at some places.
-
-    Parameters
-    ----------
-    band : Filter
-        The filter.
-    x, y : ndarray
-        Distances from the source in arcsec, in shapes that broadcast.
-    roll : float
-        Angle by which the telescope is turned, in degrees from the x axis towards the y axis.
-
-    Returns
-    -------
-    ndarray
-        The share of the light in a pixel of 0.015 arcsec there; 0 beyond 9 arcsec.
-    """
+def light_at(band: Filter, x: Float64, y: Float64, roll: float) -> Float32:
+    """Interpolate the point spread function, per fine pixel, at distances in arcsec."""
     cos, sin = np.cos(np.deg2rad(roll)), np.sin(np.deg2rad(roll))
-    places = np.abs(np.stack([cos * y - sin * x, cos * x + sin * y])) / FINE_SCALE
-    light: NDArray[np.float32] = scipy.ndimage.map_coordinates(
-        psf_quadrant(band), places, order=1, mode="constant", cval=0.0, output=np.float32
+    positions = np.abs(np.stack([cos * y - sin * x, cos * x + sin * y])) / FINE_SCALE
+    light: Float32 = scipy.ndimage.map_coordinates(
+        psf_quadrant(band), positions, order=1, mode="constant", cval=0.0, output=np.float32
     )
     return light
 
 
-def point_spread_function(
-    name: str, n_pixels: int = 401, *, roll: float = 0.0
-) -> NDArray[np.float32]:
-    """Draw the image of a point source through a filter.
+def point_spread_function(name: str, n_pixels: int = 401, *, roll: float = 0.0) -> Float32:
+    """Return the image of a point source through a filter.
 
-    For looking at, and for simulations of one's own. The optics are perfect: no wavefront error, no
-    scattering in the detector.
+    Use it to look at the optics, or for simulations of your own. They are perfect: no wavefront
+    error, no scattering in the detector.
 
     Parameters
     ----------
     name : str
         The filter, for example "F200W".
     n_pixels : int, default=401
-        Width of the image in pixels of 0.015 arcsec; an odd number has the source on a pixel's
-        centre. There is no light more than 9 arcsec from the source.
+        Width of the image in pixels of 0.015 arcsec; with an odd number the source is centered on a
+        pixel. There is no light more than 9 arcsec from the source.
     roll : float, default=0.0
         Angle by which the telescope is turned, in degrees from the x axis towards the y axis. At 0
         the strong spikes are at 30, 90, 150, ... degrees and the weak ones at 0 and 180.

@@ -1,4 +1,8 @@
-"""From what is in the field of a cutout to its pixels."""
+"""What lies in the field of a cutout, and how the camera sees it.
+
+Positions are relative to the middle of the cutout, in arcsec; fluxes are totals, one per filter, in
+units of the noise of one background pixel.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +12,11 @@ import numpy as np
 import scipy.fft
 import scipy.ndimage
 from numpy.typing import NDArray
+from scipy.special import gamma
 
-from spurclust.simulate.filters import FILTERS, PIXEL_SCALE
-from spurclust.simulate.galaxies import Galaxy, sersic_profile
-from spurclust.simulate.optics import FINE_SCALE, light_at
+from spurclust.simulate.optics import FILTERS, FINE_SCALE, PIXEL_SCALE, Float32, Float64, light_at
 
-__all__ = ["N_PIXELS", "Edge", "Scene", "Star", "observe", "pixel_offsets", "render"]
-
-# Width of a cutout, and its half in arcsec.
+# Width of a cutout in pixels.
 N_PIXELS = 51
 _N_FINE = 2 * N_PIXELS
 # The Fourier grid is wider than the cutout by twice the reach of the kernel: light that leaves on
@@ -25,6 +26,8 @@ _N_GRID = _N_FINE + 2 * _KERNEL_REACH
 # A galaxy's middle is steeper than the samples: this many around it are averages of parts.
 _CUSP_REACH = 4
 _CUSP_PARTS = 5
+# A cusp is not drawn sharper than the samples can hold, in arcsec.
+_SOFTENING = 0.002
 # Variance of a pixel, in units of the background's, for every sigma of light in it. Background of
 # 2500 electrons per pixel.
 _VARIANCE_PER_SIGMA = 0.02
@@ -34,55 +37,51 @@ _THIN_COVERAGE_NOISE = 1.5
 
 
 @dataclass(frozen=True, eq=False)
-class Star:
-    """A point source, whose spikes may reach the cutout from outside.
+class Galaxy:
+    """A galaxy with a Sersic profile.
 
-    Attributes
-    ----------
-    x, y : float
-        Place relative to the middle of the cutout, in arcsec.
-    fluxes : ndarray of shape (n_filters,)
-        Total light per filter, in background sigma of a pixel.
+    `effective_radius` is the semi-major axis of the ellipse that holds half the light;
+    `sersic_index` is 0.5 for a Gaussian, 1 for a disc, 4 for an elliptical galaxy; `angle` is that
+    of the long axis, in radians from the x axis towards the y axis.
     """
 
     x: float
     y: float
-    fluxes: NDArray[np.float64]
+    effective_radius: float
+    sersic_index: float
+    axis_ratio: float
+    angle: float
+    fluxes: Float64
+
+
+@dataclass(frozen=True, eq=False)
+class Star:
+    """A point source, whose spikes may reach the cutout from outside."""
+
+    x: float
+    y: float
+    fluxes: Float64
 
 
 @dataclass(frozen=True, eq=False)
 class Edge:
     """A straight edge of the data.
 
-    Attributes
-    ----------
-    angle : float
-        Direction from the data to where there are none, in radians from x towards y.
-    distances : ndarray of shape (n_filters,)
-        Where it is in every filter: arcsec from the middle of the cutout, negative when the middle
-        itself is off the data, infinite when the filter has no edge here.
+    `angle` is the direction from the data to where there are none, in radians; `distances`, one per
+    filter, are from the middle of the cutout: negative when the middle itself is off the data,
+    infinite when the filter has no edge here.
     """
 
     angle: float
-    distances: NDArray[np.float64]
+    distances: Float64
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """All that one cutout shows.
 
-    Attributes
-    ----------
-    roll : float
-        Angle of the telescope, in degrees.
-    galaxies : sequence of Galaxy
-        The galaxies.
-    stars : sequence of Star
-        The stars, in the cutout or outside.
-    edge : Edge or None
-        The edge of the data.
-    gradient : tuple of float
-        Change of the sky over the cutout in x and y, in sigma.
+    `roll` is the angle of the telescope, in degrees; `gradient` the change of the sky over the
+    cutout in x and y, in sigma.
     """
 
     roll: float
@@ -92,37 +91,13 @@ class Scene:
     gradient: tuple[float, float] = (0.0, 0.0)
 
 
-def pixel_offsets(n_pixels: int, scale: float) -> NDArray[np.float32]:
-    """List the centres of a row of pixels relative to its middle, in arcsec.
-
-    Parameters
-    ----------
-    n_pixels : int
-        How many.
-    scale : float
-        Width of a pixel in arcsec.
-
-    Returns
-    -------
-    ndarray of shape (n_pixels,)
-        The centres.
-    """
+def pixel_offsets(n_pixels: int, scale: float) -> Float32:
+    """List the centers of a row of pixels relative to its middle, in arcsec."""
     return ((np.arange(n_pixels) - (n_pixels - 1) / 2) * scale).astype(np.float32)
 
 
-def render(scene: Scene) -> NDArray[np.float32]:
-    """Draw the light of a scene, without noise.
-
-    Parameters
-    ----------
-    scene : Scene
-        What the cutout shows.
-
-    Returns
-    -------
-    ndarray of shape (n_filters, height, width)
-        Light per pixel, in background sigma.
-    """
+def render(scene: Scene) -> Float32:
+    """Draw the light of a scene, without noise, of shape (n_filters, height, width)."""
     light = np.zeros((len(FILTERS), N_PIXELS, N_PIXELS), dtype=np.float32)
     if scene.galaxies:
         light += _binned(_convolved(scene.galaxies, scene.roll))
@@ -131,21 +106,8 @@ def render(scene: Scene) -> NDArray[np.float32]:
     return light
 
 
-def observe(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Take the picture of a scene: light, sky and noise where there are data.
-
-    Parameters
-    ----------
-    scene : Scene
-        What the cutout shows.
-    rng : numpy.random.Generator
-        Where the noise comes from.
-
-    Returns
-    -------
-    ndarray of shape (height, width, n_filters)
-        In units of the background sigma; NaN off the data.
-    """
+def observe(scene: Scene, rng: np.random.Generator) -> Float32:
+    """Draw light, sky and noise, of shape (height, width, n_filters); NaN off the data."""
     light = render(scene)
     noise = _drizzled_noise(rng)
     noise *= np.sqrt(1 + _VARIANCE_PER_SIGMA * light)
@@ -157,8 +119,29 @@ def observe(scene: Scene, rng: np.random.Generator) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.moveaxis(light + noise, 0, -1))
 
 
-def _convolved(galaxies: Sequence[Galaxy], roll: float) -> NDArray[np.float32]:
-    """Draw galaxies through the optics in half pixels, for the whole Fourier grid's middle."""
+def sersic_profile(galaxy: Galaxy, x: Float32, y: Float32) -> Float32:
+    """Compute the surface brightness, per square arcsec, of a galaxy of total flux 1."""
+    # Graham & Driver 2005, PASA 22, 118; the coefficient b is that of Ciotti & Bertin 1999,
+    # A&A 352, 447.
+    n = galaxy.sersic_index
+    b = 2 * n - 1 / 3 + 4 / (405 * n)
+    cos, sin = np.float32(np.cos(galaxy.angle)), np.float32(np.sin(galaxy.angle))
+    dx, dy = x - np.float32(galaxy.x), y - np.float32(galaxy.y)
+    along = cos * dx + sin * dy
+    across = (cos * dy - sin * dx) / np.float32(galaxy.axis_ratio)
+    softening = np.float32(_SOFTENING**2)
+    radius_squared = (along * along + across * across + softening) / np.float32(
+        galaxy.effective_radius**2
+    )
+    area = np.pi * galaxy.effective_radius**2 * galaxy.axis_ratio
+    total = 2 * n * b ** (-2 * n) * gamma(2 * n) * area
+    profile: Float32 = np.exp(np.float32(-b) * radius_squared ** np.float32(0.5 / n))
+    profile *= np.float32(1 / total)
+    return profile
+
+
+def _convolved(galaxies: Sequence[Galaxy], roll: float) -> Float32:
+    """Draw galaxies through the optics in half pixels."""
     kernels = kernel_spectra(roll)
     spectra = np.zeros_like(kernels)
     offsets = pixel_offsets(_N_GRID, FINE_SCALE)
@@ -169,21 +152,21 @@ def _convolved(galaxies: Sequence[Galaxy], roll: float) -> NDArray[np.float32]:
     spectra *= kernels
     images = scipy.fft.irfft2(spectra, s=(_N_GRID, _N_GRID), workers=1)
     inner = slice(_KERNEL_REACH, _KERNEL_REACH + _N_FINE)
-    middle: NDArray[np.float32] = images[:, inner, inner]
+    middle: Float32 = images[:, inner, inner]
     # The transform leaves rounding noise of either sign.
     return np.maximum(middle, 0)
 
 
-def _sampled_profile(galaxy: Galaxy, offsets: NDArray[np.float32]) -> NDArray[np.float32]:
+def _sampled_profile(galaxy: Galaxy, offsets: Float32) -> Float32:
     """Draw a galaxy's profile, its cusp as means over the samples' areas."""
     profile = sersic_profile(galaxy, offsets[None, :], offsets[:, None])
-    inner, places = [], []
-    for centre in (galaxy.y, galaxy.x):
-        nearest = round((centre - float(offsets[0])) / FINE_SCALE)
+    inner, positions = [], []
+    for center in (galaxy.y, galaxy.x):
+        nearest = round((center - float(offsets[0])) / FINE_SCALE)
         inner.append(slice(max(nearest - _CUSP_REACH, 0), max(nearest + _CUSP_REACH + 1, 0)))
         parts = pixel_offsets(_CUSP_PARTS, FINE_SCALE / _CUSP_PARTS)
-        places.append((offsets[inner[-1]][:, None] + parts).ravel())
-    y, x = places
+        positions.append((offsets[inner[-1]][:, None] + parts).ravel())
+    y, x = positions
     cusp = sersic_profile(galaxy, x[None, :], y[:, None])
     blocks = cusp.reshape(len(y) // _CUSP_PARTS, _CUSP_PARTS, len(x) // _CUSP_PARTS, _CUSP_PARTS)
     profile[inner[0], inner[1]] = blocks.mean(axis=(1, 3))
@@ -192,17 +175,10 @@ def _sampled_profile(galaxy: Galaxy, offsets: NDArray[np.float32]) -> NDArray[np
 
 @lru_cache(maxsize=8)
 def kernel_spectra(roll: float) -> NDArray[np.complex64]:
-    """Fourier transforms of the cores of the point spread functions, kept for the next call.
+    """Compute the Fourier transforms of the cores of the point spread functions.
 
-    Parameters
-    ----------
-    roll : float
-        Angle of the telescope, in degrees.
-
-    Returns
-    -------
-    ndarray of shape (n_filters, n_grid, n_grid // 2 + 1)
-        The transforms. Not to be written to.
+    The array, of shape (n_filters, n_grid, n_grid // 2 + 1), is kept for the next call and cannot
+    be written to.
     """
     reach = np.arange(-_KERNEL_REACH, _KERNEL_REACH + 1)
     x, y = np.meshgrid(reach * FINE_SCALE, reach * FINE_SCALE)
@@ -214,7 +190,7 @@ def kernel_spectra(roll: float) -> NDArray[np.complex64]:
     return spectra
 
 
-def _star_light(star: Star, roll: float) -> NDArray[np.float32]:
+def _star_light(star: Star, roll: float) -> Float32:
     """Draw a star with its spikes."""
     offsets = pixel_offsets(_N_FINE, FINE_SCALE).astype(np.float64)
     x, y = np.meshgrid(offsets - star.x, offsets - star.y)
@@ -222,15 +198,15 @@ def _star_light(star: Star, roll: float) -> NDArray[np.float32]:
     return _binned(shares) * star.fluxes.astype(np.float32)[:, None, None]
 
 
-def _binned(fine: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Add up half pixels, 2 x 2."""
+def _binned(fine: Float32) -> Float32:
+    """Sum half pixels, 2 x 2."""
     rows = fine[:, 0::2] + fine[:, 1::2]
-    total: NDArray[np.float32] = rows[:, :, 0::2] + rows[:, :, 1::2]
+    total: Float32 = rows[:, :, 0::2] + rows[:, :, 1::2]
     return total
 
 
-def _drizzled_noise(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise of sigma 1, correlated between neighbouring pixels as resampled data have it."""
+def _drizzled_noise(rng: np.random.Generator) -> Float32:
+    """Draw noise of sigma 1, correlated between neighboring pixels as in resampled data."""
     border = 3
     width = N_PIXELS + 2 * border
     noise = rng.standard_normal((len(FILTERS), width, width), dtype=np.float32)
@@ -242,15 +218,15 @@ def _drizzled_noise(rng: np.random.Generator) -> NDArray[np.float32]:
     return noise[:, border:-border, border:-border]
 
 
-def _sky(gradient: tuple[float, float]) -> NDArray[np.float32]:
+def _sky(gradient: tuple[float, float]) -> Float32:
     """Draw a tilted sky of mean 0."""
-    place = pixel_offsets(N_PIXELS, 1 / N_PIXELS)
-    return np.float32(gradient[0]) * place[None, :] + np.float32(gradient[1]) * place[:, None]
+    offsets = pixel_offsets(N_PIXELS, 1 / N_PIXELS)
+    return np.float32(gradient[0]) * offsets[None, :] + np.float32(gradient[1]) * offsets[:, None]
 
 
-def _beyond(edge: Edge) -> NDArray[np.float64]:
-    """How far each pixel lies beyond an edge, in arcsec, per filter."""
+def _beyond(edge: Edge) -> Float64:
+    """Compute how far each pixel lies beyond an edge, in arcsec, per filter."""
     offsets = pixel_offsets(N_PIXELS, PIXEL_SCALE).astype(np.float64)
     along = np.cos(edge.angle) * offsets[None, :] + np.sin(edge.angle) * offsets[:, None]
-    beyond: NDArray[np.float64] = along - edge.distances[:, None, None]
+    beyond: Float64 = along - edge.distances[:, None, None]
     return beyond

@@ -66,8 +66,8 @@ def test_given_panels():
 def test_channels_are_panels_unless_equal():
     cubes = noise(4, 12, 12, 3)
     assert CutoutFeatures().fit(cubes).n_panels_ == 3
-    grey = np.repeat(cubes[..., :1], 3, axis=3)
-    assert CutoutFeatures().fit(grey).n_panels_ == 1
+    gray = np.repeat(cubes[..., :1], 3, axis=3)
+    assert CutoutFeatures().fit(gray).n_panels_ == 1
 
 
 def test_a_strip_means_what_its_cube_means(survey):

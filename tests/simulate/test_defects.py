@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurclust.simulate.defects import DEFECTS, count_defects, draw_close, draw_edge, draw_spike
+from spurclust.simulate.defects import count_defects, draw_close, draw_edge, draw_spike
 from spurclust.simulate.optics import SPIKE_ANGLES, WEAK_SPIKE_ANGLES
 from spurclust.simulate.scenes import Scene, observe, pixel_offsets, render
 
@@ -20,15 +20,6 @@ def test_counts_add_up_and_keep_their_proportions(n_spurious):
     assert (np.abs(counts - n_spurious * SHARES) < 1).all()
 
 
-def test_counts_of_a_whole_multiple_are_exact():
-    expected = {"diffraction spike": 58, "edge data": 14, "close to another source": 44}
-    assert count_defects(116) == expected
-
-
-def test_every_reason_has_a_drawing():
-    assert list(DEFECTS) == list(count_defects(1))
-
-
 @pytest.mark.parametrize("seed", range(25))
 def test_a_spike_crosses_the_middle_along_one_of_the_telescopes_directions(seed):
     scene = draw_spike(np.random.default_rng(seed), ROLL)
@@ -39,20 +30,15 @@ def test_a_spike_crosses_the_middle_along_one_of_the_telescopes_directions(seed)
     angles = np.array([*SPIKE_ANGLES, *WEAK_SPIKE_ANGLES])
     assert np.abs((angles - direction + 180) % 360 - 180).min() < 8
 
-    light = render(Scene(ROLL, stars=[star]))[0]
+    bands = render(Scene(ROLL, stars=[star]))
+    assert 4.9 < bands[3, 23:28, 23:28].max() < 61, "as bright as a detection"
+    light = bands[0]
     offsets = pixel_offsets(51, 0.03)
     x, y = np.meshgrid(offsets, offsets)
     along = np.abs(x * star.x + y * star.y) / distance
     across = np.abs(x * star.y - y * star.x) / distance
     on_spike, beside = (light[(along < 0.3) & mask].mean() for mask in (across < 0.1, across > 0.4))
     assert on_spike > 4 * beside
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_a_spike_is_as_bright_as_a_detection(seed):
-    scene = draw_spike(np.random.default_rng(seed), ROLL)
-    light = render(Scene(ROLL, stars=scene.stars))[3, 23:28, 23:28]
-    assert 4.9 < light.max() < 61
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -72,7 +58,7 @@ def test_edges_are_parallel_to_the_detectors_and_sometimes_in_some_filters_only(
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_close_neighbour_outshines_the_middle(seed):
+def test_a_close_neighbor_outshines_the_middle(seed):
     scene = draw_close(np.random.default_rng(seed), ROLL)
     light = render(scene)[3]
     assert light.max() > light[23:28, 23:28].min()
@@ -80,6 +66,6 @@ def test_a_close_neighbour_outshines_the_middle(seed):
     assert np.isfinite(light).all()
 
 
-def test_neighbours_are_galaxies_and_stars():
+def test_neighbors_are_galaxies_and_stars():
     scenes = [draw_close(np.random.default_rng(seed), ROLL) for seed in range(60)]
     assert {len(scene.stars) for scene in scenes} == {0, 1}

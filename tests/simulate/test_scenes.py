@@ -2,10 +2,20 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from spurclust.simulate.filters import FILTERS, PIXEL_SCALE
-from spurclust.simulate.galaxies import Galaxy
-from spurclust.simulate.scenes import Edge, Scene, Star, kernel_spectra, observe, render
+from spurclust.simulate.optics import PIXEL_SCALE
+from spurclust.simulate.scenes import (
+    Edge,
+    Galaxy,
+    Scene,
+    Star,
+    observe,
+    pixel_offsets,
+    render,
+    sersic_profile,
+)
 
 FLUXES = np.array([0.0, 100.0, 200.0, 300.0, 400.0, 500.0])
 
@@ -14,24 +24,11 @@ def galaxy(x=0.0, y=0.0, radius=0.05, fluxes=FLUXES):
     return Galaxy(x, y, radius, 1.0, 1.0, 0.0, fluxes)
 
 
-def centroid(image):
-    offsets = np.arange(51) - 25
-    return (image * offsets).sum() / image.sum(), (image * offsets[:, None]).sum() / image.sum()
-
-
 def test_flux_is_kept_but_for_the_far_wings():
     totals = render(Scene(0.0, [galaxy()])).sum(axis=(1, 2))
     assert totals[0] == pytest.approx(0.0, abs=1e-3)
     assert (totals[1:] / FLUXES[1:] > 0.85).all()
     assert (totals[1:] / FLUXES[1:] < 1.01).all()
-
-
-def test_a_tiny_galaxy_looks_like_a_star():
-    compact = render(Scene(17.0, [galaxy(radius=0.012)]))
-    star = render(Scene(17.0, stars=[Star(0.0, 0.0, FLUXES)]))
-    for band, image in zip(compact[3:], star[3:], strict=True):
-        np.testing.assert_allclose(band, image, atol=0.2 * image.max())
-    np.testing.assert_allclose(compact[5], star[5], atol=0.08 * star[5].max())
 
 
 @pytest.mark.parametrize("radius", [0.02, 0.05])
@@ -43,11 +40,6 @@ def test_flux_of_a_compact_galaxy_does_not_depend_on_where_the_pixels_are(radius
     np.testing.assert_allclose(render(Scene(0.0, [compact])).sum(axis=(1, 2)), star, rtol=0.12)
 
 
-def test_galaxies_outside_leave_the_cutout_as_it_is():
-    far = [galaxy(x, y) for x in (-5.0, 0.0, 5.0) for y in (-5.0, 5.0)]
-    assert render(Scene(0.0, far)).max() < 1e-3
-
-
 @pytest.mark.parametrize(("x", "y"), [(0.3, 0.0), (0.0, 0.3), (-0.15, 0.24)])
 def test_sources_are_where_they_are_put(x, y):
     for scene in (Scene(0.0, [galaxy(x, y)]), Scene(0.0, stars=[Star(x, y, FLUXES)])):
@@ -55,25 +47,6 @@ def test_sources_are_where_they_are_put(x, y):
         row, column = np.unravel_index(image.argmax(), image.shape)
         assert abs(column - 25 - x / PIXEL_SCALE) <= 0.5
         assert abs(row - 25 - y / PIXEL_SCALE) <= 0.5
-
-
-def test_light_adds_up():
-    one, two = galaxy(-0.2, 0.1), galaxy(0.3, 0.3)
-    both = render(Scene(0.0, [one, two]))
-    np.testing.assert_allclose(
-        both, render(Scene(0.0, [one])) + render(Scene(0.0, [two])), atol=1e-3
-    )
-
-
-def test_centred_light_is_centred():
-    for image in render(Scene(0.0, [galaxy()]))[1:]:
-        assert centroid(image) == pytest.approx((0.0, 0.0), abs=0.02)
-
-
-def test_a_star_outside_sends_its_spike_in():
-    star = Star(0.0, -3.0, np.full(6, 1e6))
-    image = render(Scene(0.0, stars=[star]))[0]
-    assert image[:, 23:28].mean() > 20 * image[:, :8].mean()
 
 
 def test_noise_has_sigma_one_and_grows_under_bright_light():
@@ -86,7 +59,7 @@ def test_noise_has_sigma_one_and_grows_under_bright_light():
     assert (bright[:, 25, 25].std(axis=0) > 1.5).all()
 
 
-def test_noise_of_neighbouring_pixels_is_correlated_most_in_long_wave_filters():
+def test_noise_of_neighboring_pixels_is_correlated_most_in_long_wave_filters():
     rng = np.random.default_rng(1)
     noise = np.stack([observe(Scene(0.0), rng) for _ in range(20)])
     correlation = (noise[:, :, 1:] * noise[:, :, :-1]).mean(axis=(0, 1, 2))
@@ -94,7 +67,7 @@ def test_noise_of_neighbouring_pixels_is_correlated_most_in_long_wave_filters():
     assert correlation[4:].min() > correlation[:4].max()
 
 
-def test_sky_is_tilted_by_as_much_as_is_said():
+def test_sky_has_the_given_gradient():
     flat, tilted = (
         observe(Scene(0.0, gradient=slope), np.random.default_rng(2))
         for slope in ((0.0, 0.0), (5.1, -10.2))
@@ -114,13 +87,26 @@ def test_no_data_beyond_an_edge():
         np.testing.assert_array_equal(off_data.any(axis=0), off_data.all(axis=0))
 
 
-def test_noise_is_larger_where_dithers_end():
-    rng = np.random.default_rng(4)
-    edge = Edge(0.0, np.zeros(len(FILTERS)))
-    images = np.stack([observe(Scene(0.0, edge=edge), rng) for _ in range(20)])
-    assert images[:, :, 22:25].std() > 1.3 * images[:, :, :15].std()
+def draw_profile(galaxy, n_pixels=1201, scale=0.005):
+    offsets = pixel_offsets(n_pixels, scale)
+    return sersic_profile(galaxy, offsets[None, :], offsets[:, None]) * scale**2
 
 
-def test_kernels_cannot_be_changed():
-    with pytest.raises(ValueError, match="read-only"):
-        kernel_spectra(0.0)[0, 0, 0] = 1
+@settings(max_examples=15, deadline=None)
+@given(
+    index=st.floats(0.5, 2.5),
+    axis_ratio=st.floats(0.3, 1.0),
+    angle=st.floats(0.0, np.pi),
+    radius=st.floats(0.1, 0.25),
+)
+def test_total_light_is_one_and_half_of_it_is_within_the_effective_radius(
+    index, axis_ratio, angle, radius
+):
+    image = draw_profile(Galaxy(0.0, 0.0, radius, index, axis_ratio, angle, FLUXES))
+    assert image.sum(dtype=np.float64) == pytest.approx(1.0, abs=0.03)
+    offsets = pixel_offsets(1201, 0.005)
+    x, y = np.meshgrid(offsets, offsets)
+    along = np.cos(angle) * x + np.sin(angle) * y
+    across = (np.cos(angle) * y - np.sin(angle) * x) / axis_ratio
+    inside = np.hypot(along, across) < radius
+    assert image[inside].sum(dtype=np.float64) == pytest.approx(0.5, abs=0.03)
