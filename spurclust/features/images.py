@@ -181,11 +181,8 @@ def _enlargement(images: NDArray[Any], axis: int, ranges: Sequence[tuple[int, in
 
 
 def cut_panels(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> NDArray[Any]:
-    """Cut out panels, undo their enlargement, and average those larger than `panel_size`.
-
-    From (n_samples, height, width, n_channels) to (n_samples, n_panels, panel_height, panel_width):
-    panels row by row, those of the first channel first.
-    """
+    """Cut out panels, undo their enlargement, and average those larger than `panel_size`."""
+    # To (n_samples, n_panels, height, width): row by row, those of the first channel first.
     rows, columns = layout.rows, layout.columns
     cut = [
         images[

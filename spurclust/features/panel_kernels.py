@@ -89,10 +89,7 @@ def median_difference(panels, out):  # type: ignore[no-untyped-def]
     fastmath=EXACT,
 )
 def sum_parts(rows, weights, pixels, starts, n_squared, out):  # type: ignore[no-untyped-def]
-    """Sum the weighted pixels of each part, in their order, for many panels together.
-
-    Behind the sums of the parts come those of the squared pixels of the first `n_squared`.
-    """
+    """Sum the weighted pixels of each part; then the squared pixels of the first `n_squared`."""
     n_parts, n_pixels = starts.shape[0] - 1, rows.shape[1]
     tile = np.zeros((n_pixels, TILE), dtype=np.float32)
     total = np.empty(TILE, dtype=np.float32)

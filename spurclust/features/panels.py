@@ -52,34 +52,32 @@ LEAST_CHORD = 0.5
 
 
 class Panels(NamedTuple):
-    """Panels of shape (n, height, width), and numbers of shape (n,) about each.
+    """Panels ready to be measured."""
 
-    `gray` is from 0 to 1, the median where `blank`; `smooth` is `gray` smoothed; `noise` is the
-    standard deviation between neighbors; `low`, `high` and `highest` are the levels, in units of
-    the data, of the quantiles LOW and HIGH and of the brightest pixel.
-    """
-
+    # Of shape (n, height, width): gray levels from 0 to 1, the median where blank, and smoothed.
     gray: Float32
     smooth: Float32
     blank: Mask
+    # Where 3 x 3 pixels are equal.
     flat: Mask
+    # Gray levels, of shape (n, len(QUANTILES)) and (n,).
     quantiles: Float32
     median: Float32
+    # Standard deviation between neighbors.
     noise: Float32
+    # In units of the data: the quantiles LOW and HIGH, and the brightest pixel.
     low: Float32
     high: Float32
     highest: Float32
 
 
 def prepare_panels(values: NDArray[Any]) -> Panels:
-    """Scale panels, mark blank pixels, smooth, and estimate the noise.
-
-    Blank is NaN, and what is drawn where there are no data: areas of at least 3 x 3 pixels that all
-    have the least value of their panel.
-    """
+    """Scale panels, mark blank pixels, smooth, and estimate the noise."""
     flat = flat_pixels(values)
     levels = _levels(values)
     rows = levels.reshape(len(levels), -1)
+    # Blank is NaN, and what is drawn where there are no data: areas of at least 3 x 3 pixels that
+    # all have the least value of their panel.
     missing = np.isnan(levels)
     undrawn = flat & (levels == np.fmin.reduce(rows, axis=1)[:, None, None])
     # In rising order, undrawn pixels come first and missing ones last.
@@ -182,21 +180,19 @@ def _smooth(gray: Float32) -> Float32:
 
 
 class PanelGeometry(NamedTuple):
-    """Where the pixels of a panel are, and the weights of sums over its parts.
+    """Where the pixels of a panel are, and the weights of sums over its parts."""
 
-    `radius` is the distance from the center in half panels, `radius_pixels` in pixels; `parts`
-    names the rows of `weights`; the rows of `moments` are 1, x, y, x^2, y^2, xy, and the pixels
-    within a quarter and a half of the half panel; `long_lines` marks the lines of each direction of
-    the Radon transform that are long enough.
-    """
-
+    # Distance from the center, in half panels and in pixels.
     radius: Float32
     radius_pixels: Float32
     outer: Mask
     border: Mask
+    # The rows of `weights` by the name of their parts.
     parts: dict[str, slice]
     weights: scipy.sparse.csr_array
+    # Weights of 1, x, y, x^2, y^2, xy, and the pixels within a quarter and a half of half a panel.
     moments: scipy.sparse.csr_array
+    # Which lines of each direction of the Radon transform are long enough.
     long_lines: Mask
 
 
@@ -240,10 +236,7 @@ def panel_geometry(height: int, width: int) -> PanelGeometry:
 
 
 def sum_weighted(weights: scipy.sparse.csr_array, rows: Float32, n_squared: int = 0) -> Float32:
-    """Sum the weighted pixels of each row, for each row of weights, in the order of the weights.
-
-    For the first `n_squared` rows of weights, sums of the squared pixels follow.
-    """
+    """Sum the weighted pixels of each panel by part; then the squares of the first `n_squared`."""
     from spurclust.features.panel_kernels import sum_parts
 
     sums = np.empty((len(rows), weights.shape[0] + n_squared), dtype=np.float32)
@@ -291,13 +284,11 @@ def _slopes(x: Float32, y: Float32) -> scipy.sparse.csr_array:
 
 
 def _lines(x: Float32, y: Float32, radius: Float32) -> tuple[scipy.sparse.csr_array, Mask]:
-    """Return the weights of a Radon transform: means along lines across the disc inside a panel.
-
-    A pixel is shared between the two lines nearest to it. The middle line of each direction passes
-    through the center.
-    """
-    disc = np.flatnonzero(radius.ravel() <= 1)
-    x, y = x.ravel()[disc], y.ravel()[disc]
+    """Return the weights of a Radon transform: means along lines across the disk inside a panel."""
+    # A pixel is shared between the two lines nearest to it. The middle line of each direction
+    # passes through the center.
+    disk = np.flatnonzero(radius.ravel() <= 1)
+    x, y = x.ravel()[disk], y.ravel()[disk]
     reach = int(np.abs(np.concatenate([x, y])).max() / LINE_WIDTH) + 1
     n_lines = 2 * reach + 1
     directions, long_lines = [], []
@@ -307,7 +298,7 @@ def _lines(x: Float32, y: Float32, radius: Float32) -> tuple[scipy.sparse.csr_ar
         share = offset - below
         line = np.clip(np.concatenate([below, below + 1]).astype(int) + reach, 0, n_lines - 1)
         table = scipy.sparse.coo_array(
-            (np.concatenate([1 - share, share]), (line, np.concatenate([disc, disc]))),
+            (np.concatenate([1 - share, share]), (line, np.concatenate([disk, disk]))),
             shape=(n_lines, radius.size),
         ).tocsr()
         lengths = np.asarray(table.sum(axis=1)).ravel()

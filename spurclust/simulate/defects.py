@@ -102,11 +102,7 @@ DEFECTS: dict[str, Callable[[np.random.Generator, float], Scene]] = {
 
 
 def count_defects(n_spurious: int) -> dict[str, int]:
-    """Share spurious sources out among the defects as 29 : 7 : 22.
-
-    >>> count_defects(57)
-    {'diffraction spike': 28, 'edge data': 7, 'close to another source': 22}
-    """
+    """Divide spurious sources among the defects as 29 : 7 : 22."""
     total = sum(_SHARES.values())
     counts = {reason: n_spurious * share // total for reason, share in _SHARES.items()}
     remainders = {reason: n_spurious * share % total for reason, share in _SHARES.items()}

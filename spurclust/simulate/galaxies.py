@@ -72,11 +72,7 @@ class Candidate:
 
 
 def draw_reliable(rng: np.random.Generator, roll: float) -> tuple[Scene, Candidate]:
-    """Draw a reliable source: most in an empty field, some that are hard to tell from spurious.
-
-    One in four is hard: a bright galaxy or star not far away, a spike that passes by, a corner
-    without data, a tilted sky.
-    """
+    """Draw a reliable source; one in four is hard to tell from spurious."""
     candidate = draw_candidate(rng)
     galaxies = candidate.galaxies + draw_field(rng)
     stars: list[Star] = []

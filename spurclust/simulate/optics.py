@@ -54,17 +54,15 @@ _EXTENT = 9.0
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter of the camera, taken as a top hat, and what the survey reaches in it.
-
-    Wavelengths of half transmission are in micrometers; `depth` is the AB magnitude of a source
-    that is 5 sigma in an aperture of 0.15 arcsec radius; `noise_width` the standard deviation of
-    the kernel that drizzling lays over the noise, in pixels.
-    """
+    """A filter of the camera, taken as a top hat, and what the survey reaches in it."""
 
     name: str
+    # Wavelengths of half transmission, in micrometers.
     blue: float
     red: float
+    # AB magnitude of a source that is 5 sigma in an aperture of 0.15 arcsec radius.
     depth: float
+    # Standard deviation of the kernel that drizzling lays over the noise, in pixels.
     noise_width: float
 
     @property
@@ -95,11 +93,8 @@ def fluxes_from_magnitudes(magnitudes: Float64) -> Float64:
 
 
 def draw_pupil(n_pixels: int, step: float) -> Float32:
-    """Draw the transmission of the telescope's pupil, 6.6 m wide, from 0 (blocked) to 1 (open).
-
-    Pixels are `step` meters wide. The pupil's center is the pixel ``n_pixels // 2``, and the y axis
-    points to the single upper strut.
-    """
+    """Draw the transmission of the pupil, from 0 to 1, in pixels of `step` meters."""
+    # The center is the pixel n_pixels // 2, and the y axis points to the single upper strut.
     axis = ((np.arange(n_pixels) - n_pixels // 2) * step).astype(np.float32)
     x, y = axis[None, :], axis[:, None]
     pupil = np.zeros((n_pixels, n_pixels), dtype=np.float32)
@@ -151,10 +146,8 @@ def _strut(x: Float32, y: Float32, angle: float, width: float, step: float) -> F
 
 @lru_cache(maxsize=1)
 def _diffraction_quadrant() -> Float32:
-    """Compute the image of a point source against angle / wavelength, the upper right quarter.
-
-    The pupil is real and symmetric in x, so all four quarters are alike.
-    """
+    """Compute the image of a point source against angle / wavelength, the upper right quarter."""
+    # The pupil is real and symmetric in x, so all four quarters are equal.
     n_pupil = int(6.8 / _PUPIL_STEP)
     pupil = draw_pupil(n_pupil, _PUPIL_STEP)
     n_kept = _N_STEPS // 2
@@ -188,11 +181,8 @@ def _pixel_weights(n_fine: int, ratio: float) -> scipy.sparse.csr_array:
 
 @lru_cache(maxsize=len(FILTERS))
 def psf_quadrant(band: Filter) -> Float32:
-    """Compute the upper right quarter of a point spread function, out to 9 arcsec.
-
-    In pixels of 0.015 arcsec, the first of which is centered on the source; the four quarters
-    together sum to 1. The array is kept for the next call and cannot be written to.
-    """
+    """Compute the upper right quarter of a point spread function, in pixels of 0.015 arcsec."""
+    # The first pixel is centered on the source; the four quarters together sum to 1.
     monochromatic = _diffraction_quadrant()
     n_fine = int(_EXTENT / FINE_SCALE)
     quadrant = np.zeros((n_fine, n_fine), dtype=np.float32)

@@ -38,18 +38,16 @@ _THIN_COVERAGE_NOISE = 1.5
 
 @dataclass(frozen=True, eq=False)
 class Galaxy:
-    """A galaxy with a Sersic profile.
-
-    `effective_radius` is the semi-major axis of the ellipse that holds half the light;
-    `sersic_index` is 0.5 for a Gaussian, 1 for a disc, 4 for an elliptical galaxy; `angle` is that
-    of the long axis, in radians from the x axis towards the y axis.
-    """
+    """A galaxy with a Sersic profile."""
 
     x: float
     y: float
+    # Semi-major axis of the ellipse that holds half the light.
     effective_radius: float
+    # 0.5 is a Gaussian, 1 a disk, 4 an elliptical galaxy.
     sersic_index: float
     axis_ratio: float
+    # Of the long axis, in radians from the x axis towards the y axis.
     angle: float
     fluxes: Float64
 
@@ -65,29 +63,25 @@ class Star:
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """A straight edge of the data.
+    """A straight edge of the data."""
 
-    `angle` is the direction from the data to where there are none, in radians; `distances`, one per
-    filter, are from the middle of the cutout: negative when the middle itself is off the data,
-    infinite when the filter has no edge here.
-    """
-
+    # Direction from the data to where there are none, in radians.
     angle: float
+    # From the middle of the cutout, one per filter: negative when the middle itself is off the
+    # data, infinite when the filter has no edge here.
     distances: Float64
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that one cutout shows.
+    """All that one cutout shows."""
 
-    `roll` is the angle of the telescope, in degrees; `gradient` the change of the sky over the
-    cutout in x and y, in sigma.
-    """
-
+    # Angle of the telescope, in degrees.
     roll: float
     galaxies: Sequence[Galaxy] = ()
     stars: Sequence[Star] = ()
     edge: Edge | None = None
+    # Change of the sky over the cutout in x and y, in sigma.
     gradient: tuple[float, float] = (0.0, 0.0)
 
 
@@ -175,11 +169,7 @@ def _sampled_profile(galaxy: Galaxy, offsets: Float32) -> Float32:
 
 @lru_cache(maxsize=8)
 def kernel_spectra(roll: float) -> NDArray[np.complex64]:
-    """Compute the Fourier transforms of the cores of the point spread functions.
-
-    The array, of shape (n_filters, n_grid, n_grid // 2 + 1), is kept for the next call and cannot
-    be written to.
-    """
+    """Compute the Fourier transforms of the cores of the point spread functions, one per filter."""
     reach = np.arange(-_KERNEL_REACH, _KERNEL_REACH + 1)
     x, y = np.meshgrid(reach * FINE_SCALE, reach * FINE_SCALE)
     kernels = np.zeros((len(FILTERS), _N_GRID, _N_GRID), dtype=np.float32)
