@@ -171,7 +171,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         warn_if_none_spurious(codes)
         rows = self._fit_extractor(images, features)
         self.inspected_ = codes != UNINSPECTED
-        self.forest_ = self._grow(rows, codes) if forest is None else self._adopt(forest, rows)
+        self.forest_ = self._cross_fit(rows[self.inspected_], codes[self.inspected_], forest)
         self.feature_importances_ = self.forest_.importances
         spurious = codes == SPURIOUS
         self.typical_ = np.nanmedian(rows[~spurious] if not spurious.all() else rows, axis=0)
@@ -186,18 +186,18 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     def _fit_extractor(self, images: NDArray[Any], features: Float32 | None) -> Float32:
         """Fit the extractor, or take the fitted one with its features; return the features."""
         extractor = self.extractor
-        if extractor is None and features is None:
-            extractor = "passthrough" if images.ndim == 2 else CutoutFeatures()
         if features is None:
+            if extractor is None:
+                extractor = "passthrough" if images.ndim == 2 else CutoutFeatures()
             self.extractor_ = set_missing(clone(extractor, safe=False), n_jobs=self.n_jobs)
             if extractor != "passthrough":
                 self.extractor_.fit(images)
+        elif extractor is None or extractor == "passthrough":
+            raise ValueError(
+                f"extractor={extractor!r}, but features are given: give the fitted transformer "
+                "that computed them as extractor, or leave features out."
+            )
         else:
-            if extractor in (None, "passthrough"):
-                raise ValueError(
-                    f"extractor={extractor!r}, but features are given: give the fitted transformer "
-                    "that computed them as extractor, or leave features out."
-                )
             check_is_fitted(extractor)
             self.extractor_ = set_missing(copy(extractor), n_jobs=self.n_jobs)
         self.feature_names_ = self._name_features(images)
@@ -226,25 +226,24 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
             )
         return np.asarray(features, dtype=np.float32)
 
-    def _grow(self, rows: Float32, codes: NDArray[np.int8]) -> CrossFittedForest:
-        """Grow the forest on the inspected sources."""
-        return CrossFittedForest.grow(
-            rows[self.inspected_],
-            codes[self.inspected_],
-            n_classes=2,
-            n_estimators=self.n_estimators,
-            n_folds=self.n_folds,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
-
-    def _adopt(self, forest: CrossFittedForest, rows: Float32) -> CrossFittedForest:
-        """Return a given forest if it was grown on the inspected sources."""
-        known = rows[self.inspected_]
-        is_same = len(forest.keys) == len(known) and (forest.folds_of(known) >= 0).all()
-        if not is_same or forest.trees[0].shares.shape[1] != len(self.classes_):
+    def _cross_fit(
+        self, rows: Float32, codes: NDArray[np.int8], forest: CrossFittedForest | None
+    ) -> CrossFittedForest:
+        """Grow the forest on the inspected sources, or check that a given one was."""
+        if forest is None:
+            return CrossFittedForest.grow(
+                rows,
+                codes,
+                n_classes=2,
+                n_estimators=self.n_estimators,
+                n_folds=self.n_folds,
+                random_state=self.random_state,
+                n_jobs=self.n_jobs,
+            )
+        same_rows = len(forest.keys) == len(rows) and (forest.folds_of(rows) >= 0).all()
+        if not same_rows or forest.trees[0].shares.shape[1] != len(self.classes_):
             raise ValueError(
-                f"forest was not grown on features and two classes of the {len(known)} inspected "
+                f"forest was not grown on features and two classes of the {len(rows)} inspected "
                 "sources: give forest_ of the GuidedProjection that was fitted on them, or leave "
                 "forest out."
             )

@@ -27,6 +27,8 @@ def test_the_panel_with_the_defect_is_named(fitted):
     assert why.features["feature"].head(3).str.startswith("panel2_").any()
     assert why.features["effect"].abs().is_monotonic_decreasing
     assert why.component is None
+    typical = ranker.probability_without(ranker.typical_, [np.array([], int), np.arange(99)])
+    assert typical[0] == typical[1]
 
 
 def test_a_new_source_is_explained(fitted):
@@ -35,13 +37,6 @@ def test_a_new_source_is_explained(fitted):
     assert len(why.features) == 4
     assert why.nearest.shape == why.distances.shape == (2,)
     assert (y[why.nearest] == 1).all()
-
-
-def test_a_typical_source_has_nothing_to_explain(fitted):
-    _, _, ranker = fitted
-    everything = np.arange(len(ranker.feature_names_))
-    left = ranker.probability_without(ranker.typical_, [np.array([], dtype=int), everything])
-    assert left[0] == left[1]
 
 
 def test_the_component_is_included(fitted):
