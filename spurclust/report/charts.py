@@ -338,21 +338,13 @@ def _add_curves(plot: Any, results: Results) -> None:
         score = results.column(name)
         if score is None or np.isnan(score[label != UNINSPECTED]).any():
             continue
-        workload, completeness = thin_curve(
-            *completeness_curve(label, score, unlabeled=UNINSPECTED)
-        )
+        workload, completeness = completeness_curve(label, score, unlabeled=UNINSPECTED)
+        # More points would not be seen on a screen.
+        kept = np.unique(np.linspace(0, len(workload) - 1, _CURVE_POINTS).round().astype(int))
         plot.line(
-            workload, completeness, line_color=color, line_width=2.5, line_dash=dash,
-            legend_label=words,
+            workload[kept], completeness[kept], line_color=color, line_width=2.5,
+            line_dash=dash, legend_label=words,
         )  # fmt: skip
-
-
-def thin_curve(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Keep so many points of a curve that none is missed on a screen."""
-    kept = np.unique(np.linspace(0, len(x) - 1, _CURVE_POINTS).round().astype(int))
-    return x[kept], y[kept]
 
 
 def _add_tried(plot: Any, results: Results) -> None:

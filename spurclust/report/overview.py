@@ -250,38 +250,45 @@ def label_columns(summary: Mapping[str, Any]) -> dict[str, Any]:
 
     What is judged in the page is written in the same form, so that the next run reads both.
     """
-    settings = summary.get("settings") or {}
-    found = {name: settings.get(name, default) for name, default in _LABEL_OPTIONS.items()}
+    options = _label_options(summary)
     return {
-        "id": str(found["id_column"]),
-        "label": str(found["label_column"]),
-        "reason": str(found["reason_column"] or _LABEL_OPTIONS["reason_column"]),
-        "spurious": 1 if found["spurious_value"] == 1 else 0,
+        "id": str(options["id_column"]),
+        "label": str(options["label_column"]),
+        "reason": str(options["reason_column"]),
+        "spurious": 1 if options["spurious_value"] == 1 else 0,
+    }
+
+
+def _label_options(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the run has read its labels."""
+    given = summary.get("settings") or {}
+    return {
+        name: default if given.get(name) is None else given[name]
+        for name, default in _LABEL_OPTIONS.items()
     }
 
 
 def judged_name(summary: Mapping[str, Any]) -> str:
     """Return a name for the labels made in the page: judged.csv, or judged-2.csv after that."""
-    taken = {PurePath(table).name for table in _setting_list(summary, "labels")}
+    taken = {PurePath(table).name for table in _paths(summary, "labels")}
     number = 1
     while (name := "judged.csv" if number == 1 else f"judged-{number}.csv") in taken:
         number += 1
     return name
 
 
-def _setting_list(summary: Mapping[str, Any], name: str) -> list[str]:
-    """Return a setting that is one text or a list of them as a list."""
+def _paths(summary: Mapping[str, Any], name: str) -> list[str]:
+    """Return a setting that is one path or a list of them as a list."""
     values = (summary.get("settings") or {}).get(name) or []
     return [values] if isinstance(values, str) else [str(value) for value in values]
 
 
 def next_command(summary: Mapping[str, Any]) -> str:
     """Return the shell command that goes on with the labels made in the page."""
-    words = ["spurclust", "run", *(_setting_list(summary, "cutouts") or ["CUTOUTS"])]
-    for table in [*(_setting_list(summary, "labels") or ["LABELS"]), judged_name(summary)]:
+    words = ["spurclust", "run", *(_paths(summary, "cutouts") or ["CUTOUTS"])]
+    for table in [*(_paths(summary, "labels") or ["LABELS"]), judged_name(summary)]:
         words += ["--labels", table]
-    settings = summary.get("settings") or {}
-    for name, default in _LABEL_OPTIONS.items():
-        if settings.get(name, default) != default:
-            words += [f"--{name.replace('_', '-')}", str(settings[name])]
+    for name, value in _label_options(summary).items():
+        if value != _LABEL_OPTIONS[name]:
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join([*words, "--out", "NEXT"])

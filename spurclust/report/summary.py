@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
+_METRICS = ("completeness", "purity", "workload")
 _TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 # Enough to distinguish two results, short enough for the name of a stored item.
 _IDENTITY_LENGTH = 24
@@ -95,7 +96,7 @@ class Results:
             if name in _TEXT:
                 content = json.dumps(column.tolist()).encode("ascii")
             else:
-                # Half the digits are the same, however a number was written to a file and read.
+                # The last bits of a number may depend on how it was written to a file and read.
                 content = column.to_numpy(dtype="<f4").tobytes()
             digest.update(name.encode() + content)
         return digest.hexdigest()[:_IDENTITY_LENGTH]
@@ -335,8 +336,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
 def _format_metrics(metrics: Mapping[str, Any], why_undefined: str) -> list[str]:
     """Format metrics with their intervals, and below them the completeness of each reason."""
     lines = []
-    for name in (name for name in ("completeness", "purity", "workload") if name in metrics):
-        share = metrics[name]
+    shares = {name: metrics[name] for name in _METRICS if name in metrics}
+    for name, share in shares.items():
         text = f"not defined ({why_undefined})"
         if share["fraction"] is not None:
             counts = f"{share['k']} of {share['n']} = " if "k" in share else ""

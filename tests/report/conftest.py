@@ -1,10 +1,10 @@
 """A small run in memory, with ids and reasons of people who mean no good."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from spurclust.catalog import sources_table
+from spurclust.region import component_counts, component_table
 from spurclust.report import Results
 
 N_COLUMNS, N_ROWS = 8, 5
@@ -44,23 +44,8 @@ def make_sources():
 
 
 def make_components(sources):
-    rows = []
-    for number in range(2):
-        own = sources[sources["component"] == number]
-        n_inspected = int(own["label"].notna().sum())
-        n_spurious = int((own["label"] == 1).sum())
-        rows.append(
-            {
-                "size": len(own),
-                "n_inspected": n_inspected,
-                "n_spurious": n_spurious,
-                "fraction": n_spurious / n_inspected,
-                "fraction_low": 0.01,
-                "fraction_high": 0.6,
-                "in_region": number == 0,
-            }
-        )
-    return pd.DataFrame(rows).rename_axis("component")
+    label = sources["label"].fillna(-1).astype(int)
+    return component_table(component_counts(sources["component"], label, 2), threshold=0.25)
 
 
 def make_summary():
@@ -68,31 +53,18 @@ def make_summary():
     return {
         "written_by": "spurclust",
         "versions": {"spurclust": "0.1.0"},
-        "settings": {
-            "command": "run",
-            "cutouts": ["my strips"],
-            "labels": "labels & co.xlsx",
-            "id_column": "Source_ID",
-            "label_column": "Reliable_Source",
-            "reason_column": "Reason",
-            "spurious_value": 0,
-            "size": None,
-            "tune": False,
-        },
+        "settings": {"cutouts": ["my strips"], "labels": "labels & co.xlsx", "size": None},
         "labels": {
             "reasons": {"spike": 3, HOSTILE_REASON: 1, "edge data": 1, "no reason given": 1}
         },
-        "embedding": {"perplexity": 10.0},
-        "region": {"n_components": 2, "threshold": 0.05, "components": [0]},
+        "region": {"n_components": 2, "threshold": 0.25, "components": [0]},
         "held_out": None,
         "in_sample": {
             "completeness": share,
             "purity": share,
             "completeness_by_reason": {"spike": share, HOSTILE_REASON: share},
         },
-        "seconds": {"reading": 1.5},
         "skipped": {},
-        "files": ["components.csv", "sources.csv", "summary.json"],
     }
 
 
@@ -102,7 +74,8 @@ def add_ranking(sources, summary):
     known = sources["source_id"][sources["label"] == 1].tolist()
     sources["inspection_rank"] = rank
     sources["inspection_probability"] = np.round(0.9 / rank, 4)
-    sources["nearest_spurious"] = [", ".join([known[3], known[2]])] * len(sources)
+    nearest = ", ".join([known[3], known[2]])
+    sources["nearest_spurious"] = ["", f"unknown, {known[3]}", *[nearest] * (len(sources) - 2)]
     sources["stability"] = np.linspace(0, 1, len(sources))
     links = [f"https://sky.example/?target={number}" for number in range(len(sources))]
     sources["sky_viewer"] = ["javascript:window.hacked=3", "", *links[2:]]

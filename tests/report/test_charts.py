@@ -1,14 +1,17 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from spurclust.catalog import sources_table
+from spurclust.report import Results
 from spurclust.report.charts import (
     colorings,
     component_outline,
     curve_plot,
     dot_size,
     embedding_plot,
-    thin_curve,
 )
 
 pytest.importorskip("bokeh")
@@ -128,12 +131,18 @@ def test_without_a_known_spurious_source_there_is_no_curve(make_results):
     assert curve_plot(make_results(change=change)) is None
 
 
-def test_a_long_curve_keeps_its_ends():
-    x = np.linspace(0, 1, 10_000)
-    thin_x, thin_y = thin_curve(x, x**2)
-    assert len(thin_x) <= 400
-    assert (thin_x[0], thin_x[-1], thin_y[-1]) == (0, 1, 1)
-    assert thin_curve(x[:300], x[:300])[0].tolist() == x[:300].tolist()
+def test_a_curve_of_many_sources_is_thinned():
+    rank = np.arange(3000.0)
+    sources = sources_table(
+        rank.astype(int).tolist(),
+        embedding=np.zeros((3000, 2)),
+        component=np.zeros(3000),
+        spurious_probability=rank / 3000,
+        flagged=rank > 2000,
+        y=rank.astype(int) % 2,
+    )
+    results = Results("many", sources, pd.DataFrame({"in_region": [True]}), {})
+    assert len(json.dumps(curve_plot(results))) < 30_000
 
 
 def test_dots_shrink_with_their_number():

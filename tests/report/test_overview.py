@@ -2,7 +2,7 @@ import shlex
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spurclust.report import overview
@@ -10,6 +10,7 @@ from spurclust.report.overview import inspection_order
 
 
 @given(st.floats(0, 1))
+@example(0.9996)
 def test_only_all_is_100_and_only_nothing_is_0(fraction):
     text = overview.percent(fraction)
     assert (text == "100 %") == (fraction == 1)
@@ -18,7 +19,11 @@ def test_only_all_is_100_and_only_nothing_is_0(fraction):
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
-    [(0.077, 0.17, "7.7 to 17 %"), (0, 0.0004, "0 to < 0.1 %"), (0.0004, 1, "< 0.1 % to 100 %")],
+    [
+        (0.077, 0.17, "7.7 to 17 %"),
+        (0, 0.0004, "0 to < 0.1 %"),
+        (0.0004, 0.9999, "< 0.1 % to > 99.9 %"),
+    ],
 )
 def test_an_interval_has_one_sign_where_that_is_enough(low, high, words):
     assert overview.between(low, high) == words
