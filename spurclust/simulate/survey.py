@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # Step of the id, right ascension, declination, redshift, magnitude, effective radius.
 _Row: TypeAlias = tuple[int, float, float, float, float, float]
 
-# Sources that one thread draws before it takes the next ones.
-_CHUNK = 16
 # Visits of the telescope, and how much their rolls differ, in degrees.
 _N_VISITS = 3
 _ROLL_SCATTER = 1.5
@@ -143,11 +141,11 @@ def simulate_survey(
     for roll in rolls:
         kernel_spectra(roll)
     cubes = np.empty((n_sources, N_PIXELS, N_PIXELS, len(FILTERS)), dtype=np.float32)
-    chunks = [range(k, min(k + _CHUNK, n_sources)) for k in range(0, n_sources, _CHUNK)]
-    rows = map_threads(
-        lambda chunk: _draw_chunk(cubes, chunk, reasons, root, rolls), chunks, n_jobs
-    )
-    truth = _tabulate([row for chunk_rows in rows for row in chunk_rows])
+
+    def draw(k: int) -> _Row:
+        return _draw_source(cubes[k], reasons[k], _child(root, 1, k), rolls)
+
+    truth = _tabulate(map_threads(draw, range(n_sources), n_jobs))
     y = np.array([SPURIOUS if reason else RELIABLE for reason in reasons], dtype=np.int8)
     return SimulatedSurvey(cubes, truth["source_id"].tolist(), y, reasons, truth)
 
@@ -184,30 +182,20 @@ def _assign_reasons(n_sources: int, n_spurious: int, rng: np.random.Generator) -
     return reasons
 
 
-def _draw_chunk(
-    cubes: Float32,
-    chunk: range,
-    reasons: list[str],
-    root: np.random.SeedSequence,
-    rolls: list[float],
-) -> list[_Row]:
-    """Draw some sources into `cubes`, and return their true properties."""
-    rows = []
-    for k in chunk:
-        rng = _child(root, 1, k)
-        id_step = int(rng.integers(1, _LARGEST_ID_STEP))
-        dx, dy = rng.uniform(-_FIELD_HALF_WIDTH, _FIELD_HALF_WIDTH, 2)
-        ra = _FIELD_RA + dx / np.cos(np.deg2rad(_FIELD_DEC))
-        roll = rolls[rng.integers(len(rolls))]
-        properties = (np.nan, np.nan, np.nan)
-        if reasons[k]:
-            scene = DEFECTS[reasons[k]](rng, roll)
-        else:
-            scene, candidate = draw_reliable(rng, roll)
-            properties = candidate.redshift, candidate.magnitude, candidate.effective_radius
-        cubes[k] = observe(scene, rng)
-        rows.append((id_step, float(ra), float(_FIELD_DEC + dy), *properties))
-    return rows
+def _draw_source(cube: Float32, reason: str, rng: np.random.Generator, rolls: list[float]) -> _Row:
+    """Draw a source into its cube, and return its true properties."""
+    id_step = int(rng.integers(1, _LARGEST_ID_STEP))
+    dx, dy = rng.uniform(-_FIELD_HALF_WIDTH, _FIELD_HALF_WIDTH, 2)
+    ra = _FIELD_RA + dx / np.cos(np.deg2rad(_FIELD_DEC))
+    roll = rolls[rng.integers(len(rolls))]
+    properties = (np.nan, np.nan, np.nan)
+    if reason:
+        scene = DEFECTS[reason](rng, roll)
+    else:
+        scene, candidate = draw_reliable(rng, roll)
+        properties = candidate.redshift, candidate.magnitude, candidate.effective_radius
+    cube[:] = observe(scene, rng)
+    return id_step, float(ra), float(_FIELD_DEC + dy), *properties
 
 
 def _tabulate(rows: list[_Row]) -> "pd.DataFrame":
@@ -348,9 +336,11 @@ def write_survey(
         )
     with write_results(target, replaceable=False) as staging:
         _label_table(survey).to_excel(staging / _LABEL_TABLE, index=False)
-        paths = [staging / strip_name(source_id) for source_id in survey.source_ids]
-        pairs = zip(survey.cubes, paths, strict=True)
-        map_threads(lambda pair: _write_strip(*pair), pairs, n_jobs)
+
+        def write(k: int) -> None:
+            _write_strip(survey.cubes[k], staging / strip_name(survey.source_ids[k]))
+
+        map_threads(write, range(len(survey)), n_jobs)
     return target
 
 

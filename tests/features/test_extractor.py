@@ -40,15 +40,11 @@ def test_sklearn_checks(estimator, check):
 @pytest.mark.parametrize("enlargement", [1, 3, 5])
 @pytest.mark.parametrize("n_panels", [2, 6])
 def test_panels_are_found(n_panels, enlargement):
-    strips = strip_of(noise(5, n_panels, 11, 11), enlargement)
-    features = CutoutFeatures().fit(strips)
+    one_strip = strip_of(noise(1, n_panels, 31, 31), enlargement)
+    features = CutoutFeatures().fit(one_strip)
     assert features.n_panels_ == n_panels
-    assert features.panel_shape_ == (11, 11)
+    assert features.panel_shape_ == (31, 31)
     assert features.enlargement_ == (enlargement, enlargement)
-
-
-def test_one_strip_is_enough():
-    assert CutoutFeatures().fit(strip_of(noise(1, 5, 31, 31))).n_panels_ == 5
 
 
 def test_squares_without_gaps_are_panels():
@@ -117,7 +113,7 @@ def test_causes_are_seen():
 
 
 def test_black_areas_of_a_drawn_strip_are_blank(survey):
-    cubes = survey.cubes.copy()
+    cubes = survey.cubes[:3].copy()
     cubes[0, :, :20] = np.nan
     drawn = CutoutFeatures().set_output(transform="pandas").fit_transform(draw_strips(cubes))
     assert drawn["panel1_blank"][0] == pytest.approx(20 / 51, abs=0.01)

@@ -141,11 +141,6 @@ def test_off_data_is_black_and_does_not_change_the_rest():
     assert (gray[20:] == 0).mean() == pytest.approx(0.05, abs=0.02)
 
 
-def test_a_set_is_drawn_like_its_members():
-    cubes = np.random.default_rng(2).normal(size=(3, 40, 45, 5)).astype(np.float32)
-    np.testing.assert_array_equal(draw_strips(cubes), [draw_strips(cube) for cube in cubes])
-
-
 def test_cubes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"7 panels, 3 times larger than \(51, 51\) pixels"):
         draw_strips(np.zeros((2, 51, 51, 7), dtype=np.float32))
