@@ -29,12 +29,13 @@ def draw_rows(n_rows: int) -> Any:
 def reduced_rows(folder: str) -> Any:
     """Read cutouts and reduce them to the rows that the detector embeds."""
     import numpy as np
+    from sklearn.decomposition import PCA
 
-    from spurclust import ImageFlattener, PixelPCA
+    from spurclust import ImageFlattener
     from spurclust.cutouts import read_cutouts
 
     pixels = ImageFlattener().fit_transform(read_cutouts(folder).images)
-    rows = PixelPCA(N_FEATURES, random_state=RANDOM_STATE).fit_transform(pixels)
+    rows = PCA(N_FEATURES, random_state=RANDOM_STATE).fit_transform(pixels)
     return np.unique(rows, axis=0)
 
 

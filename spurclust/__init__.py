@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
-    from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener, PixelPCA
+    from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
     from spurclust.features import CutoutFeatures
     from spurclust.ranking import InspectionRanker
     from spurclust.reference import choose_reference
@@ -21,7 +21,6 @@ __all__ = [
     "GuidedProjection",
     "ImageFlattener",
     "InspectionRanker",
-    "PixelPCA",
     "SpuriousRegionDetector",
     "SpuriousRegionDetectorCV",
     "__version__",
@@ -40,7 +39,6 @@ _HOMES = {
     "CutoutFeatures": "features",
     "GuidedProjection": "embedding",
     "ImageFlattener": "embedding",
-    "PixelPCA": "embedding",
 }
 _MODULES = frozenset(
     {

@@ -99,7 +99,7 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         the mixture, never the fractions.
     flatten, reduce, embed : transformer or "passthrough", default=None
         The steps. None is `CutoutFeatures()`, `GuidedProjection()` and `TSNE()` for cutouts;
-        `ImageFlattener()`, `PixelPCA()` and `TSNE()` for rows, and after any other `flatten`. They
+        `ImageFlattener()`, "passthrough" and `TSNE()` for rows, and after any other `flatten`. They
         are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     mixture : estimator with `predict` and `predict_proba`, default=None
         The last step; None is `GaussianMixture()`. It gets `n_components`.

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-from spurclust.embedding.axes import unit_scale
-from spurclust.embedding.neighbors import nearest_neighbors
+from spurclust.embedding.neighbors import center_rows, nearest_neighbors, unit_scale
 
 __all__ = ["NoveltyScale", "drift_message"]
 
@@ -85,7 +84,7 @@ class NoveltyScale(NamedTuple):
         landmarks = X[chosen[:most]].astype(np.float64)
         center = landmarks.mean(axis=0)
         scale = unit_scale(float(np.abs(landmarks - center).max(initial=0)))
-        own = cls(((landmarks - center) * scale).astype(np.float32), center, scale, 1.0)
+        own = cls(center_rows(landmarks, center, scale), center, scale, 1.0)
         among, _ = nearest_neighbors(
             own.landmarks, own.landmarks, 1, exclude_self=True, n_jobs=n_jobs
         )
@@ -109,7 +108,7 @@ class NoveltyScale(NamedTuple):
             Distance to the nearest landmark over `unit`; where the unit is 0, 0 or infinite.
         """
         X = np.asarray(rows)
-        queries = ((X - self.center) * self.scale).astype(np.float32)
+        queries = center_rows(X, self.center, self.scale)
         squares, _ = nearest_neighbors(queries, self.landmarks, 1, n_jobs=n_jobs)
         nearest = np.sqrt(squares[:, 0].astype(np.float64))
         if self.unit > 0:

@@ -1,8 +1,8 @@
-"""Row blocks of one fixed shape, so that a row's result never depends on its company.
+"""Threads over compiled code, with results that do not depend on their number.
 
 The last bits of a BLAS product change with the shape of its operands and with the number of
-threads. Every block here has the same number of rows (the last is padded with zeros) and runs on
-one BLAS thread; the parallelism is over blocks.
+threads. So BLAS runs on one thread, the parallelism is over blocks of rows, and every block of
+`map_row_blocks` has the same number of rows (the last is padded with zeros).
 """
 
 from collections import deque
@@ -63,28 +63,23 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def count_threads(n_jobs: int | None) -> int:
-    """Tell how many threads `n_jobs` means in this process.
+    """Return how many threads `n_jobs` means in this process.
 
-    Where joblib sends work to a cluster, it counts all of the cluster's threads; here, None and
-    negative numbers are then 1, in its tasks as in its client.
+    Where joblib sends work to a cluster, as with dask, it counts all of the cluster's threads;
+    here, None and negative numbers are then 1, in its tasks as in its client.
     """
-    if is_cluster_active():
-        return max(n_jobs or 1, 1)
-    return int(effective_n_jobs(n_jobs))
-
-
-def is_cluster_active() -> bool:
-    """Tell whether joblib is set to send work to other machines, as with dask."""
     backend, _ = get_active_backend()
-    return type(backend).__module__ != "joblib._parallel_backends"
+    if type(backend).__module__ == "joblib._parallel_backends":
+        return int(effective_n_jobs(n_jobs))
+    return max(n_jobs or 1, 1)
 
 
 def iterate_threads(
     function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
 ) -> Iterator[Result]:
-    """Yield what a function that releases the GIL makes of every item, in the items' order.
+    """Yield the results of a function that releases the GIL, in the order of the items.
 
-    Few results wait to be taken, so that many large ones do not stand in memory at once.
+    Few results wait to be taken, so that many large ones are not in memory at once.
     """
     n_threads = count_threads(n_jobs)
     with single_threaded_blas():
@@ -104,74 +99,8 @@ def iterate_threads(
 def map_threads(
     function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
 ) -> list[Result]:
-    """Apply a function that releases the GIL to every item, results in the order of the items."""
-    n_threads = count_threads(n_jobs)
-    with single_threaded_blas():
-        if n_threads == 1:
-            return [function(item) for item in items]
-        with ThreadPoolExecutor(n_threads) as pool:
-            return list(pool.map(function, items))
-
-
-class Crew:
-    """Threads that stay for many short calls, the caller among them.
-
-    Parameters
-    ----------
-    n_jobs : int or None
-        Number of threads, as in joblib.
-    """
-
-    def __init__(self, n_jobs: int | None) -> None:
-        self.n_threads = count_threads(n_jobs)
-
-    def __enter__(self) -> Self:
-        self._limits = single_threaded_blas()
-        self._limits.__enter__()
-        self._pool = ThreadPoolExecutor(max(self.n_threads - 1, 1))
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._pool.shutdown()
-        self._limits.__exit__(None, None, None)
-
-    def run(self, function: Callable[[Item], object], items: Iterable[Item]) -> None:
-        """Apply a function that releases the GIL to every item; free threads take the next."""
-        waiting = iter(list(items))  # of which one thread at a time takes the next
-
-        def work() -> None:
-            for item in waiting:
-                function(item)
-
-        helpers = [self._pool.submit(work) for _ in range(self.n_threads - 1)]
-        work()
-        for helper in helpers:
-            helper.result()
-
-
-class BufferPool:
-    """Buffers that threads use again: to touch fresh memory takes as long as to compute in it.
-
-    Parameters
-    ----------
-    size : int
-        Numbers in each.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._free: deque[NDArray[np.float32]] = deque()
-
-    def take(self) -> NDArray[np.float32]:
-        """Return a buffer that nobody uses, whatever it holds."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return np.empty(self._size, dtype=np.float32)
-
-    def give_back(self, buffer: NDArray[np.float32]) -> None:
-        """Let others use a buffer."""
-        self._free.append(buffer)
+    """Apply a function that releases the GIL to every item; results are in the items' order."""
+    return list(iterate_threads(function, items, n_jobs))
 
 
 def map_row_blocks(
@@ -191,3 +120,33 @@ def map_row_blocks(
         return function(padded)[: len(block)]
 
     return np.concatenate(map_threads(on_block, range(0, len(X), block_rows), n_jobs))
+
+
+class ThreadTeam:
+    """Threads that stay for many short calls; the caller is one of them."""
+
+    def __init__(self, n_jobs: int | None) -> None:
+        self.n_threads = count_threads(n_jobs)
+
+    def __enter__(self) -> Self:
+        self._limits = single_threaded_blas()
+        self._limits.__enter__()
+        self._pool = ThreadPoolExecutor(max(self.n_threads - 1, 1))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown()
+        self._limits.__exit__(None, None, None)
+
+    def run(self, function: Callable[[Item], object], items: Iterable[Item]) -> None:
+        """Apply a function that releases the GIL to every item; free threads take the next."""
+        remaining = iter(list(items))  # of which one thread at a time takes the next
+
+        def work() -> None:
+            for item in remaining:
+                function(item)
+
+        helpers = [self._pool.submit(work) for _ in range(self.n_threads - 1)]
+        work()
+        for helper in helpers:
+            helper.result()

@@ -11,14 +11,14 @@ from sklearn.base import clone
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_memory
 
-from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener, PixelPCA
+from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
 from spurclust.features import CutoutFeatures
 from spurclust.labels import UNINSPECTED
 
 FEATURE_STEPS = {"flatten": CutoutFeatures, "reduce": GuidedProjection, "embed": TSNE}
 """What a step of cutouts is when None was given, in the order of the steps."""
 
-PIXEL_STEPS = {"flatten": ImageFlattener, "reduce": PixelPCA, "embed": TSNE}
+PIXEL_STEPS = {"flatten": ImageFlattener, "reduce": "passthrough", "embed": TSNE}
 """The same for rows, whose numbers have no neighbors, and for other flatten steps."""
 
 
@@ -69,11 +69,12 @@ def configure_mixture(mixture: Any, random_state: Any) -> Any:
     return set_missing(_own(mixture, GaussianMixture), random_state=random_state)
 
 
-def _own(step: Any, default: type) -> Any:
+def _own(step: Any, default: Any) -> Any:
     """Return a clone of a step, or the default where None was given."""
-    if step is None:
-        return default()
-    return step if step == "passthrough" else clone(step)
+    chosen = default if step is None else step
+    if chosen == "passthrough":
+        return chosen
+    return chosen() if isinstance(chosen, type) else clone(chosen)
 
 
 def set_missing(step: Any, **values: Any) -> Any:

@@ -6,7 +6,6 @@ from sklearn.utils.estimator_checks import check_estimator
 from spurclust import (
     TSNE,
     ImageFlattener,
-    PixelPCA,
     SpuriousRegionDetector,
     SpuriousRegionDetectorCV,
 )
@@ -14,7 +13,6 @@ from spurclust.cutouts import CutoutReader
 
 ESTIMATORS = [
     ImageFlattener(),
-    PixelPCA(),
     TSNE(),
     SpuriousRegionDetector(),
     SpuriousRegionDetector(assignment="soft"),

@@ -11,8 +11,7 @@ from numpy.testing import assert_array_equal
 from threadpoolctl import threadpool_info
 
 from spurclust.parallel import (
-    BufferPool,
-    Crew,
+    ThreadTeam,
     iterate_threads,
     map_row_blocks,
     map_threads,
@@ -83,38 +82,38 @@ def test_an_error_passes_and_leaves_the_pools_as_they_were(n_jobs):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 5])
-def test_a_crew_does_every_item_once(n_jobs):
+def test_a_team_does_every_item_once(n_jobs):
     done = []
-    with Crew(n_jobs) as crew:
+    with ThreadTeam(n_jobs) as team:
         for _ in range(3):
-            crew.run(done.append, range(50))
+            team.run(done.append, range(50))
     assert sorted(done) == sorted([*range(50)] * 3)
 
 
-def test_a_crew_passes_errors_on():
+def test_a_team_passes_errors_on():
     def fail(item):
         if item == 7:
             raise ValueError("seven")
 
-    with Crew(2) as crew, pytest.raises(ValueError, match="seven"):
-        crew.run(fail, range(20))
+    with ThreadTeam(2) as team, pytest.raises(ValueError, match="seven"):
+        team.run(fail, range(20))
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_a_crew_leaves_blas_one_thread(n_jobs):
+def test_a_team_leaves_blas_one_thread(n_jobs):
     def threads(_):
         found.update(pool_sizes("blas"))
 
     found = set()
-    with Crew(n_jobs) as crew:
-        crew.run(threads, range(4))
+    with ThreadTeam(n_jobs) as team:
+        team.run(threads, range(4))
     assert found == {1}
 
 
 def test_none_is_one_thread_and_what_joblib_says_within_it():
-    assert Crew(None).n_threads == 1
+    assert ThreadTeam(None).n_threads == 1
     with joblib.parallel_config(n_jobs=3):
-        assert Crew(None).n_threads == 3
+        assert ThreadTeam(None).n_threads == 3
 
 
 def test_the_limit_stays_until_the_last_thread_leaves():
@@ -134,20 +133,3 @@ def test_the_limit_stays_until_the_last_thread_leaves():
     leave.set()
     thread.join()
     assert pool_sizes("blas") == before
-
-
-@given(n_items=st.integers(1, 40), n_jobs=THREADS)
-def test_buffers_are_used_again_but_never_by_two_at_once(n_items, n_jobs):
-    buffers, taken = BufferPool(5), []
-
-    def work(item):
-        buffer = buffers.take()
-        buffer[:] = item
-        taken.append(buffer)  # kept, so that a fresh one cannot lie in the same place
-        found = buffer.copy()
-        buffers.give_back(buffer)
-        return found
-
-    found = map_threads(work, range(n_items), n_jobs)
-    assert_array_equal(found, np.repeat(np.arange(n_items)[:, None], 5, axis=1))
-    assert len({id(buffer) for buffer in taken}) <= (n_jobs or 1)

@@ -122,7 +122,6 @@ def test_there_is_something_to_check():
         "CutoutFeatures",
         "GuidedProjection",
         "ImageFlattener",
-        "PixelPCA",
         "CutoutReader",
     }
     detectors = {"InspectionRanker", "SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
@@ -212,11 +211,7 @@ def fitted(cls, tmp_path):
     estimator = cls()
     own = estimator.get_params()
     estimator.set_params(**{name: value for name, value in quick.items() if name in own})
-    data = (
-        images.reshape(40, -1)
-        if cls.__name__ in ("TSNE", "PixelPCA", "GuidedProjection")
-        else images
-    )
+    data = images.reshape(40, -1) if cls.__name__ in ("TSNE", "GuidedProjection") else images
     return estimator.fit(data, np.arange(40) % 2)
 
 

@@ -45,7 +45,6 @@ TRUSTED_TYPES = (
     "spurclust.features.extractor.CutoutFeatures",
     "spurclust.embedding.flatten.ImageFlattener",
     "spurclust.embedding.guided.GuidedProjection",
-    "spurclust.embedding.reduce.PixelPCA",
 )
 """What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn)."""
 

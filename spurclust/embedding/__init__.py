@@ -2,7 +2,6 @@
 
 from spurclust.embedding.flatten import ImageFlattener
 from spurclust.embedding.guided import GuidedProjection
-from spurclust.embedding.reduce import PixelPCA
 from spurclust.embedding.tsne import TSNE
 
-__all__ = ["TSNE", "GuidedProjection", "ImageFlattener", "PixelPCA"]
+__all__ = ["TSNE", "GuidedProjection", "ImageFlattener"]

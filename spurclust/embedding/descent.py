@@ -1,4 +1,9 @@
-"""The descent of t-SNE: attraction between neighbours, repulsion by all pairs or by a field."""
+"""The descent of t-SNE: attraction between neighbors, repulsion by all pairs or by a field.
+
+The constants are those of van der Maaten (JMLR 15, 2014); momentum and gains start afresh after
+early exaggeration, and the automatic step length is that of Belkina et al. (Nature Communications
+10, 2019).
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,22 +15,22 @@ from numpy.typing import NDArray
 
 from spurclust.embedding.field import FieldMaker
 from spurclust.embedding.neighbors import Float32
-from spurclust.parallel import Crew
+from spurclust.parallel import ThreadTeam
 
 EXAGGERATED_ITER = 250
-"""Iterations with early exaggeration (van der Maaten 2014)."""
+"""Iterations with early exaggeration."""
 
 MOMENTUM = (0.5, 0.8)
-"""Momentum during and after early exaggeration (van der Maaten 2014)."""
+"""Momentum during and after early exaggeration."""
 
 MIN_GAIN = 0.01
-"""Floor of the per-coordinate gains (van der Maaten 2014)."""
+"""Floor of the per-coordinate gains."""
 
 LEAST_RATE = 50.0
 """Floor of the automatic step length, as in scikit-learn."""
 
 CHECK_EVERY = 50
-"""Iterations between two looks at the divergence and the gradient, as in scikit-learn."""
+"""Iterations between two evaluations of the divergence, as in scikit-learn."""
 
 SORTED_ROWS = 50_000
 """From so many points on, their order in memory costs more than sorting them once."""
@@ -45,7 +50,7 @@ class Phase(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the descent changes and when it stops."""
+    """When the descent changes and when it stops: parameters of `TSNE`."""
 
     max_iter: int
     early_exaggeration: float
@@ -61,7 +66,7 @@ class Schedule:
         return float(self.learning_rate)
 
     def phases(self, n_samples: int) -> list[Phase]:
-        """List both phases."""
+        """Return both phases."""
         first = min(EXAGGERATED_ITER, self.max_iter)
         counts = (first, self.early_exaggeration), (self.max_iter - first, 1.0)
         return [
@@ -71,7 +76,7 @@ class Schedule:
 
 
 class _Progress:
-    """Tells when the divergence has stopped falling."""
+    """Watches whether the divergence still falls."""
 
     def __init__(self, schedule: Schedule, exaggeration: float) -> None:
         self.patience = schedule.n_iter_without_progress
@@ -90,32 +95,14 @@ class _Progress:
         return settled or not patient or norm <= self.min_grad_norm
 
 
-def row_shares(n_rows: int) -> list[tuple[int, int]]:
+def _row_shares(n_rows: int) -> list[tuple[int, int]]:
     """Cut rows into ranges for threads to take."""
     n_shares = min(n_rows, max(8, -(-n_rows // SHARE_ROWS)))
     return list(pairwise(np.linspace(0, n_rows, n_shares + 1).astype(int).tolist()))
 
 
-def curve_order(points: Float32) -> NDArray[np.intp]:
-    """Order points along a Z-shaped curve that fills the plane (Morton 1966).
-
-    Parameters
-    ----------
-    points : ndarray of shape (n_samples, 2)
-        Points.
-
-    Returns
-    -------
-    ndarray of int of shape (n_samples,)
-        Their order; points near each other in it are near each other in the plane.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.descent import curve_order
-    >>> curve_order(np.array([[9, 9], [0, 0], [9, 0], [1, 0]], dtype=np.float32))
-    array([1, 3, 2, 0])
-    """
+def _curve_order(points: Float32) -> NDArray[np.intp]:
+    """Order points along a Z-shaped curve that fills the plane (Morton 1966)."""
     span = max(float(np.ptp(points, axis=0).max()), np.finfo(np.float32).tiny)
     cells = ((points - points.min(axis=0)) / span * (2**16 - 1)).astype(np.uint64)
     for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
@@ -126,120 +113,89 @@ def curve_order(points: Float32) -> NDArray[np.intp]:
 class _Forces:
     """Points, what acts on them, and how it is computed."""
 
-    def __init__(self, affinities: Any, start: Float32, crew: Crew, interpolated: bool) -> None:
+    def __init__(
+        self, affinities: Any, start: NDArray[Any], team: ThreadTeam, interpolated: bool
+    ) -> None:
         self.order = np.arange(len(start))
         self._set(affinities, start)
-        self.crew = crew
+        self.team = team
         self.attraction, self.repulsion = np.empty((2, 2, len(start)), dtype=np.float32)
         self.sums = np.empty(len(start))
-        self.shares = row_shares(len(start))
-        self.fields = FieldMaker(crew) if interpolated else None
+        self.shares = _row_shares(len(start))
+        self.fields = FieldMaker(team) if interpolated else None
 
-    def _set(self, affinities: Any, points: Float32) -> None:
+    def _set(self, affinities: Any, points: NDArray[Any]) -> None:
         """Take points and affinities in the types of the kernels."""
         self.matrix = affinities
-        self.x, self.y = np.ascontiguousarray(points.T, dtype=np.float32)
+        self.x, self.y = self.points = np.ascontiguousarray(points.T, dtype=np.float32)
         self.starts = affinities.indptr.astype(np.int64)
-        self.neighbours = affinities.indices.astype(np.int32, copy=False)
+        self.neighbors = affinities.indices.astype(np.int32, copy=False)
         self.affinities = affinities.data.astype(np.float32, copy=False)
 
-    def points(self) -> Float32:
-        """Return the points in the order of the kernels, both coordinates of each together."""
-        return np.stack([self.x, self.y], axis=1)
-
     def points_as_given(self) -> Float32:
-        """Return the points in the order in which they came."""
+        """Return the points, one a row, in the order in which they came."""
         given = np.empty((len(self.x), 2), dtype=np.float32)
-        given[self.order] = self.points()
+        given[self.order] = self.points.T
         return given
 
     def sort(self) -> None:
         """Bring points that are near each other together in memory."""
-        points = self.points()
-        order = curve_order(points)
-        self._set(self.matrix[order][:, order], points[order])
+        order = _curve_order(self.points.T)
+        self._set(self.matrix[order][:, order], self.points.T[order])
         self.order = self.order[order]
 
     def update(self, exaggeration: float) -> None:
         """Compute all forces where the points are."""
-        from spurclust.embedding.field_kernels import read_field
-        from spurclust.embedding.tsne_kernels import attract, repel_by_all
+        from spurclust.embedding.kernels import attract, read_field
 
-        x, y, repulsion, sums = self.x, self.y, self.repulsion, self.sums
-        fixed = (self.points().view(np.int64)[:, 0], self.starts, self.neighbours, self.affinities)
-        factor = np.float32(exaggeration)
-
-        def pull(share: tuple[int, int]) -> None:
-            attract(*fixed, factor, *share, self.attraction)
-
+        x, y = self.x, self.y
+        pairs = np.ascontiguousarray(self.points.T).view(np.int64)[:, 0]
+        fixed = pairs, self.starts, self.neighbors, self.affinities, np.float32(exaggeration)
         if self.fields is None:
 
             def pull_and_push(share: tuple[int, int]) -> None:
-                pull(share)
-                repel_by_all(x, y, *share, repulsion, sums)
+                attract(*fixed, *share, self.attraction)
+                self.repel_by_pairs(share)
 
-            self.crew.run(pull_and_push, self.shares)
+            self.team.run(pull_and_push, self.shares)
             return
         fields = self.fields
-        place = fields.prepare(x, y).place()
+        origin = fields.prepare(x, y).origin()
 
         def pull_or_spread(share: tuple[int, int] | None) -> None:
             if share is None:
                 fields.spread(x, y)
             else:
-                pull(share)
+                attract(*fixed, *share, self.attraction)
 
-        self.crew.run(pull_or_spread, [None, *self.shares])
+        def push(share: tuple[int, int]) -> None:
+            read_field(x, y, *origin, fields.grid, *share, self.repulsion, self.sums)
+
+        self.team.run(pull_or_spread, [None, *self.shares])
         fields.convolve()
-        self.crew.run(
-            lambda share: read_field(x, y, *place, fields.grid, *share, repulsion, sums),
-            self.shares,
-        )
+        self.team.run(push, self.shares)
+
+    def repel_by_pairs(self, share: tuple[int, int]) -> None:
+        """Compute the repulsion of some points by all."""
+        from spurclust.embedding.kernels import repel_by_all
+
+        repel_by_all(self.x, self.y, *share, self.repulsion, self.sums)
 
     def divergence(self) -> float:
         """Compute the divergence where the points were when the forces were computed."""
-        from spurclust.embedding.tsne_kernels import divergence_terms
+        from spurclust.embedding.kernels import divergence_terms
 
         terms = np.empty(len(self.x))
-        parts = (self.x, self.y, self.starts, self.neighbours, self.affinities)
-        self.crew.run(lambda share: divergence_terms(*parts, *share, terms), self.shares)
+        parts = (self.x, self.y, self.starts, self.neighbors, self.affinities)
+        self.team.run(lambda share: divergence_terms(*parts, *share, terms), self.shares)
         return float(terms.sum() + np.log((self.sums - 1).sum()))
 
 
 def kl_divergence(embedding: NDArray[Any], affinities: Any, n_jobs: int | None = None) -> float:
-    """Compute the Kullback-Leibler divergence of an embedding, exactly.
-
-    Parameters
-    ----------
-    embedding : ndarray of shape (n_samples, 2)
-        The points.
-    affinities : csr_array of shape (n_samples, n_samples)
-        Joint affinities that sum to 1.
-    n_jobs : int, default=None
-        Number of threads.
-
-    Returns
-    -------
-    float
-        The divergence in nats.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.neighbors import joint_affinities
-    >>> from spurclust.embedding.descent import kl_divergence
-    >>> rows = np.array([[0.0], [1.0]], dtype=np.float32)
-    >>> abs(round(kl_divergence(np.eye(2), joint_affinities(rows, 1)), 6))
-    0.0
-    """
-    from spurclust.embedding.tsne_kernels import repel_by_all
-
-    with Crew(n_jobs) as crew:
-        forces = _Forces(affinities, np.asarray(embedding), crew, interpolated=False)
-        crew.run(
-            lambda share: repel_by_all(forces.x, forces.y, *share, forces.repulsion, forces.sums),
-            forces.shares,
-        )
+    """Compute the Kullback-Leibler divergence of an embedding in nats, exactly."""
+    with ThreadTeam(n_jobs) as team:
+        forces = _Forces(affinities, np.asarray(embedding), team, interpolated=False)
+        team.run(forces.repel_by_pairs, forces.shares)
         return forces.divergence()
 
 
@@ -252,39 +208,15 @@ def descend_divergence(
     n_jobs: int | None = None,
     report: Callable[[int, float, float], None] | None = None,
 ) -> tuple[Float32, int]:
-    """Minimise the divergence by gradient descent with momentum and gains.
+    """Minimize the divergence by gradient descent with momentum and gains.
 
-    Parameters
-    ----------
-    affinities : csr_array of shape (n_samples, n_samples)
-        Joint affinities.
-    start : ndarray of shape (n_samples, 2)
-        Where the points start.
-    schedule : Schedule
-        Phases and stopping.
-    interpolated : bool, default=False
-        Whether the repulsion is read off a field, instead of summed over all pairs.
-    n_jobs : int, default=None
-        Number of threads; the result is the same to the bit for any.
-    report : callable, default=None
-        Called with iteration, divergence and gradient norm every 50 iterations.
-
-    Returns
-    -------
-    embedding : ndarray of shape (n_samples, 2), float32
-        The points.
-    n_iter : int
-        Number of iterations done.
-
-    References
-    ----------
-    L. van der Maaten, "Accelerating t-SNE using tree-based algorithms", JMLR 15, 2014.
-    A. Belkina et al., "Automated optimized parameters for t-distributed stochastic neighbor
-    embedding", Nature Communications 10, 2019.
+    Repulsion is summed over all pairs or, `interpolated`, read off a field. Every 50 iterations,
+    `report` gets iteration, divergence and gradient norm. Returns the points, which are the same
+    to the bit for any number of threads, and the number of iterations done.
     """
     iteration = 0
-    with Crew(n_jobs) as crew:
-        forces = _Forces(affinities, start, crew, interpolated)
+    with ThreadTeam(n_jobs) as team:
+        forces = _Forces(affinities, start, team, interpolated)
         for phase in schedule.phases(len(start)):
             if iteration and len(start) >= SORTED_ROWS:
                 forces.sort()
@@ -303,22 +235,15 @@ def descend_divergence(
 
 def _steps(forces: _Forces, phase: Phase) -> Iterator[float]:
     """Move the points step by step; yield the norm of each gradient."""
-    from spurclust.embedding.tsne_kernels import descend
-
     # What an earlier phase has set in motion must not go on: it costs up to 6 % of divergence.
-    velocity, gains = np.zeros_like(forces.attraction), np.ones_like(forces.attraction)
-    rate, momentum = float(phase.learning_rate), phase.momentum
+    velocity, gains = np.zeros_like(forces.points), np.ones_like(forces.points)
     for _ in range(phase.n_iter):
         forces.update(phase.exaggeration)
-        yield descend(
-            forces.x,
-            forces.y,
-            forces.attraction,
-            forces.repulsion,
-            forces.sums,
-            velocity,
-            gains,
-            rate,
-            momentum,
-            MIN_GAIN,
-        )
+        total = np.float32((forces.sums - 1).sum())  # less each point itself
+        gradient = 4 * (forces.attraction - forces.repulsion / total)
+        uphill = gradient * velocity >= 0
+        gains = np.where(uphill, np.maximum(0.8 * gains, np.float32(MIN_GAIN)), gains + 0.2)
+        velocity = phase.momentum * velocity - phase.learning_rate * gains * gradient
+        forces.points += velocity
+        forces.points -= forces.points.mean(axis=1, dtype=np.float64, keepdims=True).astype("f4")
+        yield float(np.sqrt(np.square(gradient, dtype=np.float64).sum()))

@@ -1,19 +1,20 @@
-"""The repulsion of many points as the fall of one field on a lattice, made by two transforms.
+"""The repulsion of many points as the slope of one field on a lattice.
 
 All that t-SNE needs of the pairs is the sum of 1 / (1 + distance^2) at each point and the slope of
 that sum. The points are laid on a lattice by quintic B-splines, convolved with the kernel by FFT
 (zero-padded, so that the plane has no other side), and the sum and its slope read off by the same
-splines, as in the smooth particle-mesh Ewald method. One field does for all three sums; the
-interpolation of Linderman et al. transforms four.
+splines, as in the smooth particle-mesh Ewald method (Essmann et al., J. Chem. Phys. 103, 1995). One
+field does for all three sums; the interpolation of Linderman et al. transforms four.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
-from spurclust.embedding.neighbors import Float32
-from spurclust.parallel import Crew
+from spurclust.embedding.neighbors import Float32, neighbor_affinities
+from spurclust.parallel import ThreadTeam
 
 SPACING = 0.4
 """Distance of two nodes. The kernel has width 1; the final divergence is within 0.1 % (measured:
@@ -37,6 +38,21 @@ BORDER = 4
 LINES = 64
 """Lines transformed at once: a fixed number, so that bits do not depend on the threads."""
 
+FIELD_MARGIN = 12.0
+"""How far beyond the fitted points their field is kept; beyond, it is read at the edge."""
+
+N_START_NEIGHBORS = 25
+"""A new point starts at the median of so many nearest fitted points (Policar et al. 2023)."""
+
+NEW_PERPLEXITY = 5.0
+"""Perplexity of new rows; three times as many neighbors attract them (Policar et al. 2023)."""
+
+N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP = 250, 1.5, 0.1, 0.8, 0.25
+"""The descent of new points (Policar et al. 2023)."""
+
+SHARE_ROWS = 16
+"""New rows that one thread places at a time."""
+
 
 class Lattice(NamedTuple):
     """Nodes of equal spacing on both axes; the first lies at (left, bottom)."""
@@ -47,12 +63,12 @@ class Lattice(NamedTuple):
     columns: int
     rows: int
 
-    def place(self) -> tuple[np.float32, np.float32, np.float32]:
+    def origin(self) -> tuple[np.float32, np.float32, np.float32]:
         """Return what the kernels need: the first node, and nodes per unit length."""
         return np.float32(self.left), np.float32(self.bottom), np.float32(1 / self.spacing)
 
     def suits(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> bool:
-        """Tell whether points within these bounds lie inside and fill enough of it."""
+        """Return whether points within these bounds lie inside and fill enough of it."""
         first = np.array([self.left, self.bottom])
         nodes = np.array([self.columns, self.rows])
         inside = np.all((low - first) / self.spacing >= BORDER) and np.all(
@@ -69,63 +85,27 @@ def _nodes_needed(span: NDArray[np.float32], spacing: float) -> NDArray[np.float
 def lattice_around(
     low: NDArray[np.float32], high: NDArray[np.float32], margin: float = 0.0
 ) -> Lattice:
-    """Choose a lattice around points.
+    """Choose a lattice around points within some bounds, and a margin more on each side.
 
-    Parameters
-    ----------
-    low, high : ndarray of shape (2,)
-        Least and largest coordinates of the points.
-    margin : float, default=0.0
-        Distance by which the lattice goes beyond what the points need.
-
-    Returns
-    -------
-    Lattice
-        Its nodes lie on whole multiples of the spacing, so that a new lattice does not shake
-        the points.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.field import lattice_around
-    >>> low, high = np.array([-20, -10], np.float32), np.array([20, 10], np.float32)
-    >>> lattice = lattice_around(low, high)
-    >>> lattice.columns, lattice.rows, round(lattice.left, 1)
-    (125, 67, -24.8)
+    Nodes lie on whole multiples of the spacing, so that a new lattice does not shake the points.
     """
-    from scipy.fft import next_fast_len
-
     span = high - low + 2 * margin
     spacing = max(SPACING, float(span.max()) / (MOST_NODES / ROOM - 3 * BORDER))
     wanted = np.ceil(ROOM * _nodes_needed(span, spacing)).astype(int)
-    columns, rows = (next_fast_len(2 * int(n), real=True) // 2 for n in wanted)
+    columns, rows = (fft.next_fast_len(2 * int(n), real=True) // 2 for n in wanted)
     first = np.floor((low + high) / 2 / spacing) - (np.array([columns, rows]) // 2)
     left, bottom = (first * spacing).tolist()
     return Lattice(left, bottom, spacing, columns, rows)
 
 
-def kernel_spectrum(lattice: Lattice) -> Float32:
+def _kernel_spectrum(lattice: Lattice) -> Float32:
     """Transform 1 / (1 + distance^2) between nodes, and undo both splines.
 
-    Parameters
-    ----------
-    lattice : Lattice
-        The nodes.
-
-    Returns
-    -------
-    ndarray of shape (rows + 1, columns + 1), float32
-        The spectrum of the zero-padded lattice; it is even, so a quarter tells all.
-
-    References
-    ----------
-    U. Essmann et al., "A smooth particle mesh Ewald method", Journal of Chemical Physics 103, 1995.
+    The spectrum of the zero-padded lattice is even, so that a quarter holds all.
     """
-    from scipy.fft import dctn
-
     along_y = (np.arange(lattice.rows + 1) * lattice.spacing) ** 2
     along_x = (np.arange(lattice.columns + 1) * lattice.spacing) ** 2
-    spectrum = dctn(1 / (1 + along_y[:, None] + along_x), type=1, overwrite_x=True)
+    spectrum = fft.dctn(1 / (1 + along_y[:, None] + along_x), type=1, overwrite_x=True)
     spectrum /= _spline_spectrum(lattice.rows)[:, None] ** 2
     spectrum /= _spline_spectrum(lattice.columns) ** 2
     return np.asarray(spectrum, dtype=np.float32)
@@ -140,16 +120,11 @@ def _spline_spectrum(n_nodes: int) -> NDArray[np.float64]:
 class FieldMaker:
     """Makes the field of points again and again, on a lattice that follows them.
 
-    Parameters
-    ----------
-    crew : Crew
-        Threads to work with.
-    margin : float, default=0.0
-        How far beyond the points the field is wanted.
+    The field is wanted up to `margin` beyond the points.
     """
 
-    def __init__(self, crew: Crew, margin: float = 0.0) -> None:
-        self.crew = crew
+    def __init__(self, team: ThreadTeam, margin: float = 0.0) -> None:
+        self.team = team
         self.margin = margin
         self.lattice: Lattice | None = None
 
@@ -158,7 +133,7 @@ class FieldMaker:
         low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
         if self.lattice is None or not self.lattice.suits(low, high):
             self.lattice = lattice_around(low, high, self.margin)
-            self._spectrum = kernel_spectrum(self.lattice)
+            self._spectrum = _kernel_spectrum(self.lattice)
             shape = self.lattice.rows, self.lattice.columns
             self.grid = np.empty(shape, dtype=np.float32)
             self._half = np.empty((shape[0], shape[1] + 1), dtype=np.complex64)
@@ -166,36 +141,81 @@ class FieldMaker:
 
     def spread(self, x: Float32, y: Float32) -> None:
         """Lay the points on the lattice, in one thread."""
-        from spurclust.embedding.field_kernels import spread
+        from spurclust.embedding.kernels import spread
 
         assert self.lattice is not None
-        spread(x, y, *self.lattice.place(), self.grid)
+        spread(x, y, *self.lattice.origin(), self.grid)
 
     def convolve(self) -> None:
         """Turn the points on the lattice into their field.
 
         What is zero, and what the result would not keep, is left out of the transforms.
         """
-        from scipy.fft import fft, ifft, irfft, rfft
-
         rows, columns = self.grid.shape
         grid, half, spectrum = self.grid, self._half, self._spectrum
 
         def forward(start: int) -> None:
             lines = slice(start, start + LINES)
-            half[lines] = rfft(grid[lines], n=2 * columns, axis=1)
+            half[lines] = fft.rfft(grid[lines], n=2 * columns, axis=1)
 
         def multiply(start: int) -> None:
             lines = slice(start, start + LINES)
-            whole = fft(half[:, lines], n=2 * rows, axis=0)
+            whole = fft.fft(half[:, lines], n=2 * rows, axis=0)
             whole[: rows + 1] *= spectrum[:, lines]
             whole[rows + 1 :] *= spectrum[rows - 1 : 0 : -1, lines]
-            half[:, lines] = ifft(whole, axis=0, overwrite_x=True)[:rows]
+            half[:, lines] = fft.ifft(whole, axis=0, overwrite_x=True)[:rows]
 
         def backward(start: int) -> None:
             lines = slice(start, start + LINES)
-            grid[lines] = irfft(half[lines], n=2 * columns, axis=1)[:, :columns]
+            grid[lines] = fft.irfft(half[lines], n=2 * columns, axis=1)[:, :columns]
 
-        self.crew.run(forward, range(0, rows, LINES))
-        self.crew.run(multiply, range(0, columns + 1, LINES))
-        self.crew.run(backward, range(0, rows, LINES))
+        self.team.run(forward, range(0, rows, LINES))
+        self.team.run(multiply, range(0, columns + 1, LINES))
+        self.team.run(backward, range(0, rows, LINES))
+
+
+def make_field(embedding: Float32, n_jobs: int | None = None) -> tuple[Lattice, Float32]:
+    """Return the field by which fitted points repel new ones, as weights of splines."""
+    x, y = np.require(embedding.T, np.float32, ["C", "W"])
+    with ThreadTeam(n_jobs) as team:
+        maker = FieldMaker(team, FIELD_MARGIN)
+        lattice = maker.prepare(x, y)
+        maker.spread(x, y)
+        maker.convolve()
+    return lattice, maker.grid
+
+
+def place_new_rows(
+    distances: Float32,
+    indices: NDArray[np.int32],
+    embedding: Float32,
+    lattice: Lattice,
+    field: Float32,
+    n_jobs: int | None = None,
+) -> Float32:
+    """Place new points among fitted ones, each by itself.
+
+    A point starts at the median of its nearest fitted points (given by their squared distances,
+    ascending, and indices) and descends its own divergence, attracted by a few neighbors and
+    repelled by the field of all fitted points, which do not move.
+    """
+    from spurclust.embedding.kernels import place_rows
+
+    x, y = np.require(embedding.T, np.float32, ["C", "W"])
+    placed = np.median(embedding[indices], axis=1).astype(np.float32)
+    n_attracting = min(indices.shape[1], int(3 * NEW_PERPLEXITY))
+    perplexity = min(NEW_PERPLEXITY, max(1.0, n_attracting / 3))
+    near = np.ascontiguousarray(indices[:, :n_attracting])
+    affinities = neighbor_affinities(
+        np.ascontiguousarray(distances[:, :n_attracting]), perplexity, n_jobs
+    )
+    field = np.require(field, requirements=["C", "W"])
+    fixed = x, y, near, affinities, *lattice.origin(), field
+    constants = N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP
+
+    def place(start: int) -> None:
+        place_rows(*fixed, *constants, start, min(start + SHARE_ROWS, len(placed)), placed)
+
+    with ThreadTeam(n_jobs) as team:
+        team.run(place, range(0, len(placed), SHARE_ROWS))
+    return placed

@@ -8,15 +8,82 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from spurclust.features.images import validate_images
+from spurclust.features.images import Axis, Layout, as_channels, find_layout, validate_images
+
+LAYOUT_SOURCES = 256
+"""From so many sources a layout is found, before it is compared with all."""
+
+N_TRIES = 3
+"""Layouts that are tried, each found from sources that the last did not suit as well."""
+
+BLOCK_VALUES = 8_000_000
+"""Pixels that are compared at a time."""
+
+
+def find_lossless_layout(images: NDArray[Any]) -> Layout:
+    """Find the panels of images and their enlargement, as far as they hold in every image.
+
+    Images have the shape (n_samples, height, width, n_channels).
+    """
+    chosen = np.unique(np.linspace(0, len(images) - 1, LAYOUT_SOURCES).astype(int))
+    for _ in range(N_TRIES):
+        layout = find_layout(images[chosen], None, None)
+        unlike = np.flatnonzero(~_suits(layout, images))
+        if not len(unlike):
+            return layout
+        others = unlike[:: -(-len(unlike) // (LAYOUT_SOURCES // 2))]
+        chosen = np.concatenate([chosen[::2], others])[:LAYOUT_SOURCES]
+    height, width, n_channels = images.shape[1:]
+    return Layout(Axis((0,), height, 1), Axis((0,), width, 1), n_channels)
+
+
+def kept_lines(axis: Axis) -> NDArray[np.intp]:
+    """Return the lines of an axis that hold a panel's own pixels: the first of each repetition."""
+    return np.concatenate(
+        [np.arange(start, start + axis.length, axis.enlargement) for start in axis.starts]
+    )
+
+
+def _suits(layout: Layout, images: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return for each image whether its kept pixels are all there is to see."""
+    step = max(1, BLOCK_VALUES // images[0].size)
+    blocks = [images[start : start + step] for start in range(0, len(images), step)]
+    return np.concatenate([_loses_nothing(layout, block, images[:1]) for block in blocks])
+
+
+def _loses_nothing(layout: Layout, images: NDArray[Any], first: NDArray[Any]) -> NDArray[np.bool_]:
+    """Compare what images leave out with what they keep, or, in gaps, with the first image."""
+    n_channels = layout.n_channels
+    lossless = _are_equal(images[..., n_channels:], images[..., :1])
+    images, first = images[..., :n_channels], first[..., :n_channels]
+    for number, axis in enumerate((layout.rows, layout.columns), start=1):
+        lines = kept_lines(axis)
+        kept = images.take(lines, axis=number)
+        for offset in range(1, axis.enlargement):
+            lossless &= _are_equal(images.take(lines + offset, axis=number), kept)
+        inside = np.add.outer(lines, np.arange(axis.enlargement))
+        gaps = np.setdiff1d(np.arange(images.shape[number]), inside)
+        lossless &= _are_equal(images.take(gaps, axis=number), first.take(gaps, axis=number))
+        images, first = kept, first.take(lines, axis=number)
+    return lossless
+
+
+def _are_equal(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return for each image whether it equals another in all pixels, blank ones included."""
+    same = images == others
+    if images.dtype.kind == "f":
+        same |= np.isnan(images) & np.isnan(others)
+    return np.asarray(same.all(axis=(1, 2, 3)))
 
 
 class ImageFlattener(TransformerMixin, BaseEstimator):
     """Flatten each source's image to one row of pixels.
 
-    The first step of the detector. The dtype stays (uint8 stays uint8) and nothing is copied
-    unless pixels without data have to be filled. It compares pixels place by place, so it cannot
-    see that two defects at different places are alike.
+    The first step of the pixel route. Where panels were drawn larger than their pixels, each pixel
+    is taken once; gaps between panels, and channels that repeat the first, are left out: as far as
+    this holds in every fitted image, so that none of their differences is lost. The dtype stays
+    (uint8 stays uint8). Pixels are compared one by one, so that two defects at different positions
+    do not look similar.
 
     Parameters
     ----------
@@ -26,6 +93,10 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    kept_rows_, kept_columns_ : ndarray of int
+        Rows and columns of the image whose pixels are taken; absent for rows.
+    n_channels_ : int
+        Channels that are taken; absent for rows.
     n_features_in_ : int
         Number of pixels times channels.
     image_shape_ : tuple of int
@@ -37,23 +108,24 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from spurclust.embedding import ImageFlattener
-    >>> images = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    >>> ImageFlattener().fit_transform(images)
-    array([[ 0,  1,  2,  3,  4,  5],
-           [ 6,  7,  8,  9, 10, 11]], dtype=uint8)
+    >>> images = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+    >>> enlarged = images.repeat(3, axis=1).repeat(3, axis=2)
+    >>> ImageFlattener().fit_transform(enlarged)
+    array([[0, 1, 2, 3],
+           [4, 5, 6, 7]], dtype=uint8)
     """
 
     def __init__(self, *, fill_value: float = 0.0) -> None:
         self.fill_value = fill_value
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
-        """Learn the shape of one source.
+        """Learn the shape of one source, and which of its pixels differ.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
 (n_samples, height, width, n_channels)
-            Rows or images.
+            Rows, which stay as they are, or images.
         y : None
             Not used.
 
@@ -62,7 +134,12 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
         ImageFlattener
             Itself.
         """
-        validate_images(self, X, reset=True)
+        images = validate_images(self, X, reset=True)
+        if images.ndim > 2:
+            layout = find_lossless_layout(as_channels(images))
+            self.kept_rows_ = kept_lines(layout.rows)
+            self.kept_columns_ = kept_lines(layout.columns)
+            self.n_channels_ = layout.n_channels
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -76,11 +153,17 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features_out)
             One row a source, row-major (`image[y, x, channel]`), in the dtype of `X`.
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False)
+        if images.ndim > 2:
+            images = as_channels(images)[..., : self.n_channels_]
+            # What is whole is not copied.
+            for axis, kept in enumerate((self.kept_rows_, self.kept_columns_), start=1):
+                if len(kept) < images.shape[axis]:
+                    images = images.take(kept, axis=axis)
         rows = images.reshape(len(images), -1)
         if rows.dtype.kind == "f":
             blank = np.isnan(rows)
@@ -98,17 +181,20 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (n_features,)
+        ndarray of shape (n_features_out,)
             Names.
         """
         check_is_fitted(self)
         if len(self.image_shape_) == 1:
             return np.asarray(_check_feature_names_in(self, input_features), dtype=object)
-        axes = ("y", "x", "c")
+        # A channel that stands for all equal ones needs no number.
+        channels = [f"_c{c}" for c in range(self.n_channels_)] if self.n_channels_ > 1 else [""]
         return np.array(
             [
-                "_".join(f"{axis}{place}" for axis, place in zip(axes, index, strict=False))
-                for index in np.ndindex(*self.image_shape_)
+                f"y{y}_x{x}{channel}"
+                for y in self.kept_rows_
+                for x in self.kept_columns_
+                for channel in channels
             ],
             dtype=object,
         )

@@ -1,10 +1,11 @@
-"""GuidedProjection: features to a few axes, among them what the labels say."""
+"""Features to a few axes, one of them taught by the labels."""
 
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import QuantileTransformer
@@ -14,26 +15,30 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust.embedding.forest import CrossFittedForest
-from spurclust.embedding.normal import normal_scores
-from spurclust.embedding.pixels import project_rows
+from spurclust.embedding.neighbors import Float32
 from spurclust.labels import is_uninspected
-from spurclust.parallel import single_threaded_blas
-
-Float32 = NDArray[np.float32]
+from spurclust.parallel import map_row_blocks, single_threaded_blas
 
 N_QUANTILES = 200
+
+LARGEST_SCORE = 5.2
+"""Normal scores end here, as scikit-learn's do: at shares of 1e-7 and 1 - 1e-7."""
+
 LEAST_SHARE = 0.005
-"""Shares of the trees nearer to 0 or 1 are taken for this: so few trees tell nothing apart."""
+"""Shares of the trees nearer to 0 or 1 are taken for this: so few trees are no evidence."""
+
+BLOCK_ROWS = 64
+"""Rows that one thread projects at a time."""
 
 
 class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Project features on their main axes, and on an axis that the labels have taught.
+    """Project features on their principal axes, and on an axis that the labels have taught.
 
-    The step between `CutoutFeatures` and the embedding. Labels teach by forests that are each grown
-    without one fold of the sources; a fitted source gets the score of the forest that has not seen
-    it, a new one the mean of all. So fitted sources do not look better separated than new ones. The
-    other axes are principal components of the features, each made normal, and know no labels. With
-    very few labels the taught axis is mostly noise.
+    The step between `CutoutFeatures` and the embedding. Labels teach by trees that are grown
+    without each fold of the sources in turn; a fitted source gets the score of the trees that have
+    not seen it, a new one the mean of all. So fitted sources do not look better separated than new
+    ones. The other axes are principal components of the features, each made normal, and know no
+    labels. With very few labels the taught axis is mostly noise.
 
     Parameters
     ----------
@@ -43,14 +48,14 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Standard deviation of the taught axis, where all others together have 1. Raising it
         separates spurious sources more and shows less of how they differ.
     n_estimators : int, default=250
-        Trees of all forests together. More make steadier scores and take longer.
+        Number of trees in all. More make steadier scores and take longer.
     n_folds : int, default=5
         Number of folds, at least 2.
     unlabeled : object, default=None
         Value of `y` that means uninspected, for example -1. Such sources shape the principal
         components only.
     random_state : int, RandomState or None, default=None
-        Seeds the folds and the forests.
+        Seeds the folds and the trees.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 
@@ -119,7 +124,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Find the principal components and grow the forests.
+        """Fit the principal components and grow the trees.
 
         Parameters
         ----------
@@ -138,6 +143,28 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ValueError
             When no source is inspected.
         """
+        self._fit(X, y)
+        return self
+
+    def fit_transform(self, X: ArrayLike, y: ArrayLike) -> Float32:
+        """Fit, and project the fitted features.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Classes, or `unlabeled`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_ + 1), float32
+            What `transform` returns.
+        """
+        return self.project(X, self._fit(X, y))
+
+    def _fit(self, X: ArrayLike, y: ArrayLike) -> Float32:
+        """Fit, and return the features made normal."""
         self._validate_params()
         rows, labels = validate_data(
             self, X, y, dtype=np.float32, ensure_min_samples=2, y_numeric=False
@@ -151,7 +178,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         check_classification_targets(labels[known])
         self.classes_, codes = np.unique(labels[known], return_inverse=True)
         rng = check_random_state(self.random_state)
-        self._fit_components(rows, rng)
+        normal = self._fit_components(rows, rng)
         self.forest_ = CrossFittedForest.grow(
             rows[known],
             codes,
@@ -165,25 +192,32 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         self._score_mean = scores.mean(axis=0)
         deviation = scores.std(axis=0)
         self._score_deviation = np.where(deviation > 0, deviation, 1)
-        return self
+        return normal
 
-    def _fit_components(self, rows: Float32, rng: np.random.RandomState) -> None:
-        """Make every feature normal, and find the principal components."""
-        self._normal = QuantileTransformer(
-            n_quantiles=min(N_QUANTILES, len(rows)), output_distribution="normal", random_state=rng
-        )
+    def _fit_components(self, rows: Float32, rng: np.random.RandomState) -> Float32:
+        """Fit the quantiles and the principal components; return the features made normal."""
+        self._quantiles = QuantileTransformer(
+            n_quantiles=min(N_QUANTILES, len(rows)), random_state=rng
+        ).fit(rows)
+        normal = self._normal_scores(rows)
         self.n_components_ = min(self.n_components, *rows.shape)
         # Few features or few sources: the smaller side decides what is cheap.
         solver = "covariance_eigh" if len(rows) > rows.shape[1] else "full"
         self._components = PCA(self.n_components_, svd_solver=solver)
         # Rows that are all equal have no variance, of which PCA takes shares.
         with single_threaded_blas(), np.errstate(invalid="ignore"):
-            normal = normal_scores(self._normal.fit(rows), rows, self.n_jobs)
             spread = self._components.fit(normal).explained_variance_.sum()
         self._scale = float(np.sqrt(spread)) or 1.0
+        return normal
+
+    def _normal_scores(self, rows: Float32) -> Float32:
+        """Make each feature normal by its quantiles in the fit."""
+        # Quicker than output_distribution="normal", which asks scipy.stats for each column.
+        scores = ndtri(self._quantiles.transform(rows))
+        return np.asarray(np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE, out=scores))
 
     def _scores(self, rows: Float32) -> NDArray[np.float64]:
-        """Tell the log odds of each class but the first of two, by forests that have not seen."""
+        """Return log odds of the classes, or of the second of two, by trees without the row."""
         shares = np.clip(self.forest_.shares(rows, self.n_jobs), LEAST_SHARE, 1 - LEAST_SHARE)
         odds = np.log(shares / (1 - shares))
         return odds[:, 1:] if len(self.classes_) == 2 else odds
@@ -194,7 +228,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Features; fitted rows are judged by the forest that has not seen them.
+            Features; fitted rows are judged by the trees that have not seen them.
 
         Returns
         -------
@@ -218,7 +252,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, reset=False)
-        return normal_scores(self._normal, rows, self.n_jobs)
+        return self._normal_scores(rows)
 
     def project(self, X: ArrayLike, normal: Float32) -> Float32:
         """Project features that have been made normal already.
@@ -236,21 +270,22 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             What `transform` returns.
         """
         rows = validate_data(self, X, dtype=np.float32, reset=False)
-        main = self._components
-        columns = np.arange(normal.shape[1], dtype=np.int32)
-        components = project_rows(
-            normal,
-            columns,
-            main.mean_.astype(np.float32),
-            main.components_.astype(np.float32),
-            self.n_jobs,
+        mean, axes = (
+            part.astype(np.float32)
+            for part in (self._components.mean_, self._components.components_)
         )
+
+        def on_axes(block: Float32) -> Float32:
+            # Unlike BLAS, einsum sums every row in the same order.
+            return np.asarray(np.einsum("ij,kj->ik", block - mean, axes))
+
+        components = map_row_blocks(on_axes, normal, BLOCK_ROWS, self.n_jobs)
         taught = (self._scores(rows) - self._score_mean) / self._score_deviation
         return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)
 
     @property
     def _n_features_out(self) -> int:
-        """Tell ClassNamePrefixFeaturesOutMixin how many names to make."""
+        """Number of names that ClassNamePrefixFeaturesOutMixin makes."""
         return int(self.n_components_) + len(self._score_mean)
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,9 +1,20 @@
-"""The compiled kernels of the embedding."""
+"""The compiled kernels of the embedding.
+
+Every kernel of t-SNE works on a range of rows, releases the GIL and writes those rows only, so that
+threads share the rows and a row's bits do not depend on how. Each is compiled for one signature and
+cached on disk.
+"""
 
 import numpy as np
 from numba import types
 
 from spurclust.compilation import kernel
+
+ORDER = 6
+"""Nodes on which a point lies along each axis of a field: those of a quintic B-spline."""
+
+BEFORE = 2
+"""How many of them lie before the cell of the point."""
 
 
 @kernel(
@@ -38,3 +49,325 @@ def add_shares(  # type: ignore[no-untyped-def]
                 node = children[node, 0] if left else children[node, 1]
             for k in range(out.shape[1]):
                 out[i, k] += shares[node, k]
+
+
+@kernel(
+    "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[::1],"
+    " float32[::1], int64, int64, int64, float32[:, ::1], int32[:, ::1])"
+)
+def keep_nearest(  # type: ignore[no-untyped-def]
+    products,
+    queries,
+    references,
+    query_norms,
+    reference_norms,
+    limits,
+    start,
+    low,
+    skip,
+    distances,
+    indices,
+):
+    """Update the nearest references of some queries from a block of their products.
+
+    A product gives the distance but for rounding, by which the norms are lowered: what passes is
+    summed anew, every pair in the same order. The nearest of a query are a max-heap by (distance,
+    index), so that ties go to the lower index.
+    """
+    n = products.shape[1]
+    k = distances.shape[1]
+    passing = np.empty(n + 1, np.int64)
+    for i in range(products.shape[0]):
+        heap_d = distances[start + i]
+        heap_i = indices[start + i]
+        query = queries[start + i]
+        norm = query_norms[start + i]
+        row = products[i]
+        own = start + i - low if skip else -1
+        limit = min(heap_d[0], limits[start + i]) - norm
+        count = 0
+        for j in range(n):
+            passing[count] = j
+            count += 1 if reference_norms[low + j] - np.float32(2) * row[j] <= limit else 0
+        for c in range(count):
+            j = passing[c]
+            bound = reference_norms[low + j] - np.float32(2) * row[j] + norm
+            if bound > heap_d[0] or j == own:
+                continue
+            reference = references[low + j]
+            distance = np.float32(0)
+            for f in range(query.shape[0]):
+                difference = query[f] - reference[f]
+                distance += difference * difference
+            if distance >= heap_d[0]:
+                continue
+            index = low + j
+            node = 0  # the farthest leaves the heap, and a nearer one sinks to its node
+            child = 1
+            while child < k:
+                if child + 1 < k and (
+                    heap_d[child + 1] > heap_d[child]
+                    or (heap_d[child + 1] == heap_d[child] and heap_i[child + 1] > heap_i[child])
+                ):
+                    child += 1
+                if heap_d[child] < distance or (
+                    heap_d[child] == distance and heap_i[child] < index
+                ):
+                    break
+                heap_d[node] = heap_d[child]
+                heap_i[node] = heap_i[child]
+                node = child
+                child = 2 * node + 1
+            heap_d[node] = distance
+            heap_i[node] = index
+
+
+@kernel("void(float32[:, ::1], float64, int64, int64, float32[:, ::1])")
+def conditional_affinities(distances, perplexity, start, stop, affinities):  # type: ignore[no-untyped-def]
+    """Find each row's Gaussian bandwidth by bisection; each row of affinities sums to 1."""
+    target = np.log(perplexity)
+    k = distances.shape[1]
+    weights = np.empty(k, np.float64)
+    for i in range(start, stop):
+        nearest = np.float64(distances[i, 0])
+        mean = 0.0
+        for j in range(k):
+            mean += distances[i, j] - nearest
+        mean /= k
+        precision = 1.0 / mean if mean > 0 else 1.0
+        low = 0.0
+        high = np.inf
+        for _ in range(100):
+            total = 0.0
+            moment = 0.0
+            for j in range(k):
+                gap = distances[i, j] - nearest
+                weight = np.exp(-gap * precision)
+                weights[j] = weight
+                total += weight
+                moment += weight * gap
+            entropy = np.log(total) + precision * moment / total
+            if abs(entropy - target) <= 1e-6:
+                break
+            if entropy > target:
+                low = precision
+                precision = precision * 2 if high == np.inf else (precision + high) / 2
+            else:
+                high = precision
+                precision = (low + precision) / 2
+        for j in range(k):
+            affinities[i, j] = weights[j] / total
+
+
+@kernel(
+    "void(float32[::1], float32[::1], int64, int64, float32[:, ::1], float64[::1])",
+)
+def repel_by_all(x, y, start, stop, repulsion, sums):  # type: ignore[no-untyped-def]
+    """Sum over all pairs of some points: what normalizes, and the unnormalized repulsion."""
+    for i in range(start, stop):
+        xi = x[i]
+        yi = y[i]
+        total = np.float32(0)
+        fx = np.float32(0)
+        fy = np.float32(0)
+        for j in range(x.shape[0]):
+            dx = xi - x[j]
+            dy = yi - y[j]
+            q = np.float32(1) / (np.float32(1) + dx * dx + dy * dy)
+            total += q
+            q *= q
+            fx += q * dx
+            fy += q * dy
+        repulsion[0, i] = fx
+        repulsion[1, i] = fy
+        sums[i] = total
+
+
+@kernel(
+    "void(int64[::1], int64[::1], int32[::1], float32[::1], float32, int64, int64, float32[:, ::1])"
+)
+def attract(pairs, starts, neighbors, affinities, exaggeration, start, stop, attraction):  # type: ignore[no-untyped-def]
+    """Sum the attraction of some points; `pairs` holds both float32 of a point in 64 bits.
+
+    Fetching them first, both in one load, is half again as fast as fetching where they are used.
+    """
+    longest = 0
+    for i in range(start, stop):
+        longest = max(longest, starts[i + 1] - starts[i])
+    near = np.empty(longest + 1, np.int64)
+    points = near.view(np.float32)
+    for i in range(start, stop):
+        first = starts[i]
+        n = starts[i + 1] - first
+        for k in range(n):
+            near[k] = pairs[neighbors[first + k]]
+        near[n] = pairs[i]
+        xi = points[2 * n]
+        yi = points[2 * n + 1]
+        fx = np.float32(0)
+        fy = np.float32(0)
+        for k in range(n):
+            dx = xi - points[2 * k]
+            dy = yi - points[2 * k + 1]
+            q = affinities[first + k] / (np.float32(1) + dx * dx + dy * dy)
+            fx += q * dx
+            fy += q * dy
+        attraction[0, i] = fx * exaggeration
+        attraction[1, i] = fy * exaggeration
+
+
+@kernel(
+    "void(float32[::1], float32[::1], int64[::1], int32[::1], float32[::1], int64, int64,"
+    " float64[::1])"
+)
+def divergence_terms(x, y, starts, neighbors, affinities, start, stop, terms):  # type: ignore[no-untyped-def]
+    """Compute each point's sum of p log(p / unnormalized q)."""
+    for i in range(start, stop):
+        term = 0.0
+        for k in range(starts[i], starts[i + 1]):
+            p = np.float64(affinities[k])
+            dx = x[i] - x[neighbors[k]]
+            dy = y[i] - y[neighbors[k]]
+            if p > 0:
+                term += p * np.log(p * (1.0 + dx * dx + dy * dy))
+        terms[i] = term
+
+
+@kernel("void(float32, float32[::1], float32[::1])")
+def spline_weights(t, weights, slopes):  # type: ignore[no-untyped-def]
+    """Compute the weights of the nodes around a position in its cell, and their derivatives."""
+    weights[0] = np.float32(1) - t
+    weights[1] = t
+    for k in range(3, ORDER + 1):
+        share = np.float32(1) / np.float32(k - 1)
+        if k == ORDER:
+            slopes[0] = -weights[0]
+            for j in range(1, ORDER - 1):
+                slopes[j] = weights[j - 1] - weights[j]
+            slopes[ORDER - 1] = weights[ORDER - 2]
+        weights[k - 1] = share * t * weights[k - 2]
+        for j in range(1, k - 1):
+            left = (t + np.float32(j)) * weights[k - 2 - j]
+            weights[k - 1 - j] = share * (left + (np.float32(k - j) - t) * weights[k - 1 - j])
+        weights[0] = share * (np.float32(1) - t) * weights[0]
+
+
+@kernel("void(float32[::1], float32[::1], float32, float32, float32, float32[:, ::1])")
+def spread(x, y, left, bottom, density, grid):  # type: ignore[no-untyped-def]
+    """Lay every point as a unit on the nodes around it; `density` is nodes per unit length."""
+    wx = np.empty(ORDER, np.float32)
+    wy = np.empty(ORDER, np.float32)
+    slopes = np.empty(ORDER, np.float32)
+    grid[:] = 0
+    for i in range(x.shape[0]):
+        u = (x[i] - left) * density
+        v = (y[i] - bottom) * density
+        column = int(u)
+        row = int(v)
+        spline_weights(u - np.float32(column), wx, slopes)
+        spline_weights(v - np.float32(row), wy, slopes)
+        for k in range(ORDER):
+            for j in range(ORDER):
+                grid[row - BEFORE + k, column - BEFORE + j] += wy[k] * wx[j]
+
+
+@kernel(
+    "void(float32[::1], float32[::1], float32, float32, float32, float32[:, ::1], int64, int64,"
+    " float32[:, ::1], float64[::1])"
+)
+def read_field(x, y, left, bottom, density, grid, start, stop, repulsion, sums):  # type: ignore[no-untyped-def]
+    """Read the field, and half of its fall, at some points; one outside is read at the edge.
+
+    The field is the sum of 1 / (1 + distance^2) over all points that make it, and half of its
+    fall their unnormalized repulsion.
+    """
+    wx = np.empty(ORDER, np.float32)
+    wy = np.empty(ORDER, np.float32)
+    dx = np.empty(ORDER, np.float32)
+    dy = np.empty(ORDER, np.float32)
+    first = np.float32(BEFORE)
+    right = np.float32(grid.shape[1] - ORDER + BEFORE)
+    top = np.float32(grid.shape[0] - ORDER + BEFORE)
+    for i in range(start, stop):
+        u = min(max((x[i] - left) * density, first), right)
+        v = min(max((y[i] - bottom) * density, first), top)
+        column = int(u)
+        row = int(v)
+        spline_weights(u - np.float32(column), wx, dx)
+        spline_weights(v - np.float32(row), wy, dy)
+        value = np.float32(0)
+        along_x = np.float32(0)
+        along_y = np.float32(0)
+        for k in range(ORDER):
+            total = np.float32(0)
+            slope = np.float32(0)
+            for j in range(ORDER):
+                node = grid[row - BEFORE + k, column - BEFORE + j]
+                total += wx[j] * node
+                slope += dx[j] * node
+            value += wy[k] * total
+            along_x += wy[k] * slope
+            along_y += dy[k] * total
+        sums[i] = value
+        repulsion[0, i] = np.float32(-0.5) * along_x * density
+        repulsion[1, i] = np.float32(-0.5) * along_y * density
+
+
+@kernel(
+    "void(float32[::1], float32[::1], int32[:, ::1], float32[:, ::1], float32, float32, float32,"
+    " float32[:, ::1], int64, float64, float64, float64, float64, int64, int64, float32[:, ::1])"
+)
+def place_rows(  # type: ignore[no-untyped-def]
+    x,
+    y,
+    neighbors,
+    affinities,
+    left,
+    bottom,
+    density,
+    field,
+    n_iter,
+    exaggeration,
+    learning_rate,
+    momentum,
+    max_step,
+    start,
+    stop,
+    placed,
+):
+    """Descend each new point's own divergence among the fitted points, from where it stands."""
+    n = stop - start
+    points = placed[start:stop].astype(np.float64)
+    velocity = np.zeros((n, 2), np.float64)
+    px = np.empty(n, np.float32)
+    py = np.empty(n, np.float32)
+    repulsion = np.empty((2, n), np.float32)
+    sums = np.empty(n, np.float64)
+    for _ in range(n_iter):
+        for i in range(n):
+            px[i] = np.float32(points[i, 0])
+            py[i] = np.float32(points[i, 1])
+        read_field(px, py, left, bottom, density, field, 0, n, repulsion, sums)
+        for i in range(n):
+            fx = np.float32(0)
+            fy = np.float32(0)
+            for k in range(neighbors.shape[1]):
+                j = neighbors[start + i, k]
+                dx = px[i] - x[j]
+                dy = py[i] - y[j]
+                p = affinities[start + i, k] / (np.float32(1) + dx * dx + dy * dy)
+                fx += p * dx
+                fy += p * dy
+            gx = exaggeration * fx - repulsion[0, i] / sums[i]
+            gy = exaggeration * fy - repulsion[1, i] / sums[i]
+            norm = np.sqrt(gx * gx + gy * gy)
+            if norm > max_step:
+                gx *= max_step / norm
+                gy *= max_step / norm
+            velocity[i, 0] = momentum * velocity[i, 0] - learning_rate * gx
+            velocity[i, 1] = momentum * velocity[i, 1] - learning_rate * gy
+            points[i, 0] += velocity[i, 0]
+            points[i, 1] += velocity[i, 1]
+    for i in range(n):
+        placed[start + i, 0] = np.float32(points[i, 0])
+        placed[start + i, 1] = np.float32(points[i, 1])

@@ -1,7 +1,6 @@
-"""Which rows are alike, and how much: neighbours and affinities of t-SNE."""
+"""Which rows are equal, which are near, and how much: keys, neighbors and affinities."""
 
 from hashlib import blake2b
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,22 +17,51 @@ QUERY_ROWS = 256
 REFERENCE_ROWS = 4096
 """References whose products with those rows are computed at once: 4 MB."""
 
-FIRST_REFERENCES = 512
-"""The first such block, each next being twice as long: until a row has met enough references, all
-pass for its nearest."""
-
 ROUNDING = 6e-8
 """Relative error of one float32 operation."""
 
+CENTERED_VALUES = 4_000_000
+"""Numbers that are centered in float64 at a time."""
+
+LARGEST_EXPONENT = 120
+"""Largest power of two, either way, by which rows are scaled: 2^127 is the end of float32."""
+
+
+def unit_scale(largest: float) -> float:
+    """Return the power of two that brings values near 1, where float32 can hold their squares."""
+    # Fluxes in cgs units are about 1e-20. A power of two changes no bit of an ordinary result.
+    exponent = int(np.clip(np.frexp(largest)[1], -LARGEST_EXPONENT, LARGEST_EXPONENT))
+    return float(np.ldexp(1.0, -exponent))
+
+
+def center_rows(X: NDArray[Any], center: NDArray[np.float64], scale: float) -> Float32:
+    """Return rows about a center, times a scale, in float32; float64 holds a few at a time."""
+    rows = np.empty(X.shape, dtype=np.float32)
+    step = max(1, CENTERED_VALUES // X.shape[1])
+    for start in range(0, len(X), step):
+        rows[start : start + step] = (X[start : start + step] - center) * scale
+    return rows
+
 
 def row_keys(rows: Float32) -> NDArray[np.uint64]:
-    """Hash each row; rows that are equal to the bit have equal keys."""
-    # Adding 0 turns -0 into 0.
-    contiguous = np.ascontiguousarray(rows, dtype=np.float32) + np.float32(0)
-    return np.array(
-        [int.from_bytes(blake2b(row.data, digest_size=8).digest(), "little") for row in contiguous],
-        dtype=np.uint64,
-    )
+    """Hash each row; equal rows have equal keys."""
+    zero = np.float32(0)  # which, added, turns -0 into 0
+    digests = [
+        blake2b((row + zero).data, digest_size=8).digest()
+        for row in np.ascontiguousarray(rows, dtype=np.float32)
+    ]
+    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+
+def distinct_rows(rows: Float32) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first of each group of equal rows, ascending, and the group of each row."""
+    _, first, group = np.unique(row_keys(rows), return_index=True, return_inverse=True)
+    twin = first[group]
+    copies = np.flatnonzero(twin != np.arange(len(rows)))
+    # Keys of different rows may be equal, though hardly ever.
+    different = copies[(rows[copies] != rows[twin[copies]]).any(axis=1)]
+    twin[different] = different
+    return np.unique(twin, return_inverse=True)
 
 
 def _row_ranges(n_rows: int) -> list[tuple[int, int]]:
@@ -51,112 +79,58 @@ def nearest_neighbors(
 ) -> tuple[Float32, NDArray[np.int32]]:
     """Find each query's nearest references by comparing with all of them, exactly.
 
-    Parameters
-    ----------
-    queries : ndarray of shape (n_queries, n_features), float32
-        Rows to find neighbours of.
-    references : ndarray of shape (n_references, n_features), float32
-        Rows to find them among.
-    n_neighbors : int
-        How many, at most `n_references` (less one with `exclude_self`).
-    exclude_self : bool, default=False
-        Whether query i is reference i and not its own neighbour.
-    n_jobs : int, default=None
-        Number of threads.
+    With `exclude_self`, query i is reference i and not its own neighbor. Returns squared
+    Euclidean distances, ascending, and indices, the lower first where distances are equal. A
+    query's result does not depend on the other queries.
 
-    Returns
-    -------
-    distances : ndarray of shape (n_queries, n_neighbors), float32
-        Squared Euclidean distances, ascending.
-    indices : ndarray of shape (n_queries, n_neighbors)
-        Which references; the lower index first where distances are equal.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> from spurclust.embedding.neighbors import nearest_neighbors
     >>> rows = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
     >>> nearest_neighbors(rows, rows, 1, exclude_self=True)[1].ravel()
     array([1, 0, 1], dtype=int32)
     """
-    from spurclust.embedding.tsne_kernels import keep_nearest, sort_nearest
+    from spurclust.embedding.kernels import keep_nearest
 
     queries, references = (
-        np.require(rows, requirements=["C", "W"]) for rows in (queries, references)
+        np.require(rows, np.float32, ["C", "W"]) for rows in (queries, references)
     )
-    columns = np.ascontiguousarray(references.T)
     distances = np.full((len(queries), n_neighbors), np.inf, dtype=np.float32)
     indices = np.full((len(queries), n_neighbors), len(references), dtype=np.int32)
-    # Lowered by more than the rounding of a product, so that none of the nearest is missed.
-    kept = 1 - 4 * (queries.shape[1] + 4) * ROUNDING
-    query_norms, reference_norms = (
-        (kept * np.einsum("ij,ij->i", rows, rows, dtype=np.float64)).astype(np.float32)
-        for rows in (queries, references)
-    )
-    blocks = _reference_blocks(len(references))
+    limits = np.full(len(queries), np.inf, dtype=np.float32)
+    # More than the rounding of a product: with norms lowered by it, none of the nearest is missed.
+    slack = 4 * (queries.shape[1] + 4) * ROUNDING
+    norms = [np.einsum("ij,ij->i", rows, rows, dtype=np.float64) for rows in (queries, references)]
+    low_norms = [((1 - slack) * each).astype(np.float32) for each in norms]
+    high_norms = [((1 + slack) * each).astype(np.float32) for each in norms]
 
     def search(bounds: tuple[int, int]) -> None:
-        start, stop = bounds
-        for low, high in blocks:
-            products = queries[start:stop] @ columns[:, low:high]
-            keep_nearest(
-                products,
-                queries,
-                references,
-                query_norms,
-                reference_norms,
-                start,
-                low,
-                exclude_self,
-                distances,
-                indices,
-            )
-        sort_nearest(start, stop, distances, indices)
+        part = slice(*bounds)
+        for low in range(0, len(references), REFERENCE_ROWS):
+            block = references[low : low + REFERENCE_ROWS]
+            products = queries[part] @ block.T
+            if low == 0 and len(block) > n_neighbors:
+                # No neighbor is farther than so many of the first block surely are.
+                upper = high_norms[1][: len(block)] - 2 * products
+                upper.partition(n_neighbors, axis=1)
+                limits[part] = upper[:, n_neighbors] + high_norms[0][part]
+            parts = (*low_norms, limits, bounds[0], low, exclude_self, distances, indices)
+            keep_nearest(products, queries, references, *parts)
+        order = np.lexsort((indices[part], distances[part]))
+        distances[part] = np.take_along_axis(distances[part], order, axis=1)
+        indices[part] = np.take_along_axis(indices[part], order, axis=1)
 
     map_threads(search, _row_ranges(len(queries)), n_jobs)
     return distances, indices
 
 
-def _reference_blocks(n_references: int) -> list[tuple[int, int]]:
-    """Cut the references into blocks whose lengths double up to a limit."""
-    lengths = [FIRST_REFERENCES]
-    while sum(lengths) < n_references:
-        lengths.append(min(2 * lengths[-1], REFERENCE_ROWS))
-    bounds = np.minimum(np.cumsum([0, *lengths]), n_references).tolist()
-    return list(pairwise(bounds))
-
-
 def neighbor_affinities(
     distances: Float32, perplexity: float, n_jobs: int | None = None
 ) -> Float32:
-    """Turn squared distances to neighbours into probabilities of a wanted perplexity.
+    """Turn squared distances to neighbors, ascending, into probabilities of a perplexity.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n_samples, n_neighbors), float32
-        Squared distances, ascending.
-    perplexity : float
-        Effective number of neighbours, at most `n_neighbors`.
-    n_jobs : int, default=None
-        Number of threads.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_neighbors), float32
-        Probabilities; each row sums to 1.
-
-    References
-    ----------
-    L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", JMLR 9, 2008.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.neighbors import neighbor_affinities
-    >>> neighbor_affinities(np.array([[1.0, 1.0]], dtype=np.float32), 2)
-    array([[0.5, 0.5]], dtype=float32)
+    Each row sums to 1 (van der Maaten and Hinton, JMLR 9, 2008).
     """
-    from spurclust.embedding.tsne_kernels import conditional_affinities
+    from spurclust.embedding.kernels import conditional_affinities
 
     affinities = np.empty_like(distances)
 
@@ -168,33 +142,9 @@ def neighbor_affinities(
 
 
 def joint_affinities(rows: Float32, perplexity: float, n_jobs: int | None = None) -> Any:
-    """Compute the symmetric affinities of t-SNE between each row and its neighbours.
+    """Return the symmetric affinities of t-SNE of distinct rows, a sparse array that sums to 1.
 
-    Parameters
-    ----------
-    rows : ndarray of shape (n_samples, n_features), float32
-        Distinct rows, at least two.
-    perplexity : float
-        Effective number of neighbours; three times as many are used.
-    n_jobs : int, default=None
-        Number of threads.
-
-    Returns
-    -------
-    scipy.sparse.csr_array of shape (n_samples, n_samples), float32
-        Affinities that sum to 1.
-
-    References
-    ----------
-    L. van der Maaten, "Accelerating t-SNE using tree-based algorithms", JMLR 15, 2014.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.neighbors import joint_affinities
-    >>> joint_affinities(np.array([[0.0], [1.0]], dtype=np.float32), 1).toarray()
-    array([[0. , 0.5],
-           [0.5, 0. ]], dtype=float32)
+    Each row has three times the perplexity of neighbors (van der Maaten, JMLR 15, 2014).
     """
     n_samples = len(rows)
     # As scikit-learn counts them, so that the affinities are the same.

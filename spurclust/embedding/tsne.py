@@ -7,16 +7,22 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.decomposition import PCA
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from spurclust.embedding.axes import unit_scale
 from spurclust.embedding.descent import LEAST_RATE, Schedule, descend_divergence, kl_divergence
-from spurclust.embedding.field import Lattice
-from spurclust.embedding.neighbors import Float32, joint_affinities, nearest_neighbors
-from spurclust.embedding.placement import PlacementSettings, PointField, field_of, place_new_rows
-from spurclust.embedding.start import initial_points
+from spurclust.embedding.field import N_START_NEIGHBORS, Lattice, make_field, place_new_rows
+from spurclust.embedding.neighbors import (
+    Float32,
+    center_rows,
+    distinct_rows,
+    joint_affinities,
+    nearest_neighbors,
+    unit_scale,
+)
+from spurclust.parallel import single_threaded_blas
 
 EXACT_ROWS = 5_000
 """Above so many distinct rows, a field costs less than all pairs (measured)."""
@@ -25,30 +31,38 @@ SAME_ROW = 1e-5
 """A new row nearer than this to a fitted one, relative to its length, is that row: what float32
 arithmetic on another processor may differ by."""
 
+START_SCALE = 1e-4
+"""Standard deviation of the starting points (Kobak and Berens 2019)."""
+
 
 def allowed_perplexity(perplexity: float, n_rows: int) -> float:
-    """Shrink the perplexity to what a number of rows allows.
+    """Shrink the perplexity to what a number of distinct rows allows.
 
-    Parameters
-    ----------
-    perplexity : float
-        What is wanted.
-    n_rows : int
-        Number of distinct rows.
+    At most a third of the other rows, since three times the perplexity are neighbors.
 
-    Returns
-    -------
-    float
-        At most a third of the other rows, since three times the perplexity are neighbours, and
-        at least 1.
-
-    Examples
-    --------
     >>> from spurclust.embedding.tsne import allowed_perplexity
     >>> allowed_perplexity(50, 1816), allowed_perplexity(50, 31), allowed_perplexity(50, 2)
     (50.0, 10.0, 1.0)
     """
     return float(min(perplexity, max(1.0, (n_rows - 1) / 3)))
+
+
+def _starting_points(
+    rows: Float32, init: str | NDArray[Any], random_state: int | np.random.RandomState | None
+) -> Float32:
+    """Return where the points start: given, drawn, or on the first two principal axes."""
+    if not isinstance(init, str):
+        return np.asarray(init, dtype=np.float32)
+    if init == "random":
+        drawn = check_random_state(random_state).standard_normal((len(rows), 2))
+        return np.asarray(START_SCALE * drawn, dtype=np.float32)
+    n_axes = min(2, *rows.shape)
+    # Rows that are all equal but for rounding have no variance, of which PCA takes shares.
+    with single_threaded_blas(), np.errstate(invalid="ignore"):
+        points = PCA(n_axes, random_state=0).fit_transform(rows)
+    points = np.pad(points, ((0, 0), (0, 2 - n_axes)))
+    spread = points[:, 0].std()
+    return np.asarray(points * (START_SCALE / spread if spread > 0 else 1.0), dtype=np.float32)
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -57,15 +71,15 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Takes the parameter names of `sklearn.manifold.TSNE`, adds `transform` and is repeatable to the
     bit for any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
     every iteration; above, the repulsion is read off a field, in time that grows about in
-    proportion to the rows. Neighbours are exact always, which takes time as the square of the rows:
-    a quarter of all at 200 000 rows. Distances in the result have no unit and global distances
-    little meaning. The defaults of `perplexity` and `max_iter` are those of the detector, not of
-    scikit-learn.
+    proportion to the rows. Neighbors are always exact, which takes time as the square of the rows:
+    a quarter of all at 200 000 rows; rows of many pixels need no reduction before. Distances in
+    the result have no unit and global distances little meaning. The defaults of `perplexity` and
+    `max_iter` are those of the detector, not of scikit-learn.
 
     Parameters
     ----------
     perplexity : float, default=50.0
-        Effective number of neighbours of a row, above 0. A larger one keeps more of the global
+        Effective number of neighbors of a row, above 0. A larger one keeps more of the global
         structure. It shrinks, with a warning, to a third of the other distinct rows.
     early_exaggeration : float, default=12.0
         Factor on the attraction in the first 250 iterations.
@@ -87,7 +101,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     method : {"auto", "exact", "fft"}, default="auto"
         All pairs, a field made by fast Fourier transforms, or a choice by number of rows.
     random_state : int, RandomState or None, default=None
-        Seeds `init="random"` and the randomised solver of `init="pca"`.
+        Seeds `init="random"`; `init="pca"` is the same for any.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
     verbose : int, default=0
@@ -113,8 +127,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Perplexity used.
     field_ : ndarray of shape (n_nodes, n_nodes), float32
         The field by which the fitted points repel new ones, as weights of quintic B-splines.
-    field_place_ : tuple of float
-        Where its first node lies, and the distance of two nodes.
+    field_lattice_ : tuple of float
+        Left and bottom of the field's first node, and the distance of two nodes.
     learning_rate_ : float
         Step length used after early exaggeration.
     method_ : str
@@ -128,7 +142,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     -----
     A new row is placed by itself: it starts at the median of its 25 nearest fitted points and
     descends its own divergence for 250 steps, while the fitted points stay. A fitted row keeps its
-    fitted place.
+    point.
 
     References
     ----------
@@ -217,18 +231,16 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._validate_params()
         given = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
         self.center_ = given.mean(axis=0, dtype=np.float64)
-        self.scale_ = unit_scale(np.abs(given - self.center_).max())
-        rows = ((given - self.center_) * self.scale_).astype(np.float32)
-        # t-SNE pushes equal rows apart; one source should not have two places.
-        self.reference_rows_, first, group = np.unique(
-            rows, axis=0, return_index=True, return_inverse=True
-        )
-        order = np.argsort(first)  # the order of the rows, so that sums do not depend on values
-        self.reference_rows_ = self.reference_rows_[order]
-        self.reference_embedding_ = self._embed(first[order], len(rows))
-        lattice, self.field_ = field_of(self.reference_embedding_, self.n_jobs)
-        self.field_place_ = lattice.left, lattice.bottom, lattice.spacing
-        self.embedding_ = self.reference_embedding_[np.argsort(order)[group.ravel()]]
+        extremes = np.stack([given.min(axis=0), given.max(axis=0)])
+        self.scale_ = unit_scale(np.abs(extremes - self.center_).max())
+        rows = center_rows(given, self.center_, self.scale_)
+        # t-SNE pushes equal rows apart; one source should not have two points.
+        first, group = distinct_rows(rows)
+        self.reference_rows_ = rows if len(first) == len(rows) else rows[first]
+        self.reference_embedding_ = self._embed(first, len(rows))
+        lattice, self.field_ = make_field(self.reference_embedding_, self.n_jobs)
+        self.field_lattice_ = lattice.left, lattice.bottom, lattice.spacing
+        self.embedding_ = self.reference_embedding_[group]
         return self
 
     def _embed(self, first: NDArray[np.intp], n_samples: int) -> Float32:
@@ -254,7 +266,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if len(rows) == 1:
             self.kl_divergence_, self.n_iter_, self.learning_rate_ = 0.0, 0, LEAST_RATE
             return np.zeros((1, 2), dtype=np.float32)
-        start = initial_points(rows, init, check_random_state(self.random_state))
+        start = _starting_points(rows, init, self.random_state)
         affinities = joint_affinities(rows, self.perplexity_, self.n_jobs)
         points = self._descend(affinities, start)
         self.kl_divergence_ = kl_divergence(points, affinities, self.n_jobs)
@@ -299,7 +311,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.fit(X, y).embedding_
 
     def transform(self, X: ArrayLike) -> Float32:
-        """Place rows among the fitted ones; a row's place depends on that row alone.
+        """Place rows among the fitted ones; the point of a row depends on that row alone.
 
         Parameters
         ----------
@@ -312,9 +324,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             The points.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        rows = ((X - self.center_) * self.scale_).astype(np.float32)
-        n_neighbors = min(PlacementSettings().n_start_neighbors, len(self.reference_rows_))
+        given = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
+        rows = center_rows(given, self.center_, self.scale_)
+        n_neighbors = min(N_START_NEIGHBORS, len(self.reference_rows_))
         distances, indices = nearest_neighbors(
             rows, self.reference_rows_, n_neighbors, n_jobs=self.n_jobs
         )
@@ -323,20 +335,19 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         lengths = np.einsum("ij,ij->i", rows, rows)
         new = distances[:, 0] > SAME_ROW**2 * lengths
         if new.any():
-            left, bottom, spacing = self.field_place_
-            lattice = Lattice(left, bottom, spacing, *self.field_.shape[::-1])
             points[new] = place_new_rows(
                 distances[new],
                 indices[new],
                 self.reference_embedding_,
-                PointField(lattice, self.field_),
-                n_jobs=self.n_jobs,
+                Lattice(*self.field_lattice_, *self.field_.shape[::-1]),
+                self.field_,
+                self.n_jobs,
             )
         return points
 
     @property
     def _n_features_out(self) -> int:
-        """Tell ClassNamePrefixFeaturesOutMixin how many names to make."""
+        """Number of names that ClassNamePrefixFeaturesOutMixin makes."""
         return 2
 
     def __sklearn_tags__(self) -> Tags:

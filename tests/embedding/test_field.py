@@ -8,9 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from spurclust.embedding import field as _field
 from spurclust.embedding.field import FieldMaker, lattice_around
-from spurclust.embedding.field_kernels import ORDER, read_field, spline_weights
-from spurclust.embedding.tsne_kernels import repel_by_all
-from spurclust.parallel import Crew
+from spurclust.embedding.kernels import ORDER, read_field, repel_by_all, spline_weights
+from spurclust.parallel import ThreadTeam
 
 
 def cloud(n, spread, seed=0):
@@ -20,12 +19,12 @@ def cloud(n, spread, seed=0):
 
 def by_field(x, y, n_jobs=1):
     repulsion, sums = np.empty((2, len(x)), np.float32), np.empty(len(x))
-    with Crew(n_jobs) as crew:
-        maker = FieldMaker(crew)
-        place = maker.prepare(x, y).place()
+    with ThreadTeam(n_jobs) as team:
+        maker = FieldMaker(team)
+        origin = maker.prepare(x, y).origin()
         maker.spread(x, y)
         maker.convolve()
-        read_field(x, y, *place, maker.grid, 0, len(x), repulsion, sums)
+        read_field(x, y, *origin, maker.grid, 0, len(x), repulsion, sums)
     return repulsion, sums
 
 
@@ -72,8 +71,8 @@ def test_any_number_of_threads_gives_the_same_bits():
 
 class TestLattice:
     def test_it_stays_while_it_suits(self):
-        with Crew(1) as crew:
-            maker = FieldMaker(crew)
+        with ThreadTeam(1) as team:
+            maker = FieldMaker(team)
             first = maker.prepare(*cloud(100, 30))
             assert maker.prepare(*(cloud(100, 30) * np.float32(1.02))) is first
             assert maker.prepare(*(cloud(100, 30) * np.float32(3))) is not first

@@ -17,9 +17,9 @@ from spurclust.embedding import TSNE
 from spurclust.embedding import descent as _descent
 from spurclust.embedding import tsne as embed
 from spurclust.embedding.descent import kl_divergence
+from spurclust.embedding.field import make_field, place_new_rows
+from spurclust.embedding.kernels import attract, repel_by_all
 from spurclust.embedding.neighbors import joint_affinities, nearest_neighbors, neighbor_affinities
-from spurclust.embedding.placement import PlacementSettings, field_of
-from spurclust.embedding.tsne_kernels import attract, descend, place_rows, repel_by_all
 
 
 def blobs(n=300, n_features=8, seed=0):
@@ -83,17 +83,6 @@ def test_forces_and_divergence_are_those_of_the_definition():
     known = dense > 0
     divergence = (dense[known] * np.log(dense[known] / (q / q.sum())[known])).sum()
     assert_allclose(kl_divergence(points, p, 2), divergence, rtol=1e-4)
-
-
-def test_a_step_goes_downhill_with_gains():
-    x, y = np.array([[1, -1], [0, 0]], np.float32)
-    attraction = np.array([[0.5, -0.5], [0, 0]], np.float32)
-    repulsion = np.zeros((2, 2), np.float32)
-    velocity, gains = np.zeros((2, 2), np.float32), np.ones((2, 2), np.float32)
-    norm = descend(x, y, attraction, repulsion, np.full(2, 2.0), velocity, gains, 0.1, 0.5, 0.01)
-    assert_allclose(norm, np.sqrt(8))
-    assert_allclose(gains, 0.8)
-    assert_allclose(x, [1 - 0.1 * 0.8 * 2, -1 + 0.1 * 0.8 * 2], rtol=1e-6)
 
 
 @pytest.mark.parametrize("init", ["pca", "random"])
@@ -241,13 +230,10 @@ class TestManyRows:
 
 
 def test_a_new_point_alone_goes_where_its_divergence_is_least():
-    x, y = np.array([[-5, 5], [0, 0]], np.float32)
-    placed = np.array([[0.5, 0.0]], np.float32)
-    near, p = np.array([[0, 1]], np.int32), np.array([[0.0, 1.0]], np.float32)
-    rule = PlacementSettings()
-    field = field_of(np.stack([x, y], axis=1))
-    constants = (250, rule.exaggeration, rule.learning_rate, rule.momentum, 0.25)
-    place_rows(x, y, near, p, *field.lattice.place(), field.weights, *constants, 0, 1, placed)
+    points = np.array([[-5, 0], [5, 0]], np.float32)
+    near = np.array([[1, 0]], np.int32)
+    distances = np.array([[0, 1e6]], np.float32)
+    placed = place_new_rows(distances, near, points, *make_field(points))
     assert_allclose(placed, [[5, 0]], atol=0.3)
 
 

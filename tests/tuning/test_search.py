@@ -17,7 +17,7 @@ from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold, cross_validate
 from sklearn.utils.estimator_checks import check_estimator
 
-from spurclust import TSNE, ImageFlattener, PixelPCA, SpuriousRegionDetector
+from spurclust import TSNE, ImageFlattener, SpuriousRegionDetector
 from spurclust.metrics import binomial_interval, completeness, purity, workload
 from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV, choose_setting
 
@@ -178,7 +178,7 @@ class CountedTSNE(TSNE):
         return super().fit(X, y)
 
 
-class CountedPCA(PixelPCA):
+class CountedPCA(PCA):
     """A PCA that counts its fits."""
 
     n_fits = 0
@@ -220,7 +220,7 @@ def test_nothing_is_fitted_twice(survey, search, monkeypatch, protocol, blind, n
         perplexity=PERPLEXITIES,
         protocol=protocol,
         completeness=0.5,
-        reduce=CountedPCA(),
+        reduce=CountedPCA(10),
         embed=CountedTSNE(max_iter=250),
         mixture=CountedMixture(),
     ).fit(*survey)
