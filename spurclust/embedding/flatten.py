@@ -8,7 +8,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from spurclust.features.images import Axis, Layout, as_channels, find_layout, validate_images
+from spurclust.features.images import (
+    PanelAxis,
+    PanelLayout,
+    as_channels,
+    find_layout,
+    validate_images,
+)
 
 LAYOUT_SOURCES = 256
 """From so many sources a layout is found, before it is compared with all."""
@@ -20,7 +26,7 @@ BLOCK_VALUES = 8_000_000
 """Pixels that are compared at a time."""
 
 
-def find_lossless_layout(images: NDArray[Any]) -> Layout:
+def find_lossless_layout(images: NDArray[Any]) -> PanelLayout:
     """Find the panels of images and their enlargement, as far as they hold in every image.
 
     Images have the shape (n_samples, height, width, n_channels).
@@ -34,24 +40,26 @@ def find_lossless_layout(images: NDArray[Any]) -> Layout:
         others = unlike[:: -(-len(unlike) // (LAYOUT_SOURCES // 2))]
         chosen = np.concatenate([chosen[::2], others])[:LAYOUT_SOURCES]
     height, width, n_channels = images.shape[1:]
-    return Layout(Axis((0,), height, 1), Axis((0,), width, 1), n_channels)
+    return PanelLayout(PanelAxis((0,), height, 1), PanelAxis((0,), width, 1), n_channels)
 
 
-def kept_lines(axis: Axis) -> NDArray[np.intp]:
+def kept_lines(axis: PanelAxis) -> NDArray[np.intp]:
     """Return the lines of an axis that hold a panel's own pixels: the first of each repetition."""
     return np.concatenate(
         [np.arange(start, start + axis.length, axis.enlargement) for start in axis.starts]
     )
 
 
-def _suits(layout: Layout, images: NDArray[Any]) -> NDArray[np.bool_]:
+def _suits(layout: PanelLayout, images: NDArray[Any]) -> NDArray[np.bool_]:
     """Return for each image whether its kept pixels are all there is to see."""
     step = max(1, BLOCK_VALUES // images[0].size)
     blocks = [images[start : start + step] for start in range(0, len(images), step)]
     return np.concatenate([_loses_nothing(layout, block, images[:1]) for block in blocks])
 
 
-def _loses_nothing(layout: Layout, images: NDArray[Any], first: NDArray[Any]) -> NDArray[np.bool_]:
+def _loses_nothing(
+    layout: PanelLayout, images: NDArray[Any], first: NDArray[Any]
+) -> NDArray[np.bool_]:
     """Compare what images leave out with what they keep, or, in gaps, with the first image."""
     n_channels = layout.n_channels
     lossless = _are_equal(images[..., n_channels:], images[..., :1])
