@@ -28,14 +28,14 @@ def write_half(labels: str, path: Path) -> None:
 
 
 def save(page: Page, path: Path) -> None:
-    """Save what the page shows, in as many colours as fit into 300 kB."""
+    """Save what the page shows, in as many colors as fit into 300 kB."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.save(path, optimize=True)
-    for colours in (256, 128, 64, 32):
+    for colors in (256, 128, 64, 32):
         if path.stat().st_size <= MAX_BYTES:
             break
-        # An octree keeps the few dots of a colour of their own; the usual way drops them.
-        few = picture.quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        # An octree keeps the few dots of a color of their own; the usual way drops them.
+        few = picture.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         few.save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1e3:.0f} kB")
 

@@ -14,46 +14,15 @@ from spurclust.report.charts import (
     embedding_plot,
 )
 
-pytest.importorskip("bokeh")
+Document = pytest.importorskip("bokeh.document").Document
 
 
-def models_of(item):
-    """List all models of a document, however deep."""
-    found = []
-
-    def walk(value):
-        if isinstance(value, dict):
-            if value.get("type") == "object":
-                found.append(value)
-            for part in value.values():
-                walk(part)
-        elif isinstance(value, list):
-            for part in value:
-                walk(part)
-
-    walk(item)
-    return found
-
-
-def named(item, name):
-    return next(
-        model for model in models_of(item) if model.get("attributes", {}).get("name") == name
-    )
-
-
-def columns_of(item, name):
-    from bokeh.core.serialization import Deserializer
-
-    entries = dict(named(item, name)["attributes"]["data"]["entries"])
-    return {key: Deserializer().deserialize(values) for key, values in entries.items()}
+def plot_of(item):
+    return Document.from_json(item["doc"]).roots[0]
 
 
 def labels_of(item):
-    return [
-        model["attributes"]["label"]["value"]
-        for model in models_of(item)
-        if model["name"] == "LegendItem"
-    ]
+    return [entry.label.value for entry in plot_of(item).legend[0].items]
 
 
 def ways_of(results, probability=None):
@@ -65,22 +34,23 @@ def group_of(way, row):
 
 
 def test_the_spurious_are_drawn_last(results):
-    item = embedding_plot(results)
-    columns = columns_of(item, "sources")
+    plot = plot_of(embedding_plot(results))
+    columns = plot.select_one({"name": "sources"}).data
     rows = np.asarray(columns["row"])
     assert sorted(rows) == list(range(40))
     assert results.label[rows[-6:]].tolist() == [1] * 6
     assert np.array_equal(columns["x"], results.sources["tsne_x"].to_numpy()[rows])
-    for name in ("hover", "lasso", "box", "wheel", "numbers", "shown-circle"):
-        assert named(item, name)
+    # What the page's script asks for.
+    for name in ("pan", "box", "lasso", "fills", "outlines", "numbers", "shown-circle"):
+        assert plot.select_one({"name": name}) is not None
 
 
 def test_a_component_of_two_sources_has_no_outline(make_results):
     def change(sources, *_):
         sources["component"] = [1, 1, *[0] * 38]
 
-    columns = columns_of(embedding_plot(make_results(change=change)), "components")
-    assert columns["number"] == ["0"]
+    plot = plot_of(embedding_plot(make_results(change=change)))
+    assert plot.select_one({"name": "components"}).data["number"] == ["0"]
 
 
 def test_an_outline_holds_most_of_its_sources():
