@@ -4,11 +4,10 @@ Each display holds arrays and draws them with ``plot(ax=...)``; ``from_estimator
 a fitted `SpuriousRegionDetector` and draws. matplotlib is imported when the first picture is drawn.
 """
 
-from spurclust.plots.curves import CompletenessDisplay, TuningDisplay
-from spurclust.plots.embeddings import ComponentsDisplay, EmbeddingDisplay
+from spurclust.plots.boundaries import ComponentsDisplay, RegionDisplay
+from spurclust.plots.curves import CompletenessDisplay, StabilityDisplay, TuningDisplay
+from spurclust.plots.embeddings import EmbeddingDisplay
 from spurclust.plots.gallery import GalleryDisplay
-from spurclust.plots.region_display import RegionDisplay
-from spurclust.plots.stability_display import StabilityDisplay
 from spurclust.plots.style import save_figure
 from spurclust.plots.thumbnails import CutoutEmbeddingDisplay
 

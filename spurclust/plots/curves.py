@@ -1,45 +1,44 @@
-"""How many of the spurious are found by how much looking, and by which settings."""
+"""How many spurious sources are found by how much inspection, by which settings, and how stably."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
+from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import completeness_curve
-from spurclust.plots.fitted import check_labels, encode_labels
-from spurclust.plots.legend import add_legend
-from spurclust.plots.style import (
-    COLUMN_WIDTH,
-    LINE_COLOR,
-    REGION_COLOR,
-    UNINSPECTED_COLOR,
-    open_axes,
-)
+from spurclust.plots import embeddings, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 _HEIGHT_PART = 0.95
-_CURVE: dict[str, Any] = {"color": LINE_COLOR, "linewidth": 1.2}
-_DIAGONAL: dict[str, Any] = {"color": UNINSPECTED_COLOR, "linestyle": (0, (4, 2)), "linewidth": 0.8}
+_CURVE: dict[str, Any] = {"color": style.LINE_COLOR, "linewidth": 1.2}
+_CROSS: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 4, "clip_on": False}
 _POINT: dict[str, Any] = {
     "marker": "o",
     "linestyle": "none",
     "markersize": 6,
-    "markerfacecolor": REGION_COLOR,
+    "markerfacecolor": style.REGION_COLOR,
     "markeredgecolor": "black",
     "markeredgewidth": 0.8,
+    "clip_on": False,
+    "zorder": 5,
 }
+# More components or thresholds than these would touch beside the squares, so some are left out.
+_MOST_TICKS = 12
 
 
-class CompletenessDisplay:
-    """Completeness against workload: what looking at the most probable sources first would find.
+@dataclass(eq=False, repr=False)
+class CompletenessDisplay(style.Display):
+    """Draw completeness against workload: what inspection in the order of probability would find.
 
-    The diagonal is what looking at random finds. With held-out probabilities it says what to expect
-    of sources that nobody has looked at; with those of the fit it flatters. Sources of equal
-    probability count as looked at in random order, so the curve is straight between them.
+    The diagonal is what inspection in random order finds. With held-out probabilities it shows what
+    to expect of uninspected sources; with those of the fit it flatters. Sources of equal
+    probability count as inspected in random order, so the curve is straight between them.
 
     Parameters
     ----------
@@ -55,10 +54,8 @@ class CompletenessDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
 
     Examples
     --------
@@ -69,25 +66,15 @@ class CompletenessDisplay:
     'Workload (%)'
     """
 
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-
-    def __init__(
-        self,
-        label: ArrayLike,
-        probability: ArrayLike,
-        *,
-        point: tuple[float, float] | None = None,
-        intervals: tuple[tuple[float, float], tuple[float, float]] | None = None,
-    ) -> None:
-        self.probability = np.atleast_2d(np.asarray(probability, dtype=np.float64))
-        self.label = check_labels(label, self.probability.shape[1])
-        self.point = point
-        self.intervals = intervals
+    label: ArrayLike
+    probability: ArrayLike
+    _: KW_ONLY
+    point: tuple[float, float] | None = None
+    intervals: tuple[tuple[float, float], tuple[float, float]] | None = None
 
     @classmethod
     def from_estimator(
-        cls, search: Any, y: ArrayLike, *, ax: "Axes | None" = None, width: float = COLUMN_WIDTH
+        cls, search: Any, y: ArrayLike, *, ax: "Axes | None" = None, width: float | None = None
     ) -> Self:
         """Draw the held-out curve of a fitted search, with its choice marked.
 
@@ -99,92 +86,68 @@ class CompletenessDisplay:
             The labels that it was fitted on.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
 
         Returns
         -------
         CompletenessDisplay
             The display, drawn.
         """
-        point = search.workload_, search.completeness_
-        label = encode_labels(search.best_estimator_, y)
-        probability = search.held_out_probability_by_repeat_
-        intervals = search.workload_interval_, search.completeness_interval_
-        display = cls(label, probability, point=point, intervals=intervals)
+        check_is_fitted(search)
+        display = cls(
+            embeddings.encode_labels(search.best_estimator_, y),
+            search.held_out_probability_by_repeat_,
+            point=(search.workload_, search.completeness_),
+            intervals=(search.workload_interval_, search.completeness_interval_),
+        )
         return display.plot(ax=ax, width=width)
 
-    def plot(self, ax: "Axes | None" = None, *, width: float = COLUMN_WIDTH) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
-
-        Returns
-        -------
-        CompletenessDisplay
-            The display itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ValueError
-            When no source with a probability is known to be spurious.
-        """
-        workload, curves = _curves(self.label, self.probability)
-        with open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
-            entries: list[Any] = [
-                axes.plot([0, 100], [0, 100], label="random order", **_DIAGONAL)[0]
-            ]
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        workload, curves = _completeness_curves(self.label, self.probability)
+        with style.open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
+            diagonal = {**style.DASHED, "color": style.UNINSPECTED_COLOR}
+            handles: dict[str, Any] = {"random order": axes.plot([0, 100], [0, 100], **diagonal)[0]}
             if len(curves) > 1:
-                low, high = 100 * curves.min(axis=0), 100 * curves.max(axis=0)
-                band = axes.fill_between(100 * workload, low, high, color=LINE_COLOR, alpha=0.25)
-                band.set_label(f"{len(curves)} repeats")
-                entries.append(band)
-            mean = curves.mean(axis=0)
-            entries += axes.plot(100 * workload, 100 * mean, label="by probability", **_CURVE)
+                low, high = curves.min(axis=0), curves.max(axis=0)
+                band = axes.fill_between(workload, low, high, color=style.LINE_COLOR, alpha=0.25)
+                handles[f"{len(curves)} repeats"] = band
+            handles["by probability"] = axes.plot(workload, curves.mean(axis=0), **_CURVE)[0]
             if self.point is not None:
-                entries += _mark(axes, self.point, self.intervals)
+                (x,), (y,) = np.multiply(100, self.point)[:, None]
+                name = "chosen"
+                if self.intervals is not None:
+                    name = "chosen, 95 % intervals"
+                    across, along = np.multiply(100, self.intervals)
+                    axes.plot(across, [y, y], **_CROSS)
+                    axes.plot([x, x], along, **_CROSS)
+                handles[name] = axes.plot([x], [y], **_POINT)[0]
             axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="Workload (%)", ylabel="Completeness (%)")
-            add_legend(axes, entries, [str(entry.get_label()) for entry in entries], width=width)
-        self.ax_, self.figure_ = axes, axes.figure
-        return self
+            style.add_legend(axes, handles, is_new=ax is None)
+        return axes
 
 
-def _mark(ax: "Axes", point: tuple[float, float], intervals: Any) -> list[Any]:
-    """Mark the chosen setting, with its intervals as a cross."""
-    x, y = (100 * value for value in point)
-    label = "chosen"
-    if intervals is not None:
-        (left, right), (low, high) = (np.multiply(100, pair) for pair in intervals)
-        cross: dict[str, Any] = {"color": "black", "linewidth": 0.8, "zorder": 4, "clip_on": False}
-        ax.plot([left, right], [y, y], **cross)
-        ax.plot([x, x], [low, high], **cross)
-        label = "chosen, 95 % intervals"
-    return ax.plot([x], [y], label=label, zorder=5, clip_on=False, **_POINT)
-
-
-def _curves(
-    label: NDArray[np.int8], probability: NDArray[np.float64]
+def _completeness_curves(
+    label: ArrayLike, probability: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Compute the curve of each repeat at the same workloads."""
+    """Compute the curve of each repeat, in per cent, at the same workloads."""
+    rows = np.atleast_2d(np.asarray(probability, dtype=np.float64))
+    label = embeddings.check_labels(label, rows.shape[1])
     pairs = []
-    for row in probability:
-        known = np.isfinite(row) & (label >= 0)
-        if not (label[known] == 1).any():
+    for row in rows:
+        known = np.isfinite(row) & (label != UNINSPECTED)
+        if not (label[known] == SPURIOUS).any():
             raise ValueError("no source that has a probability is known to be spurious")
         pairs.append(completeness_curve(label[known], row[known]))
     workload = np.unique(np.concatenate([pair[0] for pair in pairs]))
-    return workload, np.stack([np.interp(workload, *pair) for pair in pairs])
+    return 100 * workload, 100 * np.stack([np.interp(workload, *pair) for pair in pairs])
 
 
-class TuningDisplay:
-    """Held-out completeness and workload over the number of components and the threshold.
+@dataclass(eq=False, repr=False)
+class TuningDisplay(style.Display):
+    """Draw held-out completeness and workload over the number of components and the threshold.
 
-    Colour is the workload, the numbers are the completeness in per cent, and the chosen setting is
+    Color is the workload, the numbers are the completeness in per cent, and the chosen setting is
     framed: one sees whether it lies on a broad plateau or on a lucky peak.
 
     Parameters
@@ -192,15 +155,13 @@ class TuningDisplay:
     cv_results : mapping of str to array-like
         What a search over `n_components` and `threshold` has as `cv_results_`.
     best_index : int, default=None
-        Place of the chosen setting, to be marked. When perplexities were searched as well, the
+        Index of the chosen setting, to be marked. When perplexities were searched as well, the
         surface is that of the chosen one, or of the first.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
 
     Examples
     --------
@@ -214,16 +175,12 @@ class TuningDisplay:
     'Components'
     """
 
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-
-    def __init__(self, cv_results: Mapping[str, Any], best_index: int | None = None) -> None:
-        self.cv_results = cv_results
-        self.best_index = best_index
+    cv_results: Mapping[str, Any]
+    best_index: int | None = None
 
     @classmethod
     def from_estimator(
-        cls, search: Any, *, ax: "Axes | None" = None, width: float = COLUMN_WIDTH
+        cls, search: Any, *, ax: "Axes | None" = None, width: float | None = None
     ) -> Self:
         """Draw the surface of a fitted search.
 
@@ -233,95 +190,162 @@ class TuningDisplay:
             The fitted search.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
 
         Returns
         -------
         TuningDisplay
             The display, drawn.
         """
+        check_is_fitted(search)
         return cls(search.cv_results_, search.best_index_).plot(ax=ax, width=width)
 
-    def plot(self, ax: "Axes | None" = None, *, width: float = COLUMN_WIDTH) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
-
-        Returns
-        -------
-        TuningDisplay
-            The display itself, with `ax_` and `figure_`.
-        """
-        surface = _surface(self.cv_results, self.best_index)
-        with open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
-            columns, rows = np.arange(len(surface.n_components)), np.arange(len(surface.threshold))
-            # From 0, so that colours stay in proportion; to the most there is, so that they differ.
-            most = float(np.nanmax(surface.workload, initial=0)) or 1.0
-            shown = axes.pcolormesh(
-                columns, rows, 100 * surface.workload, cmap="viridis", vmin=0, vmax=100 * most
-            )
-            axes.figure.colorbar(shown, ax=axes, label="Held-out workload (%)")
-            for y, x in np.ndindex(surface.completeness.shape):
-                # Dark writing on light squares and light writing on dark ones.
-                color = "black" if surface.workload[y, x] > 0.55 * most else "white"
-                text = f"{100 * surface.completeness[y, x]:.0f}"
-                size = min(6.5, 72 * 0.55 * width / (2.4 * len(columns)))
-                axes.text(x, y, text, ha="center", va="center", color=color, fontsize=size)
-            axes.set_xticks(columns, [f"{value:g}" for value in surface.n_components])
-            axes.set_yticks(rows, [f"{100 * value:.3g}" for value in surface.threshold])
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        columns, column = np.unique(self._column("param_n_components"), return_inverse=True)
+        rows, row = np.unique(self._column("param_threshold"), return_inverse=True)
+        drawn = np.ones(len(row), dtype=bool)
+        if "param_perplexity" in self.cv_results:
+            perplexity = self._column("param_perplexity")
+            drawn = perplexity == perplexity[self.best_index or 0]
+        surfaces = np.full((2, len(rows), len(columns)), np.nan)
+        for surface, name in zip(surfaces, ("workload", "completeness"), strict=True):
+            surface[row[drawn], column[drawn]] = 100 * self._column(f"mean_test_{name}")[drawn]
+        with style.open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
+            _draw_surface(axes, surfaces[0], surfaces[1], width)
+            every, every_row = (-(-len(values) // _MOST_TICKS) for values in (columns, rows))
+            names = [f"{value:g}" for value in columns[::every]]
+            axes.set_xticks(np.arange(len(columns))[::every], names)
+            names = [f"{100 * value:.3g}" for value in rows[::every_row]]
+            axes.set_yticks(np.arange(len(rows))[::every_row], names)
             axes.tick_params(length=0)
             axes.set(xlabel="Components", ylabel="Threshold (%)")
             title = "Held-out completeness (%) in the squares"
-            if surface.chosen is not None:
+            if self.best_index is not None:
                 title += ",\nthe chosen setting framed"
-                _frame(axes, *surface.chosen)
+                _draw_frame(axes, column[self.best_index], row[self.best_index])
             axes.set_title(title, fontsize="medium")
-        self.ax_, self.figure_ = axes, axes.figure
-        return self
+        return axes
+
+    def _column(self, name: str) -> NDArray[np.float64]:
+        return np.asarray(self.cv_results[name], dtype=np.float64)
 
 
-class _Surface(NamedTuple):
-    """Figures over thresholds (rows) and numbers of components (columns)."""
-
-    n_components: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-    completeness: NDArray[np.float64]
-    workload: NDArray[np.float64]
-    chosen: tuple[int, int] | None
-
-
-def _surface(results: Mapping[str, Any], best_index: int | None) -> _Surface:
-    """Lay the results of a search out over the two settings."""
-    values = {
-        name: np.asarray(results[f"param_{name}"], dtype=np.float64)
-        for name in ("n_components", "threshold", "perplexity")
-        if f"param_{name}" in results
-    }
-    chosen = np.ones(len(values["threshold"]), dtype=bool)
-    if "perplexity" in values:
-        chosen = values["perplexity"] == values["perplexity"][best_index or 0]
-    n_components, column = np.unique(values["n_components"], return_inverse=True)
-    threshold, row = np.unique(values["threshold"], return_inverse=True)
-    grids = []
-    for name in ("completeness", "workload"):
-        grid = np.full((len(threshold), len(n_components)), np.nan)
-        grid[row[chosen], column[chosen]] = np.asarray(results[f"mean_test_{name}"])[chosen]
-        grids.append(grid)
-    place = None if best_index is None else (int(column[best_index]), int(row[best_index]))
-    return _Surface(n_components, threshold, grids[0], grids[1], place)
+def _draw_surface(
+    ax: "Axes", workload: NDArray[np.float64], completeness: NDArray[np.float64], width: float
+) -> None:
+    """Draw workloads as colors, and completeness in numbers on top."""
+    # From 0, so that colors stay in proportion; to the most there is, so that they differ.
+    most = float(np.nanmax(workload, initial=0)) or 100.0
+    columns, rows = np.arange(workload.shape[1]), np.arange(len(workload))
+    shown = ax.pcolormesh(columns, rows, workload, cmap="viridis", vmin=0, vmax=most)
+    ax.figure.colorbar(shown, ax=ax, label="Held-out workload (%)")
+    look: dict[str, Any] = {"ha": "center", "va": "center"}
+    look["fontsize"] = min(6.5, 72 * 0.55 * width / (2.4 * workload.shape[1]))
+    for (y, x), percent in np.ndenumerate(completeness):
+        # Dark writing on light squares and light writing on dark ones.
+        color = "black" if workload[y, x] > 0.55 * most else "white"
+        ax.text(x, y, f"{percent:.0f}", color=color, **look)
 
 
-def _frame(ax: "Axes", column: int, row: int) -> None:
-    """Put a frame around one square, seen on any colour."""
+def _draw_frame(ax: "Axes", column: int, row: int) -> None:
+    """Put a frame around a square, seen on any color."""
     from matplotlib.patches import Rectangle
 
     for color, width in (("black", 3.0), ("white", 1.2)):
         square = Rectangle((column - 0.5, row - 0.5), 1, 1, fill=False, clip_on=False, zorder=5)
         square.set(edgecolor=color, linewidth=width)
         ax.add_patch(square)
+
+
+@dataclass(eq=False, repr=False)
+class StabilityDisplay(style.Display):
+    """Draw the embedding, colored by the share of runs in which each source is flagged.
+
+    Shows how much of the region is the data's doing: a region of one color is firm, a speckled
+    one depends on where t-SNE happened to start. Known spurious sources have a black rim.
+
+    Parameters
+    ----------
+    embedding : array-like of shape (n_sources, 2)
+        Coordinates of the sources.
+    stability : array-like of shape (n_sources,)
+        Share of runs in which a source is flagged, see `spurclust.tuning.flag_stability`.
+    label : array-like of shape (n_sources,), default=None
+        1 spurious, 0 reliable, -1 uninspected.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from spurclust.plots import StabilityDisplay
+    >>> display = StabilityDisplay([[0, 0], [1, 2]], [0.0, 1.0])
+    >>> display.plot(ax=Figure().add_subplot()).figure_.axes[-1].get_xlabel()
+    'Flagged in (% of the runs)'
+    """
+
+    embedding: ArrayLike
+    stability: ArrayLike
+    label: ArrayLike | None = None
+
+    @classmethod
+    def from_estimator(
+        cls,
+        detector: Any,
+        y: ArrayLike | None,
+        stability: ArrayLike,
+        *,
+        ax: "Axes | None" = None,
+        width: float | None = None,
+    ) -> Self:
+        """Draw the stability of a fitted detector's flags over its embedding.
+
+        Parameters
+        ----------
+        detector : SpuriousRegionDetector
+            The fitted detector.
+        y : array-like of shape (n_sources,) or None
+            The labels of the fit, in the same order; None gives no source a rim.
+        stability : array-like of shape (n_sources,)
+            Share of runs in which a source is flagged, see `spurclust.tuning.flag_stability`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
+
+        Returns
+        -------
+        StabilityDisplay
+            The display, drawn.
+        """
+        label = embeddings.encode_labels(detector, y)
+        return cls(detector.embedding_, stability, label).plot(ax=ax, width=width)
+
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        points = embeddings.check_embedding(self.embedding)
+        share = embeddings.check_per_source(self.stability, len(points), "stability")
+        if not ((share >= 0) & (share <= 1)).all():
+            raise ValueError("stability has values outside 0 to 1: it is a share of the runs")
+        spurious = embeddings.check_labels(self.label, len(points)) == SPURIOUS
+        # Those that are flagged most are drawn last, so that none of them is hidden.
+        order = np.argsort(share, kind="stable")
+        with embeddings.open_embedding(ax, points, width) as (axes, room):
+            area = embeddings.dot_area(len(points), room)
+            look: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 100}
+            look["rasterized"] = len(points) > embeddings.RASTERIZE_ABOVE
+            x, y = points[order].T
+            shown = axes.scatter(x, y, s=area, c=100 * share[order], linewidths=0, **look)
+            name = "Flagged in (% of the runs)"
+            axes.figure.colorbar(shown, ax=axes, location="bottom", pad=0.02, label=name)
+            if spurious.any():
+                rims: dict[str, Any] = {"linewidths": 0.6, "edgecolors": "black", "zorder": 3}
+                large = embeddings.sign_area(axes, points[spurious], room, area)
+                x, y = points[spurious].T
+                axes.scatter(x, y, s=large, c=100 * share[spurious], **rims, **look)
+                sign = axes.scatter([], [], s=16, facecolors="none", **rims)
+                style.add_legend(axes, {"known spurious": sign}, is_new=ax is None)
+        return axes

@@ -1,62 +1,194 @@
-"""The embedding, the components and the region as pictures."""
+"""The embedding with the spurious marked, and how sources are drawn in any picture of it."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
-from spurclust.plots.fitted import (
-    SPURIOUS,
-    check_embedding,
-    check_fitted,
-    check_labels,
-    check_reasons,
-    encode_labels,
-)
-from spurclust.plots.legend import add_legend, legend_height
-from spurclust.plots.marks import (
-    axes_width,
-    dot_area,
-    draw_group,
-    group_sources,
-    open_embedding,
-    spurious_area,
-)
-from spurclust.plots.style import (
-    COLUMN_WIDTH,
-    OUTSIDE_COLOR,
-    REGION_COLOR,
-    REGION_FILL_COLOR,
-    REGION_HATCH,
-    RELIABLE_COLOR,
-    SMALL_FONT_SIZE,
-    UNINSPECTED_COLOR,
-    open_axes,
-)
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, is_uninspected
+from spurclust.plots import style
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
-# Width of the bars' axes beside the numbers on both sides, as a part of the figure.
-_BARS_PART = 0.74
-# Height in inches that many components share.
-_PAGE_ROWS = 5.5
-# Light, so that the interval is seen on it; the same as the region's in its own picture.
-_REGION_BAR: dict[str, Any] = {
-    "facecolor": REGION_FILL_COLOR,
-    "edgecolor": REGION_COLOR,
-    "hatch": REGION_HATCH,
-}
-_OUTSIDE_BAR: dict[str, Any] = {"facecolor": OUTSIDE_COLOR, "edgecolor": RELIABLE_COLOR}
+Mark = tuple[str, str]
+"""A color, and a marker of matplotlib or one of these."""
+DOT, RING = "dot", "ring"
+# More dots than these make a vector file that no viewer opens quickly.
+RASTERIZE_ABOVE = 3000
+# What stands beside an embedding's axes, in inches.
+_BESIDE = 0.6
+# The shorter side of the picture has at least this part of the longer one.
+_LEAST_SIDE = 0.35
+# Dots of all sources together cover about this part of the axes.
+_COVERAGE = 0.12
+# Areas of a spurious source's sign, and of any sign in a legend, in square points.
+_SMALLEST_SIGN, _LARGEST_SIGN, _LEGEND_SIGN = 8.0, 26.0, 18.0
+# Signs may overlap a little: so many times the usual distance to the next.
+_TOUCH = 1.3
 
 
-class EmbeddingDisplay:
-    """The embedding, with the spurious sources marked by shape and colour, one for each reason.
+def check_per_source(
+    values: ArrayLike | None, n_sources: int, name: str, default: object = None
+) -> NDArray[Any]:
+    """Return values as an array with one for each source, the default where there are none."""
+    if values is None:
+        return np.full(n_sources, default)
+    array = np.asarray(values)
+    if array.shape != (n_sources,):
+        raise ValueError(
+            f"{name} has shape {array.shape}, but there are {n_sources} sources: give one for each "
+            "source, in the order of the fit"
+        )
+    return array
+
+
+def check_embedding(embedding: ArrayLike) -> NDArray[np.float64]:
+    """Return the embedding as an array of finite points in two dimensions."""
+    points: NDArray[np.float64] = check_array(embedding, dtype=np.float64, input_name="embedding")
+    if points.shape[1] != 2:
+        raise ValueError(f"the embedding has {points.shape[1]} dimensions: pictures need two")
+    return points
+
+
+def check_labels(label: ArrayLike | None, n_sources: int) -> NDArray[np.int8]:
+    """Return labels 1, 0 and -1, one for each source; None means that all are uninspected."""
+    array = check_per_source(label, n_sources, "label", UNINSPECTED)
+    if not np.isin(array, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
+        raise ValueError("label must be 1 (spurious), 0 (reliable) or -1 (uninspected)")
+    return array.astype(np.int8)
+
+
+def check_reasons(reason: ArrayLike | None, n_sources: int) -> NDArray[np.object_]:
+    """Return reasons as lines of text, empty where there is none."""
+    import pandas as pd
+
+    values = check_per_source(reason, n_sources, "reason", "").astype(object)
+    return np.array(["" if pd.isna(v) else " ".join(str(v).split()) for v in values], dtype=object)
+
+
+def encode_labels(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
+    """Turn labels in the words of a fitted detector into 1 spurious, 0 reliable, -1 uninspected."""
+    import pandas as pd
+
+    check_is_fitted(detector)
+    n_sources = len(detector.embedding_)
+    if y is None:
+        return check_labels(None, n_sources)
+    values = check_per_source(np.asarray(y, dtype=object), n_sources, "y")
+    # The positions among (reliable, spurious) are the codes, and -1 is what is neither.
+    codes = pd.Index(detector.classes_, dtype=object).get_indexer(pd.Index(values, dtype=object))
+    strange = (codes == UNINSPECTED) & ~is_uninspected(values, detector.unlabeled)
+    if strange.any():
+        position = int(np.argmax(strange))
+        raise ValueError(
+            f"y[{position}] is {values[position]!r}, which is neither one of the classes "
+            f"{detector.classes_.tolist()} nor unlabeled={detector.unlabeled!r}: give the y of the "
+            "fit"
+        )
+    return np.asarray(codes, dtype=np.int8)
+
+
+def plane_limits(embedding: NDArray[np.float64], margin: float = 0.05) -> NDArray[np.float64]:
+    """Return rows of x and y limits that hold all sources, with a margin, and are not too flat."""
+    low, high = embedding.min(axis=0), embedding.max(axis=0)
+    # All sources at one position still need a scale.
+    span = float((high - low).max()) or 2 * max(1.0, 1e-3 * float(np.abs(high).max()))
+    margin = max(margin, 0.25 / len(embedding)) * span
+    half = np.maximum(high - low, _LEAST_SIDE * span) / 2 + margin
+    return np.stack([(low + high) / 2 - half, (low + high) / 2 + half], axis=1)
+
+
+@contextmanager
+def open_embedding(
+    ax: "Axes | None", embedding: NDArray[np.float64], width: float, margin: float = 0.05
+) -> "Iterator[tuple[Axes, float]]":
+    """Yield axes with the scale and the names that an embedding has, and their width in inches."""
+    # As high as the legend can need; what is left over is cut off.
+    with style.open_axes(ax, width=width, height=width + 2) as axes:
+        x_limits, y_limits = plane_limits(embedding, margin)
+        axes.set(xlim=x_limits, ylim=y_limits, xlabel="t-SNE x", ylabel="t-SNE y")
+        axes.set_aspect("equal", adjustable="box")
+        axes.locator_params(nbins=7, steps=[1, 2, 5, 10])
+        yield axes, width - _BESIDE if ax is None else axes_width(ax)
+
+
+def axes_width(ax: "Axes") -> float:
+    """Return the width of axes in inches."""
+    return float(ax.bbox.width / ax.figure.dpi)
+
+
+def dot_area(n_sources: int, width: float) -> float:
+    """Choose the area of a dot in square points: few are seen, many do not blacken the page."""
+    return float(np.clip(_COVERAGE * (72 * width) ** 2 / n_sources, 0.3, 14))
+
+
+def sign_area(ax: "Axes", signs: NDArray[np.float64], width: float, area: float) -> float:
+    """Choose the area of a spurious source's sign in square points: smaller where they crowd."""
+    from scipy.spatial import cKDTree
+
+    largest = min(_LARGEST_SIGN, 6000 / max(len(signs), 1))
+    if len(signs) > 1:
+        points = signs * (72 * width / float(np.ptp(ax.get_xlim())))
+        apart = np.median(cKDTree(points).query(points, k=2)[0][:, 1])
+        largest = min(largest, (_TOUCH * apart) ** 2)
+    return float(max(largest, _SMALLEST_SIGN, 1.5 * area))
+
+
+def draw_sources(ax: "Axes", points: NDArray[np.float64], mark: Mark, area: float) -> Any:
+    """Draw sources as dots, rings or signs, and return what stands for them in a legend."""
+    rasterized = len(points) > RASTERIZE_ABOVE
+    x, y = points.T
+    ax.scatter(x, y, s=area, rasterized=rasterized, **_look(mark, area))
+    return ax.scatter([], [], s=_LEGEND_SIGN, **_look(mark, _LEGEND_SIGN))
+
+
+def _look(mark: Mark, area: float) -> dict[str, Any]:
+    color, marker = mark
+    if marker == DOT:
+        return {"color": color, "alpha": 0.55, "linewidths": 0}
+    if marker == RING:
+        rim = min(0.5, 0.25 * area**0.5)
+        return {"facecolors": "none", "edgecolors": color, "linewidths": rim}
+    rim = min(0.5, 0.1 * area**0.5)
+    look: dict[str, Any] = {"color": color, "marker": marker, "edgecolors": "black"}
+    return {**look, "linewidths": rim, "zorder": 3}
+
+
+def _group_sources(
+    label: NDArray[np.int8], reason: NDArray[np.object_]
+) -> list[tuple[str, NDArray[np.bool_], Mark]]:
+    """Group sources by name, members and mark as they are drawn, a rare reason on top."""
+    spurious = label == SPURIOUS
+    groups = [
+        ("uninspected", label == UNINSPECTED, (style.UNINSPECTED_COLOR, RING)),
+        ("reliable", label == RELIABLE, (style.RELIABLE_COLOR, DOT)),
+    ]
+    if not any(reason[spurious]):
+        groups.append(("spurious", spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER)))
+    else:
+        named = np.where(reason == "", "no reason given", reason).astype(str)
+        names, counts = np.unique(named[spurious], return_counts=True)
+        names = names[np.argsort(-counts, kind="stable")]
+        for name, mark in zip(names, style.REASON_STYLES, strict=False):
+            groups.append((f"spurious: {name}", spurious & (named == name), mark))
+        rest = names[len(style.REASON_STYLES) :]
+        others = spurious & np.isin(named, rest)
+        groups.append((f"spurious: {len(rest)} other reasons", others, style.OTHER_REASON_STYLE))
+    return [group for group in groups if group[1].any()]
+
+
+@dataclass(eq=False, repr=False)
+class EmbeddingDisplay(style.Display):
+    """Draw the embedding with the spurious sources marked by shape and color, one for each reason.
 
     Shows at a glance whether the spurious sources lie together, which is what the method needs.
-    Distances between far groups mean little in a t-SNE embedding; neighbourhoods do. The sizes of
+    Distances between far groups mean little in a t-SNE embedding; neighborhoods do. The sizes of
     the dots follow the number of sources, from 2 to some 200 000.
 
     Parameters
@@ -71,10 +203,8 @@ class EmbeddingDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
 
     Examples
     --------
@@ -86,18 +216,9 @@ class EmbeddingDisplay:
     ['uninspected (1)', 'reliable (1)', 'spurious (1)']
     """
 
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-
-    def __init__(
-        self,
-        embedding: ArrayLike,
-        label: ArrayLike | None = None,
-        reason: ArrayLike | None = None,
-    ) -> None:
-        self.embedding = embedding
-        self.label = label
-        self.reason = reason
+    embedding: ArrayLike
+    label: ArrayLike | None = None
+    reason: ArrayLike | None = None
 
     @classmethod
     def from_estimator(
@@ -107,7 +228,7 @@ class EmbeddingDisplay:
         *,
         reason: ArrayLike | None = None,
         ax: "Axes | None" = None,
-        width: float = COLUMN_WIDTH,
+        width: float | None = None,
     ) -> Self:
         """Draw the embedding of a fitted detector.
 
@@ -121,8 +242,8 @@ class EmbeddingDisplay:
             Why a source is spurious.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
 
         Returns
         -------
@@ -132,215 +253,18 @@ class EmbeddingDisplay:
         label = encode_labels(detector, y)
         return cls(detector.embedding_, label, reason).plot(ax=ax, width=width)
 
-    def plot(self, ax: "Axes | None" = None, *, width: float = COLUMN_WIDTH) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
-
-        Returns
-        -------
-        EmbeddingDisplay
-            The display itself, with `ax_` and `figure_`.
-        """
-        embedding = check_embedding(self.embedding)
-        label = check_labels(self.label, len(embedding))
-        reason = check_reasons(self.reason, len(embedding))
-        groups = group_sources(label, reason)
-        labels = [f"{name} ({members.sum()})" for name, members, _ in groups]
-        with open_embedding(ax, embedding, width) as (axes, room):
-            area = dot_area(len(embedding), room)
-            sign_area = spurious_area(axes, embedding[label == SPURIOUS], room, area)
-            handles = [
-                draw_group(axes, embedding[members], style, area=area, sign_area=sign_area)
-                for _, members, style in groups
-            ]
-            add_legend(axes, handles, labels, width=room)
-        self.ax_, self.figure_ = axes, axes.figure
-        return self
-
-
-class ComponentsDisplay:
-    """The spurious fraction of each component with its 95 % interval, against the threshold.
-
-    Shows how firmly each component stands in or out of the region: with few inspected sources the
-    interval reaches across the threshold. On the right are the known spurious of the inspected
-    sources. For 1 to about 100 components.
-
-    Parameters
-    ----------
-    components : DataFrame
-        A row for each component, with the columns n_inspected, n_spurious, fraction, fraction_low,
-        fraction_high (NaN where nothing was inspected) and in_region.
-    threshold : float
-        The spurious fraction at which a component joins the region, from 0 to 1.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from matplotlib.figure import Figure
-    >>> from spurclust.plots import ComponentsDisplay
-    >>> table = {"n_inspected": 40, "n_spurious": 4, "fraction": 0.1, "fraction_low": 0.03,
-    ...          "fraction_high": 0.24, "in_region": True}
-    >>> display = ComponentsDisplay(pd.DataFrame(table, index=[0]), 0.05)
-    >>> display.plot(ax=Figure().add_subplot()).ax_.get_xlabel()
-    'Spurious fraction (%)'
-    """
-
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-
-    def __init__(self, components: "pd.DataFrame", threshold: float) -> None:
-        self.components = components
-        self.threshold = threshold
-
-    @classmethod
-    def from_estimator(
-        cls,
-        detector: Any,
-        *,
-        sort: Literal["component", "fraction"] = "component",
-        ax: "Axes | None" = None,
-        width: float = COLUMN_WIDTH,
-    ) -> Self:
-        """Draw the components of a fitted detector.
-
-        Parameters
-        ----------
-        detector : SpuriousRegionDetector
-            The fitted detector.
-        sort : {"component", "fraction"}, default="component"
-            By number, or the highest fraction first.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=3.5
-            Width of a new figure in inches.
-
-        Returns
-        -------
-        ComponentsDisplay
-            The display, drawn.
-        """
-        check_fitted(detector)
-        return cls(detector.components_, detector.threshold).plot(ax=ax, sort=sort, width=width)
-
-    def plot(
-        self,
-        ax: "Axes | None" = None,
-        *,
-        sort: Literal["component", "fraction"] = "component",
-        width: float = COLUMN_WIDTH,
-    ) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        sort : {"component", "fraction"}, default="component"
-            By number, or the highest fraction first.
-        width : float, default=3.5
-            Width of a new figure in inches. Its height follows the number of components.
-
-        Returns
-        -------
-        ComponentsDisplay
-            The display itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ValueError
-            When there is no component, or `sort` is neither.
-        """
-        table = _sort_components(self.components, sort)
-        row = _row_height(len(table))
-        height = row * len(table) + 0.55 + legend_height([""] * 4, width)
-        with open_axes(ax, width=width, height=max(height, 1.5)) as axes:
-            font = min(SMALL_FONT_SIZE, 72 * 0.9 * row)
-            _draw_bars(axes, table, font)
-            room = _BARS_PART * width if ax is None else axes_width(axes)
-            _explain_bars(axes, table, self.threshold, room)
-        self.ax_, self.figure_ = axes, axes.figure
-        return self
-
-
-def _sort_components(components: "pd.DataFrame", sort: str) -> "pd.DataFrame":
-    """Order the components as they are drawn, the first at the top."""
-    if len(components) == 0:
-        raise ValueError("there is no component: there is nothing to draw")
-    if sort == "component":
-        return components.sort_index()
-    if sort == "fraction":
-        # Stable, so that equal fractions stay in the order of their numbers.
-        return components.sort_index().sort_values("fraction", ascending=False, kind="stable")
-    raise ValueError(f"sort={sort!r}: choose 'component' or 'fraction'")
-
-
-def _draw_bars(ax: "Axes", table: "pd.DataFrame", font: float) -> None:
-    """Draw a bar and an interval for each component, with numbers on both sides."""
-    places = np.arange(len(table))
-    percent, low, high = (
-        100 * table[name].to_numpy(dtype=np.float64)
-        for name in ("fraction", "fraction_low", "fraction_high")
-    )
-    inside = table["in_region"].to_numpy(dtype=bool)
-    known = np.isfinite(percent)
-    for group, style in ((~inside, _OUTSIDE_BAR), (inside, _REGION_BAR)):
-        drawn = group & known
-        ax.barh(places[drawn], percent[drawn], height=0.72, linewidth=0.5, **style)
-    reach = np.abs(np.stack([percent - low, high - percent]))[:, known]
-    interval: dict[str, Any] = {
-        "fmt": "none",
-        "ecolor": "black",
-        "elinewidth": 1.0,
-        "capsize": 0,
-    }
-    ax.errorbar(percent[known], places[known], xerr=reach, **interval)
-    for place in places[~known]:
-        ax.text(0, place, " none inspected", va="center", fontsize=font, color=UNINSPECTED_COLOR)
-    ax.set_yticks(places, [str(number) for number in table.index], fontsize=font)
-    ax.tick_params(axis="y", length=0)
-    ax.set_ylim(len(table) - 0.4, -0.6)
-    right = ax.secondary_yaxis("right")
-    counts = zip(table["n_spurious"], table["n_inspected"], strict=True)
-    right.set_yticks(places, [f"{int(k)}/{int(n)}" for k, n in counts], fontsize=font)
-    right.tick_params(axis="y", length=0)
-    right.set_ylabel("Spurious / inspected")
-
-
-def _explain_bars(ax: "Axes", table: "pd.DataFrame", threshold: float, width: float) -> None:
-    """Draw the threshold, name the axes, and add the legend."""
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    ax.axvline(100 * threshold, color="black", linestyle=(0, (4, 2)), linewidth=0.8)
-    reach = max(float(np.nan_to_num(table["fraction_high"]).max()), 1.25 * threshold)
-    ax.set_xlim(0, 100 * min(1.02, 1.05 * reach))
-    ax.set(xlabel="Spurious fraction (%)", ylabel="Component")
-    inside = table["in_region"].to_numpy(dtype=bool)
-    entries: list[tuple[Any, str]] = []
-    if inside.any():
-        entries.append((Patch(linewidth=0.5, **_REGION_BAR), "in the region"))
-    if not inside.all():
-        entries.append((Patch(linewidth=0.5, **_OUTSIDE_BAR), "outside"))
-    line: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.8}
-    entries.append((Line2D([], [], **line), f"threshold {100 * threshold:g} %"))
-    entries.append((Line2D([], [], color="black", linewidth=1.0), "95 % interval"))
-    handles, labels = zip(*entries, strict=True)
-    add_legend(ax, handles, labels, width=width)
-
-
-def _row_height(n_components: int) -> float:
-    """Choose the height of a component's row in inches, so that a hundred still fit on a page."""
-    return float(np.clip(_PAGE_ROWS / n_components, 0.09, 0.2))
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        points = check_embedding(self.embedding)
+        label = check_labels(self.label, len(points))
+        groups = _group_sources(label, check_reasons(self.reason, len(points)))
+        with open_embedding(ax, points, width) as (axes, room):
+            area = dot_area(len(points), room)
+            large = sign_area(axes, points[label == SPURIOUS], room, area)
+            handles = {
+                f"{name} ({members.sum()})": draw_sources(
+                    axes, points[members], mark, area if mark[1] in (DOT, RING) else large
+                )
+                for name, members, mark in groups
+            }
+            style.add_legend(axes, handles, is_new=ax is None)
+        return axes

@@ -1,61 +1,48 @@
 """Cutouts side by side, each with its id and the reason."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.plots.fitted import (
-    SPURIOUS,
-    UNINSPECTED,
-    check_flagged,
-    check_labels,
-    check_length,
-    check_reasons,
-    encode_labels,
-)
-from spurclust.plots.frames import (
-    Crop,
-    Frame,
-    check_cutouts,
-    crop_cutout,
-    draw_framed,
-    frame_handles,
-    frame_of,
-)
-from spurclust.plots.gallery_layout import (
-    CAPTION_SIZE,
-    LINE,
-    GalleryLayout,
-    cutouts_on_page,
-    lay_out_gallery,
-)
-from spurclust.plots.legend import add_legend, shorten, text_width
-from spurclust.plots.marks import axes_width
-from spurclust.plots.stretch import render_cutout
-from spurclust.plots.style import FONT_SIZE, LINE_COLOR, PAGE_WIDTH, open_axes
+from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.plots import embeddings, rendering, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
 Which = Literal["spurious", "flagged", "missed", "new", "all"]
-# Margin in inches.
-_PAD = 0.06
-_CENTRED: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": FONT_SIZE}
+# Margin of the figure and room between cutouts, in inches.
+_PAD, _GAP = 0.06, 0.12
+# A cutout covers about this many square inches: a strip is seen, and many find room.
+_AREA = 1.1
+# Below this width, in inches, an id has no room; above the other, the reason stands beside it.
+_MIN_WIDTH, _ONE_LINE_WIDTH = 0.85, 1.6
+# Size of the captions in points, and height of their lines in inches.
+_CAPTION_SIZE = 6.5
+_LINE = 1.35 * _CAPTION_SIZE / 72
+# Height of a journal's page in inches, without the legend and a caption of the figure.
+_PAGE_HEIGHT = 8.5
+# The least width in inches, in which a legend finds room.
+_MIN_TOTAL = 2.2
 
 
-class GalleryDisplay:
-    """Cutouts side by side, with the id and the reason beneath each.
+@dataclass(eq=False, repr=False)
+class GalleryDisplay(style.Display):
+    """Draw cutouts side by side, with the id and the reason beneath each.
 
     For looking at what was flagged or missed. Pixels other than 8-bit ones are stretched for each
-    cutout by itself, so brightness does not compare; pixels without data are bluish.
+    cutout by itself, so brightness does not compare; pixels without data are bluish. On given axes
+    that are too low everything is drawn smaller, the writing too.
 
     Parameters
     ----------
     cutouts : array-like of shape (n_cutouts, height, width[, n_channels])
-        Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. Three channels are colours;
-        those of a cube are drawn side by side.
+        Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. Three channels are colors;
+        those of a cube are drawn side by side. Only those drawn are read.
     source_id : array-like of shape (n_cutouts,), default=None
         What to write beneath; None writes the positions from 0.
     reason : array-like of shape (n_cutouts,), default=None
@@ -66,15 +53,24 @@ class GalleryDisplay:
         Whether a source lies in the region; the frames show it.
     position : array-like of int, default=None
         Which of them to draw, in this order; None means all.
+    n_columns : int, default=None
+        Cutouts in a row; None chooses by the shape of a cutout, say 3 of strips, 6 of squares.
+    crop : (top, bottom, left, right), default=None
+        Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``.
+    max_cutouts : int, default=None
+        Draw the first so many, and say how many are not shown; None draws as many as fit on a
+        page, 9 inches high.
+    origin : {"upper", "lower"}, default="upper"
+        Where row 0 is; "lower" for cutouts from FITS files.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
     n_columns_ : int
         Cutouts in a row.
+    shown_ : ndarray of int
+        Positions of the cutouts that are drawn, row by row.
 
     Examples
     --------
@@ -87,26 +83,17 @@ class GalleryDisplay:
     ['00123', 'edge data', '00124']
     """
 
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-    n_columns_: int
-
-    def __init__(
-        self,
-        cutouts: Any,
-        source_id: ArrayLike | None = None,
-        reason: ArrayLike | None = None,
-        *,
-        label: ArrayLike | None = None,
-        flagged: ArrayLike | None = None,
-        position: ArrayLike | None = None,
-    ) -> None:
-        self.cutouts = cutouts
-        self.source_id = source_id
-        self.reason = reason
-        self.label = label
-        self.flagged = flagged
-        self.position = position
+    cutouts: Any
+    source_id: ArrayLike | None = None
+    reason: ArrayLike | None = None
+    _: KW_ONLY
+    label: ArrayLike | None = None
+    flagged: ArrayLike | None = None
+    position: ArrayLike | None = None
+    n_columns: int | None = None
+    crop: rendering.Crop | None = None
+    max_cutouts: int | None = None
+    origin: rendering.Origin = "upper"
 
     @classmethod
     def from_estimator(
@@ -118,11 +105,9 @@ class GalleryDisplay:
         source_id: ArrayLike | None = None,
         reason: ArrayLike | None = None,
         which: Which = "flagged",
-        crop: Crop | None = None,
-        max_cutouts: int | None = None,
-        origin: Literal["upper", "lower"] = "upper",
         ax: "Axes | None" = None,
-        width: float = PAGE_WIDTH,
+        width: float | None = None,
+        **options: Any,
     ) -> Self:
         """Draw cutouts of a fitted detector's sources, the most probably spurious first.
 
@@ -141,201 +126,187 @@ class GalleryDisplay:
         which : {"spurious", "flagged", "missed", "new", "all"}, default="flagged"
             The known spurious; all in the region; the known spurious outside it; the uninspected in
             it; or all sources.
-        crop : (top, bottom, left, right), default=None
-            Part of each cutout to show, in pixels.
-        max_cutouts : int, default=None
-            Draw the first so many; None draws as many as fit on a page.
-        origin : {"upper", "lower"}, default="upper"
-            Where row 0 is; "lower" for cutouts from FITS files.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        width : float, default=7.1
-            Width of a new figure in inches.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Parameters of the display: n_columns, crop, max_cutouts, origin.
 
         Returns
         -------
         GalleryDisplay
             The display of the chosen sources, drawn.
         """
-        label = encode_labels(detector, y)
-        flagged = np.asarray(detector.flagged_, dtype=bool)
-        check_cutouts(cutouts, len(label), crop)
-        position = _choose_sources(label, flagged, which)
-        probability = np.nan_to_num(np.asarray(detector.spurious_probability_, dtype=np.float64))
-        position = position[np.argsort(-probability[position], kind="stable")]
-        display = cls(cutouts, source_id, reason, label=label, flagged=flagged, position=position)
-        return display.plot(ax=ax, crop=crop, max_cutouts=max_cutouts, origin=origin, width=width)
+        label = embeddings.encode_labels(detector, y)
+        flagged, spurious = np.asarray(detector.flagged_, dtype=bool), label == SPURIOUS
+        choices = {
+            "spurious": spurious,
+            "flagged": flagged,
+            "missed": spurious & ~flagged,
+            "new": (label == UNINSPECTED) & flagged,
+            "all": np.ones(len(label), dtype=bool),
+        }
+        if which not in choices:
+            raise ValueError(f"which={which!r}: choose one of {', '.join(choices)}")
+        rendering.check_cutouts(cutouts, len(label), options.get("crop"))
+        order = np.argsort(-detector.spurious_probability_, kind="stable")
+        options |= {"label": label, "flagged": flagged, "position": order[choices[which][order]]}
+        return cls(cutouts, source_id, reason, **options).plot(ax=ax, width=width)
 
-    def plot(
-        self,
-        ax: "Axes | None" = None,
-        *,
-        n_columns: int | None = None,
-        crop: Crop | None = None,
-        max_cutouts: int | None = None,
-        origin: Literal["upper", "lower"] = "upper",
-        width: float = PAGE_WIDTH,
-    ) -> Self:
-        """Draw.
+    def _default_width(self) -> float:
+        return style.PAGE_WIDTH
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; everything is made smaller, the writing too, where they are too low. None
-            makes a new figure.
-        n_columns : int, default=None
-            Cutouts in a row; None chooses by the shape of a cutout, say 3 of strips, 6 of squares.
-        crop : (top, bottom, left, right), default=None
-            Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``.
-        max_cutouts : int, default=None
-            Draw the first so many, and say how many are not shown; None draws as many as fit on a
-            page, 9 inches high.
-        origin : {"upper", "lower"}, default="upper"
-            Where row 0 is; "lower" for cutouts from FITS files.
-        width : float, default=7.1
-            Width of a new figure in inches. Its height follows the number of rows.
-
-        Returns
-        -------
-        GalleryDisplay
-            The display itself, with `ax_`, `figure_` and `n_columns_`. Without any cutout the
-            picture says so.
-
-        Raises
-        ------
-        ValueError
-            When the lengths differ, the cutouts are no images, or the crop is empty.
-        """
-        chosen = self._choose(max_cutouts, crop)
-        room = (width if ax is None else axes_width(ax)) - 2 * _PAD
-        if max_cutouts is None:
-            max_cutouts = self._count_on_page(chosen, crop, room, n_columns)
-        shown, n_left = chosen[:max_cutouts], max(0, len(chosen) - max_cutouts)
-        pictures = [render_cutout(crop_cutout(self.cutouts[i], crop)) for i in shown]
-        aspect = pictures[0].shape[1] / pictures[0].shape[0] if pictures else 1.0
-        captions, frames = self._captions(shown), self._frames(shown)
-        has_reasons = any(reason for _, reason in captions)
-        layout = lay_out_gallery(len(shown), aspect, room, n_columns, has_reasons=has_reasons)
-        with open_axes(ax, width=layout.width + 2 * _PAD, height=layout.height + 1) as axes:
-            scale = 1.0 if ax is None else _scale_down(axes, layout)
-            axes.set(xlim=(0, layout.width), ylim=(0, layout.height))
-            axes.set_aspect("equal", adjustable="box", anchor="N")
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        for name, value in (("max_cutouts", self.max_cutouts), ("n_columns", self.n_columns)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value}: give at least one")
+        entries = self._list_entries()
+        room = (width if ax is None else embeddings.axes_width(ax)) - 2 * _PAD
+        layout = self._lay_out(entries, room)
+        shown = entries[: self.max_cutouts or layout.n_on_page]
+        self.shown_ = np.array([entry.position for entry in shown], dtype=np.intp)
+        self.n_columns_ = max(1, min(len(shown), layout.n_columns))
+        total_width = max(self.n_columns_ * layout.column - _GAP, _MIN_TOTAL)
+        size = (total_width, ceil(max(1, len(shown)) / layout.n_columns) * layout.row - _GAP)
+        with style.open_axes(ax, width=size[0] + 2 * _PAD, height=size[1] + 1) as axes:
             axes.set_axis_off()
-            for place, picture in enumerate(pictures):
-                middle = layout.middle(place)
-                draw_framed(axes, picture, middle, layout.cutout, frames[place], origin=origin)
-                _write_caption(axes, captions[place], layout, middle, scale)
-            if not pictures:
-                axes.text(layout.width / 2, layout.height / 2, "no cutouts", **_CENTRED)
-            self._explain(axes, frames, _describe_shown(len(shown), n_left), layout.width)
-        self.ax_, self.figure_, self.n_columns_ = axes, axes.figure, layout.n_columns
-        return self
+            axes.set_aspect("equal", adjustable="box", anchor="N")
+            axes.set(xlim=(0, style.VECTOR_DPI * size[0]), ylim=(style.VECTOR_DPI * size[1], 0))
+            if shown:
+                self._draw_entries(axes, shown, layout, size)
+            else:
+                look: dict[str, Any] = {"ha": "center", "va": "center"}
+                axes.text(0.5, 0.5, "no cutouts", transform=axes.transAxes, **look)
+            is_known = self.label is not None or self.flagged is not None
+            handles = rendering.frame_handles(entry.frame for entry in shown if is_known)
+            n_left = len(entries) - len(shown)
+            note = f"first {len(shown)} of {len(entries)} cutouts, {n_left} not shown"
+            if handles or n_left:
+                title = note if n_left else None
+                style.add_legend(axes, handles, is_new=ax is None, title=title)
+        return axes
 
-    def _choose(self, max_cutouts: int | None, crop: Crop | None) -> NDArray[np.intp]:
-        """Return the positions to draw, as far as there is room."""
-        if max_cutouts is not None and max_cutouts < 1:
-            raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
+    def _list_entries(self) -> "list[_Entry]":
+        """List what is to be drawn, as far as there is room."""
         n_cutouts = len(self.cutouts)
-        position = np.arange(n_cutouts) if self.position is None else np.asarray(self.position)
-        position = position.astype(np.intp)
-        if ((position < 0) | (position >= n_cutouts)).any():
-            raise ValueError(f"position must be from 0 to {n_cutouts - 1}, one less than cutouts")
-        if len(position):
-            check_cutouts(self.cutouts, n_cutouts, crop)
-        return position
+        position = np.arange(n_cutouts)
+        columns = (
+            embeddings.check_per_source(
+                position if self.source_id is None else self.source_id, n_cutouts, "source_id"
+            ),
+            embeddings.check_reasons(self.reason, n_cutouts),
+            embeddings.check_labels(self.label, n_cutouts),
+            embeddings.check_per_source(self.flagged, n_cutouts, "flagged", False),
+        )
+        if self.position is not None:
+            position = position[np.asarray(self.position, dtype=np.intp)]
+        chosen = zip(position, *(column[position] for column in columns), strict=True)
+        return [
+            _Entry(index, str(source_id), reason, rendering.choose_frame(label, flagged))
+            for index, source_id, reason, label, flagged in chosen
+        ]
 
-    def _count_on_page(
-        self, chosen: NDArray[np.intp], crop: Crop | None, room: float, n_columns: int | None
-    ) -> int:
-        """Count the cutouts that fit on a page."""
-        if not len(chosen):
-            return 1
-        picture = render_cutout(crop_cutout(self.cutouts[chosen[0]], crop))
-        has_reasons = any(reason for _, reason in self._captions(chosen))
-        aspect = picture.shape[1] / picture.shape[0]
-        return cutouts_on_page(aspect, room, n_columns, has_reasons=has_reasons)
+    def _lay_out(self, entries: "list[_Entry]", room: float) -> "_Layout":
+        """Choose how large cutouts are drawn and how many in a row; reasons may need a line."""
+        aspect, n_columns = 1.0, self.n_columns
+        if entries:
+            rendering.check_cutouts(self.cutouts, len(self.cutouts), self.crop)
+            first = rendering.render_source(self.cutouts, entries[0].position, self.crop)
+            height, width, _ = first.shape
+            aspect = width / height
+        if n_columns is None:
+            wanted = max(_MIN_WIDTH, (_AREA * aspect) ** 0.5)
+            n_columns = max(1, round((room + _GAP) / (wanted + _GAP)))
+        width = max((room + _GAP) / n_columns - _GAP, 0.1)
+        has_reasons = any(entry.reason for entry in entries)
+        n_lines = 2 if has_reasons and width < _ONE_LINE_WIDTH else 1
+        return _Layout(n_columns, width, width / aspect, n_lines)
 
-    def _captions(self, shown: NDArray[np.intp]) -> list[tuple[str, str]]:
-        """Return id and reason of each cutout that is drawn."""
-        n_cutouts = len(self.cutouts)
-        ids = np.arange(n_cutouts) if self.source_id is None else self.source_id
-        names = check_length(ids, n_cutouts, "source_id")[shown]
-        reasons = check_reasons(self.reason, n_cutouts)
-        known = [""] * len(shown) if reasons is None else reasons[shown]
-        return [(str(name), reason) for name, reason in zip(names, known, strict=True)]
-
-    def _frames(self, shown: NDArray[np.intp]) -> list[Frame]:
-        """Return the frame of each cutout that is drawn."""
-        n_cutouts = len(self.cutouts)
-        label = check_labels(self.label, n_cutouts)[shown]
-        flagged = check_flagged(self.flagged, n_cutouts)[shown]
-        return [frame_of(*known) for known in zip(label, flagged, strict=True)]
-
-    def _explain(self, ax: "Axes", frames: list[Frame], note: str, width: float) -> None:
-        """Add a legend of the frames, unless nothing is known of any, and the note."""
-        known = self.label is not None or self.flagged is not None
-        handles, labels = frame_handles(frames if known else [])
-        if handles or note:
-            add_legend(ax, handles, labels, width=width, title=note or None)
+    def _draw_entries(
+        self, ax: "Axes", entries: "list[_Entry]", layout: "_Layout", size: tuple[float, float]
+    ) -> None:
+        """Draw cutouts with frames and captions, in units of a pixel of the composed image."""
+        inches = (layout.width, layout.height)
+        pictures = [
+            rendering.render_source(self.cutouts, entry.position, self.crop, size=inches)
+            for entry in entries
+        ]
+        corners = _draw_sheet(ax, pictures, layout, is_flipped=self.origin == "lower")
+        frames = [entry.frame for entry in entries]
+        rendering.draw_frames(ax, corners, pictures[0].shape[1::-1], frames)
+        # On given axes that are too low the writing becomes as small as the rest.
+        shrink = min(1.0, ax.bbox.height * size[0] / (ax.bbox.width * size[1]))
+        for entry, corner in zip(entries, corners, strict=True):
+            _write_caption(ax, entry, corner, layout, shrink)
 
 
-def _choose_sources(
-    label: NDArray[np.int8], flagged: NDArray[np.bool_], which: Which
+class _Entry(NamedTuple):
+    """A cutout to be drawn."""
+
+    position: int
+    source_id: str
+    reason: str
+    frame: rendering.Frame
+
+
+class _Layout(NamedTuple):
+    """The size of cutouts in inches, how many stand in a row, and how high a row is."""
+
+    n_columns: int
+    width: float
+    height: float
+    n_lines: int
+
+    @property
+    def column(self) -> float:
+        return self.width + _GAP
+
+    @property
+    def row(self) -> float:
+        return self.height + self.n_lines * _LINE + _GAP
+
+    @property
+    def n_on_page(self) -> int:
+        return self.n_columns * max(1, int((_PAGE_HEIGHT + _GAP) / self.row))
+
+
+def _draw_sheet(
+    ax: "Axes", pictures: Sequence[NDArray[np.uint8]], layout: _Layout, *, is_flipped: bool
 ) -> NDArray[np.intp]:
-    """Choose the positions of a gallery's sources."""
-    spurious = label == SPURIOUS
-    choices = {
-        "spurious": spurious,
-        "flagged": flagged,
-        "missed": spurious & ~flagged,
-        "new": (label == UNINSPECTED) & flagged,
-        "all": np.ones(len(label), dtype=bool),
-    }
-    if which not in choices:
-        raise ValueError(f"which={which!r}: choose one of {', '.join(choices)}")
-    return np.flatnonzero(choices[which])
-
-
-def _describe_shown(n_shown: int, n_left: int) -> str:
-    """Say how many cutouts are not shown; "" when all are."""
-    if not n_left:
-        return ""
-    return f"first {n_shown} of {n_shown + n_left} cutouts, {n_left} not shown"
-
-
-def _scale_down(ax: "Axes", layout: GalleryLayout) -> float:
-    """Tell by how much all must be drawn smaller because the axes are too low."""
-    box = ax.get_window_extent()
-    return min(1.0, float(box.height / box.width) * layout.width / layout.height)
+    """Compose pictures in one image, draw it, and return their upper left corners in pixels."""
+    height, width, _ = pictures[0].shape
+    index = np.arange(len(pictures))
+    step = np.rint(style.VECTOR_DPI * np.array([layout.column, layout.row])).astype(np.intp)
+    corners: NDArray[np.intp] = (
+        np.stack([index % layout.n_columns, index // layout.n_columns], axis=1) * step
+    )
+    right, bottom = corners.max(axis=0) + np.array([width, height])
+    sheet = np.full((bottom, right, 3), 255, dtype=np.uint8)
+    for (x, y), picture in zip(corners, pictures, strict=True):
+        sheet[y : y + height, x : x + width] = picture[::-1] if is_flipped else picture
+    ax.imshow(sheet, extent=(0, right, bottom, 0), interpolation="antialiased")
+    return corners
 
 
 def _write_caption(
-    ax: "Axes",
-    caption: tuple[str, str],
-    layout: GalleryLayout,
-    middle: tuple[float, float],
-    scale: float,
+    ax: "Axes", entry: _Entry, corner: NDArray[np.intp], layout: _Layout, shrink: float
 ) -> None:
     """Write id and reason beneath a cutout, shortened to its width."""
-    source_id, reason = caption
-    room = 72 * layout.cutout[0]
-    size = CAPTION_SIZE
-    top = middle[1] - layout.cutout[1] / 2 - 0.25 * LINE
-    # Not mathematics, whatever an id looks like.
-    style: dict[str, Any] = {"va": "top", "fontsize": size * scale, "color": LINE_COLOR}
-    style |= {"parse_math": False, "usetex": False}
-    if layout.n_lines == 2:
-        lines = [shorten(source_id, room, size, middle=True), shorten(reason, room, size)]
-        for number, line in enumerate(lines):
-            if line:
-                ax.text(middle[0], top - number * LINE, line, ha="center", **style)
-        return
-    gap = size
-    wanted = text_width(reason, size) + gap if reason else 0.0
-    name = shorten(source_id, max(room / 2, room - wanted), size, middle=True)
-    ax.text(middle[0] - layout.cutout[0] / 2, top, name, ha="left", **style)
-    if reason:
-        rest = room - text_width(name, size) - gap
-        ax.text(
-            middle[0] + layout.cutout[0] / 2, top, shorten(reason, rest, size), ha="right", **style
-        )
+    room, gap = 72 * layout.width, _CAPTION_SIZE
+    name_room, side, line = room, "left", 1
+    if entry.reason and layout.n_lines == 1:
+        wanted = style.text_width(entry.reason, _CAPTION_SIZE) + gap
+        name_room, side, line = max(room / 2, room - wanted), "right", 0
+    name = style.shorten(entry.source_id, name_room, _CAPTION_SIZE, middle=True)
+    if line == 0:
+        room -= style.text_width(name, _CAPTION_SIZE) + gap
+    reason = style.shorten(entry.reason, room, _CAPTION_SIZE)
+    for text, ha, row in ((name, "left", 0), (reason, side, line)):
+        below = (layout.width if ha == "right" else 0, layout.height + (row + 0.25) * _LINE)
+        look: dict[str, Any] = {"ha": ha, "va": "top", "color": style.LINE_COLOR}
+        # No mathematics, whatever an id looks like.
+        look |= {"fontsize": shrink * _CAPTION_SIZE, "parse_math": False, "usetex": False}
+        if text:
+            x, y = corner + style.VECTOR_DPI * np.array(below)
+            ax.text(x, y, text, **look)

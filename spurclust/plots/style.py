@@ -1,20 +1,21 @@
-"""The colours, signs and sizes that all pictures share; how figures are opened and saved."""
+"""What all pictures share: colors, signs and sizes, axes and legends, and how they are saved."""
 
 import os
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from spurclust.catalog.output import file_beside
 from spurclust.errors import import_optional
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-# Okabe & Ito's colours: told apart by the colour-blind. Shape, hatch and line carry the same
-# meaning, so that nothing is lost in a grey print.
+# Okabe & Ito's colors, which the color-blind can tell apart. Shape, hatch and line carry the same
+# meaning, so that nothing is lost in a gray print.
 SPURIOUS_COLOR = "#D55E00"
 RELIABLE_COLOR = "#0072B2"
 UNINSPECTED_COLOR = "#8C8C8C"
@@ -22,9 +23,10 @@ REGION_COLOR = "#E69F00"
 REGION_FILL_COLOR = "#FBEBCB"
 OUTSIDE_COLOR = "#D3E3EE"
 LINE_COLOR = "#333333"
-# Pixels without data: bluish, since every grey is a brightness that a pixel can have.
+# Pixels without data: bluish, since every gray is a brightness that a pixel can have.
 BLANK_COLOR = "#B8C8DC"
 REGION_HATCH = "/////"
+DASHED: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.8}
 
 SPURIOUS_MARKER = "^"
 # The most frequent reason first; the region's orange is not among them.
@@ -42,19 +44,18 @@ COLUMN_WIDTH = 3.5
 PAGE_WIDTH = 7.1
 FONT_SIZE = 8.0
 SMALL_FONT_SIZE = 7.0
-# White above and below a picture, in inches.
-_MARGIN = 0.04
+# On a screen letters are moved to whole pixels, which makes small writing wider.
+_HINTING = 1.08
 _PNG_DPI = 200
-# Dots, rasterised or not, are this fine in SVG and PDF.
-_VECTOR_DPI = 300
+# Dots and cutouts in SVG and PDF files are this fine.
+VECTOR_DPI = 300
 
 _RC = {
     "font.size": FONT_SIZE,
     "axes.labelsize": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE,
     "xtick.labelsize": SMALL_FONT_SIZE,
     "ytick.labelsize": SMALL_FONT_SIZE,
-    "legend.fontsize": SMALL_FONT_SIZE,
-    "legend.title_fontsize": SMALL_FONT_SIZE,
     "axes.linewidth": 0.5,
     "xtick.major.width": 0.5,
     "ytick.major.width": 0.5,
@@ -66,7 +67,23 @@ _RC = {
     "axes.facecolor": "white",
     "savefig.facecolor": "white",
     "text.usetex": False,
+    "figure.constrained_layout.h_pad": 0.025,
+    "figure.constrained_layout.w_pad": 0.03,
 }
+_LEGEND: dict[str, Any] = {
+    "fontsize": SMALL_FONT_SIZE,
+    "title_fontsize": SMALL_FONT_SIZE,
+    "alignment": "left",
+    "frameon": False,
+    "borderpad": 0.1,
+    "borderaxespad": 0.4,
+    "handlelength": 1.4,
+    "handletextpad": 0.5,
+    "columnspacing": 1.2,
+    "labelspacing": 0.3,
+}
+# What a legend's entry takes beside its text, in points.
+_LEGEND_HANDLE = 3.1 * SMALL_FONT_SIZE
 # Letters stay letters in PDF and SVG; the same picture is the same file.
 _SAVE_RC = {
     "pdf.fonttype": 42,
@@ -77,30 +94,46 @@ _SAVE_RC = {
 _UNDATED = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
+class Display:
+    """What the displays have in common: drawing, and where they have drawn."""
+
+    ax_: "Axes"
+    figure_: "Figure | SubFigure"
+
+    def plot(self, ax: "Axes | None" = None, *, width: float | None = None) -> Self:
+        """Draw on given axes or a new figure.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=None
+            Width of a new figure in inches. None means a journal's column, 3.5; for pictures with
+            cutouts, and for a region of more than 15 components, a page, 7.1.
+
+        Returns
+        -------
+        Display
+            The display itself, with `ax_` and `figure_`.
+        """
+        return self._drawn_on(self._draw(ax, width or self._default_width()))
+
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        raise NotImplementedError
+
+    def _default_width(self) -> float:
+        return COLUMN_WIDTH
+
+    def _drawn_on(self, ax: "Axes") -> Self:
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
 @contextmanager
 def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Axes]":
-    """Give the axes to draw on: the caller's, or those of a new figure in the common style.
+    """Yield the caller's axes, or those of a new figure, whose height is cut to what is needed.
 
-    For a picture of one's own beside the package's displays. A new figure belongs to pyplot, so
-    that a notebook shows it; it is closed again when drawing fails. The caller's axes keep the
-    caller's style, and global settings do not change.
-
-    Parameters
-    ----------
-    ax : matplotlib Axes or None
-        The caller's axes.
-    width, height : float
-        Size of a new figure in inches. What of the height is not needed is cut off at the end.
-
-    Yields
-    ------
-    matplotlib Axes
-        Where to draw.
-
-    Raises
-    ------
-    ImportError
-        When matplotlib is not installed; the message has the command.
+    The new figure is pyplot's, so that a notebook shows it, and closed again when drawing fails.
     """
     if ax is not None:
         yield ax
@@ -109,25 +142,75 @@ def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Ax
     with pyplot.rc_context(_RC):
         figure = pyplot.figure(figsize=(width, height), layout="constrained")
         try:
-            axes = figure.add_subplot()
+            axes = figure.add_subplot(anchor="N")
             yield axes
-            _trim(figure, axes)
+            _fit_height(figure, axes)
         except BaseException:
             pyplot.close(figure)
             raise
 
 
-def _trim(figure: Any, ax: "Axes") -> None:
-    """Cut off the height that is not needed, which axes of a fixed aspect leave empty."""
-    figure.draw_without_rendering()
+def _fit_height(figure: Any, axes: Any) -> None:
+    """Lay out a figure, without the height that axes of a fixed aspect leave empty."""
+    engine, aspect = figure.get_layout_engine(), axes.get_aspect()
+    # The room of axes of a fixed aspect is found without it, or their labels would take none.
+    axes.set_aspect("auto")
+    engine.execute(figure)
+    if aspect != "auto":
+        axes.set_aspect(aspect)
+        width, height = axes.get_position(original=True).size * figure.get_size_inches()
+        unused = height - min(height, aspect * width * axes.get_data_ratio())
+        figure.set_figheight(figure.get_figheight() - unused)
+        engine.execute(figure)
+    # matplotlib would draw everything twice to lay it out anew.
     figure.set_layout_engine("none")
-    height = figure.get_figheight()
-    extent = figure.get_tightbbox()
-    needed = extent.height + 2 * _MARGIN
-    box = ax.get_position()
-    bottom = (box.y0 * height - extent.y0 + _MARGIN) / needed
-    figure.set_figheight(needed)
-    ax.set_position((box.x0, bottom, box.width, box.height * height / needed))
+
+
+def add_legend(
+    ax: "Axes", handles: Mapping[str, Any], *, is_new: bool, title: str | None = None
+) -> None:
+    """Put a legend at the top of a new figure or above given axes, in as many columns as fit."""
+    owner: Any = ax.figure if is_new else ax
+    corner: dict[str, Any] = {"loc": "outside upper left"}
+    if not is_new:
+        corner = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+    width = 0.98 * owner.bbox.width
+    # The end of a label, often a count, is as telling as its start.
+    room = 72 * width / ax.figure.dpi - _LEGEND_HANDLE
+    shown = [shorten(label, room, SMALL_FONT_SIZE, middle=True) for label in handles]
+    for n_columns in range(max(len(shown), 1), 0, -1):
+        # matplotlib leaves out labels that start with "_", so the texts are set afterwards.
+        numbers = [str(number) for number in range(len(shown))]
+        look = {**_LEGEND, **corner, "title": title, "ncols": n_columns}
+        legend = owner.legend(list(handles.values()), numbers, **look)
+        for text, label in zip(legend.get_texts(), shown, strict=True):
+            text.set(parse_math=False, text=label)
+        if n_columns == 1 or legend.get_window_extent().width <= width:
+            break
+        legend.remove()
+
+
+def text_width(text: str, size: float) -> float:
+    """Measure a line of text in points, without a figure; "$" is a dollar sign."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(size=size)
+    width, _, _ = text_to_path.get_text_width_height_descent(text or " ", font, ismath=False)
+    return _HINTING * float(width)
+
+
+def shorten(text: object, width: float, size: float, *, middle: bool = False) -> str:
+    """Cut a text to a width in points, with an ellipsis for its end or, as ids need, its middle."""
+    line = " ".join(str(text).split())
+    if text_width(line, size) <= width:
+        return line
+
+    def cut(n_kept: int) -> str:
+        head = (n_kept + 1) // 2 if middle else n_kept
+        return line[:head].rstrip() + "…" + line[len(line) - n_kept + head :].lstrip()
+
+    return cut(bisect_right(range(1, len(line)), width, key=lambda n: text_width(cut(n), size)))
 
 
 def save_figure(
@@ -135,8 +218,8 @@ def save_figure(
 ) -> Path:
     """Save a picture, so that the file appears whole or not at all.
 
-    PNG files have 200 dots per inch; PDF and SVG files are vectors in which writing stays writing,
-    with cutouts, and dots where there are thousands, as pixels, 300 an inch. The same picture gives
+    PNG files have 200 dots per inch. PDF and SVG files are vectors in which writing stays writing;
+    cutouts, and dots where there are thousands, are pixels, 300 an inch. The same picture gives
     the same file, byte for byte, with the same version of matplotlib. An existing file is replaced.
 
     Parameters
@@ -156,9 +239,8 @@ def save_figure(
     Raises
     ------
     ValueError
-        When the suffix is another one, or the display has not been plotted.
-    FileNotFoundError
-        When the folder does not exist.
+        When the suffix is another one, the folder does not exist, or the display has not been
+        plotted.
 
     Examples
     --------
@@ -173,28 +255,17 @@ def save_figure(
     suffix = target.suffix.lower()
     if suffix not in _UNDATED:
         raise ValueError(f"{target}: a picture's name must end in {', '.join(_UNDATED)}")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target} cannot be written: there is no folder {target.parent}")
-    drawn = _figure_of(figure)
-    matplotlib = import_optional("matplotlib", feature="Drawing")
-    part = target.with_name(f".spurclust-{token_hex(6)}{suffix}")
-    try:
-        with matplotlib.rc_context(_SAVE_RC):
-            dpi = _PNG_DPI if suffix == ".png" else _VECTOR_DPI
-            drawn.savefig(part, dpi=dpi, metadata=_UNDATED[suffix])
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-        if close:
-            import_optional("matplotlib.pyplot", feature="Drawing").close(drawn)
-    return target
-
-
-def _figure_of(picture: Any) -> Any:
-    """Return the whole figure, of a display or of a part of a figure."""
-    drawn = getattr(picture, "figure_", picture)
-    if not hasattr(drawn, "savefig"):
-        drawn = getattr(drawn, "figure", None)
+    # A part of a figure is saved with the whole of it.
+    drawn = getattr(getattr(figure, "figure_", figure), "figure", None)
     if drawn is None:
-        raise ValueError(f"{type(picture).__name__} has not been plotted: call its plot() first")
-    return drawn
+        raise ValueError(f"{type(figure).__name__} has not been plotted: call its plot() first")
+    pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
+    dpi = _PNG_DPI if suffix == ".png" else VECTOR_DPI
+    try:
+        with file_beside(target) as part, pyplot.rc_context(_SAVE_RC):
+            drawn.savefig(part, dpi=dpi, metadata=_UNDATED[suffix])
+            part.replace(target)
+    finally:
+        if close:
+            pyplot.close(drawn)
+    return target

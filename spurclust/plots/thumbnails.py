@@ -1,54 +1,45 @@
 """The embedding drawn with the cutouts themselves."""
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.plots.aside import Aside, place_aside
-from spurclust.plots.fitted import (
-    SPURIOUS,
-    check_embedding,
-    check_flagged,
-    check_labels,
-    encode_labels,
-    plane_limits,
-)
-from spurclust.plots.frames import (
-    Crop,
-    Frame,
-    check_cutouts,
-    crop_cutout,
-    draw_framed,
-    frame_handles,
-    frame_of,
-)
-from spurclust.plots.legend import add_legend
-from spurclust.plots.marks import dot_area, draw_dots, open_embedding
-from spurclust.plots.stretch import render_cutout
-from spurclust.plots.style import PAGE_WIDTH, UNINSPECTED_COLOR
+from spurclust.labels import SPURIOUS
+from spurclust.plots import embeddings, rendering, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
 
+Points = NDArray[np.float64]
 # Frames are drawn outside the pixels: so much of a thumbnail's height stays free around it.
 _SPACE = 0.2
 # Of a grid of so many cells each way, those with sources tell how much room they take.
 _CELLS = 8
+# A thumbnail of all sources at one position may not be larger than this part of the axes.
+_MAX_PART = 0.4
 # Of the cutouts that fill the room, so many more of the region's may stand aside.
 _ASIDE_PART = 0.16
-# A thumbnail of all sources in one place may not be larger than this part of the axes.
-_MAX_PART = 0.4
+# Positions tried for a cutout that stands aside: across the axes, each way, and near its source.
+_SLOTS, _SLOTS_TRIED = 60, 40
+# Of so many sources the first that find room stand aside.
+_SOURCES_TRIED = 300
+# Points of a line to a cutout that stands aside where it is compared with other cutouts.
+_STEPS = 50
+# A line to a cutout that stands aside is at most as long as this part of its width.
+_REACH = 0.6
 
 
-class CutoutEmbeddingDisplay:
-    """The embedding with cutouts at the places of their sources, as many as there is room for.
+@dataclass(eq=False, repr=False)
+class CutoutEmbeddingDisplay(style.Display):
+    """Draw the embedding with cutouts at the positions of their sources, as far as there is room.
 
     Shows what the parts of the embedding look like. Cutouts never overlap: the spurious have the
-    first choice of a place, then the flagged, then the others. Of the spurious and the flagged,
-    which often lie close together, more stand in empty room nearby, with a line to their place. So
-    these are not a fair sample, and the dots show where the others are.
+    first choice of a position, then the flagged, then the others. Of the spurious and the flagged,
+    which often lie close together, more stand in empty room nearby, with a line to their position.
+    So these are not a fair sample, and the dots show where the others are.
 
     Parameters
     ----------
@@ -56,23 +47,29 @@ class CutoutEmbeddingDisplay:
         Coordinates of the sources.
     cutouts : array-like of shape (n_sources, height, width[, n_channels])
         Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. 8-bit pixels are shown as
-        they are, others stretched between percentiles of each. Three channels are colours; of
+        they are, others stretched between percentiles of each. Three channels are colors; of
         another number the mean is shown. Only those drawn are read.
     label : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected; the frames show it.
     flagged : array-like of bool of shape (n_sources,), default=None
         Whether a source lies in the region; the frames show it.
+    crop : (top, bottom, left, right), default=None
+        Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``, for example one
+        panel of a strip. None shows it whole.
+    max_cutouts : int, default=100
+        How many cutouts would fill the room that the sources take. A smaller number means fewer
+        and larger ones.
+    origin : {"upper", "lower"}, default="upper"
+        Where row 0 is; "lower" for cutouts from FITS files.
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        The axes drawn on.
-    figure_ : matplotlib Figure
-        Their figure.
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
     shown_ : ndarray of int
-        Positions of the sources whose cutouts are drawn at their places.
+        Positions, in `cutouts`, of the sources whose cutouts are drawn where they lie.
     aside_ : ndarray of int
-        Positions of those whose cutouts are drawn nearby, with a line to their place.
+        Positions, in `cutouts`, of those whose cutouts are drawn nearby, with a line.
 
     Examples
     --------
@@ -85,22 +82,14 @@ class CutoutEmbeddingDisplay:
     array([1, 2])
     """
 
-    ax_: "Axes"
-    figure_: "Figure | SubFigure"
-    shown_: NDArray[np.intp]
-    aside_: NDArray[np.intp]
-
-    def __init__(
-        self,
-        embedding: ArrayLike,
-        cutouts: Any,
-        label: ArrayLike | None = None,
-        flagged: ArrayLike | None = None,
-    ) -> None:
-        self.embedding = embedding
-        self.cutouts = cutouts
-        self.label = label
-        self.flagged = flagged
+    embedding: ArrayLike
+    cutouts: Any
+    label: ArrayLike | None = None
+    flagged: ArrayLike | None = None
+    _: KW_ONLY
+    crop: rendering.Crop | None = None
+    max_cutouts: int = 100
+    origin: rendering.Origin = "upper"
 
     @classmethod
     def from_estimator(
@@ -109,11 +98,9 @@ class CutoutEmbeddingDisplay:
         y: ArrayLike | None,
         cutouts: Any,
         *,
-        crop: Crop | None = None,
-        max_cutouts: int = 100,
-        origin: Literal["upper", "lower"] = "upper",
         ax: "Axes | None" = None,
-        width: float = PAGE_WIDTH,
+        width: float | None = None,
+        **options: Any,
     ) -> Self:
         """Draw the embedding of a fitted detector with cutouts.
 
@@ -125,158 +112,161 @@ class CutoutEmbeddingDisplay:
             The labels of the fit, in the same order; None draws all as uninspected.
         cutouts : array-like of shape (n_sources, height, width[, n_channels])
             The cutouts of the fit, in the same order.
-        crop : (top, bottom, left, right), default=None
-            Part of each cutout to show, in pixels.
-        max_cutouts : int, default=100
-            How many would fill the room that the sources take.
-        origin : {"upper", "lower"}, default="upper"
-            Where row 0 is; "lower" for cutouts from FITS files.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
-        width : float, default=7.1
-            Width of a new figure in inches.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Parameters of the display: crop, max_cutouts, origin.
 
         Returns
         -------
         CutoutEmbeddingDisplay
             The display, drawn.
         """
-        display = cls(detector.embedding_, cutouts, encode_labels(detector, y), detector.flagged_)
-        return display.plot(ax=ax, crop=crop, max_cutouts=max_cutouts, origin=origin, width=width)
+        label = embeddings.encode_labels(detector, y)
+        display = cls(detector.embedding_, cutouts, label, detector.flagged_, **options)
+        return display.plot(ax=ax, width=width)
 
-    def plot(
+    def _default_width(self) -> float:
+        return style.PAGE_WIDTH
+
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        points = embeddings.check_embedding(self.embedding)
+        label = embeddings.check_labels(self.label, len(points))
+        flagged = embeddings.check_per_source(self.flagged, len(points), "flagged", False)
+        if self.max_cutouts < 1:
+            raise ValueError(f"max_cutouts={self.max_cutouts}: draw at least one cutout")
+        aspect = rendering.check_cutouts(self.cutouts, len(points), self.crop)
+        size = _thumbnail_size(points, aspect, self.max_cutouts)
+        room = size + _SPACE * size[1]
+        priority = 2 * (label == SPURIOUS) + flagged.astype(bool)
+        shown = _choose_thumbnails(points, priority, room)
+        extent = np.concatenate([points, points[shown] - size / 2, points[shown] + size / 2])
+        with embeddings.open_embedding(ax, extent, width, margin=0.02) as (axes, side):
+            area = embeddings.dot_area(len(points), side) / 2
+            dots = (style.UNINSPECTED_COLOR, embeddings.DOT)
+            embeddings.draw_sources(axes, points, dots, area)
+            rest = np.argsort(-priority, kind="stable")
+            rest = rest[(priority[rest] > 0) & ~np.isin(rest, shown)]
+            limits = np.array([axes.get_xlim(), axes.get_ylim()])
+            n_aside = round(_ASIDE_PART * self.max_cutouts)
+            aside, middles = _place_aside(points, rest, points[shown], room, limits, n_aside)
+            drawn = np.concatenate([shown, aside])
+            frames = [rendering.choose_frame(label[i], flagged[i]) for i in drawn]
+            _draw_lines(axes, points[aside], middles, frames[len(shown) :])
+            corners = np.concatenate([points[shown], middles]) - size / 2
+            self._draw_thumbnails(axes, drawn, corners, size, size * side / np.ptp(limits[0]))
+            rendering.draw_frames(axes, corners, size, frames)
+            title = f"{len(drawn)} of {len(points)} cutouts shown"
+            handles = rendering.frame_handles(frames)
+            style.add_legend(axes, handles, is_new=ax is None, title=title)
+        self.shown_, self.aside_ = shown, aside
+        return axes
+
+    def _draw_thumbnails(
         self,
-        ax: "Axes | None" = None,
-        *,
-        crop: Crop | None = None,
-        max_cutouts: int = 100,
-        origin: Literal["upper", "lower"] = "upper",
-        width: float = PAGE_WIDTH,
-    ) -> Self:
-        """Draw.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        crop : (top, bottom, left, right), default=None
-            Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``, for example
-            one panel of a strip. None shows it whole.
-        max_cutouts : int, default=100
-            How many cutouts would fill the room that the sources take. A smaller number means
-            fewer and larger ones.
-        origin : {"upper", "lower"}, default="upper"
-            Where row 0 is; "lower" for cutouts from FITS files.
-        width : float, default=7.1
-            Width of a new figure in inches.
-
-        Returns
-        -------
-        CutoutEmbeddingDisplay
-            The display itself, with `ax_`, `figure_`, `shown_` and `aside_`.
-
-        Raises
-        ------
-        ValueError
-            When the lengths differ, the cutouts are no images, or the crop is empty.
-        """
-        embedding = check_embedding(self.embedding)
-        n_sources = len(embedding)
-        label = check_labels(self.label, n_sources)
-        flagged = check_flagged(self.flagged, n_sources)
-        if max_cutouts < 1:
-            raise ValueError(f"max_cutouts={max_cutouts}: draw at least one cutout")
-        shape = check_cutouts(self.cutouts, n_sources, crop)
-        size = _thumbnail_size(embedding, shape[1] / shape[0], max_cutouts)
-        room = (size[0] + _SPACE * size[1], (1 + _SPACE) * size[1])
-        priority = 2 * (label == SPURIOUS) + flagged
-        shown = choose_thumbnails(embedding, priority=priority, size=room)
-        with open_embedding(ax, _corners(embedding, shown, size), width, 0.02) as (axes, side):
-            draw_dots(axes, embedding, dot_area(n_sources, side) / 2, UNINSPECTED_COLOR)
-            aside = place_aside(
-                embedding,
-                _left_out(priority, shown),
-                embedding[shown],
-                size=room,
-                limits=np.array([axes.get_xlim(), axes.get_ylim()]),
-                max_aside=round(_ASIDE_PART * max_cutouts),
+        ax: "Axes",
+        sources: NDArray[np.intp],
+        corners: Points,
+        size: Points,
+        inches: Sequence[float],
+    ) -> None:
+        """Draw cutouts of one size, in the embedding's units and in inches, at their corners."""
+        for source, (left, bottom) in zip(sources, corners, strict=True):
+            picture = rendering.render_source(
+                self.cutouts, source, self.crop, size=inches, channels="mean"
             )
-            drawn = np.concatenate([shown, aside.source])
-            frames = [frame_of(label[source], flagged[source]) for source in drawn]
-            _draw_leaders(axes, embedding, aside, frames[len(shown) :])
-            middles = np.concatenate([embedding[shown], aside.middle])
-            for source, middle, frame in zip(drawn, middles, frames, strict=True):
-                picture = render_cutout(crop_cutout(self.cutouts[source], crop), channels="mean")
-                draw_framed(axes, picture, middle, size, frame, origin=origin)
-            title = f"{len(drawn)} of {n_sources} cutouts shown"
-            add_legend(axes, *frame_handles(frames), width=side, title=title)
-        self.ax_, self.figure_ = axes, axes.figure
-        self.shown_, self.aside_ = shown, aside.source
-        return self
+            extent = (left, left + size[0], bottom, bottom + size[1])
+            ax.imshow(picture, extent=extent, zorder=1, origin=self.origin)
 
 
-def _thumbnail_size(
-    embedding: NDArray[np.float64], aspect: float, max_cutouts: int
-) -> tuple[float, float]:
+def _draw_lines(
+    ax: "Axes", points: Points, middles: Points, frames: Sequence[rendering.Frame]
+) -> None:
+    """Draw a line from each source, which is a dot, to its cutout that stands aside."""
+    for start, end, frame in zip(points, middles, frames, strict=True):
+        look: dict[str, Any] = {"color": frame.color, "linewidth": 0.7, "zorder": 0.9}
+        ax.plot(*np.stack([start, end]).T, marker="o", markersize=2.5, markevery=[0], **look)
+
+
+def _thumbnail_size(points: Points, aspect: float, max_cutouts: int) -> Points:
     """Choose width and height of a thumbnail in the embedding's units; larger for few sources."""
-    limits = np.array(plane_limits(embedding))
+    limits = embeddings.plane_limits(points)
     sides = np.ptp(limits, axis=1)
-    cells = np.floor(_CELLS * (embedding - limits[:, 0]) / sides)
+    cells = np.floor(_CELLS * (points - limits[:, 0]) / sides)
     occupied = len(np.unique(cells, axis=0)) / _CELLS**2
-    n_wanted = min(max_cutouts, max(1.0, len(embedding) / 4))
-    area = float(sides.prod() * occupied / n_wanted)
-    side = _MAX_PART * float(sides.max())
-    width = min((area * aspect) ** 0.5, side, side * aspect)
-    return width, width / aspect
+    n_wanted = min(max_cutouts, max(1.0, len(points) / 4))
+    area = sides.prod() * occupied / n_wanted
+    longest = _MAX_PART * sides.max()
+    width = min((area * aspect) ** 0.5, longest, longest * aspect)
+    return np.array([width, width / aspect])
 
 
-def choose_thumbnails(
-    embedding: NDArray[np.float64], *, priority: NDArray[Any], size: tuple[float, float]
+def _choose_thumbnails(
+    points: Points, priority: NDArray[np.intp], size: Points
 ) -> NDArray[np.intp]:
     """Choose sources whose thumbnails do not overlap, greedily, in the order of priority."""
-    # Of two thumbnails in one cell of a grid one would cover the other, so that a cell holds one
-    # at most and only the eight cells around it can be in the way.
-    cells = np.floor((embedding - embedding.min(axis=0)) / size).astype(np.int64).tolist()
-    places = embedding.tolist()
-    held: dict[tuple[int, int], tuple[float, float]] = {}
+    rest = np.argsort(-priority, kind="stable")
     chosen = []
-    for source in np.argsort(-priority, kind="stable").tolist():
-        column, row = cells[source]
-        x, y = places[source]
-        neighbours = (
-            held.get((column + right, row + up)) for right in (0, -1, 1) for up in (0, -1, 1)
-        )
-        if not any(
-            abs(x - other[0]) < size[0] and abs(y - other[1]) < size[1]
-            for other in neighbours
-            if other is not None
-        ):
-            held[column, row] = (x, y)
-            chosen.append(source)
-    return np.array(sorted(chosen), dtype=np.intp)
+    while len(rest):
+        chosen.append(rest[0])
+        rest = rest[~_is_inside(points[rest], points[rest[0]], 2 * size)]
+    return np.sort(chosen)
 
 
-def _left_out(priority: NDArray[Any], shown: NDArray[np.intp]) -> NDArray[np.intp]:
-    """List the spurious and the flagged that are not drawn, the spurious first."""
-    rest = priority.copy()
-    rest[shown] = 0
-    order = np.argsort(-rest, kind="stable")
-    return order[: int((rest > 0).sum())]
+def _is_inside(points: Points, middle: Points, size: Points) -> NDArray[np.bool_]:
+    """Return which points lie in a box."""
+    return np.asarray((np.abs(points - middle) < size / 2).all(axis=-1))
 
 
-def _draw_leaders(
-    ax: "Axes", embedding: NDArray[np.float64], aside: Aside, frames: list[Frame]
-) -> None:
-    """Draw a line, with a dot at the source, from each source to its cutout that stands aside."""
-    for source, middle, frame in zip(aside.source, aside.middle, frames, strict=True):
-        ends = np.stack([embedding[source], middle])
-        look: dict[str, Any] = {"color": frame.color, "linewidth": 0.7, "zorder": 0.9}
-        ax.plot(*ends.T, marker="o", markersize=2.5, markevery=[0], **look)
+def _place_aside(
+    points: Points,
+    candidates: NDArray[np.intp],
+    middles: Points,
+    size: Points,
+    limits: Points,
+    n_most: int,
+) -> tuple[NDArray[np.intp], Points]:
+    """Find room near candidates for thumbnails that cover nothing, and whose lines cross nothing.
 
+    `middles` are those of the thumbnails that there are, `size` is what each takes, and `limits`
+    are the axes'. Returns the sources that found room, and the middles of their thumbnails.
+    """
+    from matplotlib.path import Path
+    from scipy.spatial import cKDTree
 
-def _corners(
-    embedding: NDArray[np.float64], shown: NDArray[np.intp], size: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Return places that span all sources and all thumbnails."""
-    half = np.array(size) / 2
-    return np.concatenate([embedding, embedding[shown] - half, embedding[shown] + half])
+    low, high = limits[:, 0] + 0.51 * size, limits[:, 1] - 0.51 * size
+    slots = np.stack(np.meshgrid(*np.linspace(low, high, _SLOTS).T), axis=-1).reshape(-1, 2)
+    # In units of a thumbnail: a source at less than a half, each way, would be covered.
+    slots = slots[cKDTree(points / size).query(slots / size, p=np.inf)[0] > 0.5]
+    for middle in middles:
+        slots = slots[~_is_inside(slots, middle, 2 * size)]
+        candidates = candidates[~_is_inside(points[candidates], middle, size)]
+    if (low > high).any():
+        slots = slots[:0]
+    n_given = len(middles)
+    sources: list[int] = []
+    lines: list[Path] = []
+    on_lines = np.empty((0, 2))
+    steps = np.linspace(0, 1, _STEPS)[:, None]
+    for source in candidates[:_SOURCES_TRIED]:
+        if len(sources) == n_most:
+            break
+        start = points[source]
+        gaps = np.hypot(*np.maximum(np.abs(slots - start) - size / 2, 0).T)
+        near = np.argsort(gaps, kind="stable")[:_SLOTS_TRIED]
+        for slot in slots[near[gaps[near] <= _REACH * size[0]]]:
+            line, way = Path([start, slot]), start + steps * (slot - start)
+            if (
+                _is_inside(way[:, None], middles, size).any()
+                or _is_inside(on_lines, slot, size).any()
+                or any(line.intersects_path(other) for other in lines)
+            ):
+                continue
+            sources.append(source)
+            lines.append(line)
+            on_lines, middles = np.vstack([on_lines, way]), np.vstack([middles, slot])
+            slots = slots[~_is_inside(slots, slot, 2 * size)]
+            break
+    return np.array(sources, dtype=np.intp), middles[n_given:]

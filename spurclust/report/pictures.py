@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.parallel import iterate_threads
-from spurclust.plots.stretch import render_cutout
+from spurclust.plots.rendering import render_cutout
 
 Load = Callable[[int], NDArray[Any] | None]
 """Returns the pixels of the source in a row, its top row first; None where there is no cutout."""

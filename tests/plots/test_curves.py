@@ -1,4 +1,4 @@
-"""The curve of completeness and the surface of a search: what they draw, and from what."""
+"""The curve of completeness, the surface of a search and the stability of flags."""
 
 import numpy as np
 import pytest
@@ -25,17 +25,14 @@ class TestCompleteness:
         assert_allclose(np.interp(workload, *np.array(curve.get_data()) / 100), completeness)
         assert_allclose(diagonal.get_data(), [[0, 100], [0, 100]])
         assert_allclose(point.get_data(), [[20], [60]])
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-            "random order",
-            "by probability",
-            "chosen",
-        ]
+        names = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert names == ["random order", "by probability", "chosen"]
 
     def test_repeats_make_a_band_around_their_mean(self):
         repeats = np.stack([SCORE, RNG.random(300), RNG.random(300)])
         ax = CompletenessDisplay(Y, repeats).plot(ax=axes()).ax_
         (band,) = ax.collections
-        assert band.get_label() == "3 repeats"
+        assert ax.get_legend().get_texts()[1].get_text() == "3 repeats"
         x, mean = ax.get_lines()[1].get_data()
         curves = [np.interp(x / 100, *completeness_curve(Y, row)) for row in repeats]
         assert_allclose(mean, 100 * np.mean(curves, axis=0))
@@ -60,15 +57,17 @@ class TestCompleteness:
         across, along, point = display.ax_.get_lines()[2:]
         assert_allclose(across.get_data(), [[10, 30], [60, 60]])
         assert_allclose(along.get_data(), [[20, 20], [50, 75]])
-        assert point.get_label() == "chosen, 95 % intervals"
+        assert_allclose(point.get_data(), [[20], [60]])
+        names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert names[-1] == "chosen, 95 % intervals"
 
     def test_no_spurious_source(self):
         with pytest.raises(ValueError, match="no source that has a probability is known"):
             CompletenessDisplay(np.zeros(5), np.ones(5)).plot(ax=axes())
 
     def test_lengths_must_agree(self):
-        with pytest.raises(ValueError, match="5"):
-            CompletenessDisplay(Y, np.ones(5))
+        with pytest.raises(ValueError, match=r"label has shape \(300,\), but there are 5"):
+            CompletenessDisplay(Y, np.ones(5)).plot(ax=axes())
 
 
 def results(perplexities=(50,)):
@@ -106,32 +105,47 @@ class TestTuning:
     def test_without_a_choice_nothing_is_framed(self):
         assert not TuningDisplay(results()).plot(ax=axes()).ax_.patches
 
+    def test_many_numbers_beside_the_squares_do_not_touch(self, overlaps, stays_inside):
+        n_components, threshold = (a.ravel() for a in np.mgrid[2:41, 1:21])
+        found = {"param_n_components": n_components, "param_threshold": threshold / 100}
+        found |= {f"mean_test_{name}": threshold / 21 for name in ("completeness", "workload")}
+        display = TuningDisplay(found, 4).plot()
+        assert overlaps(display.ax_.get_xticklabels()) == 0
+        assert overlaps(display.ax_.get_yticklabels()) == 0
+        assert stays_inside(display)
+
 
 class TestStability:
-    def test_colours_and_rims(self):
+    def test_colors_and_rims(self):
         points, share = RNG.normal(size=(50, 2)), RNG.random(50)
         display = StabilityDisplay(points, share, np.arange(50) < 3).plot(ax=axes())
-        dots, rims = display.ax_.collections
+        dots, rims = display.ax_.collections[:2]
         assert_allclose(np.sort(dots.get_array()), np.sort(100 * share))
         assert (np.diff(dots.get_array()) >= 0).all()
         assert len(rims.get_offsets()) == 3
         (text,) = display.ax_.get_legend().get_texts()
         assert text.get_text() == "known spurious"
 
-    def test_what_stands_above_does_not_overlap(self, overlaps, stays_inside):
-        display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50), np.arange(50) < 3)
-        axes_ = display.plot().ax_
-        assert overlaps([axes_.get_legend(), axes_.child_axes[0].xaxis.label]) == 0
+    @pytest.mark.parametrize("scale", [(1, 1), (10, 1), (1, 10)])
+    def test_what_is_written_does_not_overlap(self, scale, overlaps, stays_inside, legend):
+        points = scale * RNG.normal(size=(50, 2))
+        display = StabilityDisplay(points, RNG.random(50), np.arange(50) < 3).plot()
+        bar = display.figure_.axes[-1]
+        labels = [display.ax_.xaxis.label, bar.xaxis.label, bar.patch, display.ax_.patch]
+        assert overlaps([legend(display), *labels]) == 0
         assert stays_inside(display)
+
+    def test_of_a_detector(self, detector, survey):
+        share = RNG.random(120)
+        display = StabilityDisplay.from_estimator(detector, survey[1], share, ax=axes())
+        assert len(display.ax_.collections[1].get_offsets()) == (survey[1] == 1).sum()
 
     def test_without_spurious_sources_no_rim_is_explained(self):
         display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50)).plot(ax=axes())
         assert display.ax_.get_legend() is None
 
-    def test_a_share_beyond_one(self):
+    def test_bad_input(self):
         with pytest.raises(ValueError, match="share of the runs"):
             StabilityDisplay(RNG.normal(size=(2, 2)), [0.0, 3.0]).plot(ax=axes())
-
-    def test_lengths_must_agree(self):
-        with pytest.raises(ValueError, match="stability"):
+        with pytest.raises(ValueError, match="stability has shape"):
             StabilityDisplay(RNG.normal(size=(3, 2)), [0.0, 1.0]).plot(ax=axes())

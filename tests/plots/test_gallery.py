@@ -1,10 +1,12 @@
+"""Galleries: which cutouts, in which order, with which captions, and how they find room."""
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from spurclust.plots import GalleryDisplay
-from spurclust.plots.style import REGION_COLOR, SPURIOUS_COLOR
+from spurclust.plots.style import REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR
 
 
 def cutouts(n_cutouts, shape=(17, 95)):
@@ -15,9 +17,22 @@ def captions(display):
     return [text.get_text() for text in display.ax_.texts]
 
 
-def note(display):
-    legend = display.ax_.get_legend()
-    return "" if legend is None else legend.get_title().get_text()
+@pytest.fixture
+def note(legend):
+    """Return what a picture says of the cutouts that are not shown."""
+    return lambda display: legend(display).get_title().get_text()
+
+
+@pytest.fixture
+def pictures(frame_boxes):
+    """Return the pixels in each frame."""
+
+    def cut(display):
+        (image,) = display.ax_.images
+        sheet = image.get_array()
+        return [sheet[y0:y1, x0:x1] for x0, y0, x1, y1 in frame_boxes(display).astype(int)]
+
+    return cut
 
 
 @pytest.mark.parametrize(
@@ -29,13 +44,29 @@ def test_columns_follow_the_shape(shape, n_columns):
 
 @pytest.mark.parametrize("shape", [(17, 95), (20, 20), (40, 10)])
 @pytest.mark.parametrize("width", [3.5, 7.1])
-def test_nothing_overlaps_with_long_ids_and_reasons(shape, width, overlaps, stays_inside):
+def test_nothing_overlaps_with_long_ids_and_reasons(
+    shape, width, overlaps, stays_inside, frame_boxes
+):
     ids = [f"jades-goods-south-medium-{number:012d}" for number in range(20)]
     reason = ["close to another source, or perhaps something else entirely"] * 20
-    display = GalleryDisplay(cutouts(20, shape), ids, reason).plot(width=width, max_cutouts=20)
-    assert len(display.ax_.images) == 20
+    display = GalleryDisplay(cutouts(20, shape), ids, reason, max_cutouts=20).plot(width=width)
+    boxes = frame_boxes(display)
+    assert len(boxes) == 20
+    assert boxes[:, 2:] - boxes[:, :2] == pytest.approx(
+        np.tile(boxes[0, 2:] - boxes[0, :2], (20, 1))
+    )
+    ratio = np.divide(*(boxes[0, 2:] - boxes[0, :2]))
+    assert ratio == pytest.approx(shape[1] / shape[0], rel=0.02)
     assert len(captions(display)) == 40
-    assert overlaps([*display.ax_.images, *display.ax_.texts]) == 0
+    assert overlaps(display.ax_.texts) == 0
+    display.figure_.draw_without_rendering()
+    to_axes = display.ax_.transData.inverted()
+    for text in display.ax_.texts:
+        (x0, bottom), (x1, top) = to_axes.transform(text.get_window_extent().get_points())
+        inside = (
+            (boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
+        )
+        assert not inside.any()
     assert stays_inside(display)
     assert all("…" in text for text in captions(display)[1::2])
 
@@ -64,32 +95,33 @@ def test_ids_of_any_type_and_positions_without_ids():
     assert captions(GalleryDisplay(cutouts(2)).plot()) == ["0", "1"]
 
 
-def test_what_is_not_shown_is_said(stays_inside):
+def test_what_is_not_shown_is_said(stays_inside, note):
     display = GalleryDisplay(cutouts(60)).plot()
-    n_shown = len(display.ax_.images)
+    n_shown = len(display.shown_)
     assert n_shown % display.n_columns_ == 0
     assert note(display) == f"first {n_shown} of 60 cutouts, {60 - n_shown} not shown"
     assert stays_inside(display)
     # A page is filled, and no more.
     row = (display.figure_.get_figheight() - 0.3) / (n_shown / display.n_columns_)
     assert 9 - row < display.figure_.get_figheight() < 9
-    assert len(GalleryDisplay(cutouts(60)).plot(max_cutouts=60).ax_.images) == 60
-    assert note(GalleryDisplay(cutouts(6)).plot(max_cutouts=1)).endswith("5 not shown")
-    assert GalleryDisplay(cutouts(12)).plot().ax_.get_legend() is None
+    assert len(GalleryDisplay(cutouts(60), max_cutouts=60).plot().shown_) == 60
+    assert note(GalleryDisplay(cutouts(6), max_cutouts=1).plot()).endswith("5 not shown")
+    assert GalleryDisplay(cutouts(12)).plot().figure_.legends == []
 
 
 def test_an_empty_gallery_says_so(detector, survey):
     assert captions(GalleryDisplay(np.zeros((0, 5, 5))).plot()) == ["no cutouts"]
-    y = np.zeros(len(survey[1]), dtype=int)
-    detector.flagged_[:] = False
-    display = GalleryDisplay.from_estimator(detector, y, cutouts(len(y)), which="flagged")
+    y = np.where(detector.flagged_, 1, 0)
+    display = GalleryDisplay.from_estimator(detector, y, cutouts(len(y)), which="missed")
     assert captions(display) == ["no cutouts"]
 
 
 @pytest.mark.parametrize("which", ["spurious", "flagged", "missed", "new", "all"])
-def test_the_sources_that_were_asked_for(detector, survey, which):
-    _, y = survey
-    detector.flagged_[np.flatnonzero(y == 1)[:3]] = False
+def test_the_sources_that_were_asked_for(build_detector, survey, which):
+    embedding, y = survey
+    y = y.copy()
+    y[np.flatnonzero(y == 0)[:2]] = 1
+    detector = build_detector(embedding, y, threshold=0.2)
     flagged, spurious = detector.flagged_, y == 1
     expected = {
         "spurious": spurious,
@@ -102,13 +134,13 @@ def test_the_sources_that_were_asked_for(detector, survey, which):
     display = GalleryDisplay.from_estimator(
         detector, y, cutouts(len(y), (4, 4)), source_id=ids, which=which, max_cutouts=1000
     )
-    shown = [int(text[2:]) for text in captions(display)]
-    assert sorted(shown) == np.flatnonzero(expected).tolist()
-    probability = detector.spurious_probability_[shown]
-    assert (np.diff(probability) <= 0).all()
+    assert captions(display) == [ids[position] for position in display.shown_]
+    assert 0 < expected.sum() == len(display.shown_)
+    assert expected[display.shown_].all()
+    assert (np.diff(detector.spurious_probability_[display.shown_]) <= 0).all()
 
 
-def test_cutout_id_and_reason_belong_together(detector, survey):
+def test_cutout_id_and_reason_belong_together(detector, survey, pictures):
     _, y = survey
     images = (
         np.zeros((len(y), 4, 30), dtype=np.uint8) + np.arange(len(y), dtype=np.uint8)[:, None, None]
@@ -116,52 +148,60 @@ def test_cutout_id_and_reason_belong_together(detector, survey):
     reason = [f"r{number}" for number in range(len(y))]
     display = GalleryDisplay.from_estimator(detector, y, images, reason=reason, max_cutouts=5)
     texts = captions(display)
-    for place, image in enumerate(display.ax_.images):
-        value = image.get_array()[0, 0, 0]
-        assert texts[2 * place : 2 * place + 2] == [f"{value}", f"r{value}"]
+    for position, picture in enumerate(pictures(display)):
+        value = picture[0, 0, 0]
+        assert (picture == value).all()
+        assert texts[2 * position : 2 * position + 2] == [f"{value}", f"r{value}"]
 
 
 def test_frames_show_what_is_known(legend_texts):
     display = GalleryDisplay(cutouts(3), label=[1, 0, -1], flagged=[True, True, False]).plot()
-    colors = [to_hex(patch.get_edgecolor()).upper() for patch in display.ax_.patches[:2]]
-    assert colors == [SPURIOUS_COLOR, REGION_COLOR]
+    (frames,) = display.ax_.collections
+    colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
+    assert colors == [SPURIOUS_COLOR, REGION_COLOR, UNINSPECTED_COLOR]
+    assert (np.diff(frames.get_linewidth()) < 0).all()
     assert legend_texts(display) == ["known spurious", "flagged", "other"]
 
 
-def test_cubes_are_drawn_side_by_side_and_colours_as_colours():
-    cube = GalleryDisplay(np.zeros((1, 10, 10, 5), dtype=np.float32)).plot()
-    assert cube.ax_.images[0].get_array().shape == (10, 54, 3)
+def test_cubes_are_drawn_side_by_side_and_colors_as_colors(pictures):
+    (cube,) = pictures(GalleryDisplay(np.zeros((1, 10, 10, 5), dtype=np.float32)).plot())
+    assert cube.shape[1] / cube.shape[0] == pytest.approx(5.4, rel=0.01)
     colors = cutouts(1, (10, 10, 3))
-    display = GalleryDisplay(colors).plot()
-    assert np.array_equal(display.ax_.images[0].get_array(), colors[0])
+    (picture,) = pictures(GalleryDisplay(colors).plot())
+    # Enlarged pixels keep their colors and edges.
+    y, x = (np.arange(10) * picture.shape[0] // 10 + 4, np.arange(10) * picture.shape[1] // 10 + 4)
+    assert np.array_equal(picture[np.ix_(y, x)], colors[0])
 
 
-def test_crop_columns_and_origin():
-    display = GalleryDisplay(cutouts(4)).plot(crop=(0, 10, 5, 25), n_columns=2, origin="lower")
+def test_crop_columns_and_origin(pictures):
+    images = np.zeros((4, 17, 95), dtype=np.uint8)
+    images[:, 0] = 255
+    display = GalleryDisplay(images, crop=(0, 10, 5, 25), n_columns=2, origin="lower").plot()
     assert display.n_columns_ == 2
-    assert display.ax_.images[0].get_array().shape == (10, 20, 3)
-    assert display.ax_.images[0].origin == "lower"
+    for picture in pictures(display):
+        assert picture.shape[1] / picture.shape[0] == pytest.approx(2, rel=0.01)
+        assert (picture[-1] == 255).all()
+        assert (picture[0] == 0).all()
 
 
 def test_low_axes_make_all_smaller(overlaps):
     axes = Figure(figsize=(7, 2)).add_subplot()
     display = GalleryDisplay(cutouts(24), reason=["edge data"] * 24).plot(axes)
     assert display.ax_ is axes
-    assert overlaps([*axes.images, *axes.texts]) == 0
+    assert overlaps(axes.texts) == 0
     assert axes.texts[0].get_fontsize() < 5
 
 
-def test_bad_input():
-    with pytest.raises(ValueError, match="source_id has length 3, but there are 2"):
+def test_bad_input(detector, survey):
+    with pytest.raises(ValueError, match=r"source_id has shape \(3,\), but there are 2"):
         GalleryDisplay(cutouts(2), ["a", "b", "c"]).plot()
     with pytest.raises(ValueError, match="max_cutouts=0"):
-        GalleryDisplay(cutouts(2)).plot(max_cutouts=0)
+        GalleryDisplay(cutouts(2), max_cutouts=0).plot()
     with pytest.raises(ValueError, match="n_columns=0"):
-        GalleryDisplay(cutouts(2)).plot(n_columns=0)
-    with pytest.raises(ValueError, match="position must be from 0 to 1"):
+        GalleryDisplay(cutouts(2), n_columns=0).plot()
+    with pytest.raises(IndexError, match="index 2 is out of bounds"):
         GalleryDisplay(cutouts(2), position=[2]).plot()
-
-
-def test_a_wrong_choice_of_sources(detector, survey):
     with pytest.raises(ValueError, match="which='best'"):
         GalleryDisplay.from_estimator(detector, survey[1], cutouts(len(survey[1])), which="best")
+    with pytest.raises(ValueError, match="3 cutouts, but 120 sources"):
+        GalleryDisplay.from_estimator(detector, survey[1], cutouts(3))

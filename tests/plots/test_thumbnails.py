@@ -1,78 +1,129 @@
+"""The embedding with cutouts: which are drawn, where, and what they do not cover."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from spurclust.plots import CutoutEmbeddingDisplay
 from spurclust.plots.style import REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR
-from spurclust.plots.thumbnails import choose_thumbnails
 
 
 def strips(n_sources, shape=(17, 79)):
     return np.random.default_rng(1).integers(0, 255, (n_sources, *shape), dtype=np.uint8)
 
 
-def drawn_size(display):
-    left, right, bottom, top = display.ax_.images[0].get_extent()
-    return right - left, top - bottom
-
-
 @pytest.mark.parametrize("shape", [(17, 79), (20, 20), (40, 10), (20, 20, 3), (20, 20, 5)])
 def test_cutouts_do_not_overlap_and_keep_their_shape(
-    detector, survey, shape, overlaps, stays_inside
+    detector, survey, shape, overlaps, stays_inside, frame_boxes
 ):
     _, y = survey
     display = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y), shape))
     n_drawn = len(display.shown_) + len(display.aside_)
     assert 5 < len(display.ax_.images) == n_drawn < len(y)
     assert overlaps(display.ax_.images) == 0
-    assert overlaps(display.ax_.patches) == 0
-    width, height = drawn_size(display)
+    boxes = frame_boxes(display)
+    images = np.array([image.get_extent() for image in display.ax_.images])
+    assert boxes == pytest.approx(images[:, [0, 2, 1, 3]])
+    width, height = (boxes[0, 2:] - boxes[0, :2]).tolist()
     assert width / height == pytest.approx(shape[1] / shape[0])
     assert stays_inside(display)
 
 
-def test_cutouts_stand_at_their_sources_inside_the_axes(detector, survey):
+def test_cutouts_stand_at_their_sources_inside_the_axes(detector, survey, frame_boxes):
     _, y = survey
     display = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y)))
-    (left, right), (bottom, top) = display.ax_.get_xlim(), display.ax_.get_ylim()
-    for number, image in enumerate(display.ax_.images):
-        x0, x1, y0, y1 = image.get_extent()
-        assert left < x0 < x1 < right
-        assert bottom < y0 < y1 < top
-        if number < len(display.shown_):
-            place = detector.embedding_[display.shown_[number]]
-            assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx(place)
+    boxes = frame_boxes(display)
+    limits = np.array([display.ax_.get_xlim(), display.ax_.get_ylim()])
+    assert (boxes[:, :2] > limits[:, 0]).all()
+    assert (boxes[:, 2:] < limits[:, 1]).all()
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    assert middles[: len(display.shown_)] == pytest.approx(detector.embedding_[display.shown_])
 
 
-def test_what_stands_aside_is_joined_to_its_place_and_known_or_flagged(detector, survey):
+def test_what_stands_aside_is_joined_to_its_position_and_known_or_flagged(
+    detector, survey, frame_boxes
+):
     _, y = survey
     display = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y)))
     assert 0 < len(display.aside_) <= 16
     assert not set(display.aside_) & set(display.shown_)
     assert ((y == 1) | detector.flagged_)[display.aside_].all()
-    images = display.ax_.images[len(display.shown_) :]
-    for source, line, image in zip(display.aside_, display.ax_.lines, images, strict=True):
-        x0, x1, y0, y1 = image.get_extent()
+    boxes = frame_boxes(display)[len(display.shown_) :]
+    for source, line, box in zip(display.aside_, display.ax_.lines, boxes, strict=True):
         assert line.get_xydata()[0] == pytest.approx(detector.embedding_[source])
-        assert line.get_xydata()[1] == pytest.approx(((x0 + x1) / 2, (y0 + y1) / 2))
+        assert line.get_xydata()[1] == pytest.approx((box[:2] + box[2:]) / 2)
     few = CutoutEmbeddingDisplay.from_estimator(detector, y, strips(len(y)), max_cutouts=1)
     assert len(few.aside_) == 0
 
 
-def test_frames_show_what_is_known(legend_texts):
+def crossings(lines):
+    """Count the pairs of straight lines that cross."""
+    steps = lines[:, 1] - lines[:, 0]
+
+    def sides(line, step, points):
+        apart = points - line[0]
+        return np.sign(step[0] * apart[:, 1] - step[1] * apart[:, 0])
+
+    return sum(
+        sides(lines[i], steps[i], lines[j]).prod() < 0
+        and sides(lines[j], steps[j], lines[i]).prod() < 0
+        for i in range(len(lines))
+        for j in range(i)
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 1000),
+    n_sources=st.integers(1, 80),
+    shape=st.sampled_from([(5, 20), (10, 10), (20, 5)]),
+    max_cutouts=st.sampled_from([5, 30, 100]),
+)
+def test_nothing_is_covered_and_nothing_is_crossed(seed, n_sources, shape, max_cutouts):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(n_sources, 2)) * rng.uniform(0.2, 2, 2)
+    label, flagged = rng.integers(-1, 2, n_sources), rng.random(n_sources) < 0.5
+    cutouts = np.zeros((n_sources, *shape), dtype=np.uint8)
+    display = CutoutEmbeddingDisplay(points, cutouts, label, flagged, max_cutouts=max_cutouts)
+    axes = display.plot(Figure().add_subplot()).ax_
+    (frames,) = [c for c in axes.collections if isinstance(c, PolyCollection)]
+    boxes = np.array([path.get_extents().extents for path in frames.get_paths()])
+    middles, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[0, 2:] - boxes[0, :2]
+    apart = np.abs(middles[:, None] - middles)
+    assert (apart < size).all(axis=2).sum() == len(boxes)
+    n_shown = len(display.shown_)
+    aside = np.abs(middles[n_shown:, None] - points)
+    assert not (aside < size / 2).all(axis=2).any()
+    lines = np.array([line.get_xydata() for line in axes.lines]).reshape(-1, 2, 2)
+    assert crossings(lines) == 0
+    for number, (start, end) in enumerate(lines):
+        way = start + np.linspace(0, 1, 200)[:, None] * (end - start)
+        others = np.delete(middles, n_shown + number, axis=0)
+        assert not (np.abs(way[:, None] - others) < size / 2).all(axis=2).any()
+    # What was left out is covered by a source of at least its own priority.
+    priority = 2 * (label == 1) + flagged
+    room = size + 0.2 * size[1]
+    blocked = (np.abs(points[:, None] - points[display.shown_]) < room).all(axis=2)
+    for source in set(range(n_sources)) - set(display.shown_.tolist()):
+        assert priority[display.shown_[blocked[source]]].max(initial=-1) >= priority[source]
+
+
+def test_frames_show_what_is_known(legend, legend_texts):
     embedding = np.array([[0.0, 0], [10, 0], [20, 9], [30, 9]])
     display = CutoutEmbeddingDisplay(
         embedding, strips(4, (9, 9)), [1, 0, 1, -1], [True, True, False, False]
     ).plot()
-    colors = [to_hex(patch.get_edgecolor()).upper() for patch in display.ax_.patches]
+    frames = display.ax_.collections[-1]
+    colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
     assert colors == [SPURIOUS_COLOR, REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR]
-    widths = [patch.get_linewidth() for patch in display.ax_.patches]
+    widths = frames.get_linewidth()
     assert widths[0] > widths[1] > widths[3]
     assert legend_texts(display) == ["known spurious", "flagged", "other"]
-    assert display.ax_.get_legend().get_title().get_text() == "4 of 4 cutouts shown"
+    assert legend(display).get_title().get_text() == "4 of 4 cutouts shown"
 
 
 def test_all_dots_are_drawn_too(detector, survey):
@@ -81,44 +132,49 @@ def test_all_dots_are_drawn_too(detector, survey):
     assert len(display.ax_.collections[0].get_offsets()) == len(y)
 
 
-def test_a_crop_shows_that_part(detector, survey):
-    cutouts = strips(len(survey[1]))
+def test_a_crop_shows_that_part(detector, survey, frame_boxes):
+    cutouts = np.zeros((len(survey[1]), 17, 79), dtype=np.uint8)
+    cutouts[:, 2:12, 20:40] = 200
     display = CutoutEmbeddingDisplay.from_estimator(
         detector, survey[1], cutouts, crop=(2, 12, 20, 40), max_cutouts=30
     )
-    first = display.shown_[0]
-    assert np.array_equal(display.ax_.images[0].get_array()[:, :, 0], cutouts[first, 2:12, 20:40])
-    assert drawn_size(display)[0] / drawn_size(display)[1] == pytest.approx(2)
+    assert (display.ax_.images[0].get_array() == 200).all()
+    width, height = frame_boxes(display)[0, 2:] - frame_boxes(display)[0, :2]
+    assert width / height == pytest.approx(2)
 
 
 def test_the_mean_of_a_cube_is_shown():
     cube = np.zeros((2, 4, 4, 5), dtype=np.float32)
     cube[:, 1, 2] = 1
-    display = CutoutEmbeddingDisplay(np.eye(2), cube).plot()
-    picture = display.ax_.images[0].get_array()
-    assert picture.shape == (4, 4, 3)
-    assert picture[1, 2, 0] == 255
+    picture = CutoutEmbeddingDisplay(np.eye(2), cube).plot().ax_.images[0].get_array()
+    quarter = picture.shape[0] / 4
+    bright = picture[int(1.5 * quarter), :, 0] == 255
+    assert bright.sum() == pytest.approx(quarter, abs=1)
+    assert bright[int(2.5 * quarter)]
     assert picture[0, 0, 0] == 0
 
 
-def test_fewer_cutouts_are_larger(detector, survey):
-    cutouts = strips(len(survey[1]))
-    few = CutoutEmbeddingDisplay.from_estimator(detector, survey[1], cutouts, max_cutouts=10)
-    many = CutoutEmbeddingDisplay.from_estimator(detector, survey[1], cutouts, max_cutouts=300)
-    assert drawn_size(few)[0] > drawn_size(many)[0]
+def test_fewer_cutouts_are_larger(detector, survey, frame_boxes):
+    few, many = (
+        CutoutEmbeddingDisplay.from_estimator(
+            detector, survey[1], strips(len(survey[1])), max_cutouts=number
+        )
+        for number in (10, 300)
+    )
+    assert np.ptp(frame_boxes(few)[0, ::2]) > np.ptp(frame_boxes(many)[0, ::2])
     assert len(few.shown_) < len(many.shown_)
 
 
 @pytest.mark.parametrize("embedding", [[[0, 0], [3, 1]], [[5, 5]] * 4, [[1, 2]]])
-def test_few_sources_and_one_place(embedding, stays_inside):
+def test_few_sources_and_one_position(embedding, stays_inside):
     display = CutoutEmbeddingDisplay(embedding, strips(len(embedding))).plot()
-    assert len(display.shown_) == len({tuple(place) for place in embedding})
+    assert len(display.shown_) == len({tuple(point) for point in embedding})
     assert stays_inside(display)
 
 
 def test_given_axes_and_lower_origin():
     axes = Figure().add_subplot()
-    display = CutoutEmbeddingDisplay(np.eye(2), strips(2)).plot(axes, origin="lower")
+    display = CutoutEmbeddingDisplay(np.eye(2), strips(2), origin="lower").plot(axes)
     assert display.ax_ is axes
     assert axes.images[0].origin == "lower"
 
@@ -129,28 +185,6 @@ def test_bad_input():
     with pytest.raises(ValueError, match="not flattened rows"):
         CutoutEmbeddingDisplay(np.eye(2), np.zeros((2, 100))).plot()
     with pytest.raises(ValueError, match="leaves nothing of a cutout of 17 x 79 pixels"):
-        CutoutEmbeddingDisplay(np.eye(2), strips(2)).plot(crop=(20, 30, 0, 9))
+        CutoutEmbeddingDisplay(np.eye(2), strips(2), crop=(20, 30, 0, 9)).plot()
     with pytest.raises(ValueError, match="max_cutouts=0"):
-        CutoutEmbeddingDisplay(np.eye(2), strips(2)).plot(max_cutouts=0)
-    with pytest.raises(ValueError, match="cutouts is a set"):
-        CutoutEmbeddingDisplay(np.eye(2), {1, 2}).plot()
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 1000),
-    n_sources=st.integers(1, 80),
-    width=st.floats(0.05, 3),
-    height=st.floats(0.05, 3),
-)
-def test_the_choice_is_free_of_overlap_and_leaves_no_room(seed, n_sources, width, height):
-    rng = np.random.default_rng(seed)
-    places = rng.normal(size=(n_sources, 2)) * 3
-    priority = rng.integers(0, 3, n_sources)
-    chosen = choose_thumbnails(places, priority=priority, size=(width, height))
-    apart = np.abs(places[:, None] - places[chosen])
-    blocked = (apart[..., 0] < width) & (apart[..., 1] < height)
-    assert blocked[chosen].sum() == len(chosen)
-    for source in set(range(n_sources)) - set(chosen.tolist()):
-        # What was left out is covered by a source of at least its own priority.
-        assert priority[chosen[blocked[source]]].max(initial=-1) >= priority[source]
+        CutoutEmbeddingDisplay(np.eye(2), strips(2), max_cutouts=0).plot()

@@ -1,8 +1,10 @@
+"""What a cutout looks like: brightness, blank pixels, colors and cubes."""
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from spurclust.plots.stretch import render_cutout
+from spurclust.plots.rendering import render_cutout
 from spurclust.plots.style import BLANK_COLOR
 
 BLANK = np.rint(255 * np.array(to_rgb(BLANK_COLOR))).astype(np.uint8)
@@ -32,7 +34,7 @@ def test_a_stretch_does_not_depend_on_unit():
     assert np.array_equal(render_cutout(ramp(float)), render_cutout(1e-30 * ramp(float) + 1e-29))
 
 
-def test_pixels_without_data_have_their_own_colour():
+def test_pixels_without_data_have_their_own_color():
     pixels = ramp(np.float32)
     pixels[:3] = np.nan
     pixels[5, 5] = np.inf
@@ -48,7 +50,7 @@ def test_no_data_at_all():
     assert (render_cutout(np.full((4, 4, 5), np.nan), channels="mean") == BLANK).all()
 
 
-def test_a_constant_is_grey_and_a_few_bright_pixels_are_seen():
+def test_a_constant_is_gray_and_a_few_bright_pixels_are_seen():
     assert (render_cutout(np.full((9, 9), 3.0)) == 128).all()
     pixels = np.zeros((100, 100))
     pixels[4, 4] = 1e-5
@@ -60,7 +62,7 @@ def test_masks_and_one_channel():
     assert render_cutout(ramp(float)[:, :, None]).shape == (20, 20, 3)
 
 
-def test_colours_are_stretched_together():
+def test_colors_are_stretched_together():
     pixels = np.stack([ramp(float), 2 * ramp(float), 0 * ramp(float)], axis=2)
     picture = render_cutout(pixels).astype(int)
     assert (picture[:, :, 1] >= picture[:, :, 0]).all()

@@ -1,0 +1,428 @@
+"""The spurious region over the embedding, and the components that make it, as pictures."""
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from spurclust.labels import SPURIOUS
+from spurclust.plots import embeddings, style
+from spurclust.region import memberships, weigh_fractions
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# Sources in the region: its color, dark.
+_FLAGGED_COLOR = "#7A5200"
+# Light, so that an interval is seen on it.
+_REGION: dict[str, Any] = {"facecolor": style.REGION_FILL_COLOR, "edgecolor": style.REGION_COLOR}
+_REGION |= {"hatch": style.REGION_HATCH}
+_OUTSIDE: dict[str, Any] = {"facecolor": style.OUTSIDE_COLOR, "edgecolor": style.RELIABLE_COLOR}
+# In more components than this the numbers need a page's width to keep apart.
+_COLUMN_COMPONENTS = 15
+# A number stands above its sources, not on them, when there are fewer than this.
+_FEW_SOURCES = 6
+# A component's number is tried at so many of its sources, the nearest to its middle first.
+_POSITIONS_TRIED = 400
+# Height and width of a sign and of a digit, in points.
+_SIGN, _DIGIT = 6.0, np.array([0.72, 1.15]) * style.SMALL_FONT_SIZE
+_SIGMA_LINES: tuple[tuple[int, Any], ...] = ((1, "-"), (2, (0, (3, 2))))
+# Points across the plane, each way, where the region is evaluated.
+_GRID_POINTS = 300
+# The region is drawn as far from a source as this part of the embedding's extent.
+_REACH = 0.04
+# Height in inches that the rows of many components share.
+_PAGE_ROWS = 5.5
+
+
+class RegionGrid(NamedTuple):
+    """The components and the region, evaluated on a grid over the embedding, at ``[y, x]``.
+
+    `near` tells where there are sources around: only there the region is drawn, since a mixture
+    also assigns the emptiest positions to some component.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    component: NDArray[np.intp]
+    flagged: NDArray[np.bool_]
+    near: NDArray[np.bool_]
+
+
+def evaluate_region(detector: Any) -> RegionGrid:
+    """Evaluate a fitted detector's components and region over the plane of its embedding."""
+    from scipy.spatial import cKDTree
+
+    embedding = embeddings.check_embedding(detector.embedding_)
+    span = float(np.ptp(embedding, axis=0).max()) or 2.0
+    # Few sources lie far apart, and the part around each must still be seen.
+    reach = span * max(_REACH, 0.15 / len(embedding) ** 0.5)
+    low, high = embeddings.plane_limits(embedding).T
+    x, y = np.linspace(low, high, _GRID_POINTS).T
+    points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    mixture = detector.pipeline_[-1]
+    membership = memberships(mixture, points, detector.assignment)
+    component = membership if membership.ndim == 1 else membership.argmax(axis=1)
+    counts = detector.components_[["size", "n_inspected", "n_spurious"]].to_numpy()
+    flagged = weigh_fractions(membership, counts) >= detector.threshold
+    distance, _ = cKDTree(embedding).query(points, distance_upper_bound=reach)
+    shape = (len(y), len(x))
+    near = np.isfinite(distance)
+    return RegionGrid(x, y, *(each.reshape(shape) for each in (component, flagged, near)))
+
+
+def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
+    """Return the covariance matrix of each component, or None when the mixture has none."""
+    if not hasattr(mixture, "means_") or not hasattr(mixture, "covariances_"):
+        return None
+    values = np.asarray(mixture.covariances_, dtype=np.float64)
+    kind = getattr(mixture, "covariance_type", "full")
+    if kind == "diag":
+        return values[:, :, None] * np.eye(2)
+    if kind == "spherical":
+        return values[:, None, None] * np.eye(2)
+    # One matrix for each component ("full"), or one for all ("tied").
+    return np.broadcast_to(values, (len(mixture.means_), 2, 2))
+
+
+@dataclass(eq=False, repr=False)
+class RegionDisplay(style.Display):
+    """Draw the region over the embedding: components, flagged sources and the known spurious.
+
+    Shows where the region lies and which spurious sources it misses. The filled area is where a
+    source would be flagged, as far as there are sources; the ellipses (1 and 2 sigma) show the
+    Gaussians themselves, which overlap. A mixture of another kind has no ellipses: its components'
+    borders are drawn instead.
+
+    Parameters
+    ----------
+    embedding : array-like of shape (n_sources, 2)
+        Coordinates of the sources.
+    label : array-like of shape (n_sources,) or None
+        1 spurious, 0 reliable, -1 uninspected.
+    component : array-like of int of shape (n_sources,)
+        Component of each source.
+    flagged : array-like of bool of shape (n_sources,)
+        Whether a source lies in the region.
+    region : array-like of bool of shape (n_components,)
+        Whether a component belongs to the region.
+    grid : RegionGrid, default=None
+        The region evaluated over the plane: `x` and `y` of shape (n_points,), `component`,
+        `flagged` and `near` (where there are sources) of shape (n_points, n_points). None leaves
+        out the filled area.
+    means : array-like of shape (n_components, 2), default=None
+        Center of each Gaussian.
+    covariances : array-like of shape (n_components, 2, 2), default=None
+        Covariance matrix of each Gaussian; None leaves out the ellipses.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from spurclust.plots import RegionDisplay
+    >>> display = RegionDisplay([[0, 0], [9, 9]], [1, 0], [0, 1], [True, False], [True, False])
+    >>> display.plot(ax=Figure().add_subplot()).ax_.get_legend().get_title().get_text()
+    'flagged 1 of 2, 1 of 1 known spurious'
+    """
+
+    embedding: ArrayLike
+    label: ArrayLike | None
+    component: ArrayLike
+    flagged: ArrayLike
+    region: ArrayLike
+    _: KW_ONLY
+    grid: RegionGrid | None = None
+    means: ArrayLike | None = None
+    covariances: ArrayLike | None = None
+
+    @classmethod
+    def from_estimator(
+        cls,
+        detector: Any,
+        y: ArrayLike | None,
+        *,
+        ax: "Axes | None" = None,
+        width: float | None = None,
+    ) -> Self:
+        """Draw the region of a fitted detector.
+
+        Parameters
+        ----------
+        detector : SpuriousRegionDetector
+            The fitted detector.
+        y : array-like of shape (n_sources,) or None
+            The labels of the fit, in the same order; None marks no source as spurious.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
+
+        Returns
+        -------
+        RegionDisplay
+            The display, drawn.
+        """
+        label = embeddings.encode_labels(detector, y)
+        mixture = detector.pipeline_[-1]
+        display = cls(
+            detector.embedding_,
+            label,
+            detector.component_,
+            detector.flagged_,
+            detector.region_,
+            grid=evaluate_region(detector),
+            means=getattr(mixture, "means_", None),
+            covariances=component_covariances(mixture),
+        )
+        return display.plot(ax=ax, width=width)
+
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        points = embeddings.check_embedding(self.embedding)
+        label = embeddings.check_labels(self.label, len(points))
+        component = embeddings.check_per_source(self.component, len(points), "component")
+        flagged = embeddings.check_per_source(self.flagged, len(points), "flagged").astype(bool)
+        region = np.asarray(self.region, dtype=bool)
+        spurious = label == SPURIOUS
+        with embeddings.open_embedding(ax, points, width) as (axes, room):
+            handles = _draw_groups(axes, points, spurious, flagged, room)
+            if self.grid is not None:
+                handles |= _fill_region(axes, self.grid, borders=self.covariances is None)
+            if self.means is not None and self.covariances is not None:
+                handles |= _draw_ellipses(
+                    axes, self.means, self.covariances, np.unique(component), region
+                )
+            _number_components(axes, points, component, region, points[spurious], room)
+            known = f"{flagged[spurious].sum()} of {spurious.sum()}" if spurious.any() else "no"
+            title = f"flagged {flagged.sum()} of {len(points)}, {known} known spurious"
+            style.add_legend(axes, handles, is_new=ax is None, title=title)
+        return axes
+
+    def _default_width(self) -> float:
+        n_components = len(np.asarray(self.region))
+        return style.COLUMN_WIDTH if n_components <= _COLUMN_COMPONENTS else style.PAGE_WIDTH
+
+
+def _draw_groups(
+    ax: "Axes",
+    points: NDArray[np.float64],
+    spurious: NDArray[np.bool_],
+    flagged: NDArray[np.bool_],
+    width: float,
+) -> dict[str, Any]:
+    """Draw the sources, the known spurious on top, and return what stands for them."""
+    area = embeddings.dot_area(len(points), width)
+    large = embeddings.sign_area(ax, points[spurious], width, area)
+    groups = {
+        "source outside": (~flagged & ~spurious, (style.RELIABLE_COLOR, embeddings.DOT), area),
+        "source in the region": (flagged & ~spurious, (_FLAGGED_COLOR, embeddings.DOT), area),
+        "known spurious": (spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER), large),
+    }
+    return {
+        name: embeddings.draw_sources(ax, points[members], mark, size)
+        for name, (members, mark, size) in groups.items()
+        if members.any()
+    }
+
+
+def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> dict[str, Any]:
+    """Fill and hatch where a source would be flagged; draw the borders of all components."""
+    from matplotlib.patches import Patch
+
+    if borders:
+        for number in np.unique(grid.component[grid.near]):
+            inside = np.ma.masked_where(~grid.near, (grid.component == number).astype(np.float64))
+            if inside.min() < 1:
+                ax.contour(grid.x, grid.y, inside, [0.5], colors=[style.LINE_COLOR], linewidths=0.5)
+    flagged = (grid.flagged & grid.near).astype(np.float64)
+    if not flagged.any():
+        return {}
+    filled = ax.contourf(
+        grid.x, grid.y, flagged, [0.5, 1.5], colors=[style.REGION_FILL_COLOR], hatches=["////"]
+    )
+    filled.set(edgecolor=style.REGION_COLOR, linewidth=0, zorder=0)
+    if flagged.min() < 1:
+        ax.contour(grid.x, grid.y, flagged, [0.5], colors=[style.REGION_COLOR], linewidths=1.0)
+    return {"region": Patch(linewidth=0.8, **_REGION)}
+
+
+def _draw_ellipses(
+    ax: "Axes",
+    means: ArrayLike,
+    covariances: ArrayLike,
+    numbers: NDArray[np.intp],
+    region: NDArray[np.bool_],
+) -> dict[str, Any]:
+    """Draw some components as ellipses of 1 and 2 sigma, and return what stands for them."""
+    from matplotlib.lines import Line2D
+
+    centers, spreads = np.asarray(means), np.linalg.cholesky(np.asarray(covariances))
+    turn = np.linspace(0, 2 * np.pi, 91)
+    circle = np.stack([np.cos(turn), np.sin(turn)])
+    handles = {}
+    for n_sigma, line in _SIGMA_LINES:
+        look: dict[str, Any] = {"color": style.LINE_COLOR, "linestyle": line}
+        for number in numbers:
+            x, y = centers[number][:, None] + n_sigma * spreads[number] @ circle
+            ax.plot(x, y, linewidth=1.1 if region[number] else 0.6, zorder=2.5, **look)
+        handles[f"{n_sigma} sigma"] = Line2D([], [], linewidth=0.8, **look)
+    return handles
+
+
+def _number_components(
+    ax: "Axes",
+    points: NDArray[np.float64],
+    component: NDArray[Any],
+    region: NDArray[np.bool_],
+    signs: NDArray[np.float64],
+    width: float,
+) -> None:
+    """Write each component's number among its sources, where it covers no number and few signs."""
+    from matplotlib.patheffects import withStroke
+
+    scale = float(np.ptp(ax.get_xlim())) / (72 * width)
+    # Middles and sizes of what should not be covered, and how much it counts.
+    taken = np.column_stack([signs, np.full((len(signs), 2), scale * _SIGN), np.ones(len(signs))])
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_FONT_SIZE}
+    look["path_effects"] = [withStroke(linewidth=1.8, foreground="white")]
+    for number in np.unique(component):
+        members = points[component == number]
+        size = scale * _DIGIT * (len(str(number)), 1)
+        if len(members) < _FEW_SOURCES:
+            members = members + np.array([0, size[1]])
+        middle = np.median(members, axis=0)
+        near = members[np.argsort(((members - middle) ** 2).sum(axis=1), kind="stable")]
+        tried = np.vstack([middle, near[:: max(1, len(near) // _POSITIONS_TRIED)]])
+        apart = np.abs(tried[:, None] - taken[:, :2])
+        covered = (apart < (taken[:, 2:4] + size) / 2).all(axis=2)
+        x, y = tried[np.argmin(covered @ taken[:, 4])]
+        taken = np.vstack([taken, (x, y, *size, 1e6)])
+        weight = "bold" if region[number] else "normal"
+        ax.text(x, y, str(number), fontweight=weight, zorder=4, **look)
+
+
+@dataclass(eq=False, repr=False)
+class ComponentsDisplay(style.Display):
+    """Draw the spurious fraction of each component with its 95 % interval and the threshold.
+
+    Shows how firmly each component stands in or out of the region: with few inspected sources the
+    interval reaches across the threshold. On the right are the known spurious of the inspected
+    sources. For 1 to about 100 components.
+
+    Parameters
+    ----------
+    components : DataFrame
+        A row for each component, with the columns n_inspected, n_spurious, fraction, fraction_low,
+        fraction_high (NaN where nothing was inspected) and in_region.
+    threshold : float
+        The spurious fraction at which a component joins the region, from 0 to 1.
+    sort : {"component", "fraction"}, default="component"
+        By number, or the highest fraction first.
+
+    Attributes
+    ----------
+    ax_, figure_ : matplotlib Axes, Figure
+        What has been drawn on.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from matplotlib.figure import Figure
+    >>> from spurclust.plots import ComponentsDisplay
+    >>> table = {"n_inspected": 40, "n_spurious": 4, "fraction": 0.1, "fraction_low": 0.03,
+    ...          "fraction_high": 0.24, "in_region": True}
+    >>> display = ComponentsDisplay(pd.DataFrame(table, index=[0]), 0.05)
+    >>> display.plot(ax=Figure().add_subplot()).ax_.get_xlabel()
+    'Spurious fraction (%)'
+    """
+
+    components: "pd.DataFrame"
+    threshold: float
+    sort: Literal["component", "fraction"] = "component"
+
+    @classmethod
+    def from_estimator(
+        cls,
+        detector: Any,
+        *,
+        sort: Literal["component", "fraction"] = "component",
+        ax: "Axes | None" = None,
+        width: float | None = None,
+    ) -> Self:
+        """Draw the components of a fitted detector.
+
+        Parameters
+        ----------
+        detector : SpuriousRegionDetector
+            The fitted detector.
+        sort : {"component", "fraction"}, default="component"
+            By number, or the highest fraction first.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+        width : float, default=None
+            Width of a new figure in inches, as in `plot`.
+
+        Returns
+        -------
+        ComponentsDisplay
+            The display, drawn.
+        """
+        check_is_fitted(detector)
+        return cls(detector.components_, detector.threshold, sort).plot(ax=ax, width=width)
+
+    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+        table = self.components.sort_index()
+        if self.sort == "fraction":
+            # Stable, so that equal fractions stay in the order of their numbers.
+            table = table.sort_values("fraction", ascending=False, kind="stable")
+        elif self.sort != "component":
+            raise ValueError(f"sort={self.sort!r}: choose 'component' or 'fraction'")
+        # So that a hundred components still fit on a page.
+        row = float(np.clip(_PAGE_ROWS / len(table), 0.09, 0.2))
+        with style.open_axes(ax, width=width, height=max(row * len(table) + 0.9, 1.5)) as axes:
+            handles = _draw_bars(axes, table, min(style.SMALL_FONT_SIZE, 72 * 0.9 * row))
+            name = f"threshold {100 * self.threshold:g} %"
+            handles[name] = axes.axvline(100 * self.threshold, **style.DASHED)
+            reach = max(float(np.nan_to_num(table["fraction_high"]).max()), 1.25 * self.threshold)
+            axes.set(xlim=(0, 100 * min(1.02, 1.05 * reach)), ylim=(len(table) - 0.4, -0.6))
+            axes.set(xlabel="Spurious fraction (%)", ylabel="Component")
+            style.add_legend(axes, handles, is_new=ax is None)
+        return axes
+
+
+def _draw_bars(ax: "Axes", table: "pd.DataFrame", font: float) -> dict[str, Any]:
+    """Draw a bar, an interval and counts for each component, and return what stands for them."""
+    from matplotlib.patches import Patch
+
+    rows = np.arange(len(table))
+    percent, low, high = (
+        100 * table[name].to_numpy(dtype=np.float64)
+        for name in ("fraction", "fraction_low", "fraction_high")
+    )
+    inside, known = table["in_region"].to_numpy(dtype=bool), np.isfinite(percent)
+    handles: dict[str, Any] = {}
+    for name, members, look in (("in the region", inside, _REGION), ("outside", ~inside, _OUTSIDE)):
+        drawn = members & known
+        ax.barh(rows[drawn], percent[drawn], height=0.72, linewidth=0.5, **look)
+        if members.any():
+            handles[name] = Patch(linewidth=0.5, **look)
+    handles["95 % interval"] = ax.hlines(
+        rows[known], low[known], high[known], color="black", linewidth=1.0, zorder=2
+    )
+    for row in rows[~known]:
+        look = {"fontsize": font, "color": style.UNINSPECTED_COLOR}
+        ax.text(0, row, " none inspected", va="center", **look)
+    ax.set_yticks(rows, [str(number) for number in table.index], fontsize=font)
+    right = ax.secondary_yaxis("right")
+    counts = zip(table["n_spurious"], table["n_inspected"], strict=True)
+    right.set_yticks(rows, [f"{int(k)}/{int(n)}" for k, n in counts], fontsize=font)
+    right.set_ylabel("Spurious / inspected")
+    for axis in (ax, right):
+        axis.tick_params(axis="y", length=0)
+    return handles
