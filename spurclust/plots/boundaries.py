@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spurclust.labels import SPURIOUS
 from spurclust.plots import embeddings, style
-from spurclust.region import memberships, weigh_fractions
+from spurclust.region import assign_components, is_flagged, spurious_probability
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,14 +64,14 @@ def evaluate_region(detector: Any) -> RegionGrid:
     x, y = np.linspace(low, high, _GRID_POINTS).T
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     mixture = detector.pipeline_[-1]
-    membership = memberships(mixture, points, detector.assignment)
-    component = membership if membership.ndim == 1 else membership.argmax(axis=1)
-    counts = detector.components_[["size", "n_inspected", "n_spurious"]].to_numpy()
-    flagged = weigh_fractions(membership, counts) >= detector.threshold
+    component = assign_components(mixture, points)
+    counts, assignment = detector.component_counts_, detector.assignment
+    probability = spurious_probability(mixture, points, counts, assignment)
+    flagged = is_flagged(probability, detector.threshold)
     distance, _ = cKDTree(embedding).query(points, distance_upper_bound=reach)
     shape = (len(y), len(x))
-    near = np.isfinite(distance)
-    return RegionGrid(x, y, *(each.reshape(shape) for each in (component, flagged, near)))
+    near = np.isfinite(distance).reshape(shape)
+    return RegionGrid(x, y, component.reshape(shape), flagged.reshape(shape), near)
 
 
 def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
@@ -169,7 +169,7 @@ class RegionDisplay(style.Display):
         RegionDisplay
             The display, drawn.
         """
-        label = embeddings.encode_labels(detector, y)
+        label = embeddings.labels_of(detector, y)
         mixture = detector.pipeline_[-1]
         display = cls(
             detector.embedding_,

@@ -96,7 +96,7 @@ class CompletenessDisplay(style.Display):
         """
         check_is_fitted(search)
         display = cls(
-            embeddings.encode_labels(search.best_estimator_, y),
+            embeddings.labels_of(search.best_estimator_, y),
             search.held_out_probability_by_repeat_,
             point=(search.workload_, search.completeness_),
             intervals=(search.workload_interval_, search.completeness_interval_),
@@ -322,7 +322,7 @@ class StabilityDisplay(style.Display):
         StabilityDisplay
             The display, drawn.
         """
-        label = embeddings.encode_labels(detector, y)
+        label = embeddings.labels_of(detector, y)
         return cls(detector.embedding_, stability, label).plot(ax=ax, width=width)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":

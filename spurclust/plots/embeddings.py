@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, is_uninspected
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, encode_labels
 from spurclust.plots import style
 
 if TYPE_CHECKING:
@@ -72,26 +72,14 @@ def check_reasons(reason: ArrayLike | None, n_sources: int) -> NDArray[np.object
     return np.array(["" if pd.isna(v) else " ".join(str(v).split()) for v in values], dtype=object)
 
 
-def encode_labels(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
+def labels_of(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
     """Turn labels in the words of a fitted detector into 1 spurious, 0 reliable, -1 uninspected."""
-    import pandas as pd
-
     check_is_fitted(detector)
     n_sources = len(detector.embedding_)
     if y is None:
         return check_labels(None, n_sources)
-    values = check_per_source(np.asarray(y, dtype=object), n_sources, "y")
-    # The positions among (reliable, spurious) are the codes, and -1 is what is neither.
-    codes = pd.Index(detector.classes_, dtype=object).get_indexer(pd.Index(values, dtype=object))
-    strange = (codes == UNINSPECTED) & ~is_uninspected(values, detector.unlabeled)
-    if strange.any():
-        position = int(np.argmax(strange))
-        raise ValueError(
-            f"y[{position}] is {values[position]!r}, which is neither one of the classes "
-            f"{detector.classes_.tolist()} nor unlabeled={detector.unlabeled!r}: give the y of the "
-            "fit"
-        )
-    return np.asarray(codes, dtype=np.int8)
+    labels = check_per_source(y, n_sources, "y")
+    return encode_labels(labels, detector.classes_, detector.unlabeled)
 
 
 def plane_limits(embedding: NDArray[np.float64], margin: float = 0.05) -> NDArray[np.float64]:
@@ -250,7 +238,7 @@ class EmbeddingDisplay(style.Display):
         EmbeddingDisplay
             The display, drawn.
         """
-        label = encode_labels(detector, y)
+        label = labels_of(detector, y)
         return cls(detector.embedding_, label, reason).plot(ax=ax, width=width)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":

@@ -138,7 +138,7 @@ class GalleryDisplay(style.Display):
         GalleryDisplay
             The display of the chosen sources, drawn.
         """
-        label = embeddings.encode_labels(detector, y)
+        label = embeddings.labels_of(detector, y)
         flagged, spurious = np.asarray(detector.flagged_, dtype=bool), label == SPURIOUS
         choices = {
             "spurious": spurious,

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from spurclust.catalog.output import file_beside
+from spurclust.catalog.output import atomic_write
 from spurclust.errors import import_optional
 
 if TYPE_CHECKING:
@@ -262,9 +262,8 @@ def save_figure(
     pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
     dpi = _PNG_DPI if suffix == ".png" else VECTOR_DPI
     try:
-        with file_beside(target) as part, pyplot.rc_context(_SAVE_RC):
+        with atomic_write(target) as part, pyplot.rc_context(_SAVE_RC):
             drawn.savefig(part, dpi=dpi, metadata=_UNDATED[suffix])
-            part.replace(target)
     finally:
         if close:
             pyplot.close(drawn)

@@ -124,7 +124,7 @@ class CutoutEmbeddingDisplay(style.Display):
         CutoutEmbeddingDisplay
             The display, drawn.
         """
-        label = embeddings.encode_labels(detector, y)
+        label = embeddings.labels_of(detector, y)
         display = cls(detector.embedding_, cutouts, label, detector.flagged_, **options)
         return display.plot(ax=ax, width=width)
 
