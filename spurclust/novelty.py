@@ -14,6 +14,7 @@ __all__ = ["NoveltyScale", "drift_message"]
 Float32 = NDArray[np.float32]
 
 MOST_LANDMARKS = 2000
+"""More fitted rows would make the distances little smaller, and each prediction slower."""
 
 MOST_VALUES = 4_000_000
 """Numbers in all landmarks together, at most: rows of half a million pixels have few landmarks."""
@@ -29,11 +30,10 @@ CHANCE = 1e-3
 
 
 class NoveltyScale(NamedTuple):
-    """What the distance of a row from the fitted rows is measured by.
+    """Fitted rows and the usual distance between them, by which new rows are novel or not.
 
-    Made with a detector's fit, from the rows that its embedding was made of. It sees what those
-    rows show: a change that leaves them as they are, as a factor on the pixels leaves the features,
-    is no novelty.
+    Part of a fitted detector. Only what the rows show can be novel: a change that leaves them as
+    they are, as a factor on the pixels leaves the features, is none.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class NoveltyScale(NamedTuple):
 
     @classmethod
     def fit(cls, rows: ArrayLike, n_jobs: int | None = None) -> Self:
-        """Choose landmarks and the unit.
+        """Draw landmarks and compute the usual distance.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class NoveltyScale(NamedTuple):
         """
         X = np.asarray(rows)
         most = int(np.clip(MOST_VALUES // max(X.shape[1], 1), 2, MOST_LANDMARKS))
-        # As many again tell the unit; more would sharpen it little.
+        # As many again for the unit; more would sharpen it little.
         chosen = np.random.default_rng(0).permutation(len(X))[: 2 * most]
         landmarks = X[chosen[:most]].astype(np.float64)
         center = landmarks.mean(axis=0)
@@ -93,7 +93,7 @@ class NoveltyScale(NamedTuple):
         return own._replace(unit=float(np.quantile(nearest, 1 - USUAL_SHARE)))
 
     def measure(self, rows: ArrayLike, n_jobs: int | None = None) -> NDArray[np.float64]:
-        """Tell how far rows lie from the landmarks, each by itself.
+        """Compute how far rows lie from the landmarks, each by itself.
 
         Parameters
         ----------
@@ -117,7 +117,7 @@ class NoveltyScale(NamedTuple):
 
 
 def drift_message(n_novel: int, n_sources: int) -> str | None:
-    """Say that new sources are unlike the fitted ones, if too many are for chance.
+    """Return a warning that new sources are unlike the fitted ones, if too many are for chance.
 
     Of sources like the fitted ones, about 5 % have a novelty above 1. Drift is a share of more than
     15 %, and one that chance gives to such sources with a probability below 0.001 (binomial).

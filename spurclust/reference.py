@@ -1,19 +1,16 @@
 """Choose the sources to fit on, when a survey is too large to fit on all of it."""
 
-import warnings
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from spurclust.labels import binary_labels
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, binary_labels
 
 REFERENCE_SIZE = 20_000
 LARGEST = 5.0
 """Columns are cut at so many standard deviations, lest one outlier has all the weight."""
-
-METHODS = ("random", "diverse")
 
 
 def choose_reference(
@@ -52,7 +49,7 @@ def choose_reference(
     Returns
     -------
     ndarray of int of shape (min(size, n_sources),)
-        Places of the chosen sources, ascending.
+        Indices of the chosen sources, ascending.
 
     Raises
     ------
@@ -75,13 +72,10 @@ def choose_reference(
     >>> len(chosen), int((y[chosen] == 1).sum()), int((y[chosen] == 0).sum())
     (100, 5, 30)
     """
-    with warnings.catch_warnings():
-        # That the region is empty is for the fit to say.
-        warnings.filterwarnings("ignore", message="None of the .* is spurious")
-        codes = binary_labels(y, unlabeled)[1]
-    if method not in METHODS:
+    _, codes = binary_labels(y, unlabeled)
+    if method not in ("random", "diverse"):
         raise ValueError(f'method={method!r}: it must be "random" or "diverse"')
-    n_spurious = int((codes == 1).sum())
+    n_spurious = int((codes == SPURIOUS).sum())
     if size < max(2, n_spurious):
         raise ValueError(
             f"size={size}: it must be at least 2, and at least the {n_spurious} known spurious "
@@ -91,18 +85,18 @@ def choose_reference(
         return np.arange(len(codes))
     rng = check_random_state(random_state)
     weights = _weights(rows, len(codes)) if method == "diverse" else None
-    chosen = np.flatnonzero(codes == 1)
-    for code in (0, -1):
-        there = np.flatnonzero(codes == code)
-        room = min(size - len(chosen), len(there))
-        if room:
-            share = None if weights is None else weights[there] / weights[there].sum()
-            chosen = np.append(chosen, rng.choice(there, room, replace=False, p=share))
+    chosen = np.flatnonzero(codes == SPURIOUS)
+    for code in (RELIABLE, UNINSPECTED):
+        candidates = np.flatnonzero(codes == code)
+        n_drawn = min(size - len(chosen), len(candidates))
+        if n_drawn:
+            own = None if weights is None else weights[candidates] / weights[candidates].sum()
+            chosen = np.append(chosen, rng.choice(candidates, n_drawn, replace=False, p=own))
     return np.sort(chosen)
 
 
 def _weights(rows: ArrayLike | None, n_sources: int) -> NDArray[np.float64]:
-    """Tell with which weight each source is drawn for "diverse"."""
+    """Return the weight with which "diverse" draws each source."""
     if rows is None:
         raise ValueError('method="diverse" needs rows: features of all sources')
     X = np.asarray(rows)

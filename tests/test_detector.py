@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from spurclust import TSNE, CutoutFeatures, ImageFlattener, SpuriousRegionDetector
@@ -59,73 +59,54 @@ def equal_sources():
 SETS = {
     "uint8 images": survey,
     "rows": lambda: survey(shape=(20,), dtype=np.float64),
-    "colour": lambda: survey(shape=(4, 5, 3), dtype=np.uint16),
+    "color": lambda: survey(shape=(4, 5, 3), dtype=np.uint16),
     "blank": blank_images,
     "equal sources": equal_sources,
 }
 
 
-@pytest.mark.parametrize("assignment", ["hard", "soft"])
+@pytest.mark.parametrize("steps", [{}, {"assignment": "soft"}, {"reduce": "passthrough"}], ids=str)
 @pytest.mark.parametrize("name", SETS)
-def test_a_fitted_source_keeps_its_place(name, assignment):
+def test_fitted_sources_keep_their_results(name, steps):
     X, y = SETS[name]()
-    model = detector(assignment=assignment).fit(X, y)
-    assert_array_equal(model.predict(X), model.flagged_.astype(int))
-    assert_array_equal(model.spurious_probability(X), model.spurious_probability_)
-    embedding, component, probability, *_ = model.assign(X)
-    assert_array_equal(embedding, model.embedding_)
-    assert_array_equal(component, model.component_)
-    assert_array_equal(probability, model.spurious_probability_)
-    assert 0 < model.flagged_.sum() < len(X)
-
-
-@pytest.mark.parametrize("steps", [{}, {"reduce": "passthrough"}])
-@pytest.mark.parametrize("name", SETS)
-def test_to_fit_and_assign_at_once_is_to_do_one_after_the_other(name, steps):
-    X, y = SETS[name]()
-    together = detector(**steps)
-    found, expected = together.fit_assign(X, y), detector(**steps).fit(X, y).assign(X)
-    for field, value, other in zip(found._fields, found, expected, strict=True):
+    model = detector(**steps)
+    fitted, again = model.fit_assign(X, y), detector(**steps).fit(X, y).assign(X)
+    for field, value, other in zip(fitted._fields, fitted, again, strict=True):
         assert_array_equal(value, other, err_msg=field)
-    assert_array_equal(together.assign(X).embedding, expected.embedding)
-
-
-@pytest.mark.parametrize("assignment", ["hard", "soft"])
-def test_batch_order_and_threads_change_no_bit(assignment):
-    X, y = survey()
-    new = survey(seed=1)[0]
-    one = detector(assignment=assignment, n_jobs=1).fit(X, y)
-    for n_jobs in (2, 3):
-        many = detector(assignment=assignment, n_jobs=n_jobs).fit(X, y)
-        assert_array_equal(one.embedding_, many.embedding_)
-        assert_array_equal(one.spurious_probability_, many.spurious_probability_)
-        assert_array_equal(one.assign(new).embedding, many.assign(new).embedding)
-    whole, points = one.spurious_probability(new), one.assign(new).embedding
-    order = np.random.default_rng(0).permutation(len(new))
-    assert_array_equal(one.spurious_probability(new[order]), whole[order])
-    for size in (1, 7, 64, 65):
-        batches = [new[low : low + size] for low in range(0, len(new), size)]
-        assert_array_equal(np.concatenate([one.assign(b).embedding for b in batches]), points)
-        assert_array_equal(np.concatenate([one.spurious_probability(b) for b in batches]), whole)
-
-
-@pytest.mark.parametrize("assignment", ["hard", "soft"])
-@settings(deadline=None, max_examples=20)
-@given(data=st.data())
-def test_any_rows_in_any_company_get_the_same_bits(assignment, data):
-    model, X = fitted_and_new(assignment)
-    rows = data.draw(st.lists(st.integers(0, len(X) - 1), min_size=1, max_size=80))
-    for method in ("predict", "decision_function", "spurious_probability"):
-        whole = getattr(model, method)(X)
-        assert_array_equal(getattr(model, method)(X[rows]), whole[rows], strict=True)
+    assert_array_equal(fitted.embedding, model.embedding_)
+    assert_array_equal(fitted.component, model.component_)
+    assert_array_equal(fitted.spurious_probability, model.spurious_probability_)
+    assert_array_equal(model.predict(X), model.flagged_.astype(int))
+    assert model.flagged_.any()
 
 
 @cache
 def fitted_and_new(assignment):
     X, y = survey()
-    return detector(assignment=assignment, n_jobs=2).fit(X, y), np.concatenate(
-        [X[:40], survey(seed=1)[0][:40]]
-    )
+    new = survey(seed=1)[0]
+    return detector(assignment=assignment).fit(X, y), np.concatenate([X[:40], new[:40]])
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3])
+def test_threads_change_no_bit(n_jobs):
+    one, new = fitted_and_new("soft")
+    many = detector(assignment="soft", n_jobs=n_jobs).fit(*survey())
+    assert_array_equal(one.embedding_, many.embedding_)
+    assert_array_equal(one.spurious_probability_, many.spurious_probability_)
+    assert_array_equal(one.assign(new).embedding, many.assign(new).embedding)
+
+
+@pytest.mark.parametrize("assignment", ["hard", "soft"])
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+def test_any_rows_in_any_batch_get_the_same_bits(assignment, data):
+    model, X = fitted_and_new(assignment)
+    rows = data.draw(st.lists(st.integers(0, len(X) - 1), min_size=1, max_size=80))
+    for whole, part in zip(model.assign(X), model.assign(X[rows]), strict=True):
+        assert_array_equal(part, whole[rows], strict=True)
+    for method in ("predict", "decision_function", "spurious_probability"):
+        whole = getattr(model, method)(X)
+        assert_array_equal(getattr(model, method)(X[rows]), whole[rows], strict=True)
 
 
 @pytest.mark.parametrize("exponent", [-66, -40, 66])
@@ -141,14 +122,12 @@ def test_the_unit_of_the_pixels_does_not_matter(exponent):
 
 def test_steps_that_were_not_given(fitted):
     X, y = survey()
-    names = {name: type(step).__name__ for name, step in fitted.pipeline_.steps}
-    assert names["flatten"] == "CutoutFeatures"
-    assert names["reduce"] == "GuidedProjection"
+    steps = fitted.pipeline_.named_steps
+    names = [type(steps[name]).__name__ for name in ("flatten", "reduce")]
+    assert names == ["CutoutFeatures", "GuidedProjection"]
     rows = detector().fit(X.reshape(len(X), -1), y)
     pixels = detector(flatten=ImageFlattener()).fit(X, y)
-    for model in (rows, pixels):
-        assert type(model.pipeline_.named_steps["flatten"]) is ImageFlattener
-        assert model.pipeline_.named_steps["reduce"] == "passthrough"
+    assert isinstance(rows.pipeline_.named_steps["flatten"], ImageFlattener)
     assert_array_equal(rows.embedding_, pixels.embedding_)
     given = detector(flatten=CutoutFeatures()).fit(X, y)
     assert_array_equal(given.embedding_, fitted.embedding_)
@@ -231,7 +210,7 @@ def test_uninspected_sources_shape_the_embedding_only():
         ([False, True, None], None),
     ],
 )
-def test_any_two_values_and_any_mark(values, unlabeled, fitted):
+def test_any_two_values_and_any_mark(values, unlabeled):
     X, y = survey()
     marked = unlabeled is not None
     names = np.array([values[k] for k in y], dtype=object if isinstance(values[0], str) else None)
@@ -239,31 +218,8 @@ def test_any_two_values_and_any_mark(values, unlabeled, fitted):
         names[:10] = unlabeled
     model = detector(unlabeled=unlabeled).fit(X, names)
     assert_array_equal(model.classes_, values[:2])
-    assert set(np.unique(model.predict(X))) <= set(values[:2])
+    assert_array_equal(model.predict(X), np.asarray(values[:2])[model.flagged_.astype(int)])
     assert model.components_["n_inspected"].sum() == len(X) - 10 * marked
-
-
-def paths_of(images, folder):
-    paths = [folder / f"{number}.png" for number in range(len(images))]
-    for path, image in zip(paths, images, strict=True):
-        Image.fromarray(image).save(path)
-    return [str(path) for path in paths]
-
-
-@pytest.mark.parametrize("kind", ["rows", "images", "paths"])
-def test_grid_search(kind, tmp_path):
-    images, y = survey()
-    model, prefix = detector(), ""
-    X = images
-    if kind == "rows":
-        X = images.reshape(len(images), -1)
-    if kind == "paths":
-        X = paths_of(images, tmp_path)
-        model, prefix = make_pipeline(CutoutReader(), model), "spuriousregiondetector__"
-    grid = {f"{prefix}n_components": [2, 4], f"{prefix}threshold": [0.05, 0.5]}
-    search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
-    assert search.best_score_ > 0.8
-    assert search.predict(X).shape == (len(y),)
 
 
 class CountingPCA(PCA):
@@ -279,54 +235,41 @@ class CountingPCA(PCA):
         return super().fit_transform(X, y)
 
 
-@pytest.mark.parametrize("kind", ["rows", "images", "paths"])
+@pytest.mark.parametrize("kind", ["images", "paths"])
 def test_memory_keeps_the_embedding(kind, tmp_path):
     X, y = survey()
     log = tmp_path / "log"
-    model = detector(embed=CountingPCA(log=str(log)), memory=str(tmp_path / "cache"))
-    prefix, reader = "", ()
-    if kind == "rows":
-        X = X.reshape(len(X), -1)
+    model, prefix = detector(flatten=ImageFlattener(), embed=CountingPCA(log=str(log))), ""
     if kind == "paths":
-        X, prefix, reader = paths_of(X, tmp_path), "spuriousregiondetector__", (CutoutReader(),)
+        paths = [str(tmp_path / f"{number}.png") for number in range(len(X))]
+        for path, image in zip(paths, X, strict=True):
+            Image.fromarray(image).save(path)
+        X, prefix, model = paths, "spuriousregiondetector__", make_pipeline(CutoutReader(), model)
     grid = {f"{prefix}n_components": [2, 3, 4], f"{prefix}threshold": [0.05, 0.3]}
     scores = []
-    for memory in (model.memory, None):
-        step = clone(model).set_params(memory=memory)
-        whole = make_pipeline(*reader, step) if reader else step
-        search = GridSearchCV(whole, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
+    for memory in (str(tmp_path / "cache"), None):
+        model.set_params(**{f"{prefix}memory": memory})
+        search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
         scores.append(search.cv_results_["mean_test_score"])
         if memory:
             assert log.read_text() == "xxx"  # two splits and the final fit
     assert_array_equal(*scores)
+    assert search.best_score_ > 0.8
     assert log.read_text() == "x" * (3 + 2 * 6 + 1)
 
 
 def test_memory_gives_equal_results(fitted, tmp_path):
-    X, y = survey()
     new = survey(seed=1)[0]
     for _ in ("computed", "read back"):
-        model = detector(memory=str(tmp_path)).fit(X, y)
+        model = detector(memory=str(tmp_path)).fit(*survey())
         assert_array_equal(model.embedding_, fitted.embedding_)
         assert_array_equal(model.assign(new).embedding, fitted.assign(new).embedding)
-
-
-def test_a_search_in_several_processes(fitted):
-    X, y = survey()
-    grid = {"n_components": [2, 4]}
-    one, two = (
-        GridSearchCV(detector(), grid, scoring="recall", cv=2, n_jobs=n, error_score="raise")
-        .fit(X, y)
-        .cv_results_["mean_test_score"]
-        for n in (1, 2)
-    )
-    assert_array_equal(one, two)
 
 
 def test_steps_can_be_searched():
     X, y = survey()
     grid = {"embed__perplexity": [5, 12], "reduce__n_components": [3, 5]}
-    model = detector(perplexity=50, reduce=PCA())
+    model = detector(perplexity=50, flatten=ImageFlattener(), reduce=PCA())
     search = GridSearchCV(model, grid, scoring="recall", cv=2, error_score="raise").fit(X, y)
     steps = search.best_estimator_.pipeline_.named_steps
     assert steps["embed"].perplexity_ == search.best_params_["embed__perplexity"]
@@ -335,10 +278,10 @@ def test_steps_can_be_searched():
 
 def test_cross_validation_clone_and_pickle(fitted):
     X, y = survey()
-    assert cross_val_predict(detector(), X, y, cv=3).shape == y.shape
-    assert cross_validate(detector(), X, y, cv=3, scoring="recall")["test_score"].mean() > 0.8
+    assert cross_val_score(detector(), X, y, cv=3, scoring="recall").mean() > 0.8
     again = pickle.loads(pickle.dumps(fitted))
-    assert_array_equal(again.predict(survey(seed=5)[0]), fitted.predict(survey(seed=5)[0]))
+    new = survey(seed=5)[0]
+    assert_array_equal(again.decision_function(new), fitted.decision_function(new))
     assert clone(fitted).get_params()["n_components"] == 4
 
 
@@ -363,17 +306,17 @@ def test_any_step_can_be_replaced(steps):
     assert joblib.hash(steps) == before
 
 
-def test_soft_assignment_needs_probabilities():
-    with pytest.raises(ValueError, match=r'predict_proba, which KMeans has not.*"hard"'):
-        detector(mixture=KMeans(4), assignment="soft").fit(*survey())
-    assert detector(mixture=KMeans(4, n_init=1)).fit(*survey()).n_components_ == 4
-
-
-def test_a_user_s_own_reduction_keeps_fitted_places():
+def test_a_user_s_own_reduction_keeps_fitted_points():
     # scikit-learn's fit_transform and transform differ in their last bits.
     X, y = survey()
     model = detector(reduce=PCA(5)).fit(X, y)
     assert_array_equal(model.assign(X).embedding, model.embedding_)
+
+
+def test_soft_assignment_needs_probabilities():
+    with pytest.raises(ValueError, match=r'predict_proba, which KMeans has not.*"hard"'):
+        detector(mixture=KMeans(4), assignment="soft").fit(*survey())
+    assert detector(mixture=KMeans(4, n_init=1)).fit(*survey()).n_components_ == 4
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, np.uint16])
@@ -416,25 +359,16 @@ class TestEdges:
         assert_array_equal(model.classes_, [0, 1])
 
     def test_none_spurious(self):
-        with pytest.warns(
-            UserWarning, match="None of the 90 inspected sources is spurious"
-        ) as told:
+        message = "None of the 90 inspected sources is spurious"
+        with pytest.warns(UserWarning, match=message) as warned:
             model = detector().fit(survey()[0], np.zeros(90, int))
-        assert told[0].filename == __file__
+        assert warned[0].filename == __file__
         assert not model.flagged_.any()
         assert not model.region_.any()
 
     def test_all_uninspected(self):
         with pytest.raises(ValueError, match="All 90 sources are uninspected"):
             detector(unlabeled=-1).fit(survey()[0], np.full(90, -1))
-
-    def test_one_class_that_says_nothing(self):
-        with pytest.raises(ValueError, match="only one class, 'fine'"):
-            detector().fit(survey()[0], ["fine"] * 90)
-
-    def test_three_classes(self):
-        with pytest.raises(ValueError, match="multiclass.*unlabeled="):
-            detector().fit(survey()[0], np.arange(90) % 3 - 1)
 
     @pytest.mark.parametrize("shape", [(4, 5), (1, 1)])
     def test_constant_images(self, shape):
@@ -489,9 +423,7 @@ class TestEdges:
                 detector(**parameters).fit(X, y)
 
     def test_another_shape_than_in_fit(self, fitted):
-        with pytest.raises(ValueError, match=r"\(8, 8\).*fitted on sources of shape \(6, 7\)"):
-            fitted.predict(np.zeros((3, 8, 8), np.uint8))
-        with pytest.raises(ValueError, match=r"\(7, 6\).*\(6, 7\)"):
+        with pytest.raises(ValueError, match=r"\(7, 6\).*fitted on sources of shape \(6, 7\)"):
             fitted.predict(np.zeros((3, 7, 6), np.uint8))
 
 

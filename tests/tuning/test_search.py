@@ -4,6 +4,7 @@ import pickle
 import warnings
 from functools import partial
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,17 +13,22 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.metrics import roc_auc_score
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold, cross_validate
-from sklearn.utils.estimator_checks import check_estimator
 
-from spurclust import TSNE, ImageFlattener, SpuriousRegionDetector
+from spurclust import (
+    TSNE,
+    CutoutFeatures,
+    GuidedProjection,
+    ImageFlattener,
+    SpuriousRegionDetector,
+)
 from spurclust.metrics import binomial_interval, completeness, purity, workload
+from spurclust.scale import open_client
 from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV, choose_setting
 
 N_COMPONENTS, THRESHOLDS, PERPLEXITIES = (2, 5, 9), (0.05, 0.2, 0.6, 1.0), (8, 15)
-FIGURES = ("completeness", "purity", "workload")
+METRICS = ("completeness", "purity", "workload")
 CV = InspectedStratifiedKFold(3, random_state=1)
 
 
@@ -122,15 +128,15 @@ def test_transductive_is_a_fit_with_the_labels_of_the_test_fold_hidden(
     for split, (train, test) in enumerate(CV.split(X, y)):
         hidden = np.full(len(y), -1)
         hidden[train] = y[train]
-        for place, params in enumerate(search.cv_results_["params"]):
+        for index, params in enumerate(search.cv_results_["params"]):
             detector = SpuriousRegionDetector(**{**settings, **params}).fit(X, hidden)
             flagged = detector.flagged_[test]
-            if place == search.best_index_:
+            if index == search.best_index_:
                 flags[test] = flagged
                 probability = detector.spurious_probability_[test]
                 assert_array_equal(search.held_out_probability_[test], probability)
             for name, value in scores(detector, X[test], y[test]).items():
-                assert search.cv_results_[f"split{split}_test_{name}"][place] == pytest.approx(
+                assert search.cv_results_[f"split{split}_test_{name}"][index] == pytest.approx(
                     value, abs=0, nan_ok=True
                 )
     assert_array_equal(search.held_out_flagged_, flags)
@@ -139,17 +145,20 @@ def test_transductive_is_a_fit_with_the_labels_of_the_test_fold_hidden(
 @pytest.mark.parametrize("protocol", ["transductive", "inductive"])
 @pytest.mark.parametrize(
     "steps",
-    [{}, {"reduce": "passthrough"}, {"reduce": PCA(3), "mixture": BayesianGaussianMixture()}],
+    [{}, {"flatten": CutoutFeatures()}, {"reduce": PCA(3), "mixture": BayesianGaussianMixture()}],
+    ids=str,
 )
 def test_the_best_is_a_fresh_fit_to_the_bit(survey, search, protocol, steps):
     X, y = survey
-    found = search(perplexity=PERPLEXITIES, protocol=protocol, completeness=0.8, **steps).fit(X, y)
+    X = X.reshape(-1, 3, 4) if "flatten" in steps else X
+    found = search(perplexity=PERPLEXITIES, protocol=protocol, completeness=0.8, **steps)
+    assignment = found.fit_assign(X, y)
     best = found.best_estimator_
     assert found.best_params_.items() <= best.get_params().items()
-    fresh = clone(best).fit(X, y)
-    assert best.memory is None
-    for name in ("embedding_", "component_counts_", "spurious_probability_", "flagged_"):
-        assert_array_equal(getattr(best, name), getattr(fresh, name), strict=True)
+    fresh = clone(best)
+    for value, other in zip(assignment, fresh.fit_assign(X, y), strict=True):
+        assert_array_equal(value, other, strict=True)
+    assert_array_equal(best.component_counts_, fresh.component_counts_)
     new = X + np.float32(0.1)
     for name in ("predict", "decision_function", "spurious_probability"):
         assert_array_equal(getattr(found, name)(new), getattr(fresh, name)(new), strict=True)
@@ -183,10 +192,6 @@ class CountedPCA(PCA):
 
     n_fits = 0
 
-    def fit(self, X, y=None):
-        CountedPCA.n_fits += 1
-        return super().fit(X, y)
-
     def fit_transform(self, X, y=None):
         CountedPCA.n_fits += 1
         return super().fit_transform(X, y)
@@ -211,11 +216,11 @@ class CountedMixture(GaussianMixture):
     ],
 )
 def test_nothing_is_fitted_twice(survey, search, monkeypatch, protocol, blind, n_expected):
-    if blind:
-        monkeypatch.setattr("spurclust.tuning.held_out.LABEL_BLIND_MODULES", ("",))
     counted = (CountedPCA, CountedTSNE, CountedMixture)
     for each in counted:
-        each.n_fits = 0
+        monkeypatch.setattr(each, "n_fits", 0)
+        if blind:  # only of known modules is it known that their fits ignore labels
+            monkeypatch.setattr(each, "__module__", "sklearn.manifold.counted")
     search(
         perplexity=PERPLEXITIES,
         protocol=protocol,
@@ -227,8 +232,19 @@ def test_nothing_is_fitted_twice(survey, search, monkeypatch, protocol, blind, n
     assert tuple(each.n_fits for each in counted) == n_expected
 
 
+def test_features_are_extracted_once(survey, search, monkeypatch):
+    X, y = survey
+    n_sources = []
+    extract = CutoutFeatures.transform
+    monkeypatch.setattr(
+        CutoutFeatures, "transform", lambda self, X: n_sources.append(len(X)) or extract(self, X)
+    )
+    search(completeness=0.5).fit_assign(X.reshape(-1, 3, 4), y)
+    assert n_sources == [len(X)]
+
+
 @pytest.mark.parametrize("protocol", ["transductive", "inductive"])
-@pytest.mark.parametrize("reduce", [None, MeansOfLabels()], ids=str)
+@pytest.mark.parametrize("reduce", [None, MeansOfLabels(), GuidedProjection(5)], ids=str)
 def test_the_labels_of_a_test_fold_do_not_leak(survey, protocol, reduce):
     X, y = survey
     train, test = next(CV.split(X, y))
@@ -259,7 +275,7 @@ def test_supervised_steps_see_marks_for_hidden_labels(survey, search):
     assert found.best_estimator_.pipeline_.named_steps["reduce"].labels_ == [-1, 0, 1]
 
 
-def test_pooled_figures_count_every_source_once(survey, search):
+def test_pooled_metrics_count_every_source_once(survey, search):
     X, y = survey
     found = search(completeness=0.8).fit(X, y)
     tested = y >= 0
@@ -293,7 +309,7 @@ def test_with_repeats_a_count_is_an_average(survey, fitted):
     per_repeat = [completeness(y[y >= 0], each) for each in flags]
     assert fitted.completeness_ == pytest.approx(np.mean(per_repeat))
     assert fitted.workload_ == pytest.approx(flags.mean())
-    for name in FIGURES:
+    for name in METRICS:
         low, high = getattr(fitted, f"{name}_interval_")
         assert 0 <= low < getattr(fitted, f"{name}_") < high <= 1
     # Two repeats are not twice the sources.
@@ -312,12 +328,12 @@ def test_results_fit_a_table(fitted):
     assert (least == table["mean_test_workload"].min()).all()
 
 
-def test_the_other_bound(survey, search):
-    within = search(workload=0.3).fit(*survey)
-    results = within.cv_results_
+def test_the_most_completeness_within_a_workload(survey, search):
+    found = search(workload=0.3).fit(*survey)
+    results = found.cv_results_
     allowed = results["mean_test_workload"] <= 0.3
-    assert allowed[within.best_index_]
-    best = results["mean_test_completeness"][within.best_index_]
+    assert allowed[found.best_index_]
+    best = results["mean_test_completeness"][found.best_index_]
     assert best == results["mean_test_completeness"][allowed].max()
 
 
@@ -353,15 +369,6 @@ def test_images_names_and_labels_of_any_kind(survey, search):
         assert_array_equal(other.held_out_probability_, one.held_out_probability_)
 
 
-def test_steps_that_learn_from_labels_learn_nothing_of_the_held_out(survey, search):
-    X, y = survey
-    cubes = np.random.default_rng(0).normal(size=(len(X), 6, 6))
-    one = search(cv=3, completeness=0.5).fit(cubes, y)
-    truth, score = y[y >= 0], one.held_out_probability_[y >= 0]
-    # Noise: what is held out cannot be told apart, whatever the training sources look like.
-    assert abs(roc_auc_score(truth, score) - 0.5) < 0.25
-
-
 def test_cross_validating_the_search_judges_the_choice(survey, search):
     X, y = survey
     outer = InspectedStratifiedKFold(2, random_state=0)
@@ -380,7 +387,7 @@ def test_nothing_flagged_is_no_trouble(survey, quick):
     assert np.isnan(found.cv_results_["mean_test_purity"]).all()
 
 
-def test_it_tells_its_stages(survey, search, capsys):
+def test_verbose_prints_the_stages(survey, search, capsys):
     search(verbose=1, completeness=0.5).fit(*survey)
     printed = capsys.readouterr().out
     for stage in ("CV] search: ", "CV] fit: ", "[SpuriousRegionDetector] mixture: "):
@@ -388,14 +395,14 @@ def test_it_tells_its_stages(survey, search, capsys):
 
 
 @pytest.mark.parametrize("protocol", ["transductive", "inductive"])
-def test_too_few_sources_for_a_setting_are_said_once(survey, search, protocol):
+def test_too_few_sources_for_a_setting_warn_once(survey, search, protocol):
     X, y = survey
     X, y = X[y >= 0][:40], y[y >= 0][:40]
-    with pytest.warns(UserWarning, match="is too large for") as said:
+    with pytest.warns(UserWarning, match="is too large for") as warned:
         found = search(
             n_components=(2, 200, 300), perplexity=(5, 40, 60), protocol=protocol, completeness=0.2
         ).fit(X, y)
-    messages = sorted(str(each.message) for each in said)
+    messages = sorted(str(each.message) for each in warned)
     n_embedded = (
         40 if protocol == "transductive" else min(len(train) for train, _ in CV.split(X, y))
     )
@@ -403,7 +410,7 @@ def test_too_few_sources_for_a_setting_are_said_once(survey, search, protocol):
     assert messages[0].startswith("n_components=200, 300 is too large for the sources")
     assert messages[0].endswith(f"{n_embedded} is used.")
     assert messages[1].startswith("perplexity=40, 60 is too large for the sources")
-    assert all(each.filename == __file__ for each in said)
+    assert all(each.filename == __file__ for each in warned)
     assert set(found.cv_results_["param_n_components"]) == {2, 200, 300}
 
 
@@ -411,9 +418,9 @@ def test_fewer_spurious_than_folds(survey, quick):
     X, y = survey
     y = y.copy()
     y[np.flatnonzero(y == 1)[3:]] = -1
-    with pytest.warns(UserWarning, match="Only 3 inspected sources are spurious") as said:
+    with pytest.warns(UserWarning, match="Only 3 inspected sources are spurious") as warned:
         found = SpuriousRegionDetectorCV(4, (0.01, 0.1), completeness=0.01, **quick).fit(X, y)
-    assert len(said) == 1
+    assert len(warned) == 1
     assert found.n_splits_ == 3
 
 
@@ -439,16 +446,11 @@ def test_labels_that_cannot_be_tuned_on(survey, search, change, message):
     ("parameters", "message"),
     [
         ({"threshold": (0.1, 0.0)}, "'threshold' parameter of SpuriousRegionDetectorCV .*Got 0.0"),
-        ({"threshold": 1.5}, r"range \(0.0, 1.0\]. Got 1.5"),
         ({"n_components": (2, 0)}, "'n_components' .*Got 0"),
         ({"n_components": 2.5}, "'n_components' .*Got 2.5"),
         ({"perplexity": (30, -1)}, "'perplexity' .*Got -1"),
-        ({"n_components": "many"}, "'n_components' .*Got 'many'"),
         ({"n_components": ()}, "n_components is empty"),
-        ({"threshold": []}, "threshold is empty"),
         ({"perplexity": np.array([])}, "perplexity is empty"),
-        ({"completeness": 0.9, "workload": 0.2}, "Both completeness=0.9 and workload=0.2"),
-        ({"completeness": 95}, "completeness must be in"),
         ({"workload": 0}, "workload must be in"),
         ({"protocol": "both"}, "'protocol' parameter"),
         ({"cv": 1}, "'cv' parameter .*Got 1"),
@@ -477,20 +479,20 @@ def test_steps_without_the_searched_parameter_tune_the_others(survey, search):
     # A number of components that nobody takes is not too large either.
     found = search(embed=PCA(2), mixture=KMeans(4, n_init=1), n_components=999, completeness=0.5)
     assert found.fit(*survey).best_estimator_.component_.max() == 3
-    placed = search(embed="passthrough", protocol="inductive", completeness=0.5).fit(*survey)
-    assert_array_equal(placed.best_estimator_.predict(survey[0]), placed.predict(survey[0]))
+    passed = search(embed="passthrough", protocol="inductive", completeness=0.5).fit(*survey)
+    assert_array_equal(passed.best_estimator_.predict(survey[0]), passed.predict(survey[0]))
     lda = search(reduce="passthrough", embed=LinearDiscriminantAnalysis(), completeness=0.5).fit(
         *survey
     )
     assert lda.best_estimator_.embedding_.shape == (120, 2)
 
 
-# The checks fit on a few dozen rows, for which the defaults are too large, as our warnings say.
-@pytest.mark.filterwarnings("ignore:(perplexity|n_components)=:UserWarning")
-@pytest.mark.filterwarnings("ignore:Only . inspected sources are:UserWarning")
-@pytest.mark.filterwarnings("ignore:No setting keeps:UserWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_check_estimator():
-    results = check_estimator(SpuriousRegionDetectorCV())
-    assert {result["status"] for result in results} <= {"passed", "skipped"}
-    assert not any(result["expected_to_fail"] for result in results)
+def test_splits_run_on_dask(survey, search):
+    quick = search(protocol="inductive", reduce="passthrough", embed=PCA(2), completeness=0.5)
+    expected = clone(quick).fit(*survey)
+    with open_client(workers=2) as client, joblib.parallel_config(backend="dask"):
+        found = clone(quick).fit(*survey)
+        executed = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    assert sum(executed.values()) >= 3
+    assert found.best_params_ == expected.best_params_
+    assert_array_equal(found.held_out_probability_, expected.held_out_probability_)
