@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.stats import binom
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -53,8 +51,7 @@ def test_more_rows_than_landmarks(monkeypatch):
 
 
 def test_fitted_sources_are_not_novel(detector, survey):
-    found = detector.assign(survey.images[:200]).novelty
-    assert np.array_equal(found, np.zeros(200))
+    assert not detector.assign(survey.images[:200]).novelty.any()
 
 
 def test_unchanged_cutouts_raise_no_alarm(detector, survey):
@@ -96,18 +93,6 @@ def test_a_factor_on_all_pixels_is_no_drift_for_features(survey):
     images = survey.images[:120].astype(np.float32)
     fitted = SpuriousRegionDetector(3, perplexity=10, random_state=0).fit(images, survey.y[:120])
     assert np.array_equal(fitted.assign(images / 4).novelty, np.zeros(120))
-
-
-@given(cuts=st.lists(st.integers(1, 99), max_size=4, unique=True), seed=st.integers(0, 9))
-@settings(max_examples=8, deadline=None)
-def test_any_batch_and_order_gives_the_same_bits(detector, survey, cuts, seed):
-    images = survey.images[200:]
-    whole = detector.assign(images)
-    order = np.random.default_rng(seed).permutation(100)
-    parts = [detector.assign(part) for part in np.split(images[order], sorted(cuts))]
-    for name in ("novelty", "embedding", "spurious_probability"):
-        joined = np.concatenate([getattr(part, name) for part in parts])
-        np.testing.assert_array_equal(joined, getattr(whole, name)[order])
 
 
 def test_a_saved_model_measures_the_same(detector, survey, tmp_path):

@@ -1,11 +1,12 @@
-"""The rule of choice, as laws."""
+"""The choice of a setting, as laws, and pooled metrics."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurclust.tuning import choose_setting
+from spurclust.metrics import completeness_interval, purity_interval
+from spurclust.tuning import choose_setting, pool_metrics
 
 FRACTIONS = st.sampled_from([0.0, 0.2, 0.5, 0.9, 0.95, 1.0])
 SETTINGS = st.lists(st.tuples(FRACTIONS, FRACTIONS), min_size=1, max_size=12)
@@ -64,7 +65,7 @@ def test_rounding_in_a_mean_of_folds_decides_nothing():
     assert choose_setting(results(equal)) == choose_setting(results(equal[::-1])) == 0
 
 
-def test_settings_with_unknown_figures_are_not_chosen():
+def test_settings_with_unknown_scores_are_not_chosen():
     assert choose_setting(results([(np.nan, 0.1), (1.0, np.nan), (0.97, 0.8)])) == 2
     with pytest.raises(ValueError, match="NaN: each test fold needs"):
         choose_setting(results([(np.nan, 0.1)]))
@@ -80,7 +81,7 @@ def test_settings_with_unknown_figures_are_not_chosen():
         ),
     ],
 )
-def test_it_says_when_no_setting_keeps_the_bound(bound, message):
+def test_a_bound_that_no_setting_keeps_warns(bound, message):
     settings = results([(0.8, 0.7), (0.5, 0.6)])
     with pytest.warns(UserWarning, match=message):
         choose_setting(settings, **bound)
@@ -101,3 +102,17 @@ def test_it_says_when_no_setting_keeps_the_bound(bound, message):
 def test_bad_bounds(bounds, message):
     with pytest.raises(ValueError, match=message):
         choose_setting(results([(1.0, 0.5)]), **bounds)
+
+
+@given(sources=st.lists(st.tuples(st.booleans(), st.sampled_from([0, 1, np.nan])), min_size=1))
+def test_pooled_metrics_are_those_of_the_tested_sources(sources):
+    spurious, flagged = (np.array(values) for values in zip(*sources, strict=True))
+    tested = ~np.isnan(flagged)
+    pooled = pool_metrics(flagged, spurious)
+    for ours, interval in (
+        (pooled.completeness, completeness_interval),
+        (pooled.purity, purity_interval),
+    ):
+        np.testing.assert_allclose(ours, interval(spurious[tested], flagged[tested]))
+    if tested.any():
+        assert pooled.workload.value == flagged[tested].mean()

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.tree import DecisionTreeClassifier
 
@@ -73,12 +72,10 @@ def test_any_labels_and_any_mark(y, unlabeled):
 
 
 def test_it_is_a_splitter_of_scikit_learn():
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(60, 2)), np.arange(60) % 2
+    X, y = np.zeros((60, 2)), np.arange(60) % 2
     cv = InspectedStratifiedKFold(3, random_state=0)
     assert len(cross_val_score(DecisionTreeClassifier(), X, y, cv=cv)) == 3
     assert "n_splits=3" in repr(cv)
-    assert clone(cv, safe=False).n_splits == 3
 
 
 @pytest.mark.parametrize(("label", "name"), [(1, "spurious"), (0, "reliable")])
@@ -88,9 +85,9 @@ def test_fewer_of_a_class_than_folds_make_fewer_folds(label, name):
     cv = InspectedStratifiedKFold(5, random_state=0)
     with pytest.warns(
         UserWarning, match=f"Only 3 inspected sources are {name}: n_splits=5"
-    ) as said:
+    ) as warned:
         splits = list(cv.split(y, y))
-    assert len(said) == 1
+    assert len(warned) == 1
     assert len(splits) == cv.get_n_splits(y, y) == 3
     assert all((y[test] == label).sum() == 1 for _, test in splits)
 

@@ -78,17 +78,17 @@ def test_embeddings_without_a_perplexity(survey, detector, embed):
         flag_stability(X, y, detector, perplexities=[30])
 
 
-def test_too_few_sources_are_said_once(survey, detector):
+def test_too_few_sources_warn_once(survey, detector):
     X, y = survey[0][:24], survey[1][:24]
     detector.set_params(n_components=30)
-    with pytest.warns(UserWarning, match="is too large for") as said:
+    with pytest.warns(UserWarning, match="is too large for") as warned:
         flag_stability(X, y, detector, random_states=(0, 1), perplexities=(5, 20, 40))
-    messages = sorted(str(each.message) for each in said)
+    messages = sorted(str(each.message) for each in warned)
     assert [message.partition(" is too")[0] for message in messages] == [
         "n_components=30",
         "perplexity=20, 40",
     ]
-    assert all(each.filename == __file__ for each in said)
+    assert all(each.filename == __file__ for each in warned)
 
 
 def test_without_a_spurious_source_nothing_is_flagged(survey, detector):
@@ -112,14 +112,19 @@ def test_bad_runs(survey, detector, arguments, message):
         flag_stability(*survey, detector, **arguments)
 
 
-def test_bad_sources_labels_and_settings(survey, detector):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threshold": 2}, "'threshold' parameter"),
+        ({"assignment": "soft", "mixture": KMeans()}, "needs a mixture with predict_proba"),
+    ],
+)
+def test_bad_settings(survey, detector, settings, message):
+    with pytest.raises(ValueError, match=message):
+        flag_stability(*survey, detector.set_params(**settings))
+
+
+def test_bad_labels(survey, detector):
     X, y = survey
     with pytest.raises(ValueError, match="120 sources in X, 119 labels in y"):
         flag_stability(X, y[:-1], detector)
-    with pytest.raises(ValueError, match="All 120 sources are uninspected"):
-        flag_stability(X, np.full(120, -1), detector)
-    with pytest.raises(ValueError, match="'threshold' parameter"):
-        flag_stability(X, y, detector.set_params(threshold=2))
-    soft = detector.set_params(threshold=0.3, assignment="soft", mixture=KMeans())
-    with pytest.raises(ValueError, match="needs a mixture with predict_proba"):
-        flag_stability(X, y, soft)
