@@ -18,6 +18,7 @@ from spurclust.features.images import validate_images
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
 from spurclust.region import (
+    FlaggingMixin,
     allowed_components,
     assign_components,
     check_mixture,
@@ -25,7 +26,6 @@ from spurclust.region import (
     component_table,
     count_components,
     fit_mixture,
-    flag_margin,
     is_flagged,
     region_html,
     region_of,
@@ -73,7 +73,7 @@ class Assignment(NamedTuple):
     features: NDArray[Any]
 
 
-class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
+class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     """Flag the sources that lie where known spurious sources gather.
 
     Compute features of each cutout, embed all of them with t-SNE, fit a Gaussian mixture on the
@@ -379,36 +379,9 @@ class SpuriousRegionDetector(ClassifierMixin, BaseEstimator):
         """
         return self._probability(self._transform(X)[2])
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Subtract the number just below the threshold from the spurious probability.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows or cutouts of the fitted shape.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Positive exactly where flagged.
-        """
-        return flag_margin(self.spurious_probability(X), self.threshold)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Flag the sources whose spurious probability reaches the threshold.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows or cutouts of the fitted shape.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            `classes_[1]` where flagged, else `classes_[0]`.
-        """
-        flagged = is_flagged(self.spurious_probability(X), self.threshold)
-        return np.asarray(self.classes_[flagged.astype(int)])
+    @property
+    def _threshold(self) -> float:
+        return self.threshold
 
     @property
     def components_(self) -> "pd.DataFrame":

@@ -5,6 +5,7 @@ threshold, by default 5 %, form the region (`region_of`); a source is flagged wh
 that it has from its components reaches the threshold (`is_flagged`).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -112,11 +113,6 @@ def is_flagged(probability: NDArray[np.float64], threshold: float) -> NDArray[np
     return np.asarray(probability >= threshold)
 
 
-def flag_margin(probability: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
-    """Return numbers that are positive exactly where `is_flagged`."""
-    return np.asarray(probability - np.nextafter(threshold, -np.inf))
-
-
 def component_table(
     counts: NDArray[np.int64], threshold: float, confidence: float = 0.95
 ) -> "pd.DataFrame":
@@ -161,6 +157,52 @@ def component_table(
         },
         index=pd.RangeIndex(len(counts), name="component"),
     )
+
+
+class FlaggingMixin(ABC):
+    """What classifiers with a spurious probability and a threshold have in common."""
+
+    classes_: NDArray[Any]
+
+    @property
+    @abstractmethod
+    def _threshold(self) -> float:
+        """The threshold in use."""
+
+    @abstractmethod
+    def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the spurious fraction at each source."""
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Subtract the number just below the threshold from the spurious probability.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Positive exactly where flagged.
+        """
+        return np.asarray(self.spurious_probability(X) - np.nextafter(self._threshold, -np.inf))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Flag the sources whose spurious probability reaches the threshold.
+
+        Parameters
+        ----------
+        X : array-like
+            Rows or cutouts of the fitted shape.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            `classes_[1]` where flagged, else `classes_[0]`.
+        """
+        flagged = is_flagged(self.spurious_probability(X), self._threshold)
+        return np.asarray(self.classes_[flagged.astype(int)])
 
 
 MIXTURE_ROWS = 256

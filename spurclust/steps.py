@@ -64,7 +64,7 @@ def configure_steps(
     }
 
 
-def configure_mixture(mixture: Any, random_state: Any) -> Any:
+def configure_mixture(mixture: Any, random_state: Any = None) -> Any:
     """Return the mixture, unfitted, with the random state it was not given."""
     return set_missing(_own(mixture, GaussianMixture), random_state=random_state)
 

@@ -190,17 +190,6 @@ def test_fitted_attributes_agree(fitted):
         _ = detector().components_
 
 
-def test_uninspected_sources_shape_the_embedding_only():
-    X, y = survey()
-    hidden = np.where(np.arange(len(y)) % 2, y, -1)
-    by_pixels = detector(flatten=ImageFlattener()).fit(X, y)
-    model = detector(unlabeled=-1, flatten=ImageFlattener()).fit(X, hidden)
-    assert_array_equal(model.embedding_, by_pixels.embedding_)
-    assert_array_equal(model.component_, by_pixels.component_)
-    assert model.components_["n_inspected"].sum() == (hidden >= 0).sum()
-    assert_array_equal(model.classes_, [0, 1])
-
-
 @pytest.mark.parametrize(
     ("values", "unlabeled"),
     [
@@ -256,14 +245,6 @@ def test_memory_keeps_the_embedding(kind, tmp_path):
     assert_array_equal(*scores)
     assert search.best_score_ > 0.8
     assert log.read_text() == "x" * (3 + 2 * 6 + 1)
-
-
-def test_memory_gives_equal_results(fitted, tmp_path):
-    new = survey(seed=1)[0]
-    for _ in ("computed", "read back"):
-        model = detector(memory=str(tmp_path)).fit(*survey())
-        assert_array_equal(model.embedding_, fitted.embedding_)
-        assert_array_equal(model.assign(new).embedding, fitted.assign(new).embedding)
 
 
 def test_steps_can_be_searched():
@@ -392,12 +373,6 @@ class TestEdges:
         ):
             model = self.fit(X, np.arange(20) == 3, flatten=ImageFlattener())
         assert_array_equal(model.flagged_, np.arange(20) == 3)
-
-    def test_single_pixel_images(self):
-        X = (np.arange(40) // 20 * 100 + np.arange(40) % 20).reshape(-1, 1, 1).astype(np.uint8)
-        with pytest.warns(UserWarning, match="perplexity=50"):
-            model = self.fit(X, np.arange(40) < 20, n_components=2, flatten=ImageFlattener())
-        assert_array_equal(model.flagged_, np.arange(40) < 20)
 
     @pytest.mark.parametrize(
         ("X", "message"),

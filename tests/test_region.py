@@ -15,8 +15,6 @@ from spurclust import SpuriousRegionDetector
 from spurclust.region import (
     component_counts,
     component_table,
-    flag_margin,
-    is_flagged,
     region_html,
     region_of,
     spurious_fractions,
@@ -46,12 +44,6 @@ def test_a_higher_threshold_never_adds_a_component(sources, threshold):
     assert not (region_of(fractions, min(1.0, 2 * threshold)) & ~region).any()
     assert_array_equal(region[np.isnan(fractions)], False)
     assert_array_equal(region, [f >= threshold for f in fractions])
-
-
-@given(st.lists(st.floats(0, 1), min_size=1), st.floats(0.001, 1))
-def test_the_margin_is_positive_exactly_where_flagged(probability, threshold):
-    values = np.array([*probability, threshold, np.nextafter(threshold, 0)])
-    assert_array_equal(flag_margin(values, threshold) > 0, is_flagged(values, threshold))
 
 
 def test_the_threshold_is_compared_exactly():

@@ -208,7 +208,7 @@ def _try_mixtures(
     for column, (sources, own) in enumerate(zip(embedded, trials, strict=True)):
         used = allowed_components(mixture, space.n_components, sources.embedding)
         used_components.append(used)
-        predict = partial(_predict_trials, mixture, sources.embedding, own, space.assignment)
+        predict = partial(predict_trials, mixture, sources.embedding, own, space.assignment)
         distinct = sorted(set(used))
         predicted = dict(zip(distinct, map_threads(predict, distinct, space.n_jobs), strict=True))
         for row, n_components in enumerate(used):
@@ -221,7 +221,7 @@ def _try_mixtures(
     return HeldOut(probabilities, used_components, [used_perplexities])
 
 
-def _predict_trials(
+def predict_trials(
     mixture: Any, embedding: Floats, trials: list[Trial], assignment: str, n_components: int
 ) -> list[Floats]:
     """Fit a clone of the mixture, and predict the held-out points of each trial."""

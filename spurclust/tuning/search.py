@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.features.images import validate_images
 from spurclust.labels import SPURIOUS, labels_of_fit
-from spurclust.region import check_mixture, is_flagged
+from spurclust.region import FlaggingMixin, check_mixture, is_flagged
 from spurclust.tuning.held_out import (
     HeldOut,
     SearchSpace,
@@ -46,7 +46,7 @@ THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
 """Spurious fractions from a part of that of a survey to one half."""
 
 
-class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
+class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     """Tune the detector on sources that were held out, in little more time than one fit.
 
     Finds what a grid search over `SpuriousRegionDetector` finds, but embeds once for each split and
@@ -364,37 +364,9 @@ class SpuriousRegionDetectorCV(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return np.asarray(self.best_estimator_.spurious_probability(X))
 
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Subtract the number just below the chosen threshold from the spurious probability.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows or cutouts of the fitted shape.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Positive exactly where flagged.
-        """
-        check_is_fitted(self)
-        return np.asarray(self.best_estimator_.decision_function(X))
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Flag the sources whose spurious probability reaches the chosen threshold.
-
-        Parameters
-        ----------
-        X : array-like
-            Rows or cutouts of the fitted shape.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            `classes_[1]` where flagged, else `classes_[0]`.
-        """
-        check_is_fitted(self)
-        return np.asarray(self.best_estimator_.predict(X))
+    @property
+    def _threshold(self) -> float:
+        return float(self.best_params_["threshold"])
 
     def __sklearn_tags__(self) -> Tags:
         return get_tags(SpuriousRegionDetector(flatten=self.flatten))

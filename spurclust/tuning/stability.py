@@ -12,18 +12,14 @@ from sklearn.base import clone
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.features.images import validate_images
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
-from spurclust.region import (
-    allowed_components,
-    assign_components,
-    check_mixture,
-    component_counts,
-    count_components,
-    fit_mixture,
-    is_flagged,
-    spurious_probability,
-)
+from spurclust.region import allowed_components, check_mixture, is_flagged
 from spurclust.steps import configure_mixture, configure_steps, fit_steps
-from spurclust.tuning.held_out import quiet_about_few_sources, warn_about_few_sources
+from spurclust.tuning.held_out import (
+    Trial,
+    predict_trials,
+    quiet_about_few_sources,
+    warn_about_few_sources,
+)
 
 PERPLEXITY_FACTORS = (0.6, 1.0, 1.6)
 """30, 50 and 80 for a perplexity of 50: equal steps, about as far as one would go."""
@@ -116,10 +112,17 @@ def flag_stability(
     used: list[tuple[int, Any]] = []
     with quiet_about_few_sources():
         for random_state, perplexity in runs:
-            own = {**first.steps, "embed": _started_elsewhere(embed, random_state, perplexity)}
-            embedded = fit_steps(own, images, codes, fitted=first)
-            flagged, n_components = _flags(detector, embedded.embedding, codes, random_state)
-            n_flagged += flagged
+            settings = {"random_state": random_state, "perplexity": perplexity}
+            steps["embed"] = _started_elsewhere(embed, settings)
+            embedded = fit_steps(steps, images, codes, fitted=first)
+            points = embedded.embedding
+            mixture = _with_settings(configure_mixture(detector.mixture), settings)
+            n_components = allowed_components(mixture, [detector.n_components], points)[0]
+            trials = [Trial(codes, points)]
+            (probability,) = predict_trials(
+                mixture, points, trials, detector.assignment, n_components
+            )
+            n_flagged += is_flagged(probability, detector.threshold)
             used_perplexity = getattr(embedded.steps["embed"], "perplexity_", perplexity)
             used.append((n_components, used_perplexity))
     warn_about_few_sources(
@@ -147,13 +150,12 @@ def _perplexities_of(embed: Any, given: Iterable[float] | None) -> list[float | 
     return perplexities
 
 
-def _started_elsewhere(embed: Any, random_state: int, perplexity: float | None) -> Any:
-    """Return an unfitted embedding with this seed, from a start at random, where it takes them."""
+def _started_elsewhere(embed: Any, settings: dict[str, Any]) -> Any:
+    """Return an unfitted embedding with the settings, from a start at random unless it has one."""
     if embed == "passthrough":
         return embed
-    settings: dict[str, Any] = {"random_state": random_state, "perplexity": perplexity}
     if isinstance(getattr(embed, "init", None), str) and embed.init == "pca":
-        settings["init"] = "random"
+        settings = {**settings, "init": "random"}
     return _with_settings(embed, settings)
 
 
@@ -161,20 +163,3 @@ def _with_settings(step: Any, settings: dict[str, Any]) -> Any:
     """Return a clone of a step with those of the settings that it takes."""
     own = step.get_params(deep=False)
     return clone(step).set_params(**{name: settings[name] for name in settings if name in own})
-
-
-def _flags(
-    detector: SpuriousRegionDetector,
-    embedding: NDArray[np.float64],
-    codes: NDArray[np.int8],
-    random_state: int,
-) -> tuple[NDArray[np.bool_], int]:
-    """Fit the mixture and choose the region; return the flags, and the components allowed."""
-    given = configure_mixture(detector.mixture, random_state)
-    given = _with_settings(given, {"random_state": random_state})
-    n_components = allowed_components(given, [detector.n_components], embedding)[0]
-    mixture = fit_mixture(given, embedding, n_components)
-    component = assign_components(mixture, embedding)
-    counts = component_counts(component, codes, count_components(mixture, component))
-    probability = spurious_probability(mixture, embedding, counts, detector.assignment)
-    return is_flagged(probability, detector.threshold), n_components
