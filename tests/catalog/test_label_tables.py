@@ -6,7 +6,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from astropy.table import MaskedColumn, Table
+from astropy.table import Table
 
 from spurclust.catalog import read_labels
 from spurclust.catalog.label_tables import id_text
@@ -101,32 +101,6 @@ def test_reasons_lose_white_space_and_words_for_nothing():
 
 
 # Columns
-
-
-def test_table_of_every_format_is_the_same(tmp_path):
-    columns = {
-        "RA": [1.5, 2.5, 3.5],
-        "Source_ID": ["00123", "7", "8"],
-        "Reason": ["edge data", "", ""],
-        "Reliable_Source": MaskedColumn([0, 1, 1], mask=[False, False, True]),
-    }
-    table = Table(columns)
-    table.write(tmp_path / "a.fits")
-    table.write(tmp_path / "a.ecsv")
-    table.write(tmp_path / "a.vot", format="votable")
-    table.to_pandas().to_csv(tmp_path / "a.csv", index=False)
-    table.to_pandas().to_csv(tmp_path / "a.tsv", index=False, sep="\t")
-    table.to_pandas().to_excel(tmp_path / "a.xlsx", index=False)
-    for suffix in ("fits", "ecsv", "vot", "csv", "tsv", "xlsx"):
-        found = read_labels(tmp_path / f"a.{suffix}")
-        assert found.origin == str(tmp_path / f"a.{suffix}")
-        assert len(found) == 3
-        assert list(found.table) == ["source_id", "label", "reason", "RA"]
-        assert found.table["source_id"].tolist() == ["00123", "7", "8"]
-        assert found.table["label"].tolist() == [1, 0, -1]
-        assert found.table["label"].dtype == np.int8
-        assert found.table["reason"].tolist() == ["edge data", "", ""]
-        assert found.table["RA"].tolist() == [1.5, 2.5, 3.5]
 
 
 def test_other_names():

@@ -49,6 +49,11 @@ def detector(images):
     ).fit(images[:50], y[:50])
 
 
+@pytest.fixture(scope="module")
+def ranker(images):
+    return InspectionRanker(40, random_state=0).fit(images, np.arange(60) % 2)
+
+
 @pytest.fixture
 def path(detector, tmp_path):
     path = tmp_path / "model.skops"
@@ -158,8 +163,7 @@ def test_trusted_types_are_what_models_hold_and_no_more(images, tmp_path):
     assert held == set(TRUSTED_TYPES)
 
 
-def test_a_loaded_ranker_says_the_same(images, tmp_path):
-    ranker = InspectionRanker(20, random_state=0).fit(images[:40], np.arange(40) % 2)
+def test_a_loaded_ranker_predicts_the_same(images, ranker, tmp_path):
     save_model(ranker, tmp_path / "ranker.skops")
     loaded = load_model(tmp_path / "ranker.skops")
     assert loaded.predict_proba(images).tobytes() == ranker.predict_proba(images).tobytes()
@@ -228,63 +232,13 @@ def test_an_odd_stamp_is_refused(path, values):
         load_model(path)
 
 
-def test_a_failure_leaves_the_earlier_file_and_nothing_else(path, detector, monkeypatch):
-    before = path.read_bytes()
-
-    def fail(content, file):
-        file.write_bytes(b"half")
-        raise RuntimeError("stop")
-
-    monkeypatch.setattr("skops.io.dump", fail)
-    with pytest.raises(RuntimeError, match="stop"):
-        save_model(detector, path)
-    assert path.read_bytes() == before
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_link_stays_a_link(path, detector):
-    link = path.with_name("link.skops")
-    link.symlink_to(path)
-    save_model(detector, link)
-    assert link.is_symlink()
-    assert load_model(link).n_features_in_ == 99
-
-
-def test_a_missing_folder_is_named(tmp_path):
-    step = ImageFlattener().fit(np.ones((2, 3, 3)))
-    with pytest.raises(CatalogError, match="there is no folder"):
-        save_model(step, tmp_path / "none" / "model.skops")
-
-
-def test_a_step_is_a_model_as_well(tmp_path):
-    path = tmp_path / "step.skops"
-    save_model(ImageFlattener().fit(np.ones((2, 3, 3))), path)
-    assert load_model(path).image_shape_ == (3, 3)
-
-
 # Detector and ranker together
 
 
-@pytest.fixture(scope="module")
-def striped():
-    striped = np.random.default_rng(0).normal(60, 12, size=(60, 12, 12))
-    striped[::4, 5] += 90
-    return striped.clip(0, 255).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def y():
-    return (np.arange(60) % 4 == 0).astype(int)
-
-
-@pytest.fixture(scope="module")
-def fitted(striped, y):
-    return SpuriousRegionDetector(3, perplexity=8, random_state=0).fit(striped, y)
-
-
-def test_with_a_ranker_cutouts_are_measured_once(fitted, striped, y, tmp_path, monkeypatch):
-    ranker = InspectionRanker(40, random_state=0).fit(striped, y)
-    save_model(fitted, tmp_path / "model.skops", metadata={"reading": {"size": [5, 5]}})
+def test_features_of_detector_and_ranker_are_computed_once(
+    detector, images, ranker, tmp_path, monkeypatch
+):
+    save_model(detector, tmp_path / "model.skops", metadata={"reading": {"size": [5, 5]}})
     save_model(ranker, tmp_path / "ranker.skops")
     models = load_fitted(tmp_path / "model.skops").set_jobs(2)
     assert models.reading == {"size": [5, 5], "reduce": None, "id_pattern": None, "dtype": None}
@@ -297,41 +251,40 @@ def test_with_a_ranker_cutouts_are_measured_once(fitted, striped, y, tmp_path, m
         return transform(self, X)
 
     monkeypatch.setattr(CutoutFeatures, "transform", counted)
-    new = striped[:, ::-1]
+    new = images[:, ::-1]
     assignment, probability = models.predict(new)
     assert calls == [60]
     monkeypatch.undo()
     np.testing.assert_array_equal(probability, ranker.predict_proba(new)[:, 1])
-    np.testing.assert_array_equal(assignment.embedding, fitted.assign(new).embedding)
+    np.testing.assert_array_equal(assignment.embedding, detector.assign(new).embedding)
 
 
 @pytest.mark.parametrize("extractor", ["passthrough", ImageFlattener()])
-def test_rankers_whose_features_have_no_threads(fitted, striped, y, extractor):
-    ranker = InspectionRanker(40, extractor=extractor, random_state=0).fit(striped, y)
-    models = FittedModels(fitted, ranker, {}).set_jobs(2)
+def test_other_features_of_the_ranker_are_its_own(detector, images, extractor):
+    ranker = InspectionRanker(40, extractor=extractor, random_state=0)
+    ranker.fit(images, np.arange(60) % 2)
+    models = FittedModels(detector, ranker, {}).set_jobs(2)
     assert ranker.n_jobs == 2
-    _, probability = models.predict(striped)
-    np.testing.assert_array_equal(probability, ranker.predict_proba(striped)[:, 1])
+    _, probability = models.predict(images)
+    np.testing.assert_array_equal(probability, ranker.predict_proba(images)[:, 1])
 
 
-def test_other_features_are_measured_apart(striped, y, tmp_path):
-    on_pixels = SpuriousRegionDetector(
-        3, perplexity=8, flatten=ImageFlattener(), random_state=0
-    ).fit(striped, y)
-    ranker = InspectionRanker(40, random_state=0).fit(striped, y)
-    save_model(on_pixels, tmp_path / "model.skops")
-    save_model(ranker, tmp_path / "ranker.skops")
-    _, probability = load_fitted(tmp_path / "model.skops").predict(striped)
-    np.testing.assert_array_equal(probability, ranker.predict_proba(striped)[:, 1])
+def test_a_detector_on_pixels_and_a_ranker_on_features(images, ranker):
+    on_pixels = SpuriousRegionDetector(3, perplexity=8, flatten=ImageFlattener(), random_state=0)
+    on_pixels.fit(images, np.arange(60) % 2)
+    _, probability = FittedModels(on_pixels, ranker, {}).predict(images)
+    np.testing.assert_array_equal(probability, ranker.predict_proba(images)[:, 1])
 
 
-def test_without_a_ranker(fitted, striped, tmp_path):
-    save_model(fitted, tmp_path / "model.skops")
-    models = load_fitted(tmp_path / "model.skops")
-    assert models.predict(striped)[1] is None
+def test_without_a_ranker(path, images):
+    assert load_fitted(path).predict(images)[1] is None
 
 
-def test_what_is_no_detector(striped, tmp_path):
-    save_model(ImageFlattener().fit(striped), tmp_path / "model.skops")
+def test_what_is_no_detector_or_no_ranker(path, images):
+    flattener = ImageFlattener().fit(images)
+    save_model(flattener, path.with_name("ranker.skops"))
+    with pytest.raises(CatalogError, match="holds a ImageFlattener, not a ranker"):
+        load_fitted(path)
+    save_model(flattener, path)
     with pytest.raises(CatalogError, match="holds a ImageFlattener, not a detector"):
-        load_fitted(tmp_path / "model.skops")
+        load_fitted(path)

@@ -214,12 +214,6 @@ def test_full_disk(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_summary_that_is_no_object(tmp_path):
-    with pytest.raises(TypeError):
-        write(tmp_path / "out", {"summary.json": "[1]"})
-    assert not list(tmp_path.iterdir())
-
-
 def test_folder_that_appears_meanwhile(tmp_path):
     place = tmp_path / "out"
     with write_results(place) as staging:

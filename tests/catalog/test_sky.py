@@ -2,7 +2,6 @@
 
 import re
 from datetime import time, timedelta
-from importlib.util import find_spec
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -73,21 +72,6 @@ def test_any_id_stays_on_its_line(tmp_path_factory, ids):
     path = tmp_path_factory.mktemp("any") / "flagged.reg"
     assert write_ds9_regions(example(ids, flagged=[True] * len(ids)), path) == len(ids)
     assert all(LINE.fullmatch(line) for line in lines_of(path))
-
-
-@pytest.mark.skipif(find_spec("regions") is None, reason="the package regions is not installed")
-@pytest.mark.filterwarnings("ignore")
-def test_regions_reads_the_file(tmp_path):
-    from regions import Regions
-
-    table = example()
-    write_ds9_regions(table, tmp_path / "flagged.reg")
-    found = Regions.read(tmp_path / "flagged.reg", format="ds9")
-    flagged = table[table["flagged"]]
-    np.testing.assert_allclose([r.center.icrs.ra.deg for r in found], flagged["ra"], atol=1e-8)
-    np.testing.assert_allclose([r.radius.to_value("arcsec") for r in found], 1)
-    assert [r.meta["tag"] for r in found][:2] == [["uninspected"], ["spurious"]]
-    assert found[4].meta["text"] == "é星"
 
 
 def test_sources_without_a_position_have_no_circle(tmp_path):
