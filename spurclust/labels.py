@@ -1,6 +1,7 @@
 """What `y` means: the only place that codes labels as spurious, reliable and uninspected."""
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 """The codes of labels in the whole package, whatever values a user's `y` has."""
+
+NO_REASON = "no reason given"
+
+
+def name_reasons(reasons: Iterable[object]) -> list[str]:
+    """Return the reasons to count by: without white space around them, `NO_REASON` for none."""
+    return [str(reason).strip() or NO_REASON for reason in reasons]
 
 
 def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:

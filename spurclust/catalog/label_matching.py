@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.label_tables import Labels, id_text, name_reasons
+from spurclust.catalog.label_tables import Labels, id_text
 from spurclust.catalog.sky import find_positions
 from spurclust.catalog.table_readers import cell_text, shorten
 from spurclust.errors import CatalogError
-from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
 
 _WHOLE_NUMBER = re.compile(r"(-?)0*([0-9]+)(?:\.0*)?")
 
@@ -142,12 +142,7 @@ def _examples(ids: Sequence[str]) -> str:
 
 
 def match_ids(ids: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the index in `ids` of each wanted id, -1 for none, and the ambiguous ids, sorted.
-
-    The ids of each sequence are all different. "00123", "123" and "123.0" are one id, unless two of
-    them occur in `ids`, or two in `wanted`: then these are ambiguous, and are matched letter by
-    letter.
-    """
+    """Return the index in `ids` of each wanted id, -1 for none, and the ambiguous ids, sorted."""
     (known, asked), ambiguous = comparable_ids(ids, wanted)
     index_of = {key: index for index, key in enumerate(known)}
     found = np.fromiter((index_of.get(key, -1) for key in asked), dtype=np.intp, count=len(asked))
@@ -155,11 +150,9 @@ def match_ids(ids: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.int
 
 
 def comparable_ids(*catalogs: Sequence[str]) -> tuple[list[list[tuple[bool, str]]], list[str]]:
-    """Return a key for each id of each catalog, and the ambiguous ids, sorted.
-
-    Ids with equal keys are one source's. Each catalog's ids are all different. Two written forms of
-    one number have one key, unless both occur in one catalog: then they are ambiguous.
-    """
+    """Return a key for each id, equal for equal ids of two catalogs, and the ambiguous ids."""
+    # "00123", "123" and "123.0" are one id, unless two of them occur in one catalog: then these are
+    # ambiguous, and are compared letter by letter.
     shared = set().union(*map(_shared_numbers, catalogs))
     keys = [[_key(text, shared) for text in ids] for ids in catalogs]
     every = (text for ids in catalogs for text in ids) if shared else ()
@@ -320,10 +313,8 @@ def _count_added(
 
 
 def _last_of_each(rows: pd.DataFrame, source: NDArray[np.intp]) -> pd.DataFrame:
-    """Return one row per source: of each column the last cell that is not blank.
-
-    A reason counts only if it came with the final label, after the last row with the other one.
-    """
+    """Return one row per source: of each column the last cell that is not blank."""
+    # A reason counts only if it came with the final label, after the last row with the other one.
     given = rows["label"].where(rows["label"] != UNINSPECTED)
     final = given.groupby(source).transform("last")
     is_other = given.notna() & (given != final)

@@ -28,8 +28,6 @@ from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 CANONICAL = ("source_id", "label", "reason")
 """The columns that every label table has, whatever they are called in the file."""
 
-NO_REASON = "no reason given"
-
 _DEFAULT_REASON = "Reason"
 _TRUTH_WORDS = {"true": 1.0, "false": 0.0}
 # As spreadsheets and printf write large numbers. Without point or plus sign, 12e4, it is text.
@@ -142,11 +140,6 @@ def read_labels(
     return Labels(_with_other_columns(rows, source, columns), source.origin)
 
 
-def name_reasons(reasons: Sequence[str]) -> list[str]:
-    """Return the reasons to count by: without white space around them, `NO_REASON` for none."""
-    return [str(reason).strip() or NO_REASON for reason in reasons]
-
-
 def _find_columns(
     source: Sheet, id_column: str, label_column: str, reason_column: str | None, notes: list[str]
 ) -> list[int | None]:
@@ -220,11 +213,7 @@ def _source_id(cell: object) -> str:
 
 
 def id_text(cell: object) -> str:
-    """Return an id as text, without white space around it; whole numbers become plain integers.
-
-    A number that has lost digits, and what is neither a number nor text, is a ValueError that says
-    what is wrong, not where.
-    """
+    """Return an id as text, without white space around it; whole numbers become plain integers."""
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "backslashreplace")
     if isinstance(cell, str):

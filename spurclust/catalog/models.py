@@ -28,7 +28,7 @@ STAMP = "spurclust.json"
 """Member of the file that says what it is; skops passes over it."""
 
 FORMAT_VERSION = 2
-"""Rises when an older spurclust can no longer read a file."""
+"""Rises when fields of what is saved change."""
 
 STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "skops")
 
@@ -196,14 +196,16 @@ def _read_stamp(path: str | os.PathLike[str]) -> dict[str, Any]:
     versions, metadata = stamp.get("versions"), stamp.get("metadata")
     format_version = stamp.get("format_version")
     if not (
-        isinstance(versions, dict) and isinstance(metadata, dict) and type(format_version) is int
+        isinstance(versions, dict)
+        and isinstance(metadata, dict)
+        and isinstance(format_version, int)
     ):
         raise CatalogError(_damaged(path, "its stamp is not complete"))
-    if format_version > FORMAT_VERSION:
+    if format_version != FORMAT_VERSION:
+        mend = "update spurclust" if format_version > FORMAT_VERSION else "fit and save it again"
         raise CatalogError(
             f"{path}: the model has format {format_version}, of spurclust "
-            f"{versions.get('spurclust')}; this version reads up to {FORMAT_VERSION}: update "
-            "spurclust"
+            f"{versions.get('spurclust')}; this version reads format {FORMAT_VERSION}: {mend}"
         )
     return stamp
 

@@ -22,11 +22,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def atomic_write(
     path: str | os.PathLike[str], *, advice: str = "choose another place", dry_run: bool = False
 ) -> Iterator[Path]:
-    """Yield a hidden file beside `path`, which takes its place at the end of the ``with`` block.
-
-    `advice` is what an error tells to do; a dry run leaves `path` as it is. A symbolic link stays.
-    A folder that is missing or not writable and a full disk raise a CatalogError.
-    """
+    """Yield a hidden file beside `path`, which takes its place at the end of the ``with`` block."""
+    # Resolved, so that a symbolic link stays one.
     target = Path(path).resolve()
     if target.is_dir():
         raise CatalogError(f"{path} is a folder: give the name of a file")

@@ -55,11 +55,7 @@ _LINE_ENDS = re.compile(r"[\0-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 def find_positions(
     table: pd.DataFrame, rows: NDArray[np.intp], notes: list[str]
 ) -> NDArray[np.float64] | None:
-    """Return right ascension and declination of the cutouts in degrees, NaN where there is none.
-
-    `rows` has the row of each cutout, -1 for none. None if no cutout has a position. Where one pair
-    of columns is blank the next one counts. `notes` gets a sentence on positions that are none.
-    """
+    """Return the positions of the cutouts in degrees, NaN where there is none; None without any."""
     used = np.flatnonzero(rows >= 0)
     found = _positions_of(table.iloc[rows[used]], notes)
     if np.isnan(found).all():

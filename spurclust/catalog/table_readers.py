@@ -38,32 +38,19 @@ _SIGNATURES = {
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A table as it was read, with what is needed to tell a person where something stands.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        The cells, without the blank rows at the end.
-    origin : str
-        The file, or "the DataFrame".
-    first_row : int
-        What a person calls the first row: 2 in a spreadsheet, whose header is row 1.
-    hint : str
-        Where else the columns may be, for example in another sheet.
-    """
+    """A table as it was read, with what a message needs to name a cell."""
 
     frame: pd.DataFrame
+    # The file, or "the DataFrame".
     origin: str
+    # What a person calls the first row: 2 in a spreadsheet, whose header is row 1.
     first_row: int
+    # Where else the columns may be, for example in another sheet.
     hint: str = ""
 
 
 def read_sheet(table: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | None) -> Sheet:
-    """Read a file by its suffix, or take a DataFrame; `sheet` None is a workbook's first.
-
-    Cells of csv are text, those of xlsx what openpyxl makes of them. A file that is missing, not
-    what its suffix says, damaged or without rows is a CatalogError.
-    """
+    """Read a file by its suffix, or take a DataFrame; `sheet` None is a workbook's first."""
     if isinstance(table, pd.DataFrame):
         found = Sheet(table.reset_index(drop=True), "the DataFrame", 0)
     elif isinstance(table, (str, os.PathLike)):
@@ -76,10 +63,7 @@ def read_sheet(table: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | Non
 
 
 def find_column(source: Sheet, wanted: str, content: str, parameter: str) -> int:
-    """Return the index of a column, or raise an error that says which columns there are.
-
-    `content` is what the column holds, `parameter` what chooses another, for the message.
-    """
+    """Return the index of a column, or raise an error that says which columns there are."""
     names = [str(name) for name in source.frame.columns]
     found = find_names(names, wanted)
     if len(found) == 1:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from spurclust.catalog.label_tables import NO_REASON
 from spurclust.errors import import_optional
+from spurclust.labels import NO_REASON
 from spurclust.report import overview
 from spurclust.report.charts import (
     SPURIOUS_SCALE,

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.label_tables import name_reasons
-from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
 from spurclust.metrics import binomial_interval
 from spurclust.tuning import pool_metrics
 
@@ -84,7 +83,7 @@ class Results:
     def reasons(self) -> NDArray[np.object_]:
         """Return the reason of each source, named where a spurious one has none."""
         given = np.array([reason.strip() for reason in self.sources["reason"]], dtype=np.object_)
-        named = np.array(name_reasons(given.tolist()), dtype=np.object_)
+        named = np.array(name_reasons(given), dtype=np.object_)
         return np.where(self.label == SPURIOUS, named, given)
 
     @cached_property

@@ -34,7 +34,7 @@ def labels_of(*rows, names=NAMES):
 
 
 @pytest.mark.parametrize(
-    ("ids", "wanted", "places", "ambiguous"),
+    ("ids", "wanted", "rows", "ambiguous"),
     [
         (["123"], ["00123"], [0], []),
         (["00123"], ["123"], [0], []),
@@ -54,9 +54,9 @@ def labels_of(*rows, names=NAMES):
         ([], ["1"], [-1], []),
     ],
 )
-def test_matching(ids, wanted, places, ambiguous):
+def test_matching(ids, wanted, rows, ambiguous):
     found, letters = match_ids(ids, wanted)
-    assert found.tolist() == places
+    assert found.tolist() == rows
     assert letters == ambiguous
 
 
@@ -71,13 +71,13 @@ written = st.builds(
 @given(st.lists(written, unique=True), st.lists(written, unique=True))
 def test_no_row_serves_two_and_no_exact_match_is_missed(ids, wanted):
     found, _ = match_ids(ids, wanted)
-    used = [place for place in found if place >= 0]
+    used = [row for row in found if row >= 0]
     assert len(set(used)) == len(used)
-    for place, text in zip(found, wanted, strict=True):
+    for row, text in zip(found, wanted, strict=True):
         if text in ids:
-            assert ids[place] == text
-        elif place >= 0:
-            assert float(ids[place]) == float(text)
+            assert ids[row] == text
+        elif row >= 0:
+            assert float(ids[row]) == float(text)
 
 
 @given(st.lists(written, unique=True), st.lists(written, unique=True), st.randoms())

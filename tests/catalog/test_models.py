@@ -215,11 +215,12 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
             load_model(path)
 
 
-def test_a_newer_format_is_told_before_its_types_are_looked_at(path):
-    restamp(path, format_version=FORMAT_VERSION + 1, versions={"spurclust": "9.0"})
+@pytest.mark.parametrize(("step", "mend"), [(1, "update spurclust"), (-1, "fit and save")])
+def test_another_format_is_refused_before_its_types_are_read(path, step, mend):
+    restamp(path, format_version=FORMAT_VERSION + step, versions={"spurclust": "9.0"})
     rewrite(path, lambda members: members.pop("schema.json"))
     for read in (load_model, read_model_metadata):
-        with pytest.raises(CatalogError, match=r"format 3, of spurclust 9\.0; .*update"):
+        with pytest.raises(CatalogError, match=rf"format \d, of spurclust 9\.0; .*{mend}"):
             read(path)
 
 

@@ -140,19 +140,19 @@ def test_summary_of_another_program(tmp_path, summary):
 
 
 def test_summary_that_names_files_elsewhere(tmp_path):
-    place = tmp_path / "out"
+    target = tmp_path / "out"
     fill(tmp_path, {"mine.csv": "mine", "linked/mine.csv": "mine"})
-    write(place, FIRST)
-    (place / "link").symlink_to(tmp_path / "linked")
+    write(target, FIRST)
+    (target / "link").symlink_to(tmp_path / "linked")
     names = ["../mine.csv", str(tmp_path / "mine.csv"), "link/mine.csv", 7, "summary.json"]
     for listed in (names, "summary.json", None):
         summary = {"written_by": "spurclust", "files": listed}
-        (place / "summary.json").write_text(json.dumps(summary))
+        (target / "summary.json").write_text(json.dumps(summary))
         if listed is names:
-            write(place, {"x": "x"})
+            write(target, {"x": "x"})
         else:
             with pytest.raises(CatalogError, match=r"holds summary\.json"):
-                write(place, {"x": "x"})
+                write(target, {"x": "x"})
     assert tree(tmp_path)["mine.csv"] == "mine"
     assert tree(tmp_path)["linked/mine.csv"] == "mine"
 
@@ -160,13 +160,13 @@ def test_summary_that_names_files_elsewhere(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError, SystemExit])
 @pytest.mark.parametrize("earlier", [FIRST, None])
 def test_failure_while_writing(tmp_path, error, earlier):
-    place = tmp_path / "new" / "out"
+    target = tmp_path / "new" / "out"
     if earlier:
-        write(place, earlier)
+        write(target, earlier)
     before = tree(tmp_path)
 
     def write_and_fail():
-        with write_results(place) as staging:
+        with write_results(target) as staging:
             fill(staging, SECOND)
             raise error
 
@@ -215,10 +215,10 @@ def test_full_disk(tmp_path):
 
 
 def test_folder_that_appears_meanwhile(tmp_path):
-    place = tmp_path / "out"
-    with write_results(place) as staging:
+    target = tmp_path / "out"
+    with write_results(target) as staging:
         fill(staging, SECOND)
-        fill(place, {"notes.txt": "mine"})
+        fill(target, {"notes.txt": "mine"})
     assert set(tree(tmp_path)) == {"out", "out/notes.txt", *(f"out/{name}" for name in SECOND)}
 
 

@@ -180,12 +180,12 @@ def test_forms_of_a_position(ra, dec, degrees):
 
 @given(st.floats(0, 359.999), st.floats(-90, 90))
 def test_sexagesimal_as_astropy_has_it(ra, dec):
-    place = SkyCoord(ra * units.deg, dec * units.deg)
+    position = SkyCoord(ra * units.deg, dec * units.deg)
     for separator in ({"sep": ":"}, {"sep": " "}, {}):
-        words = place.to_string("hmsdms", precision=7, **separator).split()
+        words = position.to_string("hmsdms", precision=7, **separator).split()
         half = len(words) // 2
         found = positions_of(RA=[" ".join(words[:half])], Dec=[" ".join(words[half:])])
-        apart = SkyCoord(*found[0], unit="deg").separation(place)
+        apart = SkyCoord(*found[0], unit="deg").separation(position)
         assert apart < 1 * units.mas
 
 

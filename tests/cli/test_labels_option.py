@@ -1,4 +1,4 @@
-"""`--labels` given more than once: which labels count, and what is said."""
+"""`--labels` given more than once: which labels count, and what is printed."""
 
 import json
 
@@ -51,10 +51,10 @@ def test_later_labels_win_and_it_is_said(survey, capsys):
     judged = {0: (True, ""), 1: (None, ""), 2: (False, "edge data")}
     write("judged.csv", {**judged, **dict.fromkeys(range(20, 25), (True, ""))})
     assert run("old.csv", "judged.csv") == 0
-    said = capsys.readouterr().out.splitlines()
-    assert "old.csv: 20 labels" in said
-    told = "judged.csv: 7 labels, 2 replace earlier ones (1 with the other verdict)"
-    assert told in said
+    printed = capsys.readouterr().out.splitlines()
+    assert "old.csv: 20 labels" in printed
+    expected = "judged.csv: 7 labels, 2 replace earlier ones (1 with the other verdict)"
+    assert expected in printed
     table = pd.read_csv("out/sources.csv", dtype={"source_id": str}).set_index("source_id")
     assert table.loc[["0", "1", "2", "3"], "label"].tolist() == [0, 1, 1, 1]
     assert table.loc[["1", "2"], "reason"].tolist() == ["spike", "edge data"]
