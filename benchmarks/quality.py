@@ -9,7 +9,7 @@ embedding of pixels) sees all cutouts, as a team does.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from measure import (
@@ -71,15 +71,6 @@ TARGETS = {
     "simulated": (("InspectionRanker", WORKLOAD, 0.04), ("InspectionRanker", FOUND, 0.98)),
 }
 """The workload at most, the completeness at least."""
-
-
-class Survey(NamedTuple):
-    """Cutouts with labels, and the group of each where they have one."""
-
-    name: str
-    images: Any
-    y: Any
-    groups: Any = None
 
 
 def by_component(component: Any, codes: Any, seed: int) -> Any:  # noqa: ARG001
@@ -193,10 +184,9 @@ def with_interval(metric: Callable[[Any, Any], float], y: Any, scores: list[Any]
     return [middle, *np.percentile(resampled, [2.5, 97.5]).tolist()]
 
 
-def judge(survey: Survey, repeats: int) -> Iterator[dict[str, Any]]:
-    """Judge every method on one survey; one dict per method."""
-    rows, seconds = prepare_rows(survey.images)
-    y = survey.y
+def judge(images: Any, y: Any, repeats: int, groups: Any = None) -> Iterator[dict[str, Any]]:
+    """Judge every method on one survey; one dict per method. Groups are left out one by one."""
+    rows, seconds = prepare_rows(images)
     for name, (used, method) in METHODS.items():
         scores, spent = [], []
         for seed in range(repeats):
@@ -206,25 +196,11 @@ def judge(survey: Survey, repeats: int) -> Iterator[dict[str, Any]]:
             spent.append(of_fold)
         result = {"method": name}
         result |= {key: with_interval(metric, y, scores) for key, metric in METRICS.items()}
-        if survey.groups is not None:
-            splits = LeaveOneGroupOut().split(y, y, survey.groups)
+        if groups is not None:
+            splits = LeaveOneGroupOut().split(y, y, groups)
             score, _ = held_out(method, rows[used], y, splits, 0)
             result[LEFT_OUT] = with_interval(METRICS[WORKLOAD], y, [score])
         yield result | {"seconds": seconds[used] + float(np.median(spent))}
-
-
-def real_survey(folder: str, labels: str, group_column: str | None) -> Survey:
-    """Read cutouts and labels; the uninspected are left out."""
-    from spurclust.catalog import read_labels
-
-    images, y, source_ids = load_survey(folder, labels)
-    groups = None
-    if group_column:
-        table = read_labels(labels).table
-        by_id = dict(zip(table["source_id"], table[group_column], strict=True))
-        groups = np.array([str(by_id.get(source_id)) for source_id in source_ids])[y >= 0]
-    name = f"{Path(folder).resolve().parent.name} (real)"
-    return Survey(name, images[y >= 0], y[y >= 0], groups)
 
 
 def mean_results(results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -263,20 +239,37 @@ def format_targets(kind: str, results: list[dict[str, Any]]) -> str:
     return format_table(outcomes)
 
 
+def print_results(title: str, kind: str, results: list[dict[str, Any]]) -> None:
+    """Print the tables of one survey, or of the means over several."""
+    tables = f"{format_results(results)}\n\n{format_targets(kind, results)}"
+    print(f"## {title}\n\n{tables}\n", flush=True)
+
+
+def compare_real(folder: str, labels: str, group_column: str | None, repeats: int) -> None:
+    """Judge all methods on real cutouts; the uninspected are left out."""
+    from spurclust.catalog import read_labels
+
+    images, y, source_ids = load_survey(folder, labels)
+    known, groups = y >= 0, None
+    if group_column:
+        by_id = read_labels(labels).table.set_index("source_id")[group_column]
+        groups = by_id.reindex(source_ids).astype(str).to_numpy()[known]
+    results = list(judge(images[known], y[known], repeats, groups))
+    title = f"{Path(folder).resolve().parent.name} (real): {known.sum()} sources"
+    print_results(f"{title}, {(y == 1).sum()} spurious", "real", results)
+
+
 def compare_simulated(seeds: Sequence[int], n_sources: int, n_spurious: int, repeats: int) -> None:
     """Judge all methods on simulated surveys, as drawn strips and as cubes of fluxes."""
     found: dict[str, list[list[dict[str, Any]]]] = {"strips": [], "cubes": []}
     for seed in seeds:
         drawn = simulate_survey(n_sources, n_spurious, random_state=seed, n_jobs=-1)
         for form, images in (("strips", draw_strips(drawn.cubes)), ("cubes", drawn.cubes)):
-            found[form].append(list(judge(Survey(form, images, drawn.y), repeats)))
+            found[form].append(list(judge(images, drawn.y, repeats)))
     for form, results in found.items():
+        title = f"Simulated, {form}: {n_sources} sources, {n_spurious} spurious, seeds {[*seeds]}"
         means = mean_results(results)
-        print(
-            f"## Simulated, {form}: {n_sources} sources, {n_spurious} spurious, seeds {[*seeds]}; "
-            f"in brackets the range over the seeds\n\n{format_results(means)}\n\n"
-            f"{format_targets('simulated', means)}\n"
-        )
+        print_results(f"{title}; in brackets the range over the seeds", "simulated", means)
 
 
 def compare(
@@ -290,13 +283,7 @@ def compare(
 ) -> None:
     """Judge all methods and print one table per survey."""
     if real and labels:
-        survey = real_survey(real, labels, group_column)
-        results = list(judge(survey, repeats))
-        print(
-            f"## {survey.name}: {len(survey.y)} sources, {survey.y.sum()} spurious\n\n"
-            f"{format_results(results)}\n\n{format_targets('real', results)}\n",
-            flush=True,
-        )
+        compare_real(real, labels, group_column, repeats)
     if seeds:
         compare_simulated(seeds, n_sources, n_spurious, repeats)
     print(
