@@ -4,12 +4,9 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 def test_cutouts_made_on_the_fly_depend_on_their_chunk_only(script):
@@ -51,29 +48,3 @@ def test_a_billion_is_said_in_core_hours(script):
     [row] = scale.extrapolate(run, 1000, 2, n_read=20_000_000)
     assert row.value == "100,000 core hours"
     assert row.detail == "100.0 hours on 1000 cores; 50 GB written, 20 TB read"
-
-
-@pytest.mark.slow
-def test_sizes_of_the_reference():
-    command = [sys.executable, str(FOLDER / "reference.py"), "--sources", "300", "--seeds", "1"]
-    command += ["--inspected", "100", "--share", "0.1", "--sizes", "150", "--jobs", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = [line.split("|")[1:3] for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert [tuple(map(str.strip, row)) for row in rows] == [
-        ("fitted on", "others drawn"),
-        ("the inspected", ""),
-        ("150", "random"),
-        ("150", "diverse"),
-        ("all", ""),
-    ]
-
-
-@pytest.mark.slow
-def test_drift_of_simulated_strips():
-    command = [sys.executable, str(FOLDER / "drift.py"), "--sources", "60", "--jobs", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(rows) == 11
-    assert all(0 <= float(cell.split()[0]) <= 1 for row in rows[1:] for cell in row.split("|")[2:4])
