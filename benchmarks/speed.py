@@ -32,17 +32,17 @@ Work = Callable[[], list[Outcome]]
 def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
     """Return what is measured, in order; quick is what takes long once, and at most 20 000 rows."""
     repeats = 1 if quick else 3
-    sizes = [tsne.SMALL, tsne.LARGE] + ([] if quick else [tsne.VERY_LARGE])
     most = growth.FROM if quick else growth.SIZES[-1]
-    fitted = list(transform.FITTED[:1] if quick else transform.FITTED)
+    rows = (tsne.SMALL, tsne.LARGE, tsne.VERY_LARGE)[: 2 if quick else 3]
+    fitted = transform.FITTED[: 1 if quick else 2]
     return {
         "imports": imports.measure,
         "cold_start": cold_start.measure,
         "whole_run": partial(whole_run.measure, folder, labels, repeats_original=repeats),
         "predict_files": partial(predict_files.measure, folder, 4000, 15, CORES),
-        "tsne": partial(tsne.measure, sizes, folder, repeats, 1, CORES),
-        "transform": partial(transform.measure, fitted, list(transform.NEW), 3, CORES),
-        "tuning": partial(tuning.measure, folder, labels, 1, CORES),
+        "tsne": partial(tsne.measure, rows, folder, repeats),
+        "transform": partial(transform.measure, fitted),
+        "tuning": partial(tuning.measure, folder, labels),
         "growth": partial(growth.measure, max_rows=most, repeats=repeats),
     }
 

@@ -1,6 +1,5 @@
 """`spurclust.TSNE.fit_transform` against `sklearn.manifold.TSNE` and `openTSNE.TSNE`."""
 
-import argparse
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from embedding_rows import (
     spurclust_tsne,
 )
 from measure import (
+    CORES,
     ChildError,
     Finished,
     Outcome,
@@ -25,37 +25,35 @@ from measure import (
     at_most,
     for_information,
     interleaved,
-    report,
     require,
     run_child,
-    serve_child,
+    run_script,
     timed,
-    usable_cores,
 )
 
 KL_LIMIT = 1.01
 SMALL, LARGE, VERY_LARGE = 1_816, 20_000, 200_000
 TARGETS = {"sklearn": 8.0, "openTSNE": 5.0}
 LARGE_TARGET, VERY_LARGE_TARGET = 3.0, 1.0
-# scikit-learn would take hours for more.
 MOST_FOR_SKLEARN = 100_000
+"""scikit-learn would take hours for more."""
 
 FITS = {"spurclust": spurclust_tsne, "sklearn": sklearn_tsne, "openTSNE": opentsne_tsne}
 
 
-def fit(name: str, rows: str, points: str, n_jobs: int) -> dict[str, Any]:
+def fit(name: str, rows: str, points: str, jobs: int) -> dict[str, Any]:
     """Time one fit, and write its points for the judge."""
     import numpy as np
 
     given = np.load(rows)
-    tsne = FITS[name](n_jobs)
+    tsne = FITS[name](jobs)
     work = tsne.fit if name == "openTSNE" else tsne.fit_transform
-    found, figures = timed(lambda: work(given))
+    found, cost = timed(lambda: work(given))
     np.save(points, np.asarray(found, dtype=np.float32))
-    return {**figures, "n_iter": int(getattr(tsne, "n_iter_", MAX_ITER))}
+    return {**cost, "n_iter": int(getattr(tsne, "n_iter_", MAX_ITER))}
 
 
-def judge(rows: str, points: dict[str, str], n_jobs: int) -> dict[str, Any]:
+def judge(rows: str, points: dict[str, str], jobs: int) -> dict[str, Any]:
     """Judge all embeddings of the same rows by the same functions."""
     import numpy as np
 
@@ -63,18 +61,16 @@ def judge(rows: str, points: dict[str, str], n_jobs: int) -> dict[str, Any]:
     from spurclust.embedding.neighbors import joint_affinities
 
     given = np.load(rows)
-    affinities = joint_affinities(given, PERPLEXITY, n_jobs)
-    placed = {name: np.load(path) for name, path in points.items()}
+    affinities = joint_affinities(given, PERPLEXITY, jobs)
+    found = {name: np.load(path) for name, path in points.items()}
     return {
-        "kl": {
-            name: float(kl_divergence(each, affinities, n_jobs)) for name, each in placed.items()
-        },
-        "kept": {name: neighbors_kept(given, each) for name, each in placed.items()},
+        "kl": {name: float(kl_divergence(each, affinities, jobs)) for name, each in found.items()},
+        "kept": {name: neighbors_kept(given, each) for name, each in found.items()},
     }
 
 
 def target_of(name: str, n_rows: int, fastest: str) -> float | None:
-    """Look up how many times faster than a peer ours should be."""
+    """Return how many times faster than a peer ours should be."""
     if n_rows >= VERY_LARGE:
         return VERY_LARGE_TARGET
     if n_rows >= LARGE:
@@ -82,7 +78,7 @@ def target_of(name: str, n_rows: int, fastest: str) -> float | None:
     return TARGETS[name]
 
 
-def rows_of_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Outcome]:
+def compare_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Outcome]:
     """Compare the times with each peer's."""
     ours = found["spurclust"]
     peers = {name: run for name, run in found.items() if name != "spurclust"}
@@ -99,8 +95,8 @@ def rows_of_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Ou
     return outcomes
 
 
-def rows_of_quality(what: str, n_rows: int, found: dict[str, Finished], seen: Any) -> list[Outcome]:
-    """Compare divergence, kept neighbours and memory."""
+def compare_quality(what: str, n_rows: int, found: dict[str, Finished], seen: Any) -> list[Outcome]:
+    """Compare divergence, kept neighbors and memory."""
     peers = [name for name in found if name != "spurclust"]
     kl = seen["kl"]["spurclust"] / min(seen["kl"][name] for name in peers)
     kls = ", ".join(f"{name} {value:.4f}" for name, value in seen["kl"].items())
@@ -111,12 +107,12 @@ def rows_of_quality(what: str, n_rows: int, found: dict[str, Finished], seen: An
     judged = at_most(row, share, 1, "x", memory)
     return [
         at_most(f"{what}, KL against the better", kl, KL_LIMIT, "x", kls),
-        for_information(f"{what}, share of {N_NEIGHBORS} neighbours kept", "", kept),
+        for_information(f"{what}, share of {N_NEIGHBORS} neighbors kept", "", kept),
         judged if n_rows >= VERY_LARGE else for_information(row, f"{share:.3g}x", memory),
     ]
 
 
-def compare(n_rows: int | None, folder: str | None, n_repeats: int, n_jobs: int) -> list[Outcome]:
+def compare(n_rows: int | None, folder: str | None, repeats: int, jobs: int) -> list[Outcome]:
     """Compare on the same rows, each fit in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         rows = str(Path(name) / "rows.npy")
@@ -126,43 +122,30 @@ def compare(n_rows: int | None, folder: str | None, n_repeats: int, n_jobs: int)
             raise ChildError(f"{n_saved} distinct rows: perplexity {PERPLEXITY} needs {LEAST_ROWS}")
         names = [each for each in FITS if each != "sklearn" or n_saved <= MOST_FOR_SKLEARN]
         points = {each: str(Path(name) / f"{each}.npy") for each in names}
-        works = [
-            partial(
-                run_child, __file__, "fit", name=each, rows=rows, points=points[each], n_jobs=n_jobs
-            )
-            for each in names
-        ]
-        found = dict(zip(names, interleaved(n_repeats, *works), strict=True))
-        seen = run_child(__file__, "judge", rows=rows, points=points, n_jobs=n_jobs).result
+        run = partial(run_child, __file__, rows=rows, jobs=jobs)
+        works = [partial(run, "fit", name=each, points=points[each]) for each in names]
+        found = dict(zip(names, interleaved(repeats, *works), strict=True))
+        seen = run("judge", points=points).result
     what = f"t-SNE, {n_saved} {'rows of the survey' if folder else 'drawn rows'}"
-    return rows_of_times(what, n_saved, found) + rows_of_quality(what, n_saved, found, seen)
+    times = compare_times(what, n_saved, found)
+    return times + compare_quality(what, n_saved, found, seen)
 
 
 def measure(
-    sizes: list[int], folder: str | None, n_repeats: int, n_large: int, n_jobs: int
+    rows: tuple[int, ...] = (SMALL, LARGE),
+    survey: str | None = None,
+    repeats: int = 3,
+    repeats_large: int = 1,
+    jobs: int = CORES,
 ) -> list[Outcome]:
     """Compare on the rows of a survey, if there is one, and on drawn rows."""
     require("openTSNE")
-    outcomes = compare(None, folder, n_repeats, n_jobs) if folder else []
-    for n_rows in sizes:
-        repeats = n_large if n_rows > MOST_FOR_SKLEARN else n_repeats
-        outcomes += compare(n_rows, None, repeats, n_jobs)
+    outcomes = compare(None, survey, repeats, jobs) if survey else []
+    for n_rows in rows:
+        times = repeats_large if n_rows > MOST_FOR_SKLEARN else repeats
+        outcomes += compare(n_rows, None, times, jobs)
     return outcomes
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="*", default=[SMALL, LARGE], help="drawn rows")
-    parser.add_argument("--survey", metavar="FOLDER", help="cutouts to take rows of as well")
-    parser.add_argument("--repeats", type=int, default=3, help="default: %(default)s")
-    parser.add_argument(
-        "--repeats-large", type=int, default=1, help=f"above {MOST_FOR_SKLEARN} rows"
-    )
-    parser.add_argument("--jobs", type=int, default=usable_cores(), help="default: %(default)s")
-    args = parser.parse_args()
-    report(measure(args.rows, args.survey, args.repeats, args.repeats_large, args.jobs))
-
-
-if __name__ == "__main__" and not serve_child({"save_rows": save_rows, "fit": fit, "judge": judge}):
-    main()
+if __name__ == "__main__":
+    run_script(measure, save_rows, fit, judge)
