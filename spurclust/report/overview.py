@@ -245,22 +245,8 @@ def _text_of(value: Any) -> str:
     return str(value)
 
 
-def label_columns(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns, and the value for spurious, of the labels that the run has read.
-
-    What is judged in the page is written in the same form, so that the next run reads both.
-    """
-    options = _label_options(summary)
-    return {
-        "id": str(options["id_column"]),
-        "label": str(options["label_column"]),
-        "reason": str(options["reason_column"]),
-        "spurious": 1 if options["spurious_value"] == 1 else 0,
-    }
-
-
-def _label_options(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the run has read its labels."""
+def label_options(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how the run has read its labels, which is how the page writes them."""
     given = summary.get("settings") or {}
     return {
         name: default if given.get(name) is None else given[name]
@@ -288,7 +274,7 @@ def next_command(summary: Mapping[str, Any]) -> str:
     words = ["spurclust", "run", *(_paths(summary, "cutouts") or ["CUTOUTS"])]
     for table in [*(_paths(summary, "labels") or ["LABELS"]), judged_name(summary)]:
         words += ["--labels", table]
-    for name, value in _label_options(summary).items():
+    for name, value in label_options(summary).items():
         if value != _LABEL_OPTIONS[name]:
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join([*words, "--out", "NEXT"])

@@ -139,7 +139,7 @@ def page_data(
         "cutouts": pictures.encoded,
         "reason_keys": list((results.summary.get("labels") or {}).get("reasons") or {}),
         "no_reason": NO_REASON,
-        "columns": overview.label_columns(results.summary),
+        "label_options": overview.label_options(results.summary),
         "judged_file": overview.judged_name(results.summary),
         "dot_size": dot_size(len(results)),
         "spurious_scale": SPURIOUS_SCALE,

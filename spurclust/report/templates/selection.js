@@ -12,7 +12,7 @@ function showSelection() {
 }
 
 function selectionTable() {
-  const head = [data.columns.id, "label", "reason", "component", "spurious_probability", "flagged"];
+  const head = [data.label_options.id_column, "label", "reason", "component", "spurious_probability", "flagged"];
   return [head, ...selectedRows().sort((a, b) => data.rank[a] - data.rank[b]).map((row) => [
     data.ids[row], data.label[row] < 0 ? "" : LABEL_WORDS.get(data.label[row]), reasonOf(row),
     data.component[row], data.fraction[row] ?? "", data.flagged[row] ? "True" : "False"])];

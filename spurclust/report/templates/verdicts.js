@@ -95,8 +95,9 @@ function undoVerdict() {
 
 /** Labels as `--labels` reads them. The unsure have no label, so they are not in it. */
 function judgedTable() {
-  const { id, label, reason, spurious } = data.columns;
-  const table = [[id, label, reason]];
+  const options = data.label_options;
+  const spurious = options.spurious_value;
+  const table = [[options.id_column, options.label_column, options.reason_column]];
   for (const row of rows) {
     const verdict = verdicts.get(row);
     if (verdict?.kind === "spurious") table.push([data.ids[row], spurious, verdict.reason]);
@@ -106,7 +107,7 @@ function judgedTable() {
 }
 
 function unsureTable() {
-  return [[data.columns.id], ...rows.filter((row) => verdicts.get(row)?.kind === "unsure").map((row) => [data.ids[row]])];
+  return [[data.label_options.id_column], ...rows.filter((row) => verdicts.get(row)?.kind === "unsure").map((row) => [data.ids[row]])];
 }
 
 /** How complete the search among the uninspected is by now, and how many inspections 95 % still take. */
