@@ -6,7 +6,7 @@ threads. So BLAS runs on one thread, the parallelism is over blocks of rows, and
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -76,7 +76,7 @@ def count_threads(n_jobs: int | None) -> int:
 
 def iterate_threads(
     function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Yield the results of a function that releases the GIL, in the order of the items.
 
     Few results wait to be taken, so that many large ones are not in memory at once.

@@ -169,7 +169,7 @@ def test_classes_are_documented_as_they_are(name):
     doc = ClassDoc(cls)
     assert len(doc["Summary"]) == 1
     assert doc["Extended Summary"], "when to use it, and its main limit"
-    if issubclass(cls, Exception):
+    if issubclass(cls, Exception) or getattr(cls, "_is_protocol", False):
         return
     documented, signature = documented_parameters(doc), parameters_of(cls)
     if documented or issubclass(cls, BaseEstimator):
@@ -190,7 +190,7 @@ def test_every_public_name_has_an_example(name):
 
 
 NO_EXAMPLE = {
-    "spurclust.cutouts.read.Cutouts",
+    "spurclust.cutouts.gather.Cutouts",
     "spurclust.errors.CatalogError",
     "spurclust.catalog.label_tables.Labels",
     "spurclust.catalog.label_matching.MatchedLabels",

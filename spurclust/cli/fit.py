@@ -131,7 +131,7 @@ def _with_paths(
     args: argparse.Namespace, ids: list[str], paths: list[str]
 ) -> tuple[list[str], list[str]]:
     """Leave out sources without a path, or raise an error."""
-    from spurclust.cutouts.places import NO_PATH
+    from spurclust.cutouts.gather import NO_PATH
 
     without = [source_id for source_id, path in zip(ids, paths, strict=True) if not path]
     if not without:
@@ -153,7 +153,7 @@ def _measure(
     args: argparse.Namespace, ids: Sequence[str], paths: Sequence[str]
 ) -> tuple[list[str], NDArray[Any]]:
     """Measure the cutouts of a pool, a few at a time; tell the ids of those that could be read."""
-    from spurclust.cutouts import read_cutouts_like
+    from spurclust.cutouts import ImageFormat, ReadOptions, open_cutouts
     from spurclust.errors import CatalogError
     from spurclust.features import CutoutFeatures
 
@@ -163,16 +163,12 @@ def _measure(
     rows: list[NDArray[Any]] = []
     read: list[str] = []
     skipped: list[tuple[str, str]] = []
+    like = ImageFormat(images.shape[1:], images.dtype)
+    options = ReadOptions(like=like, on_error="skip", n_jobs=args.jobs, **reading)
+    source = open_cutouts(paths, source_ids=ids)
     for part in _chunks(len(paths)):
-        cutouts = read_cutouts_like(
-            paths[part],
-            ids[part],
-            shape=images.shape[1:],
-            dtype=images.dtype,
-            n_jobs=args.jobs,
-            **reading,
-        )
-        skipped += cutouts.skipped
+        cutouts = source.read(range(len(paths))[part], options)
+        skipped += [(one.path, one.reason) for one in cutouts.skipped]
         if skipped and not args.skip_unreadable:
             path, reason = skipped[0]
             raise CatalogError(

@@ -82,10 +82,10 @@ def _predict_table(args: argparse.Namespace) -> None:
 
 def _refuse_large(args: argparse.Namespace) -> None:
     """Refuse what is only predicted into a folder."""
-    from spurclust.cutouts.places import is_path_table, is_zarr_place
+    from spurclust.cutouts.files import is_path_table, is_zarr_store
 
     [first, *others] = args.cutouts
-    if not others and (is_path_table(first) or is_zarr_place(first)):
+    if not others and (is_path_table(first) or is_zarr_store(first)):
         raise ValueError(
             f"{first} is a table of paths or a zarr store, which are predicted into a folder, and "
             f"--out {args.out} is a table. Give --out a name such as {Path(args.out).stem}"

@@ -92,7 +92,7 @@ def predict_folder(args: argparse.Namespace) -> None:
 
 def _check_together(args: argparse.Namespace) -> None:
     """Refuse options that do not go with each other, or with what is predicted."""
-    from spurclust.cutouts.places import is_path_table
+    from spurclust.cutouts.files import is_path_table
 
     if args.skip_unreadable and args.strict:
         raise ValueError("--skip-unreadable and --strict contradict each other: choose one")

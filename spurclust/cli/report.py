@@ -158,8 +158,7 @@ def _loader(
         name = paths[row].replace("\\", "/").rpartition("/")[2]
         place = paths[row] if folder is None else str(Path(folder) / name)
         try:
-            # The decoder uses its memory again for the next image.
-            return read_image(place).image.copy()
+            return read_image(place).image
         except (UnreadableCutoutError, ValueError):
             return None
 

@@ -98,7 +98,7 @@ def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Sta
             stability=fitted.stability,
             effort=fitted.ranking.effort if fitted.ranking else None,
         )
-        summary["skipped"] = dict(cutouts.skipped)
+        summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
         text = json.dumps(summary, indent=2, allow_nan=False)
         (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
         if not args.no_report:

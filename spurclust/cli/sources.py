@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +18,6 @@ class Sources(Protocol):
 
     def take(self, rows: Sequence[int] | NDArray[np.intp]) -> tuple[list[str], list[str]]:
         """List ids and paths of some sources."""
-
-
-class FileSources(NamedTuple):
-    """Files, and the ids in their names."""
-
-    ids: list[str]
-    paths: list[str]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:  # noqa: ARG002
-        """Return all: their names are in memory anyway."""
-        return np.arange(len(self.ids)), self.ids
-
-    def take(self, rows: Sequence[int] | NDArray[np.intp]) -> tuple[list[str], list[str]]:
-        """List ids and paths of some sources."""
-        return [self.ids[k] for k in rows], [self.paths[k] for k in rows]
 
 
 def list_sources(args: argparse.Namespace) -> Sources:
@@ -56,19 +38,16 @@ def list_sources(args: argparse.Namespace) -> Sources:
     ValueError
         When columns are named, and there is no table; or there is no cutout.
     """
-    from spurclust.cutouts import list_cutouts, source_ids_from_paths
-    from spurclust.cutouts.places import is_path_table
+    from spurclust.cutouts import open_cutouts
+    from spurclust.cutouts.files import is_path_table
 
     cutouts = args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
     if is_path_table(cutouts):
-        from spurclust.cutouts.lookup import TableSources
-
         id_column = args.cutout_id_column or "source_id"
-        return TableSources(cutouts, id_column, args.path_column or "path")
+        return open_cutouts(cutouts, id_column=id_column, path_column=args.path_column or "path")
     if args.cutout_id_column or args.path_column:
         raise ValueError(
             "--cutout-id-column and --path-column are for tables of paths: give CUTOUTS as one, or "
             "leave them out"
         )
-    paths = list_cutouts(cutouts)
-    return FileSources(source_ids_from_paths(paths, id_pattern=args.id_pattern), paths)
+    return open_cutouts(cutouts, id_pattern=args.id_pattern)

@@ -1,36 +1,24 @@
 """Where cutouts come from: files, tables of paths, array stores, arrays."""
 
-from typing import TYPE_CHECKING, Any
-
-from spurclust.cutouts.read import (
+from spurclust.cutouts.files import list_cutouts, source_ids_from_paths
+from spurclust.cutouts.gather import (
     Cutouts,
-    list_cutouts,
-    read_cutouts,
-    read_cutouts_like,
-    source_ids_from_paths,
+    ImageFormat,
+    ReadOptions,
+    warn_of_losses,
 )
-
-if TYPE_CHECKING:
-    from spurclust.cutouts.reader import CutoutReader
+from spurclust.cutouts.reader import CutoutReader
+from spurclust.cutouts.source import CutoutSource, open_cutouts, read_cutouts
 
 __all__ = [
     "CutoutReader",
+    "CutoutSource",
     "Cutouts",
+    "ImageFormat",
+    "ReadOptions",
     "list_cutouts",
+    "open_cutouts",
     "read_cutouts",
-    "read_cutouts_like",
     "source_ids_from_paths",
+    "warn_of_losses",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name != "CutoutReader":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # It needs scikit-learn, whose import takes as long as reading a thousand cutouts.
-    from spurclust.cutouts.reader import CutoutReader
-
-    return CutoutReader
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -1,35 +1,163 @@
 """Many image files in, one array out, in threads and within the memory of the result."""
 
+import os
 import sys
 import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import lru_cache
-from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from dataclasses import dataclass, field, replace
+from numbers import Integral
+from typing import Any, Literal, NamedTuple
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.cutouts.decode import UnreadableCutoutError, read_image
-from spurclust.cutouts.shrink import shrink
+from spurclust.cutouts.decode import Decoded, UnreadableCutoutError, read_image
 from spurclust.errors import CatalogError
+from spurclust.parallel import iterate_threads
+
+NO_PATH = "the table has no path for it"
 
 # With on_error="skip" a cutout of another size is passed over, like an unreadable one, when at
 # least this share of the cutouts has one size: then that size is what the survey was cut to.
 CLEAR_MAJORITY = 0.9
-# Files that a thread reads at a time: to hand over each image would take as long as to decode it.
-_BATCH = 8
-# Batches ahead, per thread: enough to keep all threads busy behind one slow file.
-_AHEAD = 2
+# A warning lists no more files than a person reads; Cutouts.skipped has all.
+_MAX_LISTED = 20
 
-_Item = TypeVar("_Item")
-_Result = TypeVar("_Result")
-Size = tuple[int, int]
+
+class ImageFormat(NamedTuple):
+    """Shape and pixel type that all cutouts of a set have in common.
+
+    For `ReadOptions.like`: what is read must fit it, so that parts of a survey go together.
+
+    Attributes
+    ----------
+    shape : (height, width) or (height, width, n_channels)
+        Of one cutout, after shrinking.
+    dtype : dtype
+        Of its pixels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.cutouts import ImageFormat
+    >>> ImageFormat((40, 50, 3), np.dtype("uint8")).n_channels
+    3
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels, 1 for grey."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read cutouts, whatever they come from.
+
+    For `CutoutSource.read`; `read_cutouts` takes the same names.
+
+    Parameters
+    ----------
+    size : int or (height, width), default=None
+        Shrink every cutout to this many pixels, see `read_cutouts`.
+    reduce : int, default=None
+        Shrink by this factor. Not together with `size`.
+    like : ImageFormat, default=None
+        What every cutout must fit, that of an earlier set; grey ones are repeated for channels.
+        None takes what the cutouts have in common.
+    on_error : {"raise", "skip"}, default="raise"
+        Raise an error for a cutout that cannot be read, or list it in `Cutouts.skipped`.
+    n_jobs : int, default=None
+        Threads.
+    progress : bool, default=False
+        Show a progress bar on standard error, if that is a terminal.
+
+    Raises
+    ------
+    ValueError
+        When a value is none of these.
+
+    Examples
+    --------
+    >>> from spurclust.cutouts import ReadOptions
+    >>> ReadOptions(size=20).size
+    (20, 20)
+    """
+
+    size: int | Sequence[int] | None = None
+    reduce: int | None = None
+    like: ImageFormat | None = None
+    on_error: Literal["raise", "skip"] = "raise"
+    n_jobs: int | None = None
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("raise", "skip"):
+            raise ValueError(f'on_error={self.on_error!r}: it must be "raise" or "skip"')
+        if self.size is not None and self.reduce is not None:
+            raise ValueError("size and reduce cannot both be given: choose one")
+        if self.reduce is not None and not _is_count(self.reduce):
+            raise ValueError(f"reduce={self.reduce!r}: it must be a whole number of at least 1")
+        if self.size is not None:
+            pair = self.size if isinstance(self.size, (tuple, list)) else (self.size, self.size)
+            if len(pair) != 2 or not all(map(_is_count, pair)):
+                raise ValueError(
+                    f"size={self.size!r}: it must be (height, width) or one number, at least 1"
+                )
+            object.__setattr__(self, "size", (int(pair[0]), int(pair[1])))
+
+    @property
+    def shrinking(self) -> dict[str, Any]:
+        """Arguments of `shrink`."""
+        return {"size": self.size, "reduce": self.reduce}
+
+
+def _is_count(value: object) -> bool:
+    """Return whether a value is a whole number of at least 1."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 1
+
+
+class Skipped(NamedTuple):
+    """A cutout that was passed over: its id, its file, "" where it is in an array, and why."""
+
+    source_id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Cutouts:
+    """The cutouts of a survey in one array, with their ids and files.
+
+    What `read_cutouts` returns. Entry i of `images`, `source_ids` and `paths` is one source.
+
+    Attributes
+    ----------
+    images : ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
+        The pixels, `images[i, y, x]`; without the last axis when every cutout is grey.
+    source_ids : list of str
+        The ids, all different.
+    paths : list of str
+        The files; "" for cutouts of an array.
+    skipped : list of (source_id, path, reason)
+        With ``on_error="skip"``, the cutouts passed over.
+    lost_alpha : list of str
+        The files whose transparency was left out and was not constant.
+    """
+
+    images: NDArray[Any]
+    source_ids: list[str]
+    paths: list[str]
+    skipped: list[Skipped]
+    lost_alpha: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.source_ids)
 
 
 class MisfitError(CatalogError):
@@ -38,210 +166,148 @@ class MisfitError(CatalogError):
     def __init__(self, path: str, reason: str, advice: str) -> None:
         super().__init__(path, reason, advice)
         self.reason = reason
-        self._text = f"{path}: {reason}; {advice}"
 
     def __str__(self) -> str:
-        return self._text
+        return "{}: {}; {}".format(*self.args)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How to read: what to shrink to, whether to pass over bad files, and with how many threads."""
-
-    size: Size | None = None
-    reduce: int | None = None
-    skip: bool = False
-    n_jobs: int | None = None
-    progress: bool = False
-
-
-class Layout(NamedTuple):
-    """What all cutouts of a set have in common; `n_channels` is 1 for grey."""
-
-    size: Size
-    n_channels: int
-    dtype: np.dtype[Any]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one image."""
-        return self.size if self.n_channels == 1 else (*self.size, self.n_channels)
-
-
-class _Image(NamedTuple):
-    """One cutout, grey as one channel, shrunk; zeros, which take no memory, where none is kept."""
-
-    pixels: NDArray[Any]
-    lost_alpha: bool
-
-    @property
-    def layout(self) -> Layout:
-        return _layout_of(self.pixels)
-
-
-def _layout_of(pixels: NDArray[Any]) -> Layout:
-    """Tell the layout of one image."""
-    shape = pixels.shape
-    return Layout((shape[0], shape[1]), shape[2] if len(shape) == 3 else 1, pixels.dtype)
-
-
-@dataclass
-class Gathered:
-    """The images that could be read, if kept, their files, and those passed over."""
-
-    layout: Layout
-    images: NDArray[Any]
-    paths: list[str]
-    skipped: dict[str, str]
-    lost_alpha: list[str]
-
-
-@dataclass
 class _Stack:
-    """Images of one layout in one array, which is widened at most once, from grey to colour."""
+    """Images of one format in one array, which is widened at most once, from grey to color."""
 
-    capacity: int
-    keep: bool
-    layout: Layout | None
-    fixed: bool
-    images: NDArray[Any] | None = None
-    paths: list[str] = field(default_factory=list)
-    coloured: str = ""
+    def __init__(self, capacity: int, like: ImageFormat | None, *, keep: bool) -> None:
+        self._capacity, self._keep, self._like = capacity, keep, like
+        self.format = like
+        self.names: list[str] = []
+        self.images: NDArray[Any] | None = None
+        self._first_colored = ""
+        if like is not None:
+            self._allocate(like)
 
-    def place(self, k: int, layout: Layout) -> NDArray[Any] | None:
-        """Return where image k will stay if none before it is passed over; None if unknown yet.
-
-        Threads write there, so that the one that collects the images need not copy them.
-        """
-        images = self.images
-        if images is None or (images.shape[1:], images.dtype) != (layout.shape, layout.dtype):
-            return None
-        place: NDArray[Any] = images[k]
-        return place
-
-    def add(self, path: str, image: _Image) -> None:
-        """Append one image, or say how it differs from those before."""
-        new = image.layout
-        layout = new if self.layout is None else self._common(path, self.layout, new)
-        if self.keep and (self.images is None or layout != self.layout):
-            self._allocate(layout)
-        self.layout = layout
+    def add(self, name: str, image: NDArray[Any]) -> None:
+        """Append one image, or raise how it differs from those before."""
+        new = ImageFormat(image.shape, image.dtype)
+        common = new if self.format is None else self._common(name, self.format, new)
+        if common != self.format:
+            self._allocate(common)
+        self.format = common
         if new.n_channels > 1:
-            self.coloured = self.coloured or path
+            self._first_colored = self._first_colored or name
         if self.images is not None:
-            grey_in_colour = layout.n_channels > new.n_channels
-            pixels = image.pixels[..., np.newaxis] if grey_in_colour else image.pixels
-            place = self.images[len(self.paths)]
-            if not _are_same(pixels, place):
-                place[...] = pixels
-        self.paths.append(path)
+            is_grey_in_color = len(common.shape) > image.ndim
+            self.images[len(self.names)] = image[..., np.newaxis] if is_grey_in_color else image
+        self.names.append(name)
 
-    def _common(self, path: str, old: Layout, new: Layout) -> Layout:
-        """Return the layout that holds the new image as well as the old ones."""
-        first = self.paths[0] if self.paths and not self.fixed else "the fitted set"
-        if new.size != old.size:
+    def _common(self, name: str, old: ImageFormat, new: ImageFormat) -> ImageFormat:
+        """Return the format that holds the new image as well as the old ones."""
+        first = self.names[0] if self.names and self._like is None else "the fitted set"
+        if new.shape[:2] != old.shape[:2]:
             raise MisfitError(
-                path,
-                f"it is {_pixels(new.size)}, and the fitted cutouts are {_pixels(old.size)}",
+                name,
+                f"it is {_pixels(new.shape)}, and the fitted cutouts are {_pixels(old.shape)}",
                 "shrink all to one size=(height, width) when they are read",
             )
         if new.dtype != old.dtype:
             raise MisfitError(
-                path,
+                name,
                 f"it has pixels of type {new.dtype}, and {first} of type {old.dtype}",
                 "save all cutouts of a set with one pixel type",
             )
-        if new.n_channels == old.n_channels or new.n_channels == 1:
+        if new.n_channels in (1, old.n_channels):
             return old
-        if self.fixed or old.n_channels > 1:
-            others = self.coloured if old.n_channels > 1 and self.coloured else first
+        if self._like is not None or old.n_channels > 1:
+            others = self._first_colored if old.n_channels > 1 and self._first_colored else first
             raise MisfitError(
-                path,
+                name,
                 f"it has {new.n_channels} channels, and {others} has {old.n_channels}",
                 "save all cutouts of a set with the same channels",
             )
         return new
 
-    def _allocate(self, layout: Layout) -> None:
+    def _allocate(self, new: ImageFormat) -> None:
         """Make room for all images of the set, and move in those that are there."""
-        images = np.empty((self.capacity, *layout.shape), dtype=layout.dtype)
-        if self.images is not None:
-            n = len(self.paths)
-            images[:n] = self.images[:n, ..., np.newaxis]
-        self.images = images
-
-
-def _are_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Tell whether two arrays of one shape lie in one place."""
-    return bool(one.__array_interface__["data"] == other.__array_interface__["data"])
+        if self._keep:
+            images = np.empty((self._capacity, *new.shape), dtype=new.dtype)
+            if self.images is not None and self.names:
+                images[: len(self.names)] = self.images[: len(self.names), ..., np.newaxis]
+            self.images = images
 
 
 def gather(
-    paths: Sequence[str], reading: Reading, *, layout: Layout | None = None, keep: bool = True
-) -> Gathered:
-    """Read all files into one array, in their order.
-
-    With a `layout`, that of an earlier set, every image must fit into it. Without `keep` only the
-    layout is found out, and no image is held.
-    """
-    stack = _Stack(len(paths), keep, layout, fixed=layout is not None)
-    sizes: dict[Size, list[str]] = {}
-    skipped: dict[str, str] = {}
+    source_ids: Sequence[str], paths: Sequence[str], options: ReadOptions, *, keep: bool = True
+) -> tuple[Cutouts, ImageFormat]:
+    """Read files into one array, in their order; without `keep` only their format is found out."""
+    names = [path or f"source {one}" for one, path in zip(source_ids, paths, strict=True)]
+    stack = _Stack(len(paths), options.like, keep=keep)
+    sizes: dict[tuple[int, ...], list[int]] = {}
+    skipped: dict[int, str] = {}
     lost_alpha: list[str] = []
-    with closing(_images(paths, reading, stack)) as images:
-        for path, image in images:
-            if isinstance(image, UnreadableCutoutError):
-                if not reading.skip:
-                    raise image
-                skipped[path] = image.reason
-                continue
-            sizes.setdefault(image.layout.size, []).append(path)
-            if len(sizes) == 1 or stack.fixed:
-                stack.add(path, image)
-            else:
-                # Two sizes: all that is still of interest is how many of each there are.
-                stack.images = None
-            if image.lost_alpha:
-                lost_alpha.append(path)
-    if len(sizes) > 1 and not stack.fixed:
-        skipped |= _odd_sizes(sizes, reading.skip)
-        rest = gather([path for path in paths if path not in skipped], reading, keep=keep)
-        skipped |= rest.skipped
-        rest.skipped = {path: skipped[path] for path in paths if path in skipped}
-        return rest
-    if not stack.paths or stack.layout is None:
-        path, reason = next(iter(skipped.items()))
-        raise CatalogError(f"none of {len(paths)} cutouts could be read. {path}: {reason}")
-    images_read = np.empty((0, *stack.layout.shape)) if stack.images is None else stack.images
-    return Gathered(stack.layout, images_read[: len(stack.paths)], stack.paths, skipped, lost_alpha)
-
-
-def gather_fitting(paths: Sequence[str], reading: Reading, layout: Layout) -> Gathered:
-    """Read all files that fit the layout of an earlier set; pass over the others, be it all."""
-    stack = _Stack(len(paths), keep=True, layout=layout, fixed=True)
-    stack.images = np.empty((len(paths), *layout.shape), dtype=layout.dtype)
-    skipped: dict[str, str] = {}
-    lost_alpha: list[str] = []
-    with closing(_images(paths, reading, stack)) as images:
-        for path, image in images:
+    is_skipping = options.on_error == "skip"
+    with closing(_images(names, paths, options)) as images:
+        for k, image in enumerate(images):
             try:
                 if isinstance(image, UnreadableCutoutError):
                     raise image
-                stack.add(path, image)
-            except (UnreadableCutoutError, MisfitError) as error:
-                skipped[path] = error.reason
+                sizes.setdefault(image.image.shape[:2], []).append(k)
+                if len(sizes) == 1 or options.like is not None:
+                    stack.add(names[k], image.image)
+                else:
+                    # Two sizes: all that is still of interest is how many of each there are.
+                    stack.images = None
+            except UnreadableCutoutError as error:
+                if not is_skipping:
+                    raise
+                skipped[k] = error.reason
                 continue
-            lost_alpha += [path] * image.lost_alpha
-    return Gathered(layout, stack.images[: len(stack.paths)], stack.paths, skipped, lost_alpha)
+            except MisfitError as error:
+                if not (is_skipping and options.like is not None):
+                    raise
+                skipped[k] = error.reason
+                continue
+            lost_alpha += [names[k]] * image.lost_alpha
+    if len(sizes) > 1 and options.like is None:
+        odd = _odd_sizes(sizes, names, is_skipping)
+        return _gather_others(source_ids, paths, options, skipped | odd, keep=keep)
+    if stack.format is None:
+        k, reason = next(iter(skipped.items()))
+        raise CatalogError(f"none of {len(paths)} cutouts could be read. {names[k]}: {reason}")
+    pixels = np.empty((0, *stack.format.shape)) if stack.images is None else stack.images
+    kept = [k for k in range(len(paths)) if k not in skipped]
+    cutouts = Cutouts(
+        images=pixels[: len(stack.names)],
+        source_ids=[source_ids[k] for k in kept],
+        paths=[paths[k] for k in kept],
+        skipped=[Skipped(source_ids[k], paths[k], why) for k, why in skipped.items()],
+        lost_alpha=lost_alpha,
+    )
+    return cutouts, stack.format
 
 
-def _odd_sizes(sizes: dict[Size, list[str]], skip: bool) -> dict[str, str]:
+def _gather_others(
+    source_ids: Sequence[str],
+    paths: Sequence[str],
+    options: ReadOptions,
+    skipped: dict[int, str],
+    *,
+    keep: bool,
+) -> tuple[Cutouts, ImageFormat]:
+    """Read all files but some, which are listed as skipped."""
+    kept = [k for k in range(len(paths)) if k not in skipped]
+    cutouts, common = gather(
+        [source_ids[k] for k in kept], [paths[k] for k in kept], options, keep=keep
+    )
+    passed_over = [Skipped(source_ids[k], paths[k], skipped[k]) for k in sorted(skipped)]
+    return replace(cutouts, skipped=passed_over + cutouts.skipped), common
+
+
+def _odd_sizes(
+    sizes: dict[tuple[int, ...], list[int]], names: Sequence[str], is_skipping: bool
+) -> dict[int, str]:
     """Return the files that are not of the usual size, with reasons, or raise."""
-    counts = Counter({size: len(paths) for size, paths in sizes.items()})
+    counts = Counter({size: len(rows) for size, rows in sizes.items()})
     usual, most = counts.most_common(1)[0]
-    if not skip or most < CLEAR_MAJORITY * counts.total():
+    if not is_skipping or most < CLEAR_MAJORITY * counts.total():
         shown = counts.most_common(5)
-        text = "; ".join(f"{n} of {_pixels(size)}, as {sizes[size][0]}" for size, n in shown)
+        text = "; ".join(f"{n} of {_pixels(size)}, as {names[sizes[size][0]]}" for size, n in shown)
         more = f"; and {len(counts) - len(shown)} more sizes" if len(counts) > len(shown) else ""
         raise CatalogError(
             f"the cutouts have {len(counts)} sizes: {text}{more}. Pass "
@@ -249,119 +315,89 @@ def _odd_sizes(sizes: dict[Size, list[str]], skip: bool) -> dict[str, str]:
             "odd ones out"
         )
     return {
-        path: f"it is {_pixels(size)}, and {most} others are {_pixels(usual)}"
-        for size, paths in sizes.items()
+        row: f"it is {_pixels(size)}, and {most} others are {_pixels(usual)}"
+        for size, rows in sizes.items()
         if size != usual
-        for path in paths
+        for row in rows
     }
 
 
-def _pixels(size: Size) -> str:
-    """Say a size."""
-    return f"{size[0]} x {size[1]} pixels (height x width)"
+def _pixels(shape: tuple[int, ...]) -> str:
+    """Return a size as text."""
+    return f"{shape[0]} x {shape[1]} pixels (height x width)"
 
 
 def _images(
-    paths: Sequence[str], reading: Reading, stack: _Stack
-) -> Generator[tuple[str, _Image | UnreadableCutoutError], None, None]:
-    """Yield every path with its image, or with what is wrong with it."""
+    names: Sequence[str], paths: Sequence[str], options: ReadOptions
+) -> Generator[Decoded | UnreadableCutoutError, None, None]:
+    """Yield the image of every path, or what is wrong with it."""
 
-    def read(k: int, path: str) -> _Image | UnreadableCutoutError:
+    def read(k: int) -> Decoded | UnreadableCutoutError:
+        if not paths[k]:
+            return UnreadableCutoutError(names[k], NO_PATH)
         try:
-            decoded = read_image(path)
-            pixels = _grey_as_one_channel(decoded.image)
-            try:
-                pixels = shrink(pixels, size=reading.size, reduce=reading.reduce)
-            except ValueError as error:
-                raise UnreadableCutoutError(path, str(error)) from error
-            if not stack.keep:
-                nothing = np.zeros((), dtype=pixels.dtype)
-                return _Image(np.broadcast_to(nothing, pixels.shape), decoded.lost_alpha)
-            place = stack.place(k, _layout_of(pixels))
-            if place is None:
-                place = np.empty(pixels.shape, dtype=pixels.dtype)
-            np.copyto(place, pixels)
-            return _Image(place, decoded.lost_alpha)
+            return read_image(paths[k], **options.shrinking)
         except UnreadableCutoutError as error:
             return error
 
-    n_threads = min(joblib.effective_n_jobs(reading.n_jobs), len(paths))
-    size = 1 if n_threads == 1 else min(_BATCH, -(-len(paths) // (_AHEAD * n_threads)))
-
-    def read_batch(start: int) -> list[_Image | UnreadableCutoutError]:
-        return [read(k, paths[k]) for k in range(start, min(start + size, len(paths)))]
-
-    with closing(_in_order(read_batch, range(0, len(paths), size), n_threads)) as batches:
-        results = chain.from_iterable(batches)
-        shown = _with_progress(results, len(paths)) if reading.progress else results
-        yield from zip(paths, shown, strict=True)
+    with closing(iterate_threads(read, range(len(paths)), options.n_jobs)) as images:
+        yield from _with_progress(images, len(paths)) if options.progress else images
 
 
-def _grey_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
-    """Return one channel of an image whose channels are all equal, else the image."""
-    if image.ndim == 2:
-        return image
-    first = image[..., 0]
-    if image.strides[2] == 0:
-        return first
-    if image.dtype == np.uint8 and image.shape[2] == 3 and image.flags.c_contiguous:
-        return first if _has_equal_channels(image) else image
-    for k in range(1, image.shape[2]):
-        other = image[..., k]
-        # The first row settles most coloured images.
-        for part in (slice(1), slice(1, None)):
-            if not np.array_equal(first[part], other[part], equal_nan=image.dtype.kind == "f"):
-                return image
-    return first
-
-
-def _has_equal_channels(image: NDArray[np.uint8]) -> bool:
-    """Tell whether red, green and blue are equal everywhere, byte after byte: the usual cutout."""
-    mask = _within_pixels(image[..., 0].size)
-    values = image.reshape(-1)
-    differences = values[1:] ^ values[:-1]
-    differences &= mask
-    return not differences.any()
-
-
-@lru_cache(maxsize=2)
-def _within_pixels(n_pixels: int) -> NDArray[np.uint8]:
-    """Mark the steps from red to green and to blue, not those to the next pixel."""
-    return np.tile(np.array([255, 255, 0], dtype=np.uint8), n_pixels)[:-1]
-
-
-def _in_order(
-    function: Callable[[_Item], _Result], items: Sequence[_Item], n_threads: int
-) -> Generator[_Result, None, None]:
-    """Map in threads, yielding in order, with few results ahead of the one that is wanted."""
-    if n_threads <= 1:
-        yield from map(function, items)
-        return
-    waiting: deque[Future[_Result]] = deque()
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="cutouts") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) >= _AHEAD * n_threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def _with_progress(results: Iterable[_Result], total: int) -> Iterable[_Result]:
+def _with_progress(images: Iterable[Any], total: int) -> Iterable[Any]:
     """Show a bar on a terminal or in a notebook, if tqdm is installed."""
     # A notebook's standard error is no terminal.
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
-        return results
+        return images
     try:
         with warnings.catch_warnings():
             # Without ipywidgets tqdm advises to install them and falls back to text.
             warnings.filterwarnings("ignore", "IProgress not found")
             from tqdm.auto import tqdm
     except ImportError:
-        return results
-    bar: Iterable[_Result] = tqdm(results, total=total, desc="Reading cutouts", unit="cutout")
+        return images
+    bar: Iterable[Any] = tqdm(images, total=total, desc="Reading cutouts", unit="cutout")
     return bar
+
+
+def warn_of_losses(cutouts: Cutouts, *, stacklevel: int = 2) -> None:
+    """Warn, once, of what was passed over and of alpha channels that meant something.
+
+    Parameters
+    ----------
+    cutouts : Cutouts
+        What was read.
+    stacklevel : int, default=2
+        As in `warnings.warn`: 2 is the line that calls this function.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.cutouts import open_cutouts, warn_of_losses
+    >>> warn_of_losses(open_cutouts(np.zeros((3, 8, 8))).read())
+    """
+    if cutouts.skipped:
+        n_cutouts = len(cutouts) + len(cutouts.skipped)
+        shown = [f"{one.path or one.source_id}: {one.reason}" for one in cutouts.skipped]
+        if len(shown) > _MAX_LISTED:
+            shown[_MAX_LISTED:] = ["... and more, all of them in Cutouts.skipped"]
+        lines = "\n  ".join(shown)
+        warnings.warn(
+            f"{len(cutouts.skipped)} of {n_cutouts} cutouts were skipped:\n  {lines}",
+            stacklevel=stacklevel + 1,
+        )
+    if cutouts.lost_alpha:
+        warnings.warn(
+            f"{len(cutouts.lost_alpha)} cutouts are partly transparent, {cutouts.lost_alpha[0]} "
+            "for one: their colors are kept as stored, without the transparency",
+            stacklevel=stacklevel + 1,
+        )
+
+
+def path_text(path: object) -> str:
+    """Return a path as text."""
+    if isinstance(path, (str, os.PathLike)):
+        text = os.fspath(path)
+        if isinstance(text, str):
+            return str(text)
+    raise CatalogError(f"{path!r} is not a path: give text or pathlib.Path")

@@ -1,26 +1,30 @@
-"""Parquet tables of ids and paths, read a few rows at a time."""
+"""Parquet tables of ids and paths as a source, read a few rows at a time."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from spurclust.cutouts.places import find_tables
+from spurclust.cutouts.files import PARTITION_SIZE, FileSource, find_tables
+from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions
 from spurclust.errors import CatalogError
-
-if TYPE_CHECKING:
-    from spurclust.cutouts.survey import Files
 
 MAX_COMPARED = 50_000_000
 """Up to so many ids of a table are compared with each other before anything is read."""
+
+
+_EXAMPLES = 3
+"""Rows that are found whatever is looked for, so that an error can show how ids are written."""
 
 
 @dataclass(frozen=True)
@@ -35,51 +39,20 @@ class TableRows:
     path_column: str
     folder: str
 
+    lazy = None
+
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def files(self) -> "Files":
-        """Read the rows.
-
-        Returns
-        -------
-        Files
-            Ids and paths; a missing path is "".
-
-        Raises
-        ------
-        CatalogError
-            When the table cannot be read, or an id is missing.
-        """
+    def load(self, images: object = None) -> FileSource:  # noqa: ARG002 (of arrays only)
+        """Read the rows."""
         return self.take(range(self.start, self.stop))
 
-    def take(self, rows: Sequence[int]) -> "Files":
-        """Read some rows of the row group.
-
-        Parameters
-        ----------
-        rows : sequence of int
-            Their numbers, from 0 at its first.
-
-        Returns
-        -------
-        Files
-            Ids and paths; a missing path is "".
-
-        Raises
-        ------
-        CatalogError
-            When the table cannot be read, or an id is missing.
-        """
-        from spurclust.cutouts.survey import Files
-
-        group = self.read(self.id_column, self.path_column)
-        if isinstance(rows, range):
-            columns = group.slice(rows.start, len(rows))
-        else:
-            columns = group.take(pa.array(rows, pa.int64()))
+    def take(self, rows: Sequence[int]) -> FileSource:
+        """Read some rows, counted from the first of the row group; a missing path is ""."""
+        group = self.read(self.id_column, self.path_column).take(pa.array(rows, pa.int64()))
         with _named(self.table):
-            ids, paths = (_texts(columns[name]) for name in (self.id_column, self.path_column))
+            ids, paths = (_texts(group[name]) for name in (self.id_column, self.path_column))
         if None in ids or "" in ids:
             row = rows[next(k for k, one in enumerate(ids) if not one)]
             raise CatalogError(
@@ -87,21 +60,12 @@ class TableRows:
                 "give every source an id"
             )
         folder = Path(self.folder)
-        return Files([str(one) for one in ids], [str(folder / one) if one else "" for one in paths])
+        return FileSource(
+            [str(one) for one in ids], [str(folder / one) if one else "" for one in paths]
+        )
 
     def read(self, *columns: str) -> Any:
-        """Read columns of the whole row group.
-
-        Parameters
-        ----------
-        *columns : str
-            Their names.
-
-        Returns
-        -------
-        pyarrow.Table
-            The last ones are kept, as the next partition is mostly of the same row group.
-        """
+        """Read columns of the whole row group; the last ones read are kept."""
         with _named(self.table):
             status = Path(self.table).stat()
             return _read_group(
@@ -121,6 +85,97 @@ def _read_group(
         return file.read_row_group(row_group, list(columns))
 
 
+class TableSource:
+    """The sources of one or several tables of paths, by the number of their row.
+
+    For more sources than Python's lists should hold: ids are compared, and paths read, a row group
+    at a time. Of a folder, tables whose names begin with "_" or "." are passed over, and where some
+    are in folders "Norder=...", as in a HATS catalog, all others. Relative paths start at the
+    folder.
+    """
+
+    in_files = True
+    image_format: ImageFormat | None = None
+
+    def __init__(self, source: str | os.PathLike[str], id_column: str, path_column: str) -> None:
+        place = Path(source).expanduser().absolute()
+        folder = place if place.is_dir() else place.parent
+        tables = _tables_in(place) if place.is_dir() else [place]
+        self.name = str(place)
+        self._groups: list[TableRows] = []
+        # Differs when the tables do in what their footers show: names, numbers of rows, columns,
+        # places and sizes of the data, and the statistics, if any, of each row group.
+        digest = blake2b(digest_size=16)
+        for table in tables:
+            with _named(str(table)):
+                metadata = pq.read_metadata(table)
+                _check_columns(table, metadata.schema.to_arrow_schema(), id_column, path_column)
+                digest.update(f"{table.relative_to(folder)}\0{metadata.num_rows}\0".encode())
+                digest.update(_footer(table))
+            for number in range(metadata.num_row_groups):
+                n_rows = metadata.row_group(number).num_rows
+                self._groups.append(
+                    TableRows(str(table), number, 0, n_rows, id_column, path_column, str(folder))
+                )
+        self.fingerprint = digest.hexdigest()
+        self._starts = np.cumsum([0, *map(len, self._groups)])
+        if not len(self):
+            raise CatalogError(f"{place} has no rows: give a table of at least one source")
+        if len(self) <= MAX_COMPARED:
+            _check_ids(place, tables, id_column)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
+        """Find all rows whose ids can be meant by some ids, where "007" and "7.0" may mean 7.
+
+        `match_labels` returns of these rows what it would among all: every row that has a part in
+        its answer is found.
+        """
+        wanted = _as_numbers(pa.array(list(source_ids), pa.string()))
+        rows: list[NDArray[np.intp]] = []
+        ids: list[str] = []
+        for start, group in zip(self._starts, self._groups, strict=False):
+            column = pc.cast(group.read(group.id_column)[group.id_column], pa.string())
+            found = np.array(pc.is_in(_as_numbers(column), value_set=wanted))
+            found[: max(_EXAMPLES - int(start), 0)] = True
+            chosen = np.flatnonzero(found)
+            rows.append(start + chosen)
+            ids += [one or "" for one in column.take(pa.array(chosen)).to_pylist()]
+        return np.concatenate(rows), ids
+
+    def take(self, rows: Iterable[int]) -> tuple[list[str], list[str]]:
+        """Read ids and paths of some rows."""
+        chosen = np.asarray(list(rows), dtype=np.intp)
+        order = np.argsort(chosen, kind="stable")
+        ids, paths = np.empty(len(chosen), dtype=object), np.empty(len(chosen), dtype=object)
+        edges = np.searchsorted(chosen[order], self._starts)
+        for k, group in enumerate(self._groups):
+            part = order[edges[k] : edges[k + 1]]
+            if len(part):
+                files = group.take((chosen[part] - self._starts[k]).tolist())
+                ids[part], paths[part] = files.source_ids, files.paths
+        return ids.tolist(), paths.tolist()
+
+    def read(
+        self, rows: Iterable[int] | None = None, options: ReadOptions | None = None
+    ) -> Cutouts:
+        """Read some or all files."""
+        files = FileSource(*self.take(range(len(self)) if rows is None else rows))
+        return files.read(options=options)
+
+    def partitions(self, size: int | None = None) -> tuple[list[TableRows], int]:
+        """Cut every row group."""
+        step = size or PARTITION_SIZE
+        parts = [
+            replace(group, start=start, stop=min(start + step, len(group)))
+            for group in self._groups
+            for start in range(0, len(group), step)
+        ]
+        return parts, step
+
+
 @contextmanager
 def _named(table: str) -> Iterator[None]:
     """Name the table in the errors of pyarrow."""
@@ -132,71 +187,12 @@ def _named(table: str) -> Iterator[None]:
         ) from error
 
 
-def table_rows(
-    source: str | os.PathLike[str], partition_size: int, id_column: str, path_column: str
-) -> tuple[list[TableRows], str]:
-    """Cut one or several tables of paths into partitions.
-
-    Parameters
-    ----------
-    source : str or path
-        A table, or a folder of tables; those whose names begin with "_" or "." are passed over,
-        and where some are in folders "Norder=...", as in a HATS catalogue, all others.
-    partition_size : int
-        Most sources in a partition.
-    id_column, path_column : str
-        The columns.
-
-    Returns
-    -------
-    rows : list of TableRows
-        The partitions.
-    fingerprint : str
-        Differs when the tables do in what their footers show: their names, numbers of rows,
-        columns, places and sizes of the data, and the statistics, if any, of each row group.
-
-    Raises
-    ------
-    CatalogError
-        When a table cannot be read, lacks a column or an id, has an id twice, or none has a row.
-    """
-    place = Path(source).expanduser().absolute()
-    folder = place if place.is_dir() else place.parent
-    tables = _tables_in(place) if place.is_dir() else [place]
-    digest = blake2b(digest_size=16)
-    rows: list[TableRows] = []
-    for table in tables:
-        with _named(str(table)):
-            metadata = pq.read_metadata(table)
-            _check_columns(table, metadata.schema.to_arrow_schema(), id_column, path_column)
-            digest.update(f"{table.relative_to(folder)}\0{metadata.num_rows}\0".encode())
-            digest.update(_footer(table))
-        for group in range(metadata.num_row_groups):
-            n_rows = metadata.row_group(group).num_rows
-            rows += [
-                TableRows(
-                    str(table),
-                    group,
-                    start,
-                    min(start + partition_size, n_rows),
-                    id_column,
-                    path_column,
-                    str(folder),
-                )
-                for start in range(0, n_rows, partition_size)
-            ]
-    if not rows:
-        raise CatalogError(f"{place} has no rows: give a table of at least one source")
-    _check_ids(place, tables, id_column)
-    return rows, digest.hexdigest()
-
-
 def _tables_in(folder: Path) -> list[Path]:
-    """Find the tables of a folder, at any depth; of a HATS catalogue only those of its pixels."""
+    """Find the tables of a folder, at any depth; of a HATS catalog only those of its pixels."""
     if (folder / "collection.properties").is_file():
-        # Its margins and indexes repeat rows of the catalogue proper.
+        # Its margins and indexes repeat rows of the catalog proper.
         raise CatalogError(
-            f"{folder} is a HATS collection: give the folder of the catalogue in it that "
+            f"{folder} is a HATS collection: give the folder of the catalog in it that "
             "collection.properties names as hats_primary_table_url"
         )
     tables = sorted(find_tables(folder))
@@ -239,15 +235,12 @@ def _footer(table: Path) -> bytes:
 
 
 def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:
-    """Raise an error for an id that is missing or stands twice, in tables of moderate size."""
-    n_rows = sum(pq.read_metadata(table).num_rows for table in tables)
-    if n_rows > MAX_COMPARED:
-        return
+    """Raise an error for an id that is missing or stands twice."""
     chunks: list[Any] = []
     for table in tables:
         # As one file: the names of folders above it are no columns.
         with _named(str(table)), pq.ParquetFile(table) as file:
-            texts = _as_text(file.read([id_column])[id_column])
+            texts = pc.cast(file.read([id_column])[id_column], pa.string())
         blank = pc.index(pc.equal(pc.fill_null(texts, ""), ""), value=True).as_py()
         if blank >= 0:
             raise CatalogError(f"{table}: row {blank} has no {id_column}: give every source an id")
@@ -261,12 +254,13 @@ def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:
         )
 
 
-def _as_text(column: Any) -> Any:
-    """Turn a column of texts or whole numbers into one of texts."""
-    return pc.cast(column, pa.string())
-
-
 def _texts(column: Any) -> list[str | None]:
-    """Return a column as texts, None where missing."""
-    texts: list[str | None] = _as_text(column).to_pylist()
+    """Return a column of texts or whole numbers as texts, None where missing."""
+    texts: list[str | None] = pc.cast(column, pa.string()).to_pylist()
     return texts
+
+
+def _as_numbers(column: Any) -> Any:
+    """Write whole numbers without leading zeros and point, as `match_ids` compares them."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    return pc.replace_substring_regex(trimmed, r"^(-?)0*([0-9]+)(?:\.0*)?$", r"\1\2")

@@ -10,9 +10,14 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.cutouts.files import path_text
-from spurclust.cutouts.gather import Gathered, Layout, Reading, gather
-from spurclust.cutouts.read import check_shrinking, warn_of_losses
+from spurclust.cutouts.gather import (
+    Cutouts,
+    ImageFormat,
+    ReadOptions,
+    gather,
+    path_text,
+    warn_of_losses,
+)
 from spurclust.errors import CatalogError
 
 
@@ -37,7 +42,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
     Attributes
     ----------
     cutout_shape_ : tuple of int
-        (height, width) or, if any cutout of `fit` was coloured, (height, width, n_channels).
+        (height, width) or, if any cutout of `fit` was colored, (height, width, n_channels).
     cutout_dtype_ : dtype
         Type of the pixels.
 
@@ -77,8 +82,8 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Find out the shape and type that the cutouts have in common.
 
-        Every file is read, because one coloured cutout makes the set coloured; `fit_transform`
-        reads each only once.
+        Every file is read, because one colored cutout makes the set colored; `fit_transform` reads
+        each only once.
 
         Parameters
         ----------
@@ -120,9 +125,9 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         CatalogError
             On a file that is no image, or cutouts that differ in size or type.
         """
-        gathered = self._fit(X, keep=True)
-        warn_of_losses(gathered, len(gathered.paths))
-        return gathered.images
+        cutouts = self._fit(X, keep=True)
+        warn_of_losses(cutouts)
+        return cutouts.images
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Read cutouts of the shape and type seen in `fit`.
@@ -135,7 +140,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         Returns
         -------
         ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-            The images, in the order of `X`; grey ones repeated if `fit` saw coloured ones.
+            The images, in the order of `X`; grey ones repeated if `fit` saw colored ones.
 
         Raises
         ------
@@ -143,12 +148,9 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
             On a file that is no image, or whose image differs from those of `fit`.
         """
         check_is_fitted(self)
-        shape = self.cutout_shape_
-        n_channels = shape[2] if len(shape) == 3 else 1
-        layout = Layout((shape[0], shape[1]), n_channels, self.cutout_dtype_)
-        gathered = gather(_paths_of_rows(X), self._reading(), layout=layout)
-        warn_of_losses(gathered, len(gathered.paths))
-        return gathered.images
+        cutouts, _ = self._read(X, like=ImageFormat(self.cutout_shape_, self.cutout_dtype_))
+        warn_of_losses(cutouts)
+        return cutouts.images
 
     def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
         """Do nothing: images are not a table, and stay arrays whatever a pipeline is set to.
@@ -165,17 +167,20 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         """
         return self
 
-    def _fit(self, X: ArrayLike, *, keep: bool) -> Gathered:
+    def _fit(self, X: ArrayLike, *, keep: bool) -> Cutouts:
         """Read all, with or without holding the images, and learn what they have in common."""
         self._validate_params()
-        gathered = gather(_paths_of_rows(X), self._reading(), keep=keep)
-        self.cutout_shape_ = gathered.layout.shape
-        self.cutout_dtype_ = gathered.layout.dtype
-        return gathered
+        cutouts, common = self._read(X, keep=keep)
+        self.cutout_shape_, self.cutout_dtype_ = common
+        return cutouts
 
-    def _reading(self) -> Reading:
-        """Say how to read."""
-        return Reading(*check_shrinking(self.size, self.reduce), n_jobs=self.n_jobs)
+    def _read(
+        self, X: ArrayLike, *, like: ImageFormat | None = None, keep: bool = True
+    ) -> tuple[Cutouts, ImageFormat]:
+        """Read the paths of some rows."""
+        options = ReadOptions(self.size, self.reduce, like, n_jobs=self.n_jobs)
+        paths = _paths_of_rows(X)
+        return gather(paths, paths, options, keep=keep)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -2,11 +2,11 @@
 
 from spurclust.errors import import_optional as _import_optional
 
-for _module in ("dask.dataframe", "distributed", "pyarrow"):
+for _module in ("dask.dataframe", "distributed", "pyarrow", "filelock"):
     _import_optional(_module, feature="spurclust.scale", extra="scale")
 
 from spurclust.scale.cluster import open_client  # noqa: E402 (after what it needs)
-from spurclust.scale.lazy import predict_sources  # noqa: E402
+from spurclust.scale.predictor import predict_sources  # noqa: E402
 from spurclust.scale.writing import Written, write_predictions  # noqa: E402
 
 __all__ = [

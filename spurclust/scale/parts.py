@@ -1,22 +1,31 @@
-"""The partitions of a prediction as Parquet files, each of which says what it holds."""
+"""A folder of predictions: Parquet parts, each of which says what it holds, and a manifest.
+
+Work goes on with the same model and cutouts, by one process at a time, or not at all.
+"""
 
 import json
 import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import filelock
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import spurclust
 from spurclust.catalog.output import atomic_write
+from spurclust.cutouts import CutoutSource
+from spurclust.cutouts.files import MANIFEST, PREDICTIONS, FileSource, fingerprint_of
 from spurclust.cutouts.path_tables import TableRows
-from spurclust.cutouts.survey import Block, Files, Survey, fingerprint_of
 from spurclust.errors import CatalogError
 from spurclust.scale.predictor import Predictor, Unreadable
 
-SOURCES, PATHS = "sources", "cutouts.parquet"
+SOURCES, PATHS, ERRORS, LOCK = "sources", "cutouts.parquet", "errors.csv", "predicting.lock"
+FORMAT_VERSION = 1
 FOOTER = b"spurclust"
 """Key of what a file says of itself, in the metadata of its schema."""
 
@@ -25,19 +34,23 @@ GO_ON = (
 )
 """What to do when a file cannot be written."""
 
+_DIFFERENCES = {
+    "format_version": "of format {}, and this version writes {}",
+    "spurclust": "by spurclust {}, and this is {}",
+    "model": "by another model",
+    "cutouts": "of other cutouts",
+    "partition_size": "in partitions of {} sources, not of {}",
+    "n_partitions": "in {} partitions, not {}",
+    "n_sources": "of {} sources, not {}",
+}
+"""What a manifest must share with the work that is to go on, and how a difference is said."""
+
+_UNEVEN = "uneven numbers of"
+"""How the partition size of an array with uneven chunks is said."""
+
 
 class Job(NamedTuple):
-    """Where the partitions of a survey go, and for what.
-
-    Attributes
-    ----------
-    folder : str
-        The folder.
-    model, cutouts : str
-        Fingerprints.
-    strict : bool
-        Whether a cutout that cannot be read is an error.
-    """
+    """The folder of the predictions, fingerprints of model and cutouts, and how strict to be."""
 
     folder: str
     model: str
@@ -47,25 +60,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class PartitionSummary:
-    """What is known of a partition that has been written.
-
-    Attributes
-    ----------
-    number : int
-        Its place, from 0.
-    n_sources : int
-        Number of sources, with those whose cutouts could not be read.
-    n_flagged : int
-        Number of flagged sources.
-    n_novel : int
-        Number of sources farther from all fitted ones than these are from each other.
-    unreadable : list of (str, str, str)
-        Id, path and reason.
-    stamp : str
-        Condensed from the ids, paths, sizes and times of the cutouts.
-    kept : bool
-        Whether it was there already.
-    """
+    """What is known of a partition that has been written, and whether it was there already."""
 
     number: int
     n_sources: int
@@ -76,136 +71,68 @@ class PartitionSummary:
     kept: bool = False
 
 
-def file_name(number: int) -> str:
-    """Name the file of a partition.
-
-    Parameters
-    ----------
-    number : int
-        Its place, from 0.
-
-    Returns
-    -------
-    str
-        Relative to the folder.
-
-    Examples
-    --------
-    >>> from spurclust.scale.parts import file_name
-    >>> file_name(12)
-    'sources/part-000012.parquet'
-    """
+def part_name(number: int) -> str:
+    """Return the name of the file of a partition, relative to the folder."""
     return f"{SOURCES}/part-{number:06d}.parquet"
 
 
-def write_paths(folder: Path, survey: Survey) -> list[TableRows]:
-    """Write a list of files as a table beside the predictions, a row group for each partition.
-
-    Parameters
-    ----------
-    folder : Path
-        Where.
-    survey : Survey
-        Partitions of files.
-
-    Returns
-    -------
-    list of TableRows
-        The same partitions, as places in the table: they weigh little when they travel.
-    """
-    files = survey.list_files()
-    path = folder / PATHS
-    with atomic_write(path, advice=GO_ON) as part:
-        columns = {"source_id": files.source_ids, "path": files.paths}
-        pq.write_table(pa.table(columns), part, row_group_size=survey.partition_size)
-    place = (str(path), "source_id", "path", str(folder))
+def light_partitions(folder: Path, partitions: Sequence[Any], size: int | None) -> list[Any]:
+    """Return partitions that weigh little when they travel: lists of files go into a table."""
+    if not isinstance(partitions[0], FileSource):
+        return list(partitions)
+    ids = [source_id for part in partitions for source_id in part.source_ids]
+    paths = [path for part in partitions for path in part.paths]
+    table = folder / PATHS
+    with atomic_write(table, advice=GO_ON) as aside:
+        pq.write_table(pa.table({"source_id": ids, "path": paths}), aside, row_group_size=size)
     return [
-        TableRows(place[0], number, 0, len(part), *place[1:])
-        for number, part in enumerate(survey.partitions)
+        TableRows(str(table), number, 0, len(part), "source_id", "path", str(folder))
+        for number, part in enumerate(partitions)
     ]
 
 
-def find_block(number: int, block: Block, job: Job) -> PartitionSummary | None:
-    """Find what was written of a partition of an array, without computing it.
-
-    Parameters
-    ----------
-    number : int
-        Place of the partition, from 0.
-    block : Block
-        The partition.
-    job : Job
-        Where it is written, and for what.
-
-    Returns
-    -------
-    PartitionSummary or None
-        None when it is to be made.
-
-    Raises
-    ------
-    CatalogError
-        If the job is strict, and cutouts of it could not be read.
-    """
-    return _find(number, _stamp_of_block(number, block, job), job)
+def find_lazy(number: int, partition: Any, job: Job) -> PartitionSummary | None:
+    """Find what was written of a lazy partition, without computing it; None if it is to be made."""
+    return _find(number, partition.stamp(), job) if partition.lazy is not None else None
 
 
 def write_partition(
     predictor: Predictor, number: int, partition: Any, images: Any, job: Job
 ) -> PartitionSummary:
-    """Predict a partition and write its file; of files, unless it is there.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        With the models.
-    number : int
-        Place of the partition, from 0.
-    partition : Files, TableRows or Block
-        The partition.
-    images : ndarray or None
-        The cutouts of a block.
-    job : Job
-        Where to write, and for what.
-
-    Returns
-    -------
-    PartitionSummary
-        What has been written, or was there.
-
-    Raises
-    ------
-    CatalogError
-        When the file cannot be written, or, if the job is strict, a cutout not be read.
-    """
-    if isinstance(partition, Block):
-        stamp = _stamp_of_block(number, partition, job)
-        partition = replace(partition, images=images)
-    else:
-        partition = partition.files()
-        stamp = fingerprint_of(*_times(partition), partition.source_ids, partition.paths)
-        there = _find(number, stamp, job)
-        if there:
-            return there
-    predicted = predictor.predict_partition(partition)
+    """Predict a partition and write its file, unless it is there."""
+    source = partition.load(images)
+    stamp = source.stamp()
+    there = _find(number, stamp, job)
+    if there:
+        return there
+    frame, unreadable = predictor.predict_partition(source)
     made = PartitionSummary(
         number=number,
-        n_sources=len(partition),
-        n_flagged=int(predicted.frame["flagged"].sum()),
-        n_novel=int((predicted.frame["novelty"] > 1).sum()),
-        unreadable=predicted.unreadable,
-        stamp=stamp,
+        n_sources=len(source),
+        n_flagged=int(frame["flagged"].sum()),
+        n_novel=int((frame["novelty"] > 1).sum()),
+        unreadable=unreadable,
+        stamp=_stamp_of_job(number, stamp, job),
     )
     _refuse_unreadable(made, job)
-    path = Path(job.folder) / file_name(number)
-    _write_frame(path, predicted.frame, {"model": job.model, **asdict(made)})
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    summary = json.dumps({"model": job.model, **asdict(made)}).encode()
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), FOOTER: summary})
+    path = Path(job.folder) / part_name(number)
+    with atomic_write(path, advice=GO_ON) as aside:
+        pq.write_table(table, aside, compression="zstd", write_page_checksum=True)
     return made
+
+
+def _stamp_of_job(number: int, stamp: str, job: Job) -> str:
+    """Hash what changes when a partition is of other cutouts."""
+    return fingerprint_of([job.cutouts, number, stamp])
 
 
 def _find(number: int, stamp: str, job: Job) -> PartitionSummary | None:
     """Find what was written of a partition, if its cutouts are still the same."""
-    there = read_summary(Path(job.folder) / file_name(number), job.model)
-    if there is None or there.stamp != stamp or there.number != number:
+    there = _read_summary(Path(job.folder) / part_name(number), job.model)
+    if there is None or there.stamp != _stamp_of_job(number, stamp, job):
         return None
     _refuse_unreadable(there, job)
     return replace(there, kept=True)
@@ -221,53 +148,8 @@ def _refuse_unreadable(summary: PartitionSummary, job: Job) -> None:
         )
 
 
-def _stamp_of_block(number: int, block: Block, job: Job) -> str:
-    """Condense what is known of a partition of an array without its pixels."""
-    return fingerprint_of([job.cutouts, number, block.stamp], block.source_ids)
-
-
-def _times(files: Files) -> tuple[list[object], list[object]]:
-    """Tell sizes and times of files, which change when they are replaced."""
-    sizes: list[object] = []
-    times: list[object] = []
-    for path in files.paths:
-        try:
-            status = os.stat(path)  # noqa: PTH116 (a path object for each costs as much again)
-            sizes.append(status.st_size)
-            times.append(status.st_mtime_ns)
-        except OSError:
-            sizes.append("missing")
-    return sizes, times
-
-
-def _write_frame(path: Path, frame: pd.DataFrame, summary: dict[str, Any]) -> None:
-    """Write a partition, with what it says of itself in its footer."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    footer = {**(table.schema.metadata or {}), FOOTER: json.dumps(summary).encode()}
-    with atomic_write(path, advice=GO_ON) as part:
-        pq.write_table(
-            table.replace_schema_metadata(footer),
-            part,
-            compression="zstd",
-            write_page_checksum=True,
-        )
-
-
-def read_summary(path: Path, model: str) -> PartitionSummary | None:
-    """Read what the file of a partition says of itself.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    model : str
-        Fingerprint of the models that are to have made it.
-
-    Returns
-    -------
-    PartitionSummary or None
-        None when it is missing, damaged, or of other models.
-    """
+def _read_summary(path: Path, model: str) -> PartitionSummary | None:
+    """Read what a file says of itself; None if it is missing, damaged, or of other models."""
     try:
         metadata = pq.read_metadata(path)
         summary = json.loads(metadata.metadata[FOOTER])
@@ -281,3 +163,156 @@ def read_summary(path: Path, model: str) -> PartitionSummary | None:
         return None
     is_whole = metadata.num_rows + len(there.unreadable) == there.n_sources
     return there if is_whole else None
+
+
+def identity_of(
+    predictor: Predictor, source: CutoutSource, n_partitions: int, size: int | None
+) -> dict[str, Any]:
+    """Return what must be the same when work goes on."""
+    return {
+        "format": PREDICTIONS,
+        "format_version": FORMAT_VERSION,
+        "spurclust": spurclust.__version__,
+        "model": predictor.fingerprint,
+        "cutouts": source.fingerprint,
+        "partition_size": size,
+        "n_partitions": n_partitions,
+        "n_sources": len(source),
+    }
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read what a folder says of the predictions in it; None where there is no manifest."""
+    path = folder / MANIFEST
+    if not os.path.lexists(path):
+        return None
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogError(f"{path} cannot be read ({error}): choose another folder") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != PREDICTIONS:
+        raise CatalogError(f"{path} is not of spurclust's predictions: choose another folder")
+    return manifest
+
+
+@contextmanager
+def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
+    """Hold a folder that is new, or has a part of the same predictions, for as long as the block.
+
+    From here on its manifest says that it is not complete, until `finish` says that it is.
+    """
+    _make_folder(folder)
+    with _locked(folder):
+        manifest = read_manifest(folder)
+        if manifest is None:
+            _refuse_foreign(folder)
+        else:
+            _refuse_other(folder, manifest, identity)
+        if (folder / ERRORS).is_dir():
+            raise CatalogError(
+                f"{folder / ERRORS} is a folder, where a list of unreadable cutouts is to be: "
+                "move it away"
+            )
+        # First, so that what comes after a crash is known to be ours.
+        _write_json(folder / MANIFEST, {**identity, "complete": False})
+        _make_folder(folder / SOURCES)
+        yield
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; others are refused until the block ends or it dies."""
+    path = folder / LOCK
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise CatalogError(
+            f"{folder} is being used by another process: wait for it, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there."""
+    if folder.exists() and not folder.is_dir():
+        raise CatalogError(f"{folder} is a file: choose a folder for the predictions")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> CatalogError:
+    """Return the error for a folder that cannot be written to."""
+    return CatalogError(
+        f"cannot write to {folder} ({error.strerror or error}): make room, permit it, or choose "
+        "another folder"
+    )
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise an error where a file of somebody else would be replaced."""
+    foreign = [name for name in (ERRORS, SOURCES, PATHS) if os.path.lexists(folder / name)]
+    if foreign:
+        raise CatalogError(
+            f"{folder} holds {', '.join(foreign)}, and no {MANIFEST}: move it away or choose "
+            "another folder"
+        )
+
+
+def _refuse_other(folder: Path, manifest: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Raise an error where the folder holds predictions of something else."""
+    for name, what in _DIFFERENCES.items():
+        there, wanted = manifest.get(name), identity[name]
+        if there != wanted:
+            sizes = [_UNEVEN if size is None else size for size in (there, wanted)]
+            raise CatalogError(
+                f"{folder} holds predictions {what.format(*sizes)}: choose another folder, or "
+                "remove this one"
+            )
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a file that appears whole."""
+    with atomic_write(path, advice=GO_ON) as part:
+        part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[PartitionSummary]) -> None:
+    """Write the list of unreadable cutouts and the complete manifest; remove what a crash left."""
+    unreadable = [one for summary in summaries for one in summary.unreadable]
+    errors = folder / ERRORS
+    if unreadable:
+        table = pd.DataFrame(unreadable, columns=["source_id", "path", "reason"])
+        with atomic_write(errors, advice=GO_ON) as part:
+            table.to_csv(part, index=False, lineterminator="\n")
+        else:
+        errors.unlink(missing_ok=True)
+    partitions = [
+        {
+            "file": part_name(one.number),
+            "n_sources": one.n_sources,
+            "n_flagged": one.n_flagged,
+            "n_novel": one.n_novel,
+            "n_unreadable": len(one.unreadable),
+        }
+        for one in summaries
+    ]
+    totals = {
+        "n_flagged": sum(one.n_flagged for one in summaries),
+        "n_novel": sum(one.n_novel for one in summaries),
+        "n_unreadable": len(unreadable),
+    }
+    _write_json(
+        folder / MANIFEST, {**identity, "complete": True, **totals, "partitions": partitions}
+    )
+    # Nobody else writes here: these are of processes that were killed.
+    for place in (folder, folder / SOURCES):
+        for stray in place.glob(".spurclust-*"):
+            stray.unlink(missing_ok=True)

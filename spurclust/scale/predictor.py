@@ -2,13 +2,15 @@
 
 import os
 import pickle
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import dask
+import dask.dataframe as dd
 import joblib
 import numpy as np
 import pandas as pd
@@ -17,10 +19,7 @@ from numpy.typing import NDArray
 from spurclust.catalog import FittedModels, load_fitted
 from spurclust.catalog.models import READING
 from spurclust.catalog.results import RANKER
-from spurclust.cutouts import read_cutouts, read_cutouts_like
-from spurclust.cutouts.path_tables import TableRows
-from spurclust.cutouts.places import NO_PATH
-from spurclust.cutouts.survey import Block, Files, Survey, open_survey
+from spurclust.cutouts import Cutouts, CutoutSource, ImageFormat, ReadOptions, open_cutouts
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.errors import CatalogError
 from spurclust.ranking import InspectionRanker
@@ -30,6 +29,9 @@ BATCH_BYTES = 2**25
 
 MOST_ROWS, LEAST_ROWS = 4096, 64
 """Limits of a batch: the steps work in blocks of up to 256 rows."""
+
+_MAX_LISTED = 5
+_TEXT = pd.StringDtype("pyarrow")
 
 Unreadable = tuple[str, str, str]
 """Id, path and reason."""
@@ -46,77 +48,54 @@ class Predicted(NamedTuple):
 class Predictor:
     """All that predicting a partition needs, in a form that travels.
 
-    Attributes
-    ----------
-    models : FittedModels
-        The detector, its ranker, and how their cutouts were read.
-    fingerprint : str
-        Differs when the models differ.
+    The fingerprint differs when the models differ.
     """
 
     models: FittedModels
-    fingerprint: str = field(default="")
+    fingerprint: str = ""
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one cutout."""
-        shape: tuple[int, ...] = self.models.detector.image_shape_
-        return shape
-
-    def predict_partition(self, partition: Files | TableRows | Block) -> Predicted:
-        """Predict the sources of a partition, in batches that fit into little memory.
-
-        Parameters
-        ----------
-        partition : Files, TableRows or Block
-            Of a block, the images must have been computed.
-
-        Returns
-        -------
-        Predicted
-            One row for each readable source, in their order, and the unreadable ones.
-        """
-        unreadable: list[Unreadable] = []
-        frames = [self.empty_frame(has_paths=not isinstance(partition, Block))]
-        for ids, paths, images in self._batches(partition, unreadable):
-            if len(images):
-                frames.append(self._frame(ids, paths, images))
-        return Predicted(pd.concat(frames[1:] or frames, ignore_index=True), unreadable)
-
-    def empty_frame(self, *, has_paths: bool) -> pd.DataFrame:
-        """Make a table of predictions without rows.
-
-        Parameters
-        ----------
-        has_paths : bool
-            Whether the cutouts are files.
-
-        Returns
-        -------
-        pandas.DataFrame
-            The columns with their types.
-        """
-        kinds = {"source_id": "str", "path": "str", "tsne_x": "float64", "tsne_y": "float64"}
-        kinds |= {"component": "int64", "spurious_probability": "float64", "flagged": "bool"}
-        kinds |= {"novelty": "float64", "inspection_probability": "float64"}
-        if not has_paths:
-            del kinds["path"]
-        if self.models.ranker is None:
-            del kinds["inspection_probability"]
-        text = pd.StringDtype("pyarrow")
-        return pd.DataFrame(
-            {name: pd.Series(dtype=text if kind == "str" else kind) for name, kind in kinds.items()}
+    def options(self) -> ReadOptions:
+        """How to read cutouts as those of the fit were read."""
+        reading, detector = self.models.reading, self.models.detector
+        # An array's pixels are compared by their shape only.
+        image_format = ImageFormat(detector.image_shape_, np.dtype(reading["dtype"] or "uint8"))
+        return ReadOptions(
+            reading["size"], reading["reduce"], image_format, "skip", detector.n_jobs
         )
 
-    def _frame(
-        self, ids: Sequence[object], paths: Sequence[str] | None, images: NDArray[Any]
-    ) -> pd.DataFrame:
+    def predict_partition(self, source: CutoutSource) -> Predicted:
+        """Predict all cutouts of a partition, in batches that fit into little memory."""
+        options, unreadable = self.options, list[Unreadable]()
+        shape, dtype = source.image_format or options.like or ((), np.dtype(np.uint8))
+        n_bytes = int(np.prod(shape)) * dtype.itemsize
+        step = int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
+        frames = []
+        for start in range(0, len(source), step):
+            cutouts = source.read(range(start, min(start + step, len(source))), options)
+            unreadable += cutouts.skipped
+            if len(cutouts):
+                frames.append(self._frame(cutouts, has_paths=source.in_files))
+        frames = frames or [self.empty_frame(has_paths=source.in_files)]
+        return Predicted(pd.concat(frames, ignore_index=True), unreadable)
+
+    def empty_frame(self, *, has_paths: bool) -> pd.DataFrame:
+        """Return a table of predictions without rows: the columns with their types."""
+        kinds: dict[str, Any] = {"source_id": _TEXT}
+        if has_paths:
+            kinds["path"] = _TEXT
+        kinds |= {"tsne_x": "float64", "tsne_y": "float64", "component": "int64"}
+        kinds |= {"spurious_probability": "float64", "flagged": "bool", "novelty": "float64"}
+        if self.models.ranker is not None:
+            kinds["inspection_probability"] = "float64"
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+    def _frame(self, cutouts: Cutouts, *, has_paths: bool) -> pd.DataFrame:
         """Predict some cutouts."""
-        assignment, inspection_probability = self.models.predict(images)
-        text = pd.StringDtype("pyarrow")
-        columns: dict[str, Any] = {"source_id": pd.array([str(one) for one in ids], dtype=text)}
-        if paths is not None:
-            columns["path"] = pd.array(list(paths), dtype=text)
+        assignment, inspection_probability = self.models.predict(cutouts.images)
+        columns: dict[str, Any] = {"source_id": pd.array(cutouts.source_ids, dtype=_TEXT)}
+        if has_paths:
+            columns["path"] = pd.array(cutouts.paths, dtype=_TEXT)
         columns["tsne_x"], columns["tsne_y"] = assignment.embedding.T
         columns["component"] = assignment.component
         columns["spurious_probability"] = assignment.spurious_probability
@@ -125,98 +104,6 @@ class Predictor:
         if inspection_probability is not None:
             columns["inspection_probability"] = inspection_probability
         return pd.DataFrame(columns)
-
-    def _batches(
-        self, partition: Files | TableRows | Block, unreadable: list[Unreadable]
-    ) -> Iterator[tuple[Sequence[object], Sequence[str] | None, NDArray[Any]]]:
-        """Yield ids, paths and images of a few sources at a time; note what cannot be read."""
-        if isinstance(partition, Block):
-            images = self._fitting(np.asarray(partition.images))
-            for part in _slices(len(images), self._batch_rows(images.dtype)):
-                finite = ~_infinite(images[part])
-                ids = np.asarray(partition.source_ids[part], dtype=object)
-                unreadable += [(str(one), "", INFINITE) for one in ids[~finite]]
-                few = images[part]
-                yield ids[finite].tolist(), None, few if finite.all() else few[finite]
-            return
-        files, reading = partition.files(), self.models.reading
-        for part in _slices(len(files), self._batch_rows(np.dtype(reading["dtype"]))):
-            cutouts = read_cutouts_like(
-                files.paths[part],
-                files.source_ids[part],
-                shape=self.shape,
-                dtype=reading["dtype"],
-                size=reading["size"],
-                reduce=reading["reduce"],
-                n_jobs=self.models.detector.n_jobs,
-            )
-            finite = ~_infinite(cutouts.images)
-            reasons = dict(cutouts.skipped) | {"": NO_PATH}
-            reasons |= {cutouts.paths[k]: INFINITE for k in np.flatnonzero(~finite)}
-            pairs = zip(files.source_ids[part], files.paths[part], strict=True)
-            unreadable += [(one, path, reasons[path]) for one, path in pairs if path in reasons]
-            kept = np.flatnonzero(finite)
-            yield (
-                [cutouts.source_ids[k] for k in kept],
-                [cutouts.paths[k] for k in kept],
-                # Copying the pixels takes as long as a tenth of decoding them.
-                cutouts.images if finite.all() else cutouts.images[finite],
-            )
-
-    def _batch_rows(self, dtype: np.dtype[Any]) -> int:
-        """Choose how many cutouts to hold at once."""
-        n_bytes = int(np.prod(self.shape)) * dtype.itemsize
-        return int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
-
-    def _fitting(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Check the shape of cutouts from an array; grey ones are repeated for channels."""
-        check_shape(images.shape, self.shape)
-        if images.ndim == len(self.shape):
-            images = np.broadcast_to(images[..., None], (len(images), *self.shape))
-        return images
-
-
-def check_shape(images: Sequence[int], fitted: Sequence[int]) -> None:
-    """Raise an error for cutouts of an array that are unlike the fitted ones; grey ones may do.
-
-    Parameters
-    ----------
-    images : sequence of int
-        Shape of the array.
-    fitted : sequence of int
-        Shape of one fitted cutout.
-
-    Raises
-    ------
-    CatalogError
-        When they differ in more than missing channels.
-
-    Examples
-    --------
-    >>> from spurclust.scale.predictor import check_shape
-    >>> check_shape((9, 40, 40), (40, 40, 3))
-    """
-    if tuple(images[1:]) not in {tuple(fitted), tuple(fitted[:2])}:
-        raise CatalogError(
-            f"the cutouts have shape {tuple(images[1:])}, and the fitted ones {tuple(fitted)}: cut "
-            "and shrink them as those of the fit"
-        )
-
-
-INFINITE = "it has infinite pixels: replace them, by NaN where there are no data"
-
-
-def _infinite(images: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which cutouts have an infinite pixel."""
-    if images.dtype.kind != "f":
-        return np.zeros(len(images), dtype=bool)
-    return np.asarray(np.isinf(images).any(axis=tuple(range(1, images.ndim))))
-
-
-def _slices(n: int, step: int) -> Iterator[slice]:
-    """Cut n things into slices."""
-    for start in range(0, n, step):
-        yield slice(start, start + step)
 
 
 def prepare(
@@ -228,59 +115,31 @@ def prepare(
     id_pattern: str | None = None,
     n_jobs: int | None = None,
     **options: Any,
-) -> tuple[Predictor, Survey]:
-    """Prepare a model and the survey that it is to predict.
+) -> tuple[Predictor, CutoutSource]:
+    """Load a model, open cutouts, and find out what is missing about the reading of files.
 
-    Parameters
-    ----------
-    model : str, path, FittedModels or SpuriousRegionDetector
-        The model.skops of a run, or what was loaded from it or fitted.
-    cutouts : object
-        Files, tables of paths or arrays, see `open_survey`.
-    ranker : InspectionRanker, default=None
-        For a detector given as such.
-    reading : dict, default=None
-        For a detector given as such: size or reduce of `read_cutouts` in its fit.
-    id_pattern : str, default=None
-        Where in a file's name the id stands; None is that of the fit.
-    n_jobs : int, default=None
-        Threads for each partition.
-    **options
-        Of `open_survey`.
-
-    Returns
-    -------
-    predictor : Predictor
-        The models, with what was missing about the reading of files found out from the first
-        cutout that can be read.
-    survey : Survey
-        The cutouts.
-
-    Raises
-    ------
-    CatalogError
-        When the model cannot be used, or no cutout be read.
+    The parameters are those of `predict_sources`; `options` are others of `open_cutouts`.
     """
     if isinstance(model, SpuriousRegionDetector):
-        known = dict.fromkeys(READING) | (reading or {})
-        models = FittedModels(model, ranker, known)
+        models = FittedModels(model, ranker, dict.fromkeys(READING) | (reading or {}))
     else:
         models = model if isinstance(model, FittedModels) else load_fitted(model)
     in_files = isinstance(model, (str, os.PathLike))
     fingerprint = _digest_of_files(model) if in_files else _digest_of_results(models)
-    survey = open_survey(cutouts, id_pattern=id_pattern or models.reading["id_pattern"], **options)
-    if survey.image_shape is not None:
-        check_shape(survey.image_shape, models.detector.image_shape_)
+    source = open_cutouts(cutouts, id_pattern=id_pattern or models.reading["id_pattern"], **options)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
-    if survey.has_files and models.reading["dtype"] is None:
-        dtype = _first_dtype(survey, models.reading)
+    if source.in_files and models.reading["dtype"] is None:
+        dtype = _first_dtype(source, models.reading)
         models = models._replace(reading={**models.reading, "dtype": dtype})
-    return Predictor(models, fingerprint), survey
+    predictor = Predictor(models, fingerprint)
+    if not source.in_files:
+        source.read([], predictor.options)  # compares the shape
+    return predictor, source
 
 
 def _digest_of_files(model: str | os.PathLike[str]) -> str:
-    """Condense the files of a model and of the ranker beside it."""
+    """Hash the files of a model and of the ranker beside it."""
     digest = sha256(Path(model).read_bytes())
     ranker = Path(model).with_name(RANKER)
     digest.update(ranker.read_bytes() if ranker.exists() else b"")
@@ -288,7 +147,7 @@ def _digest_of_files(model: str | os.PathLike[str]) -> str:
 
 
 def _digest_of_results(models: FittedModels) -> str:
-    """Condense what fitted models say of the fitted sources: two that agree in it are one.
+    """Hash what fitted models say of the fitted sources: two that agree in it are one.
 
     The models as they are stored would not do: what is equal in two copies can be stored otherwise.
     """
@@ -305,33 +164,136 @@ def _digest_of_results(models: FittedModels) -> str:
     return digest.hexdigest()
 
 
-def _first_dtype(survey: Survey, reading: dict[str, Any]) -> str:
+def _first_dtype(source: CutoutSource, reading: dict[str, Any]) -> str:
     """Find the pixel type of the first cutout that can be read."""
-    shrinking = {name: reading[name] for name in ("size", "reduce")}
+    options = ReadOptions(reading["size"], reading["reduce"])
     reason = ""
-    for partition in survey.partitions:
-        assert not isinstance(partition, Block)
-        for path in filter(None, partition.files().paths):
-            try:
-                return str(read_cutouts([path], **shrinking).images.dtype)
-            except CatalogError as error:
-                reason = reason or str(error)
-    raise CatalogError(f"none of {survey.n_sources} cutouts could be read. {reason}")
+    for row in range(len(source)):
+        try:
+            return str(source.read([row], options).images.dtype)
+        except CatalogError as error:
+            reason = reason or str(error)
+    raise CatalogError(f"none of {len(source)} cutouts could be read. {reason}")
 
 
 def shared_predictor(predictor: Predictor) -> Any:
     """Make the predictor one task, whose result each worker fetches once and keeps.
 
-    Parameters
-    ----------
-    predictor : Predictor
-        Any size.
-
-    Returns
-    -------
-    dask.delayed.Delayed
-        The predictor. Unlike scattered data, it can be made anew when a worker is lost.
+    Unlike scattered data, it can be made anew when a worker is lost.
     """
     packed = pickle.dumps(predictor, protocol=pickle.HIGHEST_PROTOCOL)
     name = f"predictor-{predictor.fingerprint}-{joblib.hash(packed)}"
     return dask.delayed(pickle.loads, pure=False)(packed, dask_key_name=name)
+
+
+def in_parts(partition: Any) -> tuple[Any, Any]:
+    """Return a partition as one opaque object, and its lazy images, which dask is to see."""
+    light = partition if partition.lazy is None else replace(partition, lazy=None)
+    return dask.delayed(light, traverse=False), partition.lazy
+
+
+def predict_sources(
+    model: Any,
+    cutouts: Any,
+    *,
+    ranker: InspectionRanker | None = None,
+    reading: dict[str, Any] | None = None,
+    partition_size: int | None = None,
+    source_ids: Sequence[object] | None = None,
+    id_pattern: str | None = None,
+    id_column: str = "source_id",
+    path_column: str = "path",
+    on_error: Literal["raise", "skip"] = "raise",
+) -> dd.DataFrame:
+    """Predict a survey of any size, lazily.
+
+    The way to predictions from Python: what comes back can be filtered, joined and stored like any
+    dask dataframe, and is computed where dask is told to, by default in this process. To write all
+    of a large survey, use `write_predictions`, which can go on after a crash.
+
+    Parameters
+    ----------
+    model : str, path, FittedModels or SpuriousRegionDetector
+        The model.skops of a run, with the ranker beside it, or a fitted detector. It travels to
+        each worker once.
+    cutouts : str, path, sequence of them, ndarray, dask array, zarr array or group
+        Files, tables of paths or arrays, see `open_cutouts`.
+    ranker : InspectionRanker, default=None
+        For a detector given as such: adds the column inspection_probability.
+    reading : dict, default=None
+        For a detector given as such: `size` or `reduce`, as its cutouts were read.
+    partition_size : int, default=None
+        Sources in a partition; None is 2000 files, the chunks of a dask array, and about 64 MB of
+        other arrays.
+    source_ids : sequence of length n_sources, default=None
+        Ids of an array or of a list of files, see `open_cutouts`.
+    id_pattern : str, default=None
+        Where in a file's name the id stands; None is that of the fit.
+    id_column : str, default="source_id"
+        Column of a table of paths that has the ids.
+    path_column : str, default="path"
+        Column that has the paths.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a cutout that cannot be read: an error, or leave its row out, with a
+        warning.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        The columns source_id, path (of files), tsne_x, tsne_y, component, spurious_probability,
+        flagged, novelty and, with a ranker, inspection_probability.
+
+    Raises
+    ------
+    CatalogError
+        When model or cutouts cannot be used. Errors of single cutouts come when they are computed.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from spurclust import SpuriousRegionDetector
+    >>> from spurclust.scale import predict_sources
+    >>> images = np.random.default_rng(0).normal(size=(60, 8, 8))
+    >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
+    >>> detector = detector.fit(images, np.arange(60) % 2)
+    >>> table = predict_sources(detector, da.from_array(images, chunks=(20, 8, 8)))
+    >>> table.npartitions, len(table.compute(scheduler="synchronous"))
+    (3, 60)
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
+    predictor, source = prepare(
+        model,
+        cutouts,
+        ranker=ranker,
+        reading=reading,
+        n_jobs=1,
+        source_ids=source_ids,
+        id_pattern=id_pattern,
+        id_column=id_column,
+        path_column=path_column,
+    )
+    shared = shared_predictor(predictor)
+    frames = [
+        dask.delayed(_predict_frame)(shared, *in_parts(partition), on_error)
+        for partition in source.partitions(partition_size)[0]
+    ]
+    return dd.from_delayed(frames, meta=predictor.empty_frame(has_paths=source.in_files))
+
+
+def _predict_frame(
+    predictor: Predictor, partition: Any, images: Any, on_error: str
+) -> pd.DataFrame:
+    """Predict one partition; raise an error or warn of what cannot be read."""
+    frame, unreadable = predictor.predict_partition(partition.load(images))
+    if unreadable:
+        lines = [f"{path or source_id}: {why}" for source_id, path, why in unreadable]
+        shown = "; ".join(lines[:_MAX_LISTED])
+        if on_error == "raise":
+            raise CatalogError(
+                f"{len(unreadable)} cutouts cannot be read: {shown}. Replace them, or leave them "
+                'out with on_error="skip"'
+            )
+        warnings.warn(f"{len(unreadable)} cutouts were left out: {shown}", stacklevel=2)
+    return frame

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spurclust.cutouts.read import list_cutouts, source_ids_from_paths
+from spurclust.cutouts.files import list_cutouts, source_ids_from_paths
 from spurclust.errors import CatalogError
 
 

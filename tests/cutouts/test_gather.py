@@ -1,4 +1,4 @@
-"""Many files into one array: threads, memory, colours, odd sizes; and as a step of a search."""
+"""Many files into one array: order, threads, memory, colors, odd sizes and bad files."""
 
 import subprocess
 import sys
@@ -9,23 +9,14 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
 import tifffile
 from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import NotFittedError, SkipTestWarning
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
-from sklearn.utils import estimator_checks, get_tags
 
-from spurclust.cutouts import CutoutReader, read_cutouts
-from spurclust.cutouts import gather as _gather
-from spurclust.cutouts.gather import Layout, Reading, gather_fitting
-from spurclust.embedding import ImageFlattener
+from spurclust.cutouts import ImageFormat, ReadOptions, gather, open_cutouts, read_cutouts
 from spurclust.errors import CatalogError
 
 RNG = np.random.default_rng(3)
@@ -47,62 +38,59 @@ def write(folder, images, *, name="z6_{}_F606W_crop.png", first=1):
     return paths
 
 
-@pytest.fixture
-def paths(tmp_path):
-    return write(tmp_path, grey(12))
-
-
-# Threads and memory
-
-
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 7, -1])
 def test_threads_change_nothing(tmp_path, n_jobs):
     images = grey(60)
-    write(tmp_path, images)
-    np.testing.assert_array_equal(read_cutouts(tmp_path, n_jobs=n_jobs).images, images)
+    write(tmp_path, map(as_rgb, images))
+    cutouts = read_cutouts(tmp_path, n_jobs=n_jobs)
+    np.testing.assert_array_equal(cutouts.images, images)
+    assert cutouts.source_ids == [str(k) for k in range(1, 61)]
+    assert len(cutouts) == 60
+    assert cutouts.skipped == []
 
 
 def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
     write(tmp_path, grey(80))
-    threads, started, stored, waiting = set(), [], [], []
-    read, add = _gather.read_image, _gather._Stack.add
+    threads, started, waiting, stored = set(), [], [], []
+    read = gather.read_image
 
-    def watched_read(path):
+    def watched_read(path, **options):
         threads.add(threading.get_ident())
         started.append(path)
         waiting.append(len(started) - len(stored))
-        return read(path)
+        return read(path, **options)
 
-    def watched_add(self, path, image):
-        stored.append(path)
-        return add(self, path, image)
+    def watch(images, total, **_):
+        for image in images:
+            stored.append(image)
+            yield image
 
-    monkeypatch.setattr(_gather, "read_image", watched_read)
-    monkeypatch.setattr(_gather._Stack, "add", watched_add)
+    monkeypatch.setattr(gather, "read_image", watched_read)
+    monkeypatch.setattr("tqdm.auto.tqdm", watch)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     with joblib.parallel_config(n_jobs=2, backend="threading"):
-        read_cutouts(tmp_path)
+        read_cutouts(tmp_path, progress=True)
     assert len(started) == len(stored) == 80
     assert threading.get_ident() not in threads
-    assert max(waiting) <= 2 * (_gather._AHEAD + 1) * _gather._BATCH
+    assert max(waiting) <= 8
 
 
 def test_an_error_stops_the_threads(tmp_path, monkeypatch):
     paths = write(tmp_path, grey(200))
     Path(paths[0]).write_bytes(b"")
     started = []
-    read = _gather.read_image
-    monkeypatch.setattr(_gather, "read_image", lambda path: started.append(path) or read(path))
+    read = gather.read_image
+    monkeypatch.setattr(
+        gather, "read_image", lambda path, **options: started.append(path) or read(path, **options)
+    )
     with pytest.raises(CatalogError, match=r"z6_1_.*it is empty .*on_error=.skip"):
         read_cutouts(tmp_path, n_jobs=2)
-    assert len(started) <= 2 * (_gather._AHEAD + 1) * _gather._BATCH
-
-
-# Colours and types
+    assert len(started) <= 8
 
 
 @pytest.mark.parametrize("position", [0, 2, 4])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_one_coloured_cutout_makes_the_set_coloured(tmp_path, position, n_jobs):
+def test_one_colored_cutout_makes_the_set_colored(tmp_path, position, n_jobs):
     images = grey(5)
     expected = [as_rgb(image) for image in images]
     expected[position][-1, -1, 2] ^= 1  # by the least possible amount
@@ -141,16 +129,10 @@ def test_different_channels_or_types_are_an_error_even_when_skipping(tmp_path, o
 
 
 def test_lost_transparency_is_reported_once_where_the_user_called(tmp_path):
-    paths = write(tmp_path, [np.dstack([as_rgb(image), image]) for image in grey(3)])
-    for call in (lambda: read_cutouts(tmp_path), lambda: CutoutReader().fit_transform(paths)):
-        with pytest.warns(UserWarning, match=r"3 cutouts are partly transparent, .*_1_") as caught:
-            call()
-        assert [warning.filename for warning in caught] == [__file__]
-    with pytest.warns(UserWarning, match="1 cutouts are partly transparent"):
-        CutoutReader().fit(paths).transform(paths[:1])
-
-
-# Odd sizes and bad files
+    write(tmp_path, [np.dstack([as_rgb(image), image]) for image in grey(3)])
+    with pytest.warns(UserWarning, match=r"3 cutouts are partly transparent, .*_1_") as caught:
+        read_cutouts(tmp_path)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
@@ -162,6 +144,7 @@ def test_two_sizes_are_counted(tmp_path, on_error):
     )
     with pytest.raises(CatalogError, match=expected):
         read_cutouts(tmp_path, on_error=on_error)
+    assert read_cutouts(tmp_path, size=(3, 4)).images.shape == (4, 3, 4)
     write(tmp_path, [image for k in range(5) for image in grey(1, (9, 10 + k))], first=5)
     with pytest.raises(CatalogError, match="7 sizes.*and 2 more sizes"):
         read_cutouts(tmp_path, on_error=on_error)
@@ -171,38 +154,35 @@ def test_two_sizes_are_counted(tmp_path, on_error):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_skip_passes_over_an_odd_size_when_the_majority_is_clear(tmp_path, odd, n_jobs):
     images = grey(20)
-    # Coloured, so that it would change the set if it took part.
+    # Colored, so that it would change the set if it took part.
     written = [*images]
     written[odd] = RNG.integers(0, 256, (6, 9, 3)).astype(np.uint8)
     paths = write(tmp_path, written)
-    (tmp_path / "z6_4_F606W_a.png").touch()
-    Path(paths[3]).unlink()
+    Path(paths[3]).write_bytes(b"")
     with pytest.warns(UserWarning, match="2 of 20 cutouts were skipped") as caught:
         cutouts = read_cutouts(tmp_path, on_error="skip", n_jobs=n_jobs)
     assert len(caught) == 1
     np.testing.assert_array_equal(cutouts.images, np.delete(images, [3, odd], axis=0))
-    assert [path for path, _ in cutouts.skipped] == [
-        path if Path(path).exists() else str(tmp_path / "z6_4_F606W_a.png")
-        for path in (paths[k] for k in sorted([3, odd]))
-    ]
-    reason = dict(cutouts.skipped)[paths[odd]]
+    assert [one.path for one in cutouts.skipped] == [paths[k] for k in sorted([3, odd])]
+    assert [one.source_id for one in cutouts.skipped] == [str(k + 1) for k in sorted([3, odd])]
+    [reason] = [one.reason for one in cutouts.skipped if one.path == paths[odd]]
     assert "6 x 9 pixels" in reason
     assert "18 others are 6 x 8" in reason
 
 
 @settings(deadline=None, max_examples=30)
 @given(
-    kinds=st.lists(st.sampled_from(["grey", "colour", "damaged"]), min_size=1, max_size=30),
+    kinds=st.lists(st.sampled_from(["grey", "color", "damaged"]), min_size=1, max_size=30),
     n_jobs=st.integers(1, 3),
 )
-def test_images_stay_in_order_whatever_is_passed_over_or_coloured(kinds, n_jobs):
+def test_images_stay_in_order_whatever_is_passed_over_or_colored(kinds, n_jobs):
     images = grey(len(kinds))
     with tempfile.TemporaryDirectory() as folder:
-        colours = [
-            np.dstack([image, image, image + (kind == "colour")])
+        colors = [
+            np.dstack([image, image, image + (kind == "color")])
             for image, kind in zip(images, kinds, strict=True)
         ]
-        paths = write(Path(folder), colours)
+        paths = write(Path(folder), colors)
         for path, kind in zip(paths, kinds, strict=True):
             if kind == "damaged":
                 Path(path).write_bytes(Path(path).read_bytes()[:-20])
@@ -214,14 +194,33 @@ def test_images_stay_in_order_whatever_is_passed_over_or_coloured(kinds, n_jobs)
                     read_cutouts(folder, on_error="skip", n_jobs=n_jobs)
                 return
             cutouts = read_cutouts(folder, on_error="skip", n_jobs=n_jobs)
-    chosen = colours if "colour" in kinds else images
+    chosen = colors if "color" in kinds else images
     np.testing.assert_array_equal(cutouts.images, [chosen[k] for k in kept])
     assert cutouts.paths == [paths[k] for k in kept]
+    assert cutouts.source_ids == [str(k + 1) for k in kept]
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "text", "folder", "missing"])
+def test_an_unreadable_file_is_named_and_skipping_loses_no_other(tmp_path, damage):
+    images = grey(5)
+    paths = write(tmp_path, images)
+    path = Path(paths[2])
+    data = path.read_bytes()
+    path.unlink()
+    if damage == "folder":
+        path.mkdir()
+    elif damage != "missing":
+        path.write_bytes({"empty": b"", "truncated": data[:-30], "text": b"hello"}[damage])
+    with pytest.raises(CatalogError, match="z6_3_F606W_crop"):
+        read_cutouts(paths)
+    with pytest.warns(UserWarning, match=r"1 of 5 cutouts were skipped:\n.*z6_3_"):
+        cutouts = read_cutouts(paths, on_error="skip", n_jobs=2)
+    np.testing.assert_array_equal(cutouts.images, np.delete(images, 2, axis=0))
 
 
 def test_a_cutout_smaller_than_size_can_be_skipped(tmp_path):
     write(tmp_path, [*grey(2, (6, 8)), *grey(1, (3, 8))])
-    with pytest.raises(CatalogError, match=r"_3_.*3 x 8 pixels"):
+    with pytest.raises(CatalogError, match=r"_3_.*3 x 8 pixels.*only ever shrunk"):
         read_cutouts(tmp_path, size=6)
     with pytest.warns(UserWarning, match="1 of 3 cutouts were skipped"):
         assert len(read_cutouts(tmp_path, size=6, on_error="skip")) == 2
@@ -242,7 +241,8 @@ def test_a_long_list_of_skipped_files_is_cut_in_the_warning_only(tmp_path):
     assert len(cutouts.skipped) == 30
 
 
-def test_a_progress_bar_on_a_terminal_with_tqdm(paths, capsys, monkeypatch):
+def test_a_progress_bar_on_a_terminal_with_tqdm(tmp_path, capsys, monkeypatch):
+    paths = write(tmp_path, grey(12))
     read_cutouts(paths, progress=True)
     assert not capsys.readouterr().err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
@@ -255,164 +255,51 @@ def test_a_progress_bar_on_a_terminal_with_tqdm(paths, capsys, monkeypatch):
     assert not capsys.readouterr().err
 
 
-# CutoutReader
-
-
-def test_reader_takes_lists_arrays_columns_and_tables(paths):
-    expected = read_cutouts(paths).images
-    column = np.array(paths)[:, None]
-    for X in (
-        paths, [Path(p) for p in paths], np.array(paths), np.array(paths, dtype=object), column,
-        column.tolist(), pd.Series(paths), pd.DataFrame({"path": paths}),
-    ):  # fmt: skip
-        np.testing.assert_array_equal(CutoutReader().fit_transform(X), expected)
-    twice = CutoutReader(n_jobs=2).fit([paths[0], paths[0]]).transform(paths * 2)
-    np.testing.assert_array_equal(twice, np.tile(expected, (2, 1, 1)))
-
-
-@pytest.mark.parametrize("coloured", [False, True])
-def test_fit_then_transform_equals_fit_transform(tmp_path, coloured):
-    images = grey(4)
-    if coloured:
-        images[2] = RNG.integers(0, 256, (6, 8, 3)).astype(np.uint8)
-    paths = write(tmp_path, images)
-    one, two = CutoutReader(), CutoutReader()
-    both = one.fit_transform(paths)
-    np.testing.assert_array_equal(two.fit(paths).transform(paths), both)
-    assert one.cutout_shape_ == two.cutout_shape_ == both.shape[1:]
-    assert one.cutout_dtype_ == two.cutout_dtype_ == both.dtype
-    alone = [two.transform([path])[0] for path in paths]
-    np.testing.assert_array_equal(alone, both)
-
-
-def test_each_file_is_read_once_and_fit_holds_none(paths, monkeypatch):
-    read = []
-    original = _gather.read_image
-    monkeypatch.setattr(_gather, "read_image", lambda path: read.append(path) or original(path))
-
-    def refuse(*_):
-        raise AssertionError("fit holds images")
-
-    CutoutReader().fit_transform(paths)
-    assert read == paths
-    read.clear()
-    monkeypatch.setattr(_gather._Stack, "_allocate", refuse)
-    CutoutReader().fit(paths)
-    assert read == paths
-
-
-def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
-    with pytest.raises(NotFittedError):
-        CutoutReader().transform(paths)
-    with pytest.raises(CatalogError, match="0 sample"):
-        CutoutReader().fit([])
-    large = write(tmp_path, grey(1, (7, 8)), name="large.png")
-    coloured = write(tmp_path, grey(1, (6, 8, 3)), name="c.png")
-    with pytest.raises(CatalogError, match=r"large\.png: it is 7 x 8 .* are 6 x 8 .*size="):
-        CutoutReader().fit(paths).transform(large)
-    with pytest.raises(CatalogError, match=r"c\.png: it has 3 channels, and the fitted set has 1"):
-        CutoutReader().fit(paths).transform(coloured)
-    for wrong in ({"size": 2, "reduce": 2}, {"reduce": 1.5}, {"on_error": "ignore"}):
-        with pytest.raises(ValueError, match=r"size and reduce|reduce=1\.5|on_error"):
-            read_cutouts(paths, **wrong)
-    with pytest.raises(CatalogError, match="list of paths, not an array of shape"):
-        CutoutReader().fit(str(tmp_path))
-    with pytest.raises(CatalogError, match=r"3\.0 is not a path"):
-        CutoutReader().fit([3.0])
-    with pytest.raises(CatalogError, match=r"absent\.png: there is no such file"):
-        CutoutReader().fit([*paths, "absent.png"])
-    [deep] = write(tmp_path, grey(1, dtype=np.uint16), name="deep.png")
-    with pytest.raises(CatalogError, match=r"deep\.png: it has .*uint16, and the fitted set"):
-        CutoutReader().fit(paths).transform([deep])
-    for wrong in ({"size": "large"}, {"size": (1, 0)}, {"n_jobs": 1.5}, {"size": True},
-                  {"reduce": True}):  # fmt: skip
-        with pytest.raises(ValueError, match=r"size|reduce|n_jobs"):
-            CutoutReader(**wrong).fit(paths)
-
-
-def test_bare_check_estimator_raises_nothing():
-    # Its checks feed numbers, so scikit-learn has none for estimators that read text, and says so.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SkipTestWarning)
-        estimator_checks.check_estimator(CutoutReader())
-
-
-@pytest.mark.parametrize(
-    "check",
-    [
-        estimator_checks.check_no_attributes_set_in_init,
-        estimator_checks.check_parameters_default_constructible,
-        estimator_checks.check_get_params_invariance,
-        estimator_checks.check_set_params,
-        estimator_checks.check_mixin_order,
-        estimator_checks.check_estimator_cloneable,
-        estimator_checks.check_estimator_repr,
-        estimator_checks.check_valid_tag_types,
-    ],
-)
-def test_the_checks_of_scikit_learn_that_need_no_numbers(check):
-    check("CutoutReader", CutoutReader())
-
-
-def test_reader_declares_its_input_and_parameters():
-    tags = get_tags(CutoutReader()).input_tags
-    assert (tags.string, tags.one_d_array, tags.two_d_array) == (True, True, False)
-    assert set(CutoutReader._parameter_constraints) == set(CutoutReader().get_params())
-
-
-class DarkCutouts(ClassifierMixin, BaseEstimator):
-    """Calls a cutout spurious if its mean is below a level."""
-
-    def __init__(self, level=0):
-        self.level = level
-
-    def fit(self, X, y):
-        assert X.ndim == 3
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict(self, X):
-        return (X.mean(axis=(1, 2)) < self.level).astype(int)
-
-
-def test_grid_search_on_file_names(tmp_path):
-    paths = write(tmp_path, [np.full((6, 8), 20 * k, np.uint8) for k in range(12)])
-    y = np.repeat([1, 0], 6)
-    grid = {"cutoutreader__reduce": [None, 2], "darkcutouts__level": [60, 115]}
-    search = GridSearchCV(make_pipeline(CutoutReader(), DarkCutouts()), grid, cv=3)
-    for X in (paths, np.array(paths), np.array(paths)[:, None]):
-        search.fit(X, y)
-        assert search.best_params_["darkcutouts__level"] == 115
-        assert search.best_score_ == 1
-        np.testing.assert_array_equal(search.predict(X), y)
-
-
-def test_a_pipeline_set_to_tables_leaves_images_alone(paths):
-    pipeline = make_pipeline(CutoutReader(), ImageFlattener())
-    pipeline.set_output(transform="pandas")
-    assert isinstance(pipeline[0].fit_transform(paths), np.ndarray)
-    assert isinstance(pipeline.fit_transform(paths), pd.DataFrame)
-
-
-def test_importing_loads_no_reader_of_files():
-    heavy = "{'PIL', 'astropy', 'imagecodecs', 'tifffile', 'tqdm', 'matplotlib'}"
-    code = f"import sys, spurclust.cutouts.read; print({heavy} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "set()"
-
-
-def test_with_a_layout_what_does_not_fit_can_be_passed_over(tmp_path):
+def test_with_a_format_what_does_not_fit_is_an_error_or_passed_over(tmp_path):
     good = write(tmp_path, grey(1, (6, 8)), name="good.png")
     large = write(tmp_path, grey(1, (7, 8)), name="large.png")
     deep = write(tmp_path, grey(1, (6, 8), dtype=np.uint16), name="deep.png")
-    layout = Layout((6, 8), 1, np.dtype(np.uint8))
-    paths = [str(path[0]) for path in (large, good, deep)]
-    gathered = gather_fitting(paths, Reading(), layout)
-    assert gathered.paths == [paths[1]]
-    assert len(gathered.images) == 1
-    assert list(gathered.skipped) == [paths[0], paths[2]]
-    assert "7 x 8" in gathered.skipped[paths[0]]
-    assert "uint16" in gathered.skipped[paths[2]]
-    nothing = gather_fitting([paths[0]], Reading(), layout)
+    colored = write(tmp_path, grey(1, (6, 8, 3)), name="colored.png")
+    like = ImageFormat((6, 8), np.dtype(np.uint8))
+    source = open_cutouts([*large, *good, *deep, *colored])
+    cutouts = source.read(options=ReadOptions(like=like, on_error="skip"))
+    assert cutouts.paths == good
+    assert len(cutouts.images) == 1
+    assert [one.path for one in cutouts.skipped] == [*large, *deep, *colored]
+    for one, words in zip(cutouts.skipped, ("7 x 8", "uint16", "3 channels"), strict=True):
+        assert words in one.reason
+    nothing = source.read([0], ReadOptions(like=like, on_error="skip"))
     assert nothing.images.shape == (0, 6, 8)
     assert nothing.images.dtype == np.uint8
+    with pytest.raises(CatalogError, match=r"deep\.png: it has .*uint16, and the fitted set"):
+        source.read([1, 2], ReadOptions(like=like))
+    with_channels = source.read([1], ReadOptions(like=ImageFormat((6, 8, 3), like.dtype)))
+    np.testing.assert_array_equal(with_channels.images[0], as_rgb(np.asarray(Image.open(good[0]))))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 0}, "size=0"),
+        ({"size": (1, 2, 3)}, "size=.1, 2, 3"),
+        ({"size": True}, "size=True"),
+        ({"reduce": 0}, "reduce=0"),
+        ({"reduce": 1.5}, r"reduce=1\.5"),
+        ({"size": 2, "reduce": 2}, "size and reduce"),
+        ({"on_error": "ignore"}, "on_error"),
+    ],
+)
+def test_bad_options(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        read_cutouts("anywhere", **arguments)
+
+
+def test_importing_loads_no_reader_of_files():
+    heavy = "{'PIL', 'astropy', 'imagecodecs', 'tifffile', 'tqdm', 'dask', 'pyarrow', 'zarr'}"
+    # What scikit-learn and pandas themselves load is not ours to leave out.
+    code = (
+        "import sys, sklearn.pipeline, pandas; before = set(sys.modules); import spurclust.cutouts;"
+        f"print({heavy} & (set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

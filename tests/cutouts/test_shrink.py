@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spurclust.cutouts.shrink import shrink
+from spurclust.cutouts.decode import shrink
 
 DTYPES = ["uint8", "uint16", "int16", "int32", "uint32"]
 

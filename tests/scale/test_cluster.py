@@ -20,7 +20,7 @@ import pytest
 
 from spurclust.errors import CatalogError
 from spurclust.scale import cluster as cluster_module
-from spurclust.scale import open_client, predict_sources, running, write_predictions
+from spurclust.scale import open_client, predict_sources, write_predictions, writing
 from spurclust.scale.cluster import current_client
 
 from .conftest import same, write_cutouts
@@ -113,9 +113,9 @@ def test_strict_goes_on_where_it_has_stopped(local, fitted, images, expected, tm
 def test_few_partitions_are_in_hand(
     local, fitted, cutouts, images, expected, tmp_path, monkeypatch, kind
 ):
-    monkeypatch.setattr(running, "AT_ONCE", 2)
-    monkeypatch.setattr(running, "AHEAD", 2)
-    submit, held, sent = running._submit, [], []
+    monkeypatch.setattr(writing, "AT_ONCE", 2)
+    monkeypatch.setattr(writing, "AHEAD", 2)
+    submit, held, sent = writing._submit, [], []
     before = len(local.futures)  # an error of an earlier test can still hold some
 
     def watch(client, *arguments):
@@ -124,7 +124,7 @@ def test_few_partitions_are_in_hand(
         sent.append(len(futures))
         return futures
 
-    monkeypatch.setattr(running, "_submit", watch)
+    monkeypatch.setattr(writing, "_submit", watch)
     survey = cutouts if kind == "files" else images
     write_predictions(fitted.model, survey, tmp_path, partition_size=3)
     assert sum(sent) == 30

@@ -3,14 +3,17 @@
 import pickle
 import shutil
 
+import dask.array as da
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
+from spurclust.cutouts import ReadOptions, open_cutouts
 
 from spurclust import SpuriousRegionDetector
 from spurclust.catalog import load_fitted
-from spurclust.cutouts.survey import Block
 from spurclust.errors import CatalogError
+from spurclust.scale import predict_sources
 from spurclust.scale import predictor as module
 from spurclust.scale.predictor import prepare
 
@@ -20,9 +23,9 @@ from .conftest import make_images, same, write_cutouts
 def test_any_partition_and_batch_gives_the_same_bits(fitted, cutouts, expected, monkeypatch):
     monkeypatch.setattr(module, "LEAST_ROWS", 7)
     monkeypatch.setattr(module, "BATCH_BYTES", 1)
-    predictor, survey = prepare(fitted.model, cutouts, partition_size=40)
+    predictor, source = prepare(fitted.model, cutouts)
     start = 0
-    for part in survey.partitions:
+    for part in source.partitions(40)[0]:
         predicted = predictor.predict_partition(part)
         assert predicted.unreadable == []
         rows = expected.iloc[start : start + len(part)].reset_index(drop=True)
@@ -32,28 +35,26 @@ def test_any_partition_and_batch_gives_the_same_bits(fitted, cutouts, expected, 
 
 
 def test_arrays(fitted, images, expected):
-    predictor, survey = prepare(fitted.model, images)
-    [part] = survey.partitions
-    predicted = predictor.predict_partition(Block(part.source_ids, images))
+    predictor, source = prepare(fitted.model, images)
+    predicted = predictor.predict_partition(source)
     same(predicted.frame, expected)
     assert "path" not in predicted.frame
 
 
 def test_the_columns_are_those_of_the_empty_table(fitted, cutouts, images):
     for given in (cutouts, images):
-        predictor, survey = prepare(fitted.model, given)
-        part = survey.partitions[0] if survey.has_files else Block(range(len(images)), images)
-        frame = predictor.predict_partition(part).frame
-        empty = predictor.empty_frame(has_paths=survey.has_files)
+        predictor, source = prepare(fitted.model, given)
+        frame = predictor.predict_partition(source).frame
+        empty = predictor.empty_frame(has_paths=source.in_files)
         assert frame.dtypes.to_dict() == empty.dtypes.to_dict()
 
 
 def test_without_a_ranker(fitted, images):
-    predictor, _ = prepare(fitted.detector, images)
-    frame = predictor.predict_partition(Block(range(len(images)), images)).frame
+    predictor, source = prepare(fitted.detector, images)
+    frame = predictor.predict_partition(source).frame
     assert "inspection_probability" not in frame
     with_ranker, _ = prepare(fitted.detector, images, ranker=fitted.ranker)
-    frame = with_ranker.predict_partition(Block(range(len(images)), images)).frame
+    frame = with_ranker.predict_partition(source).frame
     assert frame["inspection_probability"].between(0, 1).all()
 
 
@@ -64,8 +65,8 @@ def test_unreadable_cutouts_are_listed(fitted, tmp_path, images):
     Image.fromarray(images[0].astype(np.uint16)).save(folder / "3.png")
     (folder / "4.png").unlink()
     (folder / "4.png").symlink_to("nowhere.png")
-    predictor, survey = prepare(fitted.model, folder)
-    predicted = predictor.predict_partition(survey.partitions[0])
+    predictor, source = prepare(fitted.model, folder)
+    predicted = predictor.predict_partition(source)
     assert predicted.frame["source_id"].tolist() == ["0", "5", "6", "7"]
     reasons = {source_id: reason for source_id, _, reason in predicted.unreadable}
     assert list(reasons) == ["1", "2", "3", "4"]
@@ -74,29 +75,46 @@ def test_unreadable_cutouts_are_listed(fitted, tmp_path, images):
     assert predicted.unreadable[0][1] == str(folder / "1.png")
 
 
-def test_infinite_pixels_are_unreadable(tmp_path):
+def test_infinite_pixels_are_unreadable_in_arrays_and_files(tmp_path):
     images = make_images(60, 3).astype(np.float32)
     detector = SpuriousRegionDetector(3, perplexity=8, random_state=0)
     detector.fit(images, (np.arange(60) % 5 == 0).astype(int))
     images[4, 2, 2] = np.inf
-    predictor, _ = prepare(detector, images)
-    predicted = predictor.predict_partition(Block([f"s{k}" for k in range(60)], images))
-    assert len(predicted.frame) == 59
-    assert predicted.unreadable == [("s4", "", module.INFINITE)]
+    paths = [str(tmp_path / f"{k}.tif") for k in range(60)]
+    for image, path in zip(images, paths, strict=True):
+        Image.fromarray(image).save(path)
+    for cutouts, path in ((images, ""), (paths, paths[4])):
+        predictor, source = prepare(detector, cutouts)
+        predicted = predictor.predict_partition(source)
+        assert len(predicted.frame) == 59
+        [(source_id, unreadable, reason)] = predicted.unreadable
+        assert (source_id, unreadable) == ("4", path)
+        assert "infinite pixels: replace them, by NaN" in reason
 
 
-def test_grey_cutouts_for_a_model_of_colours(tmp_path):
+def test_grey_cutouts_for_a_model_of_colors(tmp_path):
     images = make_images(60, 3)
-    coloured = np.stack([images, images // 2, images // 3], axis=-1)
+    colored = np.stack([images, images // 2, images // 3], axis=-1)
     detector = SpuriousRegionDetector(3, perplexity=8, random_state=0)
-    detector.fit(coloured, (np.arange(60) % 5 == 0).astype(int))
-    predictor, _ = prepare(detector, images)
-    block = predictor.predict_partition(Block(range(60), images)).frame
-    files, survey = prepare(detector, write_cutouts(tmp_path / "c", images))
-    from_files = files.predict_partition(survey.partitions[0]).frame
-    assert block["tsne_x"].tolist() == from_files["tsne_x"].tolist()
+    detector.fit(colored, (np.arange(60) % 5 == 0).astype(int))
+    frames = []
+    for cutouts in (images, write_cutouts(tmp_path / "c", images)):
+        predictor, source = prepare(detector, cutouts)
+        frames.append(predictor.predict_partition(source).frame)
+    assert frames[0]["tsne_x"].tolist() == frames[1]["tsne_x"].tolist()
     with pytest.raises(CatalogError, match=r"shape \(9, 16\), and the fitted ones \(14, 16, 3\)"):
-        predictor.predict_partition(Block(range(60), images[:, :9]))
+        prepare(detector, images[:, :9])
+
+
+def test_arrays_are_shrunk_as_the_files_of_the_fit_unless_they_are(images):
+    detector = SpuriousRegionDetector(3, perplexity=8, random_state=0)
+    detector.fit(make_images(60, 3)[:, ::2, ::2], (np.arange(60) % 5 == 0).astype(int))
+    small = open_cutouts(images).read(options=ReadOptions(reduce=2)).images
+    frames = []
+    for cutouts in (images, small):
+        predictor, source = prepare(detector, cutouts, reading={"reduce": 2})
+        frames.append(predictor.predict_partition(source).frame)
+    pd.testing.assert_frame_equal(*frames)
 
 
 def test_no_cutout_can_be_read(fitted, tmp_path):
@@ -125,3 +143,41 @@ def test_the_callers_model_keeps_its_threads(fitted, images):
     predictor, _ = prepare(fitted.detector, images, n_jobs=2)
     assert predictor.models.detector.n_jobs == 2
     assert fitted.detector.n_jobs == before
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+def test_every_scheduler_gives_the_same_bits(fitted, images, expected, scheduler):
+    table = predict_sources(fitted.model, da.from_array(images, chunks=(20, -1, -1)))
+    assert table.npartitions == 5
+    same(table.compute(scheduler=scheduler), expected)
+
+
+def test_nothing_is_read_before_it_is_asked_for(fitted, cutouts, expected, tmp_path):
+    folder = write_cutouts(tmp_path / "c", [])
+    for path in cutouts.iterdir():
+        (folder / path.name).symlink_to(path)
+    table = predict_sources(fitted.model, folder, partition_size=30)
+    assert list(table.columns) == ["source_id", "path", *expected.columns[1:]]
+    (folder / "70.png").unlink()
+    few = table.partitions[0].compute(scheduler="synchronous")
+    assert len(few) == 30
+    with pytest.raises(
+        CatalogError, match=r"1 cutouts cannot be read: .*70\.png: there is no such"
+    ):
+        table.compute(scheduler="synchronous")
+
+
+def test_dataframe_operations(fitted, images, expected):
+    table = predict_sources(fitted.model, images, partition_size=45)
+    flagged = table[table["flagged"]]["source_id"].compute(scheduler="synchronous")
+    assert flagged.tolist() == expected.loc[expected["flagged"], "source_id"].tolist()
+
+
+def test_skipping_says_so(fitted, images, tmp_path):
+    folder = write_cutouts(tmp_path / "c", images[:6])
+    (folder / "3.png").write_bytes(b"")
+    table = predict_sources(fitted.model, folder, on_error="skip")
+    with pytest.warns(UserWarning, match=r"1 cutouts were left out: .*3\.png: it is empty"):
+        assert len(table.compute(scheduler="synchronous")) == 5
+    with pytest.raises(ValueError, match="on_error='drop'"):
+        predict_sources(fitted.model, folder, on_error="drop")

@@ -17,10 +17,8 @@ import zarr
 from spurclust import __version__
 from spurclust.catalog import load_fitted
 from spurclust.errors import CatalogError
-from spurclust.scale import manifest as manifest_module
 from spurclust.scale import parts as parts_module
 from spurclust.scale import write_predictions
-from spurclust.scale.lock import LOCK
 
 from .conftest import N_NEW, same, write_cutouts
 
@@ -309,7 +307,7 @@ def test_blocks_share_the_chunks_of_their_array(fitted, images, expected, tmp_pa
 def test_more_partitions_than_are_in_hand(
     fitted, cutouts, images, expected, tmp_path, monkeypatch, kind
 ):
-    monkeypatch.setattr("spurclust.scale.running.AT_ONCE", 4)
+    monkeypatch.setattr("spurclust.scale.writing.AT_ONCE", 4)
     survey = cutouts if kind == "files" else images
     written = write_predictions(fitted.model, survey, tmp_path, partition_size=10)
     assert written.n_partitions == 9
@@ -327,10 +325,10 @@ def test_a_crash_before_the_first_partition(
             raise KeyboardInterrupt
         make()
 
-    make, write, table = manifest_module._make, manifest_module._write_json, pq.write_table
-    monkeypatch.setattr(manifest_module, "_make", lambda path: crash_at(path, lambda: make(path)))
+    make, write, table = parts_module._make, parts_module._write_json, pq.write_table
+    monkeypatch.setattr(parts_module, "_make", lambda path: crash_at(path, lambda: make(path)))
     monkeypatch.setattr(
-        manifest_module,
+        parts_module,
         "_write_json",
         lambda path, content: crash_at(path, lambda: write(path, content)),
     )

@@ -1,0 +1,229 @@
+"""Arrays of cutouts as a source: numpy's, dask's, and those of a zarr store."""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.cutouts.decode import INFINITE, UnreadableCutoutError, canonical, shrink
+from spurclust.cutouts.files import check_source_ids, fingerprint_of
+from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped
+from spurclust.errors import CatalogError
+
+ARRAY_BYTES = 2**26
+"""Bytes in a partition, about, unless told otherwise."""
+
+_NUMBER = re.compile(r"\s*0*(\d+)(?:\.0*)?\s*")
+_EXAMPLES = 3
+"""Rows that are found whatever is looked for, so that an error can show how ids are written."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A partition of an array: a lazy block of cutouts, and the ids of its sources.
+
+    The version changes when the pixels do, as far as that can be told without reading them.
+    """
+
+    source_ids: Sequence[str] | range
+    lazy: Any
+    name: str = ""
+    version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.source_ids)
+
+    def load(self, images: Any = None) -> "ArraySource":
+        """Return a source of the images that the block was computed to."""
+        return ArraySource(images, self.source_ids, self.name, self.version)
+
+    def stamp(self) -> str:
+        """Hash what changes when the pixels do, as far as known."""
+        return fingerprint_of([self.version], self.source_ids)
+
+
+class ArraySource:
+    """The cutouts of an array of numpy, dask or zarr, of which only what is asked for is read.
+
+    Ids are counted from 0 where none are given.
+    """
+
+    in_files = False
+
+    def __init__(
+        self,
+        images: Any,
+        source_ids: Sequence[object] | range | None = None,
+        name: str = "",
+        version: str = "",
+        chunk_rows: int | None = None,
+    ) -> None:
+        self.images = images
+        self.name = name or f"the array of shape {tuple(images.shape)}"
+        self._check_array()
+        self.source_ids: Sequence[str] | range = range(len(images))
+        if isinstance(source_ids, range):
+            self.source_ids = source_ids
+        elif source_ids is not None:
+            self.source_ids = check_source_ids(source_ids, len(images), "cutouts")
+        self._version, self._chunk_rows = version, chunk_rows
+        self.image_format: ImageFormat | None = ImageFormat(tuple(images.shape[1:]), images.dtype)
+
+    def _check_array(self) -> None:
+        """Raise an error for an array that cannot be of pixels."""
+        images = self.images
+        if isinstance(images, np.ma.MaskedArray):
+            raise CatalogError(
+                "the cutouts are a masked array: fill it, with NaN where there is no data"
+            )
+        if images.dtype.kind not in "buif":
+            raise CatalogError(
+                f"the cutouts are an array of dtype {images.dtype}: pixels need to be real "
+                "numbers, and paths of files a list or a one-dimensional array"
+            )
+        size = math.prod(images.shape)
+        if images.ndim not in (3, 4) or not size or not math.isfinite(size):
+            raise CatalogError(
+                f"{self.name} has shape {images.shape}: cutouts need (n_sources, height, width) or "
+                "(n_sources, height, width, n_channels), all known and at least 1"
+            )
+
+    def __len__(self) -> int:
+        return len(self.source_ids)
+
+    @property
+    def is_dask(self) -> bool:
+        """Whether it is a dask array."""
+        return hasattr(self.images, "__dask_graph__")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of ids, and of the name of the array; of numpy's, of its pixels."""
+        images = self.images
+        content = self.name
+        if isinstance(images, np.ndarray):
+            content = joblib.hash(np.ascontiguousarray(images))
+        elif self.is_dask:
+            content = images.name
+        return fingerprint_of([content, tuple(images.shape), images.dtype], self.source_ids)
+
+    def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
+        """Return all rows where ids were given, else those that can be meant, as "007" can be 7."""
+        if not isinstance(self.source_ids, range):
+            return np.arange(len(self)), list(self.source_ids)
+        matches = [_NUMBER.fullmatch(one) for one in source_ids]
+        wanted = {int(match[1]) for match in matches if match} | {*self.source_ids[:_EXAMPLES]}
+        rows = sorted(self.source_ids.index(one) for one in wanted if one in self.source_ids)
+        return np.array(rows, dtype=np.intp), [str(self.source_ids[row]) for row in rows]
+
+    def take(self, rows: Iterable[int]) -> tuple[list[str], list[str]]:
+        """Return ids of some rows, and "" for their paths."""
+        ids = [str(self.source_ids[row]) for row in rows]
+        return ids, [""] * len(ids)
+
+    def read(
+        self, rows: Iterable[int] | None = None, options: ReadOptions | None = None
+    ) -> Cutouts:
+        """Read some or all cutouts; those that already have the wanted shape are not shrunk."""
+        options = options or ReadOptions()
+        chosen: Sequence[int] = range(len(self))
+        if rows is not None:
+            chosen = rows if isinstance(rows, range) else list(rows)
+        ids, paths = self.take(chosen)
+        images = self._with_channels(self._shrunk(chosen, options), options.like)
+        infinite = np.zeros(len(images), dtype=bool)
+        if images.dtype.kind == "f":
+            infinite = np.isinf(images).any(axis=tuple(range(1, images.ndim)))
+        if not infinite.any():
+            return Cutouts(images, ids, paths, [])
+        bad = np.flatnonzero(infinite).tolist()
+        if options.on_error == "raise":
+            raise UnreadableCutoutError(f"source {ids[bad[0]]} of {self.name}", INFINITE)
+        kept = np.flatnonzero(~infinite).tolist()
+        if not kept and options.like is None:
+            raise CatalogError(f"none of {len(ids)} cutouts could be read. {self.name}: {INFINITE}")
+        return Cutouts(
+            images[kept],
+            [ids[k] for k in kept],
+            [""] * len(kept),
+            [Skipped(ids[k], "", INFINITE) for k in bad],
+        )
+
+    def _shrunk(self, rows: Sequence[int], options: ReadOptions) -> NDArray[Any]:
+        """Read rows, a few at a time if they are to be smaller than they are stored."""
+        shape, like = tuple(self.images.shape[1:]), options.like
+        is_whole = options.size is None and options.reduce is None
+        if is_whole or (like is not None and shape[:2] == like.shape[:2]):
+            return self._fetch(rows)
+        step = max(ARRAY_BYTES // (math.prod(shape) * self.images.dtype.itemsize), 1)
+        small = [
+            # Only dtypes that files have as well are averaged.
+            shrink(canonical(image), **options.shrinking)
+            for part in _slices(len(rows), step)
+            for image in self._fetch(rows[part])
+        ]
+        example = shrink(np.zeros(shape, dtype=self.images.dtype), **options.shrinking)
+        return np.stack(small) if small else np.empty((0, *example.shape), dtype=example.dtype)
+
+    def _fetch(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Read rows as they are stored; of a numpy array, without a copy if they are a range."""
+        is_range = isinstance(rows, range) and rows.step == 1
+        key = slice(rows[0], rows[-1] + 1) if is_range and rows else list(rows)
+        return np.asarray(self.images[key])
+
+    def _with_channels(self, images: NDArray[Any], like: ImageFormat | None) -> NDArray[Any]:
+        """Check the shape of cutouts; grey ones are repeated where others have channels."""
+        if like is None or images.shape[1:] == like.shape:
+            return images
+        if images.shape[1:] != like.shape[:2]:
+            raise CatalogError(
+                f"the cutouts have shape {images.shape[1:]}, and the fitted ones {like.shape}: cut "
+                "and shrink them as those of the fit"
+            )
+        return np.broadcast_to(images[..., None], (len(images), *like.shape))
+
+    def partitions(self, size: int | None = None) -> tuple[list[Block], int | None]:
+        """Cut the array into blocks of dask: of its own chunks, or of about 64 MB."""
+        import dask.array as da
+        from dask.base import tokenize
+
+        images, whole = self.images, tuple(self.images.shape[1:])
+        if not self.is_dask:
+            n_bytes = math.prod(whole) * images.dtype.itemsize
+            n_rows = size or self._chunk_rows or max(ARRAY_BYTES // n_bytes, 1)
+            name = f"cutouts-{tokenize(self.fingerprint, self._version, n_rows)}"
+            images = da.from_array(images, chunks=(n_rows, *whole), name=name)
+        images = images.rechunk(
+            {0: size or images.chunks[0], **dict.fromkeys(range(1, images.ndim), -1)}
+        )
+        edges = np.cumsum([0, *images.chunks[0]]).tolist()
+        blocks = [
+            Block(self.source_ids[start:stop], block, self.name, self._version)
+            for start, stop, block in zip(
+                edges[:-1], edges[1:], images.to_delayed().ravel(), strict=True
+            )
+        ]
+        return blocks, _even_size(images.chunks[0])
+
+    def stamp(self) -> str:
+        """Hash what changes when the pixels do, as far as known."""
+        return fingerprint_of([self._version], self.source_ids)
+
+
+def _even_size(chunks: Sequence[int]) -> int | None:
+    """Return the size of even chunks, of which the last may be smaller; None for uneven ones."""
+    first, *others = chunks
+    is_even = all(one == first for one in others[:-1]) and all(one <= first for one in others[-1:])
+    return int(first) if is_even else None
+
+
+def _slices(n: int, step: int) -> Iterator[slice]:
+    """Cut n things into slices."""
+    for start in range(0, n, step):
+        yield slice(start, start + step)

@@ -1,0 +1,305 @@
+"""Open and read cutouts, whatever they come from: one protocol in front of all kinds."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.cutouts.arrays import ArraySource
+from spurclust.cutouts.files import FileSource, is_path_table, is_zarr_store, open_files
+from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, warn_of_losses
+from spurclust.errors import CatalogError, import_optional
+
+
+class Partition(Protocol):
+    """A part of a source that travels to another process and is loaded there."""
+
+    @property
+    def lazy(self) -> Any:
+        """A dask object to compute and hand to `load`, or None."""
+
+    def __len__(self) -> int: ...
+
+    def load(self, images: Any = None) -> FileSource | ArraySource:
+        """Return the part as a source, whose images, if it is lazy, have been computed."""
+
+
+class CutoutSource(Protocol):
+    """Cutouts by the number of their row: files, tables of paths, arrays.
+
+    What `open_cutouts` returns. Nothing is read before it is asked for, and a table of paths does
+    not hold the names of its files in memory.
+
+    Attributes
+    ----------
+    name : str
+        What it is, for people.
+    in_files : bool
+        Whether every cutout is a file of its own.
+    image_format : ImageFormat or None
+        Shape and type of the cutouts of an array; None for files.
+    fingerprint : str
+        Differs when the list of sources differs. Names and sizes enter, and pixels of numpy arrays
+        only.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.cutouts import open_cutouts
+    >>> source = open_cutouts(np.zeros((5, 8, 8)), source_ids="abcde")
+    >>> len(source), source.read([1, 3]).source_ids
+    (5, ['b', 'd'])
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+
+    @property
+    def in_files(self) -> bool:
+        """Whether every cutout is a file of its own."""
+
+    @property
+    def image_format(self) -> ImageFormat | None:
+        """Shape and type of the cutouts of an array."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the list of sources."""
+
+    def __len__(self) -> int: ...
+
+    def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
+        """Find at least all rows whose ids can be meant by some ids.
+
+        Parameters
+        ----------
+        source_ids : sequence of str
+            What to look for; "007" and "7.0" may mean 7.
+
+        Returns
+        -------
+        rows : ndarray of int
+            Rows, ascending; where names are in memory anyway, all.
+        ids : list of str
+            Their ids.
+        """
+
+    def take(self, rows: Iterable[int]) -> tuple[list[str], list[str]]:
+        """Return ids and paths of some rows.
+
+        Parameters
+        ----------
+        rows : iterable of int
+            The rows.
+
+        Returns
+        -------
+        source_ids, paths : list of str
+            A path is "" where there is none.
+        """
+
+    def read(
+        self, rows: Iterable[int] | None = None, options: ReadOptions | None = None
+    ) -> Cutouts:
+        """Read some cutouts; what is lost is listed in the result, without a warning.
+
+        Parameters
+        ----------
+        rows : iterable of int, default=None
+            The rows; None is all.
+        options : ReadOptions, default=None
+            How to read them.
+
+        Returns
+        -------
+        Cutouts
+            In the order of the rows.
+        """
+
+    def partitions(self, size: int | None = None) -> tuple[Sequence[Partition], int | None]:
+        """Cut the source into parts, without reading a pixel.
+
+        Parameters
+        ----------
+        size : int, default=None
+            Most sources in a part; None is 2000 files, the chunks of a dask array, and about 64 MB
+            of whole chunks of others.
+
+        Returns
+        -------
+        partitions : sequence of Partition
+            The parts, in the order of the sources.
+        size : int or None
+            The size that cuts the same parts again; None for uneven chunks of a dask array.
+        """
+
+
+def open_cutouts(
+    source: Any,
+    *,
+    source_ids: Sequence[object] | None = None,
+    id_pattern: str | re.Pattern[str] | None = None,
+    id_column: str = "source_id",
+    path_column: str = "path",
+) -> CutoutSource:
+    """Open cutouts of any kind, without reading a pixel.
+
+    Parameters
+    ----------
+    source : str, path, sequence of them, ndarray, dask array, zarr array or group
+        A folder, a glob pattern, or a list or one-dimensional array of image files, see
+        `list_cutouts`; a Parquet table of ids and paths, or a folder of such tables (as a HATS
+        catalog); a zarr store; or an array of real numbers, of shape (n_sources, height, width) or
+        (n_sources, height, width, n_channels). A zarr group has it as "images", and its ids as
+        "source_id".
+    source_ids : sequence of length n_sources, default=None
+        Ids of a list of files or of an array, all different; None takes them from the names of the
+        files, and counts arrays from 0.
+    id_pattern : str or compiled regular expression, default=None
+        Where in a file's name the id stands, see `source_ids_from_paths`.
+    id_column : str, default="source_id"
+        Column of a table of paths that has the ids.
+    path_column : str, default="path"
+        Column that has the paths; relative ones start at the folder of the table.
+
+    Returns
+    -------
+    CutoutSource
+        The cutouts by row.
+
+    Raises
+    ------
+    CatalogError
+        When there is no cutout, an id is missing or double, or a table lacks a column.
+    ImportError
+        When a table or store needs a package that is not installed; the message has the command.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.cutouts import open_cutouts
+    >>> source = open_cutouts(np.zeros((10, 8, 8), dtype="uint8"))
+    >>> len(source), source.take([9]), source.image_format.shape
+    (10, (['9'], ['']), (8, 8))
+    """
+    if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "OU":
+        source = source.tolist()  # of paths
+    if is_zarr_store(source) or type(source).__module__.partition(".")[0] == "zarr":
+        import_optional("zarr", feature="Reading a zarr store", extra="scale")
+        from spurclust.cutouts.zarr_stores import open_zarr
+
+        return open_zarr(source, source_ids)
+    if isinstance(source, np.ndarray) or hasattr(source, "__dask_graph__"):
+        return ArraySource(source, source_ids)
+    if is_path_table(source):
+        if source_ids is not None:
+            raise CatalogError(
+                f"source_ids are for arrays and lists of files: {os.fspath(source)} has ids"
+            )
+        import_optional("pyarrow", feature="Reading a table of paths", extra="scale")
+        from spurclust.cutouts.path_tables import TableSource
+
+        return TableSource(source, id_column, path_column)
+    return open_files(source, source_ids, id_pattern)
+
+
+def read_cutouts(
+    source: Any,
+    *,
+    source_ids: Sequence[object] | None = None,
+    id_pattern: str | re.Pattern[str] | None = None,
+    size: int | tuple[int, int] | None = None,
+    reduce: int | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    n_jobs: int | None = None,
+    progress: bool = False,
+    id_column: str = "source_id",
+    path_column: str = "path",
+) -> Cutouts:
+    """Read cutouts of any kind into one array.
+
+    The start of every analysis. All cutouts must have one size and one pixel type, and the array
+    must fit into memory: `size` or `reduce` make it smaller while it is read.
+
+    Parameters
+    ----------
+    source : str, path, sequence of them, ndarray, dask array, zarr array or group
+        Files, a table of paths or an array, see `open_cutouts`.
+    source_ids : sequence of length n_sources, default=None
+        Ids of a list of files or of an array; None takes them from names, and counts arrays from 0.
+    id_pattern : str or compiled regular expression, default=None
+        Where in the file name the id stands, see `source_ids_from_paths`.
+    size : int or (height, width), default=None
+        Shrink every cutout to this many pixels; also makes one size of several. A new pixel is the
+        mean over its area. Integers are rounded, halves up; NaN takes no part.
+    reduce : int, default=None
+        Shrink by this factor: the mean of blocks of `reduce` x `reduce` pixels. Blocks at the far
+        edges are smaller when the factor does not divide the size. Not together with `size`.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a cutout that cannot be read: an error, or pass over it, with a warning and
+        an entry in `Cutouts.skipped`. "skip" also passes over files of another size when at least
+        90 % have one size; otherwise two sizes are an error.
+    n_jobs : int, default=None
+        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+    progress : bool, default=False
+        Show a progress bar on standard error, if that is a terminal.
+    id_column : str, default="source_id"
+        Column of a table of paths that has the ids.
+    path_column : str, default="path"
+        Column that has the paths.
+
+    Returns
+    -------
+    Cutouts
+        Images, ids, paths, and what was skipped.
+
+    Raises
+    ------
+    CatalogError
+        On a file that is no image, infinite pixels, two sizes or pixel types, two sources with one
+        id, no cutout at all. The message names the files.
+    ImportError
+        When a format needs a package that is not installed; the message has the command.
+
+    Notes
+    -----
+    Arrays are taken as they are. Of files, uint8 stays uint8, uint16 stays uint16 (also in color),
+    signed and 32-bit integers stay; 64-bit integers and all floats become float32. One-bit pixels
+    become 0 and 255, a palette its colors. Grey saved as equal channels becomes one channel; when
+    some cutouts are colored, grey ones are repeated.
+
+    An alpha channel is left out and the colors stay as stored: blending them with a background
+    would invent pixels. A warning says so when it was not constant.
+
+    Of a FITS file the first part with an image is read; of a cube the first axis, in numpy's order,
+    becomes the last: ``(n_channels, height, width)`` to ``(height, width, n_channels)``. NaN stays,
+    as "no data"; integers in a file with BLANK become float32 with NaN for it. Row 0 is the first
+    row stored: the bottom one of a FITS image, the top one of others; nothing is flipped. The pages
+    of a TIFF file are channels.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for k in (12, 7):
+    ...         Image.new("RGB", (51, 40), (k, k, k)).save(f"{folder}/z6_{k}_F606W.png")
+    ...     cutouts = read_cutouts(folder, reduce=2)
+    >>> cutouts.source_ids, cutouts.images.shape, cutouts.images.dtype
+    (['7', '12'], (2, 20, 26), dtype('uint8'))
+    """
+    options = ReadOptions(size, reduce, None, on_error, n_jobs, progress)
+    opened = open_cutouts(
+        source,
+        source_ids=source_ids,
+        id_pattern=id_pattern,
+        id_column=id_column,
+        path_column=path_column,
+    )
+    cutouts = opened.read(options=options)
+    warn_of_losses(cutouts)
+    return cutouts
