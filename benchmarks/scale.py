@@ -312,11 +312,11 @@ def leave_out(predictor: Any, number: int, partition: Any, images: Any, job: Any
 def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
     """Send partitions in which there is nothing to do, to see what sending them takes."""
     from spurclust.cutouts.path_tables import TableRows
-    from spurclust.scale import open_client, running
+    from spurclust.scale import open_client, writing
     from spurclust.scale.parts import Job
     from spurclust.scale.predictor import Predictor
 
-    running.write_partition = leave_out
+    writing.write_partition = leave_out
     rows: list[Outcome] = []
     with open_client(workers=n_workers) as client:
         for n in (n_partitions // 4, n_partitions):
@@ -325,7 +325,7 @@ def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
             ]
             start = time.perf_counter()
             job = Job("/", "", "", strict=False)
-            running.write_all(Predictor(None), parts, job, client, progress=False)
+            writing.write_all(Predictor(None), parts, job, client, progress=False)
             seconds = time.perf_counter() - start
             rate = f"{n / seconds:,.0f} a second"
             rows.append(for_information(f"{n:,} empty partitions", rate, f"{seconds:.1f} s"))

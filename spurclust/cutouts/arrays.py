@@ -173,8 +173,10 @@ class ArraySource:
 
     def _fetch(self, rows: Sequence[int]) -> NDArray[Any]:
         """Read rows as they are stored; of a numpy array, without a copy if they are a range."""
+        if not len(rows):
+            return np.empty((0, *self.images.shape[1:]), dtype=self.images.dtype)
         is_range = isinstance(rows, range) and rows.step == 1
-        key = slice(rows[0], rows[-1] + 1) if is_range and rows else list(rows)
+        key = slice(rows[0], rows[-1] + 1) if is_range else list(rows)
         return np.asarray(self.images[key])
 
     def _with_channels(self, images: NDArray[Any], like: ImageFormat | None) -> NDArray[Any]:

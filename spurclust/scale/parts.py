@@ -221,14 +221,20 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; others are refused until the block ends or it dies."""
-    path = folder / LOCK
-    lock = filelock.FileLock(path)
+    """Hold a folder for this process; others are refused until the block ends or it dies.
+
+    The file stays: to remove it would let in two others, one of which had it open already.
+    """
+    lock = filelock.FileLock(folder / LOCK)
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout as error:
         raise CatalogError(
             f"{folder} is being used by another process: wait for it, or choose another folder"
+        ) from error
+    except NotImplementedError as error:
+        raise CatalogError(
+            f"{folder} is on a file system without locks: choose a folder on another one"
         ) from error
     except OSError as error:
         raise _cannot_write(folder, error) from error

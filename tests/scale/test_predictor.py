@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from spurclust.cutouts import ReadOptions, open_cutouts
 
 from spurclust import SpuriousRegionDetector
 from spurclust.catalog import load_fitted
+from spurclust.cutouts import ReadOptions, open_cutouts
 from spurclust.errors import CatalogError
 from spurclust.scale import predict_sources
 from spurclust.scale import predictor as module

@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import dask
@@ -53,6 +55,7 @@ def test_files(fitted, cutouts, expected, tmp_path):
     assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == [
         "cutouts.parquet",
         "manifest.json",
+        "predicting.lock",
         "sources",
     ]
 
@@ -260,7 +263,7 @@ def test_a_full_disk_leaves_what_was_there(fitted, cutouts, expected, tmp_path, 
 
 def test_a_folder_that_cannot_be_made(fitted, cutouts, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(CatalogError, match=r"cannot write to .*: choose another folder"):
+    with pytest.raises(CatalogError, match=r"cannot write to .*: make room, permit it, or choose"):
         write_predictions(fitted.model, cutouts, tmp_path / "file" / "out")
 
 
@@ -320,20 +323,16 @@ def test_a_crash_before_the_first_partition(
 ):
     """Whatever is made first, the same call goes on from there."""
 
-    def crash_at(path, make):
-        if place in str(path):
-            raise KeyboardInterrupt
-        make()
+    def crash_at(make):
+        def crashing(path, *arguments, **options):
+            if Path(path).name == place:
+                raise KeyboardInterrupt
+            return make(path, *arguments, **options)
 
-    make, write, table = parts_module._make, parts_module._write_json, pq.write_table
-    monkeypatch.setattr(parts_module, "_make", lambda path: crash_at(path, lambda: make(path)))
-    monkeypatch.setattr(
-        parts_module,
-        "_write_json",
-        lambda path, content: crash_at(path, lambda: write(path, content)),
-    )
-    if place == "cutouts.parquet":
-        monkeypatch.setattr(parts_module.pq, "write_table", lambda *_, **__: crash_at(place, table))
+        return crashing
+
+    monkeypatch.setattr(parts_module, "file_beside", crash_at(parts_module.file_beside))
+    monkeypatch.setattr(Path, "mkdir", crash_at(Path.mkdir))
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         write_predictions(fitted.model, cutouts, out)
@@ -347,13 +346,14 @@ def test_the_manifest_is_not_complete_while_parts_are_made_anew(fitted, own, tmp
     write_predictions(fitted.model, own, out, partition_size=30)
     (own / "31.png").write_bytes((own / "0.png").read_bytes())
     seen = []
-    write = parts_module._write_frame
+    write = pq.write_table
 
-    def look(*arguments):
-        seen.append(json.loads((out / "manifest.json").read_text()))
-        write(*arguments)
+    def look(table, path, **options):
+        if "sources" in str(path):
+            seen.append(json.loads((out / "manifest.json").read_text()))
+        write(table, path, **options)
 
-    monkeypatch.setattr(parts_module, "_write_frame", look)
+    monkeypatch.setattr(pq, "write_table", look)
     write_predictions(fitted.model, own, out)
     [manifest] = seen
     assert manifest["complete"] is False
@@ -361,19 +361,26 @@ def test_the_manifest_is_not_complete_while_parts_are_made_anew(fitted, own, tmp
     assert json.loads((out / "manifest.json").read_text())["complete"] is True
 
 
-def test_one_process_at_a_time(fitted, cutouts, expected, tmp_path, monkeypatch):
-    write, refused = parts_module._write_frame, []
+HOLDER = """
+import sys, time
+import filelock
 
-    def try_another(*arguments):
-        with pytest.raises(CatalogError, match=f"is being used by process {os.getpid()}"):
-            write_predictions(fitted.detector, cutouts, tmp_path, partition_size=30)
-        refused.append((tmp_path / LOCK).exists())
-        write(*arguments)
+with filelock.FileLock(sys.argv[1] + "/predicting.lock"):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
-    monkeypatch.setattr(parts_module, "_write_frame", try_another)
-    write_predictions(fitted.model, cutouts, tmp_path, partition_size=30)
-    assert refused == [True] * 3
-    assert not (tmp_path / LOCK).exists()
+
+def test_one_process_at_a_time_as_long_as_it_lives(fitted, cutouts, expected, tmp_path):
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        words = f"{tmp_path} is being used by another process: wait for it"
+        with pytest.raises(CatalogError, match=words):
+            write_predictions(fitted.model, cutouts, tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["predicting.lock"]
+        process.kill()
+    write_predictions(fitted.model, cutouts, tmp_path)
     same(read(tmp_path), expected)
 
 
@@ -421,3 +428,18 @@ def test_equal_arrays_are_one_survey(fitted, images, tmp_path):
     assert write_predictions(fitted.model, images.copy(), tmp_path).n_kept == 3
     with pytest.raises(CatalogError, match="of other cutouts"):
         write_predictions(fitted.model, np.flipud(images), tmp_path)
+
+
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_pixels_written_since_are_predicted_anew(fitted, images, expected, tmp_path, rewritten):
+    store, out = tmp_path / "cutouts.zarr", tmp_path / "out"
+    array = zarr.create_array(store, data=images[::-1].copy(), chunks=(30, 14, 16))
+    first = write_predictions(fitted.model, store, out, partition_size=30)
+    assert (first.n_partitions, first.n_kept) == (3, 0)
+    assert write_predictions(fitted.model, store, out).n_kept == 3
+    if rewritten:
+        zarr.create_array(store, data=images, chunks=(30, 14, 16), overwrite=True)
+    else:
+        array[:] = images
+    assert write_predictions(fitted.model, store, out).n_kept == 0
+    same(pd.read_parquet(out / "sources"), expected)
