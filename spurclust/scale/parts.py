@@ -298,7 +298,7 @@ def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[Partition
         table = pd.DataFrame(unreadable, columns=["source_id", "path", "reason"])
         with atomic_write(errors, advice=GO_ON) as part:
             table.to_csv(part, index=False, lineterminator="\n")
-        else:
+    else:
         errors.unlink(missing_ok=True)
     partitions = [
         {

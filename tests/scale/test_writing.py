@@ -331,7 +331,7 @@ def test_a_crash_before_the_first_partition(
 
         return crashing
 
-    monkeypatch.setattr(parts_module, "file_beside", crash_at(parts_module.file_beside))
+    monkeypatch.setattr(parts_module, "atomic_write", crash_at(parts_module.atomic_write))
     monkeypatch.setattr(Path, "mkdir", crash_at(Path.mkdir))
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
