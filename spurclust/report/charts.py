@@ -68,15 +68,12 @@ def import_bokeh(part: str) -> Any:
 
 @dataclass(frozen=True)
 class Coloring:
-    """One way to color the embedding: groups as in the legend, and the group of each source.
-
-    A group has a color for a light and one for a dark page.
-    """
+    """One way to color the embedding: groups as in the legend, and the group of each source."""
 
     key: str
     title: str
     names: list[str]
-    colors: list[tuple[str, str]]
+    colors: list[tuple[str, str]]  # on a light and on a dark page
     markers: list[str]
     codes: NDArray[np.int64]
 
@@ -186,10 +183,7 @@ def dot_size(n_sources: int) -> float:
 
 
 def embedding_plot(results: Results) -> dict[str, Any]:
-    """Return the interactive embedding for `Bokeh.embed.embed_item`.
-
-    Its column "row" has the rows of the sources, the spurious last.
-    """
+    """Return the interactive embedding for `Bokeh.embed.embed_item`."""
     models = import_bokeh("models")
     spurious = results.label == SPURIOUS
     # What is drawn last is on top: the few that matter.
@@ -223,11 +217,9 @@ def embedding_plot(results: Results) -> dict[str, Any]:
 
 
 def _add_dots(plot: Any, source: Any, alpha: float) -> list[Any]:
-    """Draw the sources, each by the renderer of its group's marker.
-
-    A renderer of several markers mixes them up when only some of its sources are shown.
-    """
+    """Draw the sources, each by the renderer of its group's marker."""
     models = import_bokeh("models")
+    # One renderer of several markers mixes them up when only some of its sources are shown.
     return [
         plot.scatter(
             "x", "y", source=source, marker=marker, size="size",
@@ -303,10 +295,7 @@ def component_outline(points: ArrayLike) -> NDArray[np.float64]:
 
 
 def curve_plot(results: Results) -> dict[str, Any] | None:
-    """Return completeness against workload for `Bokeh.embed.embed_item`.
-
-    None when no source is known to be spurious.
-    """
+    """Return completeness against workload, None when no source is known to be spurious."""
     if not (results.label == SPURIOUS).any():
         return None
     models = import_bokeh("models")

@@ -23,28 +23,22 @@ _LABEL_OPTIONS = {
 
 @dataclass(frozen=True)
 class Metric:
-    """A number for people; the interval is low, value and high as fractions from 0 to 1.
-
-    The kind is "count", "held_out" or "in_sample".
-    """
+    """A number as text, with what it was measured on and how sure it is."""
 
     name: str
     value: str
     detail: str = ""
-    interval: tuple[float, float, float] | None = None
-    kind: str = "count"
+    interval: tuple[float, float, float] | None = None  # low, value and high, from 0 to 1
+    kind: str = "count"  # or "held_out" or "in_sample"
 
 
 @dataclass(frozen=True, eq=False)
 class InspectionOrder:
-    """The rank of each source, 1 first, and its probability of being spurious, never NaN.
-
-    The probability is calibrated if it is that of the run's ranking, not of the components.
-    """
+    """The rank of each source, 1 first, and its probability of being spurious, never NaN."""
 
     rank: NDArray[np.int64]
     probability: NDArray[np.float64]
-    calibrated: bool
+    calibrated: bool  # whether the probability is the ranking's, or that of the components
     explanation: str
 
 

@@ -44,11 +44,8 @@ class Pictures:
 def choose_rows(
     label: NDArray[np.int8], flagged: NDArray[np.bool_], rank: NDArray[np.int64], limit: int
 ) -> NDArray[np.intp]:
-    """Choose whose cutouts a page shows, the most wanted first.
-
-    All sources if they are not more than the limit. Otherwise the known spurious, then the flagged
-    that nobody has inspected, then the other flagged, each in the order of inspection.
-    """
+    """Choose whose cutouts a page shows, the most wanted first: all, or only those that matter."""
+    # Known spurious, flagged but not inspected, otherwise flagged, and all others.
     need = np.select([label == SPURIOUS, flagged & (label == UNINSPECTED), flagged], [0, 1, 2], 3)
     order = np.lexsort((rank, need))
     if len(order) <= limit:
@@ -64,11 +61,7 @@ def encode_cutouts(
     max_bytes: int = 40_000_000,
     n_threads: int = 1,
 ) -> Pictures:
-    """Encode cutouts, the most wanted first, until there is no more room.
-
-    A `max_side` is kept, however many bytes each cutout takes. Without one, cutouts are made only
-    so much smaller that all find room, and the last ones are left out if they would be tiny.
-    """
+    """Encode cutouts in their order, as small as needed for all, until there is no more room."""
     wanted = [int(row) for row in rows]
     sample: dict[int, bytes | None] = {}
     side = max_side
