@@ -13,6 +13,7 @@ from measure import conditions, markdown_table, parse_options, peak_memory
 from numpy.typing import NDArray
 
 from spurclust import CutoutFeatures, GuidedProjection, SpuriousRegionDetector, choose_reference
+from spurclust.region import is_flagged
 from spurclust.simulate import simulate_survey
 
 METHODS = ("random", "diverse")
@@ -41,7 +42,7 @@ def judge(
     seconds = time.perf_counter() - start
     hidden = y == -1
     assignment = detector.assign(rows[hidden])
-    flagged = assignment.spurious_probability >= detector.threshold
+    flagged = is_flagged(assignment.spurious_probability, detector.threshold)
     spurious = truth[hidden] == 1
     found = int((flagged & spurious).sum())
     novel = float((assignment.novelty > 1).mean())

@@ -43,6 +43,8 @@ from spurclust.steps import (
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["Assignment", "SpuriousRegionDetector"]
+
 
 class Assignment(NamedTuple):
     """What a fitted detector finds out about sources.

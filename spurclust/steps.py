@@ -105,11 +105,8 @@ def fit_steps(
     memory: Any = None,
     timed: Callable[[str, Callable[[], Any]], Any] = _do,
 ) -> FittedSteps:
-    """Fit steps to sources and the codes of their labels, each on what the one before made.
-
-    Those of `fitted`, which are the first, are kept. All but flatten, whose output is large, go
-    through `memory`. `timed` does the work of each step that is fitted, under its name.
-    """
+    """Fit steps, each on what the one before made, but keep those that are `fitted` already."""
+    # The output of flatten is large and quick to make: memory keeps that of the others.
     cached = check_memory(memory).cache(fit_step)
     found = FittedSteps({}, {})
     rows = images

@@ -44,6 +44,7 @@ def _predict_table(args: argparse.Namespace) -> None:
     from spurclust import catalog
     from spurclust.novelty import drift_message
     from spurclust.ranking import inspection_rank
+    from spurclust.region import is_flagged
 
     _refuse_large(args)
     catalog.check_table_path(args.out)
@@ -61,7 +62,7 @@ def _predict_table(args: argparse.Namespace) -> None:
         if probability is not None:
             ranks["inspection_rank"] = inspection_rank(probability)
             ranks["inspection_probability"] = probability
-    flagged = assignment.spurious_probability >= models.detector.threshold
+    flagged = is_flagged(assignment.spurious_probability, models.detector.threshold)
     message = drift_message(int((assignment.novelty > 1).sum()), len(flagged))
     if message:
         warnings.warn(message, stacklevel=2)

@@ -257,11 +257,9 @@ def _log_allowed(confidence: float) -> float:
 
 
 def _log_cdf(n_found: int, n_sources: int, n_spurious: int, n_inspected: int) -> float:
-    """Compute the logarithm of the probability that at most `n_found` are in a random sample.
-
-    From the exact product for the fewest possible and the ratios of successive probabilities: the
-    difference of log-gammas would lose half of the digits at 10^7 sources.
-    """
+    """Compute the logarithm of the probability that at most `n_found` are in a random sample."""
+    # From the exact product for the fewest possible and the ratios of successive probabilities: the
+    # difference of log-gammas would lose half of the digits at 10^7 sources.
     fewest = max(0, n_inspected + n_spurious - n_sources)
     most = min(n_found, n_inspected, n_spurious)
     if most < fewest:

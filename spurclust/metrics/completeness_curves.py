@@ -16,10 +16,7 @@ from spurclust.metrics.fractions import check_fraction, inspected_pairs
 
 
 class _Ranking(NamedTuple):
-    """Counts of inspected and of spurious sources down to the end of each group of equal score.
-
-    They start with 0. `inspected` has each group's sources, `spurious` its known spurious.
-    """
+    """Counts of inspected and of spurious sources down to the end of each group of equal score."""
 
     inspected: NDArray[np.int64]
     spurious: NDArray[np.int64]
@@ -52,6 +49,7 @@ def _rank(y_true: ArrayLike, score: ArrayLike, unlabeled: object) -> _Ranking:
     sizes, spurious = (
         np.bincount(each, minlength=len(distinct))[::-1] for each in (group, group[truth])
     )
+    # Both start with 0, before the first group.
     return _Ranking(*(np.concatenate([[0], np.cumsum(each)]) for each in (sizes, spurious)))
 
 

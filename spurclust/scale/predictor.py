@@ -23,6 +23,7 @@ from spurclust.cutouts import Cutouts, CutoutSource, ImageFormat, ReadOptions, o
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.errors import CatalogError
 from spurclust.ranking import InspectionRanker
+from spurclust.region import is_flagged
 
 BATCH_BYTES = 2**25
 """Bytes of cutouts that are held at once."""
@@ -99,7 +100,8 @@ class Predictor:
         columns["tsne_x"], columns["tsne_y"] = assignment.embedding.T
         columns["component"] = assignment.component
         columns["spurious_probability"] = assignment.spurious_probability
-        columns["flagged"] = assignment.spurious_probability >= self.models.detector.threshold
+        threshold = self.models.detector.threshold
+        columns["flagged"] = is_flagged(assignment.spurious_probability, threshold)
         columns["novelty"] = assignment.novelty
         if inspection_probability is not None:
             columns["inspection_probability"] = inspection_probability

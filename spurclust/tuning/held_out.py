@@ -76,15 +76,13 @@ class Trial(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """The result of a search.
+    """The result of a search."""
 
-    `probabilities` has an array of shape (n_components, perplexities, n_test) for each split;
-    `fitted` for each perplexity the first steps that are the same in a fit to all labels, if any.
-    """
-
+    # For each split, of shape (n_components, perplexities, n_test).
     probabilities: list[Floats]
     used_components: list[list[int]]
     used_perplexities: list[list[float]]
+    # For each perplexity the first steps that are the same in a fit to all labels, if any.
     fitted: list[FittedSteps] | None = None
 
 
@@ -95,10 +93,8 @@ def predict_held_out(
     splits: list[Split],
     protocol: str,
 ) -> HeldOut:
-    """Predict the spurious probabilities of the held-out sources of each split and setting.
-
-    Splits that each need an embedding of their own go to where joblib is set to work.
-    """
+    """Predict the spurious probabilities of the held-out sources of each split and setting."""
+    # Splits that each need an embedding of their own go to where joblib is set to work.
     if protocol == "inductive":
         return _joined(
             Parallel()(delayed(_try_unseen)(space, images, codes, split) for split in splits)

@@ -137,10 +137,7 @@ def _described(cv_results: Mapping[str, Any], index: int) -> str:
 def fold_scores(
     probabilities: Floats, thresholds: list[float], spurious: NDArray[np.bool_]
 ) -> dict[str, Floats]:
-    """Compute the scores of one test fold, for each setting and, varying fastest, threshold.
-
-    Purity is NaN where nothing is flagged.
-    """
+    """Compute the scores of one test fold, for each setting and, varying fastest, threshold."""
     rows = [
         (completeness(spurious, flagged), purity(spurious, flagged), workload(flagged))
         for probability in probabilities.reshape(-1, len(spurious))
@@ -150,10 +147,7 @@ def fold_scores(
 
 
 def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]) -> dict[str, Any]:
-    """Return `cv_results_` as `GridSearchCV` makes it, without times, from each split's scores.
-
-    Rank 1 is the most of completeness and purity, and the least workload.
-    """
+    """Return `cv_results_` as `GridSearchCV` makes it, without times, from each split's scores."""
     params = list(ParameterGrid(grid))
     results: dict[str, Any] = {
         f"param_{name}": np.ma.array([each[name] for each in params], mask=False)
@@ -170,7 +164,7 @@ def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]
             np.average((folds - mean[:, np.newaxis]) ** 2, axis=1)
         )
         better = mean if name == "workload" else -mean
-        # An unknown score, of a fold where nothing is flagged, comes last.
+        # The purity is NaN where nothing is flagged, and comes last.
         results[f"rank_test_{name}"] = rankdata(
             np.where(np.isnan(better), np.inf, better), method="min"
         ).astype(np.int32)
@@ -178,10 +172,8 @@ def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]
 
 
 def lay_by_repeat(probabilities: list[Floats], splits: list[Split], n_samples: int) -> Floats:
-    """Return the probabilities of the test sources in an array of shape (n_repeats, n_samples).
-
-    A source's row is the number of times that it was tested before; NaN where it was not tested.
-    """
+    """Return the probabilities of the test sources by repeat, of shape (n_repeats, n_samples)."""
+    # A source's repeat is the number of times that it was tested before.
     n_tests = np.zeros(n_samples, dtype=np.intp)
     for _, test in splits:
         n_tests[test] += 1

@@ -135,10 +135,7 @@ def list_splits(
     unlabeled: object,
     random_state: int,
 ) -> list[Split]:
-    """List the splits of `cv`, with inspected sources only in the test folds.
-
-    A number is that of folds of an `InspectedStratifiedKFold`, None is its default.
-    """
+    """List the splits of `cv`, with inspected sources only in the test folds."""
     if cv is None or isinstance(cv, Integral):
         n_splits = N_SPLITS if cv is None else int(cv)
         cv = InspectedStratifiedKFold(n_splits, unlabeled=unlabeled, random_state=random_state)
