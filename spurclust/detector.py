@@ -282,15 +282,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         self.classes_, codes = labels_of_fit(self, y, len(images))
         warn_if_none_spurious(codes, stacklevel=4)
         self.stage_seconds_: dict[str, float] = {}
-        configured = configure_steps(
-            {"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
-            images.shape[1:],
-            perplexity=self.perplexity,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
+        steps = configure_steps(self, images.shape[1:])
         found = fit_steps(
-            configured, images, codes, fitted=fitted, memory=self.memory, timed=self._timed
+            steps, images, codes, fitted=fitted, memory=self.memory, timed=self._timed
         )
         self.embedding_ = found.embedding
         space = found.novelty_rows()

@@ -41,25 +41,13 @@ class FittedSteps(NamedTuple):
         return self.outputs["reduce"]
 
 
-def configure_steps(
-    given: Mapping[str, Any],
-    image_shape: tuple[int, ...],
-    *,
-    perplexity: float,
-    random_state: Any,
-    n_jobs: int | None,
-) -> dict[str, Any]:
+def configure_steps(detector: Any, image_shape: tuple[int, ...]) -> dict[str, Any]:
     """Return flatten, reduce and embed, unfitted, with the settings they were not given."""
-    flatten = given["flatten"]
+    flatten = detector.flatten
     by_features = isinstance(flatten, CutoutFeatures) or (flatten is None and len(image_shape) > 1)
-    settings = {
-        "perplexity": perplexity,
-        "random_state": random_state,
-        "n_jobs": n_jobs,
-        "unlabeled": UNINSPECTED,
-    }
+    settings = {name: getattr(detector, name) for name in ("perplexity", "random_state", "n_jobs")}
     return {
-        name: set_missing(_own(given[name], default), **settings)
+        name: set_missing(_own(getattr(detector, name), default), **settings, unlabeled=UNINSPECTED)
         for name, default in (FEATURE_STEPS if by_features else PIXEL_STEPS).items()
     }
 

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
+from spurclust.detector import SpuriousRegionDetector
 from spurclust.labels import UNINSPECTED
 from spurclust.parallel import map_threads
 from spurclust.region import (
@@ -45,27 +45,17 @@ LABEL_BLIND_MODULES = (
 UMAP say, it cannot be known."""
 
 
-@dataclass(frozen=True)
-class SearchSpace:
-    """The settings that are searched, and the steps and settings that are given."""
+class SearchSpace(NamedTuple):
+    """An unfitted detector, and the settings of it that are searched."""
 
-    steps: dict[str, Any]
-    mixture: Any
+    detector: SpuriousRegionDetector
     n_components: list[int]
     perplexities: list[float]
-    assignment: str
-    random_state: int
-    n_jobs: int | None
 
     def configure(self, images: NDArray[Any], perplexity: float) -> dict[str, Any]:
         """Return unfitted steps up to the embedding."""
-        return configure_steps(
-            self.steps,
-            images.shape[1:],
-            perplexity=perplexity,
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
+        detector = clone(self.detector).set_params(perplexity=perplexity)
+        return configure_steps(detector, images.shape[1:])
 
 
 class Trial(NamedTuple):
@@ -197,16 +187,19 @@ def _try_mixtures(
     space: SearchSpace, embedded: list[FittedSteps], trials: list[list[Trial]]
 ) -> HeldOut:
     """Fit each mixture to each embedding once, and predict the held-out points of its trials."""
-    mixture = configure_mixture(space.mixture, space.random_state)
+    detector = space.detector
+    mixture = configure_mixture(detector.mixture, detector.random_state)
     shape = len(space.n_components), len(space.perplexities)
     probabilities = [np.empty((*shape, len(trial.points))) for trial in trials[0]]
     used_components = []
     for column, (sources, own) in enumerate(zip(embedded, trials, strict=True)):
         used = allowed_components(mixture, space.n_components, sources.embedding)
         used_components.append(used)
-        predict = partial(predict_trials, mixture, sources.embedding, own, space.assignment)
+        predict = partial(predict_trials, mixture, sources.embedding, own, detector.assignment)
         distinct = sorted(set(used))
-        predicted = dict(zip(distinct, map_threads(predict, distinct, space.n_jobs), strict=True))
+        predicted = dict(
+            zip(distinct, map_threads(predict, distinct, detector.n_jobs), strict=True)
+        )
         for row, n_components in enumerate(used):
             for split, probability in enumerate(predicted[n_components]):
                 probabilities[split][row, column] = probability

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags, check_random_state, get_tags
 from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
@@ -38,6 +38,9 @@ from spurclust.tuning.splitters import Split, check_both_classes, list_splits
 
 SEARCHED = ("n_components", "perplexity", "threshold")
 """The parameters that are searched, in the order in which `ParameterGrid` varies them."""
+
+GIVEN = ("assignment", "unlabeled", "flatten", "reduce", "embed", "mixture", "n_jobs", "verbose")
+"""The parameters that the detector takes as they are."""
 
 N_COMPONENTS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 40)
 """Numbers of components about as far apart as their effects."""
@@ -274,16 +277,10 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
             return self._timed("fit", self._refit, space, held_out, X, y)  # type: ignore[no-any-return]
 
     def _space(self, grid: dict[str, list[Any]], seed: int) -> SearchSpace:
-        """Return the settings that are searched and those that are given."""
-        return SearchSpace(
-            steps={"flatten": self.flatten, "reduce": self.reduce, "embed": self.embed},
-            mixture=self.mixture,
-            n_components=grid["n_components"],
-            perplexities=grid["perplexity"],
-            assignment=self.assignment,
-            random_state=seed,
-            n_jobs=self.n_jobs,
-        )
+        """Return the detector with the settings that are given, and the values to try."""
+        given = {name: getattr(self, name) for name in GIVEN}
+        detector = SpuriousRegionDetector(**given, random_state=seed)
+        return SearchSpace(detector, grid["n_components"], grid["perplexity"])
 
     def _timed(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         """Do the work of a stage, and print its seconds when verbose."""
@@ -336,17 +333,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         fitted = None
         if held_out.fitted is not None:
             fitted = held_out.fitted[space.perplexities.index(self.best_params_["perplexity"])]
-        self.best_estimator_ = SpuriousRegionDetector(
-            **self.best_params_,
-            assignment=self.assignment,
-            unlabeled=self.unlabeled,
-            **space.steps,
-            mixture=self.mixture,
-            random_state=space.random_state,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
-        return self.best_estimator_.fit_assign(X, y, fitted=fitted)
+        best: SpuriousRegionDetector = clone(space.detector).set_params(**self.best_params_)
+        self.best_estimator_ = best
+        return best.fit_assign(X, y, fitted=fitted)
 
     def spurious_probability(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the spurious fraction at each source.

@@ -96,13 +96,8 @@ def flag_stability(
     reduce_seed = detector.random_state
     if not isinstance(reduce_seed, Integral):
         reduce_seed = seeds[0] if seeds else 0
-    steps = configure_steps(
-        {name: getattr(detector, name) for name in ("flatten", "reduce", "embed")},
-        images.shape[1:],
-        perplexity=detector.perplexity,
-        random_state=reduce_seed,
-        n_jobs=n_jobs,
-    )
+    detector.set_params(random_state=reduce_seed, n_jobs=n_jobs)
+    steps = configure_steps(detector, images.shape[1:])
     embed = steps.pop("embed")
     runs = list(product(seeds, _perplexities_of(embed, perplexities)))
     if not runs:
