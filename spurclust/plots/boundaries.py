@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# Sources in the region: its color, dark.
-_FLAGGED_COLOR = "#7A5200"
+# Sources in the region have its color, dark.
+_OUTSIDE_DOT, _FLAGGED_DOT = (style.RELIABLE_COLOR, embeddings.DOT), ("#7A5200", embeddings.DOT)
 # Light, so that an interval is seen on it.
 _REGION: dict[str, Any] = {"facecolor": style.REGION_FILL_COLOR, "edgecolor": style.REGION_COLOR}
 _REGION |= {"hatch": style.REGION_HATCH}
@@ -191,7 +191,12 @@ class RegionDisplay(style.Display):
         region = np.asarray(self.region, dtype=bool)
         spurious = label == SPURIOUS
         with embeddings.open_embedding(ax, points, width) as (axes, room):
-            handles = _draw_groups(axes, points, spurious, flagged, room)
+            groups = [
+                ("source outside", ~flagged & ~spurious, _OUTSIDE_DOT),
+                ("source in the region", flagged & ~spurious, _FLAGGED_DOT),
+                ("known spurious", spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER)),
+            ]
+            handles = embeddings.draw_groups(axes, points, groups, room)
             if self.grid is not None:
                 handles |= _fill_region(axes, self.grid, borders=self.covariances is None)
             if self.means is not None and self.covariances is not None:
@@ -207,28 +212,6 @@ class RegionDisplay(style.Display):
     def _default_width(self) -> float:
         n_components = len(np.asarray(self.region))
         return style.COLUMN_WIDTH if n_components <= _COLUMN_COMPONENTS else style.PAGE_WIDTH
-
-
-def _draw_groups(
-    ax: "Axes",
-    points: NDArray[np.float64],
-    spurious: NDArray[np.bool_],
-    flagged: NDArray[np.bool_],
-    width: float,
-) -> dict[str, Any]:
-    """Draw the sources, the known spurious on top, and return what stands for them."""
-    area = embeddings.dot_area(len(points), width)
-    large = embeddings.sign_area(ax, points[spurious], width, area)
-    groups = {
-        "source outside": (~flagged & ~spurious, (style.RELIABLE_COLOR, embeddings.DOT), area),
-        "source in the region": (flagged & ~spurious, (_FLAGGED_COLOR, embeddings.DOT), area),
-        "known spurious": (spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER), large),
-    }
-    return {
-        name: embeddings.draw_sources(ax, points[members], mark, size)
-        for name, (members, mark, size) in groups.items()
-        if members.any()
-    }
 
 
 def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The embedding with the spurious marked, and how sources are drawn in any picture of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Mark = tuple[str, str]
 """A color, and a marker of matplotlib or one of these."""
 DOT, RING = "dot", "ring"
+Group = tuple[str, NDArray[np.bool_], Mark]
+"""Name, members and mark of sources that are drawn alike."""
 # More dots than these make a vector file that no viewer opens quickly.
 RASTERIZE_ABOVE = 3000
 # What stands beside an embedding's axes, in inches.
@@ -136,6 +138,21 @@ def draw_sources(ax: "Axes", points: NDArray[np.float64], mark: Mark, area: floa
     return ax.scatter([], [], s=_LEGEND_SIGN, **_look(mark, _LEGEND_SIGN))
 
 
+def draw_groups(
+    ax: "Axes", points: NDArray[np.float64], groups: Sequence[Group], width: float
+) -> dict[str, Any]:
+    """Draw groups of sources, the last on top, and return what stands for them in a legend."""
+    area = dot_area(len(points), width)
+    is_sign = [mark[1] not in (DOT, RING) for _, _, mark in groups]
+    signs = [points[members] for (_, members, _), sign in zip(groups, is_sign, strict=True) if sign]
+    large = sign_area(ax, np.concatenate([points[:0], *signs]), width, area)
+    return {
+        name: draw_sources(ax, points[members], mark, large if sign else area)
+        for (name, members, mark), sign in zip(groups, is_sign, strict=True)
+        if members.any()
+    }
+
+
 def _look(mark: Mark, area: float) -> dict[str, Any]:
     color, marker = mark
     if marker == DOT:
@@ -148,12 +165,10 @@ def _look(mark: Mark, area: float) -> dict[str, Any]:
     return {**look, "linewidths": rim, "zorder": 3}
 
 
-def _group_sources(
-    label: NDArray[np.int8], reason: NDArray[np.object_]
-) -> list[tuple[str, NDArray[np.bool_], Mark]]:
-    """Group sources by name, members and mark as they are drawn, a rare reason on top."""
+def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list[Group]:
+    """Group sources as they are drawn, a rare reason on top."""
     spurious = label == SPURIOUS
-    groups = [
+    groups: list[Group] = [
         ("uninspected", label == UNINSPECTED, (style.UNINSPECTED_COLOR, RING)),
         ("reliable", label == RELIABLE, (style.RELIABLE_COLOR, DOT)),
     ]
@@ -168,7 +183,7 @@ def _group_sources(
         rest = names[len(style.REASON_STYLES) :]
         others = spurious & np.isin(named, rest)
         groups.append((f"spurious: {len(rest)} other reasons", others, style.OTHER_REASON_STYLE))
-    return [group for group in groups if group[1].any()]
+    return groups
 
 
 @dataclass(eq=False, repr=False)
@@ -244,15 +259,12 @@ class EmbeddingDisplay(style.Display):
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         points = check_embedding(self.embedding)
         label = check_labels(self.label, len(points))
-        groups = _group_sources(label, check_reasons(self.reason, len(points)))
+        reason = check_reasons(self.reason, len(points))
+        groups = [
+            (f"{name} ({members.sum()})", members, mark)
+            for name, members, mark in _group_sources(label, reason)
+        ]
         with open_embedding(ax, points, width) as (axes, room):
-            area = dot_area(len(points), room)
-            large = sign_area(axes, points[label == SPURIOUS], room, area)
-            handles = {
-                f"{name} ({members.sum()})": draw_sources(
-                    axes, points[members], mark, area if mark[1] in (DOT, RING) else large
-                )
-                for name, members, mark in groups
-            }
+            handles = draw_groups(axes, points, groups, room)
             style.add_legend(axes, handles, is_new=ax is None)
         return axes

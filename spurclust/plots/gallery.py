@@ -1,12 +1,11 @@
 """Cutouts side by side, each with its id and the reason."""
 
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.plots import embeddings, rendering, style
@@ -168,16 +167,16 @@ class GalleryDisplay(style.Display):
         self.shown_ = np.array([entry.position for entry in shown], dtype=np.intp)
         self.n_columns_ = max(1, min(len(shown), layout.n_columns))
         total_width = max(self.n_columns_ * layout.column - _GAP, _MIN_TOTAL)
-        size = (total_width, ceil(max(1, len(shown)) / layout.n_columns) * layout.row - _GAP)
-        with style.open_axes(ax, width=size[0] + 2 * _PAD, height=size[1] + 1) as axes:
+        height = ceil(max(1, len(shown)) / layout.n_columns) * layout.row - _GAP
+        with style.open_axes(ax, width=total_width + 2 * _PAD, height=height + 1) as axes:
             axes.set_axis_off()
             axes.set_aspect("equal", adjustable="box", anchor="N")
-            axes.set(xlim=(0, style.VECTOR_DPI * size[0]), ylim=(style.VECTOR_DPI * size[1], 0))
+            axes.set(xlim=(0, total_width), ylim=(-height, 0))
             if shown:
-                self._draw_entries(axes, shown, layout, size)
+                self._draw_entries(axes, shown, layout)
             else:
                 look: dict[str, Any] = {"ha": "center", "va": "center"}
-                axes.text(0.5, 0.5, "no cutouts", transform=axes.transAxes, **look)
+                axes.text(total_width / 2, -height / 2, "no cutouts", **look)
             is_known = self.label is not None or self.flagged is not None
             handles = rendering.frame_handles(entry.frame for entry in shown if is_known)
             n_left = len(entries) - len(shown)
@@ -191,20 +190,20 @@ class GalleryDisplay(style.Display):
         """List what is to be drawn, as far as there is room."""
         n_cutouts = len(self.cutouts)
         position = np.arange(n_cutouts)
+        source_id = position if self.source_id is None else self.source_id
         columns = (
-            embeddings.check_per_source(
-                position if self.source_id is None else self.source_id, n_cutouts, "source_id"
-            ),
+            embeddings.check_per_source(source_id, n_cutouts, "source_id"),
             embeddings.check_reasons(self.reason, n_cutouts),
             embeddings.check_labels(self.label, n_cutouts),
             embeddings.check_per_source(self.flagged, n_cutouts, "flagged", False),
         )
         if self.position is not None:
             position = position[np.asarray(self.position, dtype=np.intp)]
-        chosen = zip(position, *(column[position] for column in columns), strict=True)
         return [
-            _Entry(index, str(source_id), reason, rendering.choose_frame(label, flagged))
-            for index, source_id, reason, label, flagged in chosen
+            _Entry(index, str(name), reason, rendering.choose_frame(label, flagged))
+            for index, name, reason, label, flagged in zip(
+                position, *(column[position] for column in columns), strict=True
+            )
         ]
 
     def _lay_out(self, entries: "list[_Entry]", room: float) -> "_Layout":
@@ -213,8 +212,7 @@ class GalleryDisplay(style.Display):
         if entries:
             rendering.check_cutouts(self.cutouts, len(self.cutouts), self.crop)
             first = rendering.render_source(self.cutouts, entries[0].position, self.crop)
-            height, width, _ = first.shape
-            aspect = width / height
+            aspect = first.shape[1] / first.shape[0]
         if n_columns is None:
             wanted = max(_MIN_WIDTH, (_AREA * aspect) ** 0.5)
             n_columns = max(1, round((room + _GAP) / (wanted + _GAP)))
@@ -223,22 +221,27 @@ class GalleryDisplay(style.Display):
         n_lines = 2 if has_reasons and width < _ONE_LINE_WIDTH else 1
         return _Layout(n_columns, width, width / aspect, n_lines)
 
-    def _draw_entries(
-        self, ax: "Axes", entries: "list[_Entry]", layout: "_Layout", size: tuple[float, float]
-    ) -> None:
-        """Draw cutouts with frames and captions, in units of a pixel of the composed image."""
-        inches = (layout.width, layout.height)
+    def _draw_entries(self, ax: "Axes", entries: "list[_Entry]", layout: "_Layout") -> None:
+        """Draw cutouts with frames and captions, in inches."""
+        size = (layout.width, layout.height)
+        row, column = np.divmod(np.arange(len(entries)), layout.n_columns)
+        corners = np.stack([column * layout.column, -row * layout.row - layout.height], axis=1)
         pictures = [
-            rendering.render_source(self.cutouts, entry.position, self.crop, size=inches)
+            rendering.render_source(self.cutouts, entry.position, self.crop, size=size)
             for entry in entries
         ]
-        corners = _draw_sheet(ax, pictures, layout, is_flipped=self.origin == "lower")
         frames = [entry.frame for entry in entries]
-        rendering.draw_frames(ax, corners, pictures[0].shape[1::-1], frames)
+        rendering.draw_pictures(ax, pictures, corners, size, frames, self.origin)
         # On given axes that are too low the writing becomes as small as the rest.
-        shrink = min(1.0, ax.bbox.height * size[0] / (ax.bbox.width * size[1]))
-        for entry, corner in zip(entries, corners, strict=True):
-            _write_caption(ax, entry, corner, layout, shrink)
+        height, width = np.ptp(ax.get_ylim()), np.ptp(ax.get_xlim())
+        shrink = min(1.0, float(ax.bbox.height * width / (ax.bbox.width * height)))
+        # No mathematics, whatever an id looks like.
+        look: dict[str, Any] = {"va": "top", "parse_math": False, "usetex": False}
+        look |= {"color": style.LINE_COLOR, "fontsize": shrink * _CAPTION_SIZE}
+        for entry, (x, y) in zip(entries, corners, strict=True):
+            for side, line, text in _caption(entry, layout):
+                left = x if side == "left" else x + layout.width
+                ax.text(left, y - (line + 0.25) * _LINE, text, ha=side, **look)
 
 
 class _Entry(NamedTuple):
@@ -271,42 +274,15 @@ class _Layout(NamedTuple):
         return self.n_columns * max(1, int((_PAGE_HEIGHT + _GAP) / self.row))
 
 
-def _draw_sheet(
-    ax: "Axes", pictures: Sequence[NDArray[np.uint8]], layout: _Layout, *, is_flipped: bool
-) -> NDArray[np.intp]:
-    """Compose pictures in one image, draw it, and return their upper left corners in pixels."""
-    height, width, _ = pictures[0].shape
-    index = np.arange(len(pictures))
-    step = np.rint(style.VECTOR_DPI * np.array([layout.column, layout.row])).astype(np.intp)
-    corners: NDArray[np.intp] = (
-        np.stack([index % layout.n_columns, index // layout.n_columns], axis=1) * step
-    )
-    right, bottom = corners.max(axis=0) + np.array([width, height])
-    sheet = np.full((bottom, right, 3), 255, dtype=np.uint8)
-    for (x, y), picture in zip(corners, pictures, strict=True):
-        sheet[y : y + height, x : x + width] = picture[::-1] if is_flipped else picture
-    ax.imshow(sheet, extent=(0, right, bottom, 0), interpolation="antialiased")
-    return corners
-
-
-def _write_caption(
-    ax: "Axes", entry: _Entry, corner: NDArray[np.intp], layout: _Layout, shrink: float
-) -> None:
-    """Write id and reason beneath a cutout, shortened to its width."""
-    room, gap = 72 * layout.width, _CAPTION_SIZE
-    name_room, side, line = room, "left", 1
-    if entry.reason and layout.n_lines == 1:
-        wanted = style.text_width(entry.reason, _CAPTION_SIZE) + gap
-        name_room, side, line = max(room / 2, room - wanted), "right", 0
-    name = style.shorten(entry.source_id, name_room, _CAPTION_SIZE, middle=True)
-    if line == 0:
-        room -= style.text_width(name, _CAPTION_SIZE) + gap
-    reason = style.shorten(entry.reason, room, _CAPTION_SIZE)
-    for text, ha, row in ((name, "left", 0), (reason, side, line)):
-        below = (layout.width if ha == "right" else 0, layout.height + (row + 0.25) * _LINE)
-        look: dict[str, Any] = {"ha": ha, "va": "top", "color": style.LINE_COLOR}
-        # No mathematics, whatever an id looks like.
-        look |= {"fontsize": shrink * _CAPTION_SIZE, "parse_math": False, "usetex": False}
-        if text:
-            x, y = corner + style.VECTOR_DPI * np.array(below)
-            ax.text(x, y, text, **look)
+def _caption(entry: _Entry, layout: _Layout) -> list[tuple[Literal["left", "right"], int, str]]:
+    """Return side, line and text of id and reason, shortened to the width of a cutout."""
+    size, room, gap = _CAPTION_SIZE, 72 * layout.width, _CAPTION_SIZE
+    if not entry.reason:
+        return [("left", 0, style.shorten(entry.source_id, room, size, middle=True))]
+    if layout.n_lines == 2:
+        name = style.shorten(entry.source_id, room, size, middle=True)
+        return [("left", 0, name), ("left", 1, style.shorten(entry.reason, room, size))]
+    name_room = max(room / 2, room - style.text_width(entry.reason, size) - gap)
+    name = style.shorten(entry.source_id, name_room, size, middle=True)
+    rest = room - style.text_width(name, size) - gap
+    return [("left", 0, name), ("right", 0, style.shorten(entry.reason, rest, size))]

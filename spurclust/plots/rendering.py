@@ -54,10 +54,20 @@ def frame_handles(frames: Iterable[Frame]) -> dict[str, Any]:
     }
 
 
-def draw_frames(ax: "Axes", corners: NDArray[Any], size: Any, frames: Sequence[Frame]) -> None:
-    """Draw frames of one size, each from its corner of least x and y."""
+def draw_pictures(
+    ax: "Axes",
+    pictures: Sequence[NDArray[np.uint8]],
+    corners: NDArray[np.float64],
+    size: Any,
+    frames: Sequence[Frame],
+    origin: Origin,
+) -> None:
+    """Draw pictures of one size at their lower left corners, in frames."""
     from matplotlib.collections import PolyCollection
 
+    for picture, (left, bottom) in zip(pictures, corners, strict=True):
+        extent = (left, left + size[0], bottom, bottom + size[1])
+        ax.imshow(picture, extent=extent, origin=origin, zorder=1)
     look: dict[str, Any] = {
         "edgecolors": [frame.color for frame in frames],
         "linewidths": [frame.width for frame in frames],

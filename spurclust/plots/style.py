@@ -116,17 +116,15 @@ class Display:
         Display
             The display itself, with `ax_` and `figure_`.
         """
-        return self._drawn_on(self._draw(ax, width or self._default_width()))
+        axes = self._draw(ax, width or self._default_width())
+        self.ax_, self.figure_ = axes, axes.figure
+        return self
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         raise NotImplementedError
 
     def _default_width(self) -> float:
         return COLUMN_WIDTH
-
-    def _drawn_on(self, ax: "Axes") -> Self:
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
 @contextmanager

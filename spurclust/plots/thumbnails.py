@@ -156,29 +156,14 @@ class CutoutEmbeddingDisplay(style.Display):
             frames = [rendering.choose_frame(label[i], flagged[i]) for i in drawn]
             _draw_lines(axes, points[aside], middles, frames[len(shown) :])
             corners = np.concatenate([points[shown], middles]) - size / 2
-            self._draw_thumbnails(axes, drawn, corners, size, size * side / np.ptp(limits[0]))
-            rendering.draw_frames(axes, corners, size, frames)
+            look = {"size": size * side / np.ptp(limits[0]), "channels": "mean"}
+            pictures = [rendering.render_source(self.cutouts, i, self.crop, **look) for i in drawn]
+            rendering.draw_pictures(axes, pictures, corners, size, frames, self.origin)
             title = f"{len(drawn)} of {len(points)} cutouts shown"
             handles = rendering.frame_handles(frames)
             style.add_legend(axes, handles, is_new=ax is None, title=title)
         self.shown_, self.aside_ = shown, aside
         return axes
-
-    def _draw_thumbnails(
-        self,
-        ax: "Axes",
-        sources: NDArray[np.intp],
-        corners: Points,
-        size: Points,
-        inches: Sequence[float],
-    ) -> None:
-        """Draw cutouts of one size, in the embedding's units and in inches, at their corners."""
-        for source, (left, bottom) in zip(sources, corners, strict=True):
-            picture = rendering.render_source(
-                self.cutouts, source, self.crop, size=inches, channels="mean"
-            )
-            extent = (left, left + size[0], bottom, bottom + size[1])
-            ax.imshow(picture, extent=extent, zorder=1, origin=self.origin)
 
 
 def _draw_lines(
