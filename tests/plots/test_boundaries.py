@@ -94,22 +94,16 @@ class TestRegion:
         assert not is_region_filled(display)
         assert legend_texts(display) == ["source outside", "1 sigma", "2 sigma"]
 
-    def test_everything_is_in_the_region(self, build_detector, legend, legend_texts):
-        y = np.ones(4, dtype=int)
-        detector = build_detector([[0.0, 0], [1, 1], [5, 5], [6, 5]], y, 1)
-        display = RegionDisplay.from_estimator(detector, y)
-        title = legend(display).get_title().get_text()
-        assert title == "flagged 4 of 4, 4 of 4 known spurious"
-        assert legend_texts(display)[:2] == ["known spurious", "region"]
-
-    def test_a_region_without_a_border(self):
-        everywhere = np.ones((5, 5), dtype=bool)
-        steps = np.linspace(0, 1, 5)
+    def test_everything_is_in_the_region(self, legend, legend_texts):
+        everywhere, steps = np.ones((5, 5), dtype=bool), np.linspace(0, 1, 5)
         grid = RegionGrid(steps, steps, np.zeros((5, 5), dtype=int), everywhere, everywhere)
-        display = RegionDisplay(np.eye(2), [1, 0], [0, 0], [True] * 2, [True], grid=grid).plot()
+        display = RegionDisplay(np.eye(2), [1, 1], [0, 0], [True] * 2, [True], grid=grid).plot()
         assert is_region_filled(display)
+        title = legend(display).get_title().get_text()
+        assert title == "flagged 2 of 2, 2 of 2 known spurious"
+        assert legend_texts(display) == ["known spurious", "region"]
 
-    @pytest.mark.parametrize("n_components", [1, 6, 40])
+    @pytest.mark.parametrize("n_components", [1, 40])
     def test_numbers_do_not_overlap(self, build_detector, n_components, overlaps, stays_inside):
         rng = np.random.default_rng(3)
         embedding = rng.normal(size=(800, 2)) * 20
@@ -174,9 +168,6 @@ class TestComponents:
             assert bool(bars[number].get_hatch()) == row["in_region"]
         expected = ["in the region", "outside", "95 % interval", "threshold 5 %"]
         assert legend_texts(display) == expected
-
-    def test_the_counts_stand_beside(self, detector):
-        display = ComponentsDisplay.from_estimator(detector)
         (right,) = display.ax_.child_axes
         rows = detector.components_
         assert [text.get_text() for text in right.get_yticklabels()] == [
@@ -217,7 +208,7 @@ class TestComponents:
         display = ComponentsDisplay(table(2, in_region=True), 0.005).plot()
         assert legend_texts(display) == ["in the region", "95 % interval", "threshold 0.5 %"]
 
-    @pytest.mark.parametrize("n_components", [1, 2, 15, 40, 100])
+    @pytest.mark.parametrize("n_components", [1, 15, 100])
     def test_numbers_do_not_overlap(self, n_components, overlaps, stays_inside):
         display = ComponentsDisplay(table(n_components), 0.05).plot()
         assert stays_inside(display)

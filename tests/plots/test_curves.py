@@ -5,8 +5,10 @@ import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
+from spurclust import SpuriousRegionDetectorCV
 from spurclust.metrics import completeness_curve
 from spurclust.plots import CompletenessDisplay, StabilityDisplay, TuningDisplay
+from spurclust.tuning import InspectedStratifiedKFold
 
 RNG = np.random.default_rng(0)
 Y = (RNG.random(300) < 0.1).astype(int)
@@ -61,11 +63,9 @@ class TestCompleteness:
         names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
         assert names[-1] == "chosen, 95 % intervals"
 
-    def test_no_spurious_source(self):
+    def test_bad_input(self):
         with pytest.raises(ValueError, match="no source that has a probability is known"):
             CompletenessDisplay(np.zeros(5), np.ones(5)).plot(ax=axes())
-
-    def test_lengths_must_agree(self):
         with pytest.raises(ValueError, match=r"label has shape \(300,\), but there are 5"):
             CompletenessDisplay(Y, np.ones(5)).plot(ax=axes())
 
@@ -80,6 +80,23 @@ def results(perplexities=(50,)):
         "mean_test_completeness": 1 - threshold - n_components / 100,
         "mean_test_workload": perplexity / 100,
     }
+
+
+def test_of_a_fitted_search(survey):
+    embedding, y = survey
+    steps = dict.fromkeys(("flatten", "reduce", "embed"), "passthrough")
+    cv = InspectedStratifiedKFold(2, unlabeled=-1, random_state=0)
+    search = SpuriousRegionDetectorCV([3, 4], [0.05, 0.5], cv=cv, unlabeled=-1, **steps)
+    search.set_params(random_state=0).fit(embedding, y)
+    point = CompletenessDisplay.from_estimator(search, y, ax=axes()).ax_.get_lines()[-1]
+    assert_allclose(point.get_data(), [[100 * search.workload_], [100 * search.completeness_]])
+    ax = TuningDisplay.from_estimator(search, ax=axes()).ax_
+    written = {tuple(text.get_position()): text.get_text() for text in ax.texts}
+    for setting, percent in zip(
+        search.cv_results_["params"], search.cv_results_["mean_test_completeness"], strict=True
+    ):
+        column, row = setting["n_components"] - 3, int(setting["threshold"] > 0.1)
+        assert written[(column, row)] == f"{100 * percent:.0f}"
 
 
 class TestTuning:

@@ -17,12 +17,6 @@ def captions(display):
     return [text.get_text() for text in display.ax_.texts]
 
 
-@pytest.fixture
-def note(legend):
-    """Return what a picture says of the cutouts that are not shown."""
-    return lambda display: legend(display).get_title().get_text()
-
-
 def pictures(display):
     return [image.get_array() for image in display.ax_.images]
 
@@ -34,33 +28,22 @@ def test_columns_follow_the_shape(shape, n_columns):
     assert GalleryDisplay(cutouts(30, shape)).plot().n_columns_ == n_columns
 
 
-@pytest.mark.parametrize("shape", [(17, 95), (20, 20), (40, 10)])
-@pytest.mark.parametrize("width", [3.5, 7.1])
+@pytest.mark.parametrize(
+    ("shape", "width"), [((17, 95), 3.5), ((17, 95), 7.1), ((20, 20), 3.5), ((40, 10), 7.1)]
+)
 def test_nothing_overlaps_with_long_ids_and_reasons(
     shape, width, overlaps, stays_inside, frame_boxes
 ):
-    ids = [f"jades-goods-south-medium-{number:012d}" for number in range(20)]
-    reason = ["close to another source, or perhaps something else entirely"] * 20
-    display = GalleryDisplay(cutouts(20, shape), ids, reason, max_cutouts=20).plot(width=width)
-    boxes = frame_boxes(display)
-    assert len(boxes) == 20
-    assert boxes[:, 2:] - boxes[:, :2] == pytest.approx(
-        np.tile(boxes[0, 2:] - boxes[0, :2], (20, 1))
-    )
-    ratio = np.divide(*(boxes[0, 2:] - boxes[0, :2]))
-    assert ratio == pytest.approx(shape[1] / shape[0], rel=0.02)
-    assert len(captions(display)) == 40
-    assert overlaps(display.ax_.texts) == 0
-    display.figure_.draw_without_rendering()
-    to_axes = display.ax_.transData.inverted()
-    for text in display.ax_.texts:
-        (x0, bottom), (x1, top) = to_axes.transform(text.get_window_extent().get_points())
-        inside = (
-            (boxes[:, 0] < x1) & (boxes[:, 2] > x0) & (boxes[:, 1] < bottom) & (boxes[:, 3] > top)
-        )
-        assert not inside.any()
+    ids = [f"jades-goods-south-medium-{number:012d}" for number in range(12)]
+    reason = ["close to another source, or perhaps something else entirely"] * 12
+    display = GalleryDisplay(cutouts(12, shape), ids, reason, max_cutouts=12).plot(width=width)
+    sides = np.array([box[2:] - box[:2] for box in frame_boxes(display)])
+    assert sides[:, 0] / sides[:, 1] == pytest.approx([shape[1] / shape[0]] * 12)
+    assert len(captions(display)) == 24
+    assert overlaps([*display.ax_.images, *display.ax_.texts]) == 0
     assert stays_inside(display)
     assert all("…" in text for text in captions(display)[1::2])
+    assert [text[-3:] for text in captions(display)[::2]] == [name[-3:] for name in ids]
 
 
 @pytest.mark.parametrize("shape", [(17, 95), (20, 20)])
@@ -69,35 +52,25 @@ def test_a_reason_that_is_not_known_leaves_its_place_empty(shape):
     assert captions(display) == ["a", "b", "edge data"]
 
 
-def test_the_ends_of_long_ids_stay():
-    ids = [f"{'survey-' * 20}{number:03d}" for number in range(3)]
-    texts = captions(GalleryDisplay(cutouts(3), ids).plot())
-    assert [text[-3:] for text in texts] == ["000", "001", "002"]
-
-
-def test_ids_are_no_mathematics():
+def test_ids_of_any_kind_are_no_mathematics():
     display = GalleryDisplay(cutouts(2), ["$x_1$", "a\n b"]).plot()
     assert captions(display) == ["$x_1$", "a b"]
-    assert not any(text.get_parse_math() or text.get_usetex() for text in display.ax_.texts)
-    display.figure_.draw_without_rendering()
-
-
-def test_ids_of_any_type_and_positions_without_ids():
     assert captions(GalleryDisplay(cutouts(2), np.array([7, 8])).plot()) == ["7", "8"]
     assert captions(GalleryDisplay(cutouts(2)).plot()) == ["0", "1"]
+    assert not any(text.get_parse_math() or text.get_usetex() for text in display.ax_.texts)
 
 
-def test_what_is_not_shown_is_said(stays_inside, note):
+def test_what_is_not_shown_is_said(stays_inside, legend):
     display = GalleryDisplay(cutouts(60)).plot()
     n_shown = len(display.shown_)
     assert n_shown % display.n_columns_ == 0
-    assert note(display) == f"first {n_shown} of 60 cutouts, {60 - n_shown} not shown"
+    note = legend(display).get_title().get_text()
+    assert note == f"first {n_shown} of 60 cutouts, {60 - n_shown} not shown"
     assert stays_inside(display)
     # A page is filled, and no more.
     row = (display.figure_.get_figheight() - 0.3) / (n_shown / display.n_columns_)
     assert 9 - row < display.figure_.get_figheight() < 9
     assert len(GalleryDisplay(cutouts(60), max_cutouts=60).plot().shown_) == 60
-    assert note(GalleryDisplay(cutouts(6), max_cutouts=1).plot()).endswith("5 not shown")
     assert GalleryDisplay(cutouts(12)).plot().figure_.legends == []
 
 
@@ -134,9 +107,7 @@ def test_the_sources_that_were_asked_for(build_detector, survey, which):
 
 def test_cutout_id_and_reason_belong_together(detector, survey):
     _, y = survey
-    images = (
-        np.zeros((len(y), 4, 30), dtype=np.uint8) + np.arange(len(y), dtype=np.uint8)[:, None, None]
-    )
+    images = np.arange(len(y), dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(30, 2)
     reason = [f"r{number}" for number in range(len(y))]
     display = GalleryDisplay.from_estimator(detector, y, images, reason=reason, max_cutouts=5)
     texts = captions(display)

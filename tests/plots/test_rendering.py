@@ -28,10 +28,8 @@ def test_others_are_stretched_over_all_brightnesses(dtype):
     assert picture.dtype == np.uint8
     assert (picture.min(), picture.max()) == (0, 255)
     assert (np.diff(picture[:, :, 0].ravel().astype(int)) >= 0).all()
-
-
-def test_a_stretch_does_not_depend_on_unit():
-    assert np.array_equal(render_cutout(ramp(float)), render_cutout(1e-30 * ramp(float) + 1e-29))
+    # Whatever the unit.
+    assert np.array_equal(picture, render_cutout(1e-30 * ramp(float) + 1e-29))
 
 
 def test_pixels_without_data_have_their_own_color():
