@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, encode_labels
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, encode_labels, name_reasons
 from spurclust.plots import style
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list
     if not any(reason[spurious]):
         groups.append(("spurious", spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER)))
     else:
-        named = np.where(reason == "", "no reason given", reason).astype(str)
+        named = np.array(name_reasons(reason))
         names, counts = np.unique(named[spurious], return_counts=True)
         names = names[np.argsort(-counts, kind="stable")]
         for name, mark in zip(names, style.REASON_STYLES, strict=False):
