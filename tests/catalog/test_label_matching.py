@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spurclust.catalog import (
@@ -257,6 +257,7 @@ tables_of_labels = st.lists(
 )
 
 
+@settings(max_examples=30)
 @given(tables_of_labels)
 def test_each_source_has_its_last_label(rounds):
     tables = [labels_of(*([name, *row] for name, row in rows.items())) for rows in rounds]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from astropy import units
 from astropy.coordinates import SkyCoord
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spurclust.catalog import (
@@ -178,6 +178,7 @@ def test_forms_of_a_position(ra, dec, degrees):
     np.testing.assert_allclose(found, [degrees], atol=1e-9)
 
 
+@settings(max_examples=40)
 @given(st.floats(0, 359.999), st.floats(-90, 90))
 def test_sexagesimal_as_astropy_has_it(ra, dec):
     position = SkyCoord(ra * units.deg, dec * units.deg)
