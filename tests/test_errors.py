@@ -61,7 +61,7 @@ for use in (
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     messages = done.stdout.splitlines()
-    assert [message.split(", ")[0].split()[-1] for message in messages] == [
+    assert [re.search("needs the package (.*), which", message)[1] for message in messages] == [
         *("skops", "skops", "astropy", "openpyxl")
     ]
     assert all(message.endswith("pip install 'spurclust[survey]'") for message in messages)
