@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +18,11 @@ parser.add_argument("--perplexity", type=float, default=50)
 parser.add_argument("--jobs", type=int, default=-1)
 args = parser.parse_args()
 
-times = [time.perf_counter()]
 paths = sorted(Path(args.folder).glob("*.png"))
 rows = np.array([np.asarray(Image.open(path).convert("RGB")).ravel() for path in paths])
-times.append(time.perf_counter())
 tsne = TSNE(perplexity=args.perplexity, max_iter=1500, random_state=12, n_jobs=args.jobs)
 embedding = tsne.fit_transform(rows)
-times.append(time.perf_counter())
 component = GaussianMixture(6, random_state=12).fit_predict(embedding)
-times.append(time.perf_counter())
 
 table = pd.read_excel(args.labels).set_index("Source_ID")
 ids = [int(path.stem.split("_")[1]) for path in paths]
@@ -39,5 +34,4 @@ result = pd.DataFrame(columns | {"component": component, "flagged": flagged})
 result.to_csv(args.out, index=False)
 known = (spurious == 1).to_numpy()
 counts = {"flagged": flagged.sum(), "held": (flagged & known).sum(), "known": known.sum()}
-seconds = dict(zip(("reading", "embed", "mixture"), np.diff(times).tolist(), strict=True))
-print(json.dumps({name: int(count) for name, count in counts.items()} | {"seconds": seconds}))
+print(json.dumps({name: int(count) for name, count in counts.items()}))

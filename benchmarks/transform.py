@@ -1,6 +1,7 @@
 """`TSNE.transform` of new rows against openTSNE's, onto the same fitted rows."""
 
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -32,44 +33,44 @@ TARGET, LARGE_TARGET = 10.0, 3.0
 LARGE = 20_000
 
 
-def place(name: str, rows: str, n_rows: int, new: list[int], calls: int, jobs: int) -> Any:
+def place(
+    name: str, rows: str, n_rows: int, counts: Sequence[int], n_calls: int, n_jobs: int
+) -> Any:
     """Fit once, then time calls of transform for each number of new rows."""
     import numpy as np
 
     drawn = np.load(rows)
     fitted = drawn[:n_rows]
-    tsne = (opentsne_tsne if name == "openTSNE" else spurclust_tsne)(jobs).fit(fitted)
-    points = tsne if name == "openTSNE" else tsne.embedding_
-    found = {}
-    for n_new in new:
-        others = drawn[n_rows : n_rows + n_new]
-        runs = [timed(partial(tsne.transform, others)) for _ in range(calls)]
-        placed, cost = runs[-1]
+    if name == "openTSNE":
+        embedding = opentsne_tsne(n_jobs).fit(fitted)
+        transform = embedding.transform
+    else:
+        tsne = spurclust_tsne(n_jobs).fit(fitted)
+        embedding, transform = tsne.embedding_, tsne.transform
+    calls = {}
+    for n_new in counts:
+        new = drawn[n_rows : n_rows + n_new]
+        seconds = []
+        for _ in range(n_calls):
+            placed, cost = timed(lambda new=new: transform(new))
+            seconds.append(cost["seconds"])
         # openTSNE's transform has moved its fitted points: they are taken as they are now.
-        kept = neighbors_kept(fitted, np.array(points), others, np.array(placed))
-        seconds = [each["seconds"] for _, each in runs]
-        found[str(n_new)] = {"each": seconds, "memory": cost["memory"], "kept": kept}
-    return found
+        kept = neighbors_kept(fitted, np.array(embedding), new, np.array(placed))
+        calls[str(n_new)] = {"each": seconds, "memory": cost["memory"], "kept": kept}
+    return {"calls": calls}
 
 
-def finished(call: dict[str, Any]) -> Finished:
-    """Return the median of some calls."""
-    return Finished(median(call["each"]), call["memory"], call["kept"], tuple(call["each"]))
-
-
-def compare(n_rows: int, new: list[int], calls: int, jobs: int) -> list[Outcome]:
+def compare(n_rows: int, counts: Sequence[int], n_calls: int, n_jobs: int) -> list[Outcome]:
     """Compare onto one number of fitted rows."""
     with tempfile.TemporaryDirectory() as name:
         rows = str(Path(name) / "rows.npy")
-        run_child(__file__, "save_rows", path=rows, n_rows=n_rows + max(new))
-        given = {"rows": rows, "n_rows": n_rows, "new": new, "calls": calls, "jobs": jobs}
-        sides = [
-            run_child(__file__, "place", name=each, **given).result
-            for each in ("openTSNE", "spurclust")
-        ]
+        run_child(__file__, "save_rows", path=rows, n_rows=n_rows + max(counts))
+        settings = {"rows": rows, "n_rows": n_rows, "counts": counts, "n_calls": n_calls}
+        run = partial(run_child, __file__, "place", **settings, n_jobs=n_jobs)
+        found = [run(name=each).result["calls"] for each in ("spurclust", "openTSNE")]
     outcomes = []
-    for n_new in new:
-        theirs, ours = (finished(side[str(n_new)]) for side in sides)
+    for n_new in counts:
+        ours, theirs = (finished(calls[str(n_new)]) for calls in found)
         detail = (
             f"{theirs} : {ours}; share of {N_NEIGHBORS} neighbors kept {theirs.result:.3f} : "
             f"{ours.result:.3f}; peak memory {theirs.memory:.2f} GB : {ours.memory:.2f} GB"
@@ -80,17 +81,19 @@ def compare(n_rows: int, new: list[int], calls: int, jobs: int) -> list[Outcome]
     return outcomes
 
 
+def finished(call: dict[str, Any]) -> Finished:
+    """Return the median of some calls."""
+    return Finished(median(call["each"]), call["memory"], call["kept"], tuple(call["each"]))
+
+
 def measure(
-    rows: tuple[int, ...] = FITTED,
-    new: tuple[int, ...] = NEW,
-    calls: int = 3,
-    jobs: int = CORES,
+    rows: Sequence[int] = FITTED, new: Sequence[int] = NEW, calls: int = 3, jobs: int = CORES
 ) -> list[Outcome]:
     """Compare for some numbers of fitted and of new rows."""
     require("openTSNE")
     if min(rows) < LEAST_ROWS:
         raise ChildError(f"at least {LEAST_ROWS} fitted rows are needed")
-    return [row for n_rows in rows for row in compare(n_rows, list(new), calls, jobs)]
+    return [row for n_rows in rows for row in compare(n_rows, new, calls, jobs)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`spurclust.TSNE.fit_transform` against `sklearn.manifold.TSNE` and `openTSNE.TSNE`."""
 
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from embedding_rows import (
     MAX_ITER,
     N_NEIGHBORS,
     PERPLEXITY,
+    divergences,
     neighbors_kept,
     opentsne_tsne,
     save_rows,
@@ -31,7 +33,7 @@ from measure import (
     timed,
 )
 
-KL_LIMIT = 1.01
+KL_TARGET = 1.01
 SMALL, LARGE, VERY_LARGE = 1_816, 20_000, 200_000
 TARGETS = {"sklearn": 8.0, "openTSNE": 5.0}
 LARGE_TARGET, VERY_LARGE_TARGET = 3.0, 1.0
@@ -41,32 +43,27 @@ MOST_FOR_SKLEARN = 100_000
 FITS = {"spurclust": spurclust_tsne, "sklearn": sklearn_tsne, "openTSNE": opentsne_tsne}
 
 
-def fit(name: str, rows: str, points: str, jobs: int) -> dict[str, Any]:
+def fit(name: str, rows: str, points: str, n_jobs: int) -> dict[str, Any]:
     """Time one fit, and write its points for the judge."""
     import numpy as np
 
     given = np.load(rows)
-    tsne = FITS[name](jobs)
+    tsne = FITS[name](n_jobs)
     work = tsne.fit if name == "openTSNE" else tsne.fit_transform
     found, cost = timed(lambda: work(given))
     np.save(points, np.asarray(found, dtype=np.float32))
     return {**cost, "n_iter": int(getattr(tsne, "n_iter_", MAX_ITER))}
 
 
-def judge(rows: str, points: dict[str, str], jobs: int) -> dict[str, Any]:
+def judge(rows: str, points: dict[str, str], n_jobs: int) -> dict[str, Any]:
     """Judge all embeddings of the same rows by the same functions."""
     import numpy as np
 
-    from spurclust.embedding.descent import kl_divergence
-    from spurclust.embedding.neighbors import joint_affinities
-
     given = np.load(rows)
-    affinities = joint_affinities(given, PERPLEXITY, jobs)
-    found = {name: np.load(path) for name, path in points.items()}
-    return {
-        "kl": {name: float(kl_divergence(each, affinities, jobs)) for name, each in found.items()},
-        "kept": {name: neighbors_kept(given, each) for name, each in found.items()},
-    }
+    placed = {name: np.load(path) for name, path in points.items()}
+    kl = divergences(given, list(placed.values()), n_jobs)
+    kept = {name: neighbors_kept(given, each) for name, each in placed.items()}
+    return {"kl": dict(zip(placed, kl, strict=True)), "kept": kept}
 
 
 def target_of(name: str, n_rows: int, fastest: str) -> float | None:
@@ -78,7 +75,7 @@ def target_of(name: str, n_rows: int, fastest: str) -> float | None:
     return TARGETS[name]
 
 
-def compare_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Outcome]:
+def rows_of_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Outcome]:
     """Compare the times with each peer's."""
     ours = found["spurclust"]
     peers = {name: run for name, run in found.items() if name != "spurclust"}
@@ -95,7 +92,7 @@ def compare_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Ou
     return outcomes
 
 
-def compare_quality(what: str, n_rows: int, found: dict[str, Finished], seen: Any) -> list[Outcome]:
+def rows_of_quality(what: str, n_rows: int, found: dict[str, Finished], seen: Any) -> list[Outcome]:
     """Compare divergence, kept neighbors and memory."""
     peers = [name for name in found if name != "spurclust"]
     kl = seen["kl"]["spurclust"] / min(seen["kl"][name] for name in peers)
@@ -106,7 +103,7 @@ def compare_quality(what: str, n_rows: int, found: dict[str, Finished], seen: An
     row = f"{what}, peak memory against the smallest"
     judged = at_most(row, share, 1, "x", memory)
     return [
-        at_most(f"{what}, KL against the better", kl, KL_LIMIT, "x", kls),
+        at_most(f"{what}, KL against the better", kl, KL_TARGET, "x", kls),
         for_information(f"{what}, share of {N_NEIGHBORS} neighbors kept", "", kept),
         judged if n_rows >= VERY_LARGE else for_information(row, f"{share:.3g}x", memory),
     ]
@@ -122,28 +119,27 @@ def compare(n_rows: int | None, folder: str | None, repeats: int, jobs: int) -> 
             raise ChildError(f"{n_saved} distinct rows: perplexity {PERPLEXITY} needs {LEAST_ROWS}")
         names = [each for each in FITS if each != "sklearn" or n_saved <= MOST_FOR_SKLEARN]
         points = {each: str(Path(name) / f"{each}.npy") for each in names}
-        run = partial(run_child, __file__, rows=rows, jobs=jobs)
-        works = [partial(run, "fit", name=each, points=points[each]) for each in names]
+        run = partial(run_child, __file__, "fit", rows=rows, n_jobs=jobs)
+        works = [partial(run, name=each, points=points[each]) for each in names]
         found = dict(zip(names, interleaved(repeats, *works), strict=True))
-        seen = run("judge", points=points).result
+        seen = run_child(__file__, "judge", rows=rows, points=points, n_jobs=jobs).result
     what = f"t-SNE, {n_saved} {'rows of the survey' if folder else 'drawn rows'}"
-    times = compare_times(what, n_saved, found)
-    return times + compare_quality(what, n_saved, found, seen)
+    return rows_of_times(what, n_saved, found) + rows_of_quality(what, n_saved, found, seen)
 
 
 def measure(
-    rows: tuple[int, ...] = (SMALL, LARGE),
+    rows: Sequence[int] = (SMALL, LARGE),
     survey: str | None = None,
     repeats: int = 3,
     repeats_large: int = 1,
     jobs: int = CORES,
 ) -> list[Outcome]:
-    """Compare on the rows of a survey, if there is one, and on drawn rows."""
+    """Compare on the pixels of a survey, if there is one, and on drawn rows."""
     require("openTSNE")
     outcomes = compare(None, survey, repeats, jobs) if survey else []
     for n_rows in rows:
-        times = repeats_large if n_rows > MOST_FOR_SKLEARN else repeats
-        outcomes += compare(n_rows, None, times, jobs)
+        n_repeats = repeats_large if n_rows > MOST_FOR_SKLEARN else repeats
+        outcomes += compare(n_rows, None, n_repeats, jobs)
     return outcomes
 
 

@@ -116,7 +116,7 @@ RUNS = {
         ("FOLDER", "LABELS", "--repeats", 1, "--perplexity", 5),
         [f"{N_STRIPS} strips, whole process", "of 18 with", "KL by all pixels"],
     ),
-    "notebook": (("FOLDER", "LABELS", "--perplexity", 5), ["| embed |", "KL by 50 axes"]),
+    "notebook": (("FOLDER", "LABELS"), ["| stage embed |", "KL by all pixels"]),
     "predict_files": (
         ("FOLDER", "--files", 100, "--repeats", 1),
         ["100 files (80 distinct) in blocks of 2000, 80 others fitted"],
