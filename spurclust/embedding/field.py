@@ -47,9 +47,6 @@ N_START_NEIGHBORS = 25
 NEW_PERPLEXITY = 5.0
 """Perplexity of new rows; three times as many neighbors attract them (Policar et al. 2023)."""
 
-N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP = 250, 1.5, 0.1, 0.8, 0.25
-"""The descent of new points (Policar et al. 2023)."""
-
 SHARE_ROWS = 16
 """New rows that one thread places at a time."""
 
@@ -211,10 +208,9 @@ def place_new_rows(
     )
     field = np.require(field, requirements=["C", "W"])
     fixed = x, y, near, affinities, *lattice.origin(), field
-    constants = N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP
 
     def place(start: int) -> None:
-        place_rows(*fixed, *constants, start, min(start + SHARE_ROWS, len(placed)), placed)
+        place_rows(*fixed, start, min(start + SHARE_ROWS, len(placed)), placed)
 
     with ThreadTeam(n_jobs) as team:
         team.run(place, range(0, len(placed), SHARE_ROWS))

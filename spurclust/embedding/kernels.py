@@ -16,6 +16,9 @@ ORDER = 6
 BEFORE = 2
 """How many of them lie before the cell of the point."""
 
+N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP = 250, 1.5, 0.1, 0.8, 0.25
+"""The descent of new points (Policar et al. 2023)."""
+
 
 @kernel(
     types.void(
@@ -56,17 +59,7 @@ def add_shares(  # type: ignore[no-untyped-def]
     " float32[::1], int64, int64, int64, float32[:, ::1], int32[:, ::1])"
 )
 def keep_nearest(  # type: ignore[no-untyped-def]
-    products,
-    queries,
-    references,
-    query_norms,
-    reference_norms,
-    limits,
-    start,
-    low,
-    skip,
-    distances,
-    indices,
+    products, queries, references, query_norms, norms, limits, start, low, skip, distances, indices
 ):
     """Update the nearest references of some queries from a block of their products.
 
@@ -88,10 +81,10 @@ def keep_nearest(  # type: ignore[no-untyped-def]
         count = 0
         for j in range(n):
             passing[count] = j
-            count += 1 if reference_norms[low + j] - np.float32(2) * row[j] <= limit else 0
+            count += 1 if norms[low + j] - np.float32(2) * row[j] <= limit else 0
         for c in range(count):
             j = passing[c]
-            bound = reference_norms[low + j] - np.float32(2) * row[j] + norm
+            bound = norms[low + j] - np.float32(2) * row[j] + norm
             if bound > heap_d[0] or j == own:
                 continue
             reference = references[low + j]
@@ -315,25 +308,10 @@ def read_field(x, y, left, bottom, density, grid, start, stop, repulsion, sums):
 
 @kernel(
     "void(float32[::1], float32[::1], int32[:, ::1], float32[:, ::1], float32, float32, float32,"
-    " float32[:, ::1], int64, float64, float64, float64, float64, int64, int64, float32[:, ::1])"
+    " float32[:, ::1], int64, int64, float32[:, ::1])"
 )
 def place_rows(  # type: ignore[no-untyped-def]
-    x,
-    y,
-    neighbors,
-    affinities,
-    left,
-    bottom,
-    density,
-    field,
-    n_iter,
-    exaggeration,
-    learning_rate,
-    momentum,
-    max_step,
-    start,
-    stop,
-    placed,
+    x, y, neighbors, affinities, left, bottom, density, field, start, stop, placed
 ):
     """Descend each new point's own divergence among the fitted points, from where it stands."""
     n = stop - start
@@ -343,7 +321,7 @@ def place_rows(  # type: ignore[no-untyped-def]
     py = np.empty(n, np.float32)
     repulsion = np.empty((2, n), np.float32)
     sums = np.empty(n, np.float64)
-    for _ in range(n_iter):
+    for _ in range(N_STEPS):
         for i in range(n):
             px[i] = np.float32(points[i, 0])
             py[i] = np.float32(points[i, 1])
@@ -358,14 +336,14 @@ def place_rows(  # type: ignore[no-untyped-def]
                 p = affinities[start + i, k] / (np.float32(1) + dx * dx + dy * dy)
                 fx += p * dx
                 fy += p * dy
-            gx = exaggeration * fx - repulsion[0, i] / sums[i]
-            gy = exaggeration * fy - repulsion[1, i] / sums[i]
+            gx = EXAGGERATION * fx - repulsion[0, i] / sums[i]
+            gy = EXAGGERATION * fy - repulsion[1, i] / sums[i]
             norm = np.sqrt(gx * gx + gy * gy)
-            if norm > max_step:
-                gx *= max_step / norm
-                gy *= max_step / norm
-            velocity[i, 0] = momentum * velocity[i, 0] - learning_rate * gx
-            velocity[i, 1] = momentum * velocity[i, 1] - learning_rate * gy
+            if norm > MAX_STEP:
+                gx *= MAX_STEP / norm
+                gy *= MAX_STEP / norm
+            velocity[i, 0] = MOMENTUM * velocity[i, 0] - LEARNING_RATE * gx
+            velocity[i, 1] = MOMENTUM * velocity[i, 1] - LEARNING_RATE * gy
             points[i, 0] += velocity[i, 0]
             points[i, 1] += velocity[i, 1]
     for i in range(n):

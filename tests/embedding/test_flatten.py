@@ -121,3 +121,18 @@ def test_names_are_those_of_the_pixels():
     table = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
     named = ImageFlattener().set_output(transform="pandas").fit_transform(table)
     assert list(named.columns) == ["a", "b"]
+
+
+def test_images_that_suit_no_layout_are_whole():
+    panels = np.random.default_rng(0).integers(1, 200, (600, 4, 5)).astype(np.uint8)
+    images = panels.repeat(3, axis=1).repeat(3, axis=2)[..., None].repeat(3, axis=3)
+    # All that a layout is not found from differ, each kind where the search does not look next.
+    first = np.linspace(0, 599, 256).astype(int)
+    others = np.setdiff1d(np.arange(600), first)
+    channels, columns = others[::3], np.delete(others, np.s_[::3])
+    images[channels, 3:6, 3:6, 1] ^= 1
+    images[columns, 0:3, 1] ^= 1
+    images[columns[1], 1, 6:9] ^= 1
+    images[columns[1], 0:3, 1] ^= 1
+    rows = ImageFlattener().fit_transform(images)
+    assert_array_equal(rows, images.reshape(600, -1))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from spurclust.embedding import GuidedProjection
@@ -66,7 +67,18 @@ def test_a_row_is_projected_the_same_in_any_company(n_jobs):
     together = projection.transform(X)
     np.testing.assert_array_equal(projection.transform(X[::-1])[::-1], together)
     np.testing.assert_array_equal(projection.transform(X[90:91]), together[90:91])
+    np.testing.assert_array_equal(projection.normalize(X[90:91]), projection.normalize(X)[90:91])
     np.testing.assert_array_equal(clone(projection).fit(X[:80], y[:80]).transform(X), together)
+
+
+def test_features_are_made_normal_as_by_scikit_learn():
+    X, y = features(150, seed=12)
+    X[:, 3] = np.round(X[:, 3])
+    X[:, 4] = 4
+    new = 3 * features(60, seed=13)[0]
+    scaler = QuantileTransformer(n_quantiles=100, output_distribution="normal").fit(X[:100])
+    scores = guide().fit(X[:100], y[:100]).normalize(new)
+    np.testing.assert_allclose(scores, scaler.transform(new), rtol=1e-3, atol=1e-5)
 
 
 def test_uninspected_sources_are_judged_by_all_forests():

@@ -29,9 +29,14 @@ def blobs(n=300, n_features=8, seed=0):
 
 
 @settings(deadline=None, max_examples=25)
-@given(n=st.integers(2, 1100), k=st.integers(1, 30), seed=st.integers(0, 99))
-def test_neighbours_are_those_of_a_full_comparison(n, k, seed):
-    rows = np.random.default_rng(seed).normal(size=(n, 5)).astype(np.float32)
+@given(
+    n=st.integers(2, 1100),
+    n_features=st.sampled_from([1, 5, 400]),
+    k=st.integers(1, 30),
+    seed=st.integers(0, 99),
+)
+def test_neighbors_are_those_of_a_full_comparison(n, n_features, k, seed):
+    rows = np.random.default_rng(seed).normal(size=(n, n_features)).astype(np.float32)
     k = min(k, n - 1)
     distances, indices = nearest_neighbors(rows, rows, k, exclude_self=True, n_jobs=2)
     expected, _ = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows).kneighbors()
@@ -149,6 +154,21 @@ def test_the_unit_of_the_rows_does_not_matter(exponent):
     assert_array_equal(one.transform(blobs(9, seed=2)), other.transform(unit * blobs(9, seed=2)))
 
 
+def test_pixels_are_embedded_as_they_are():
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 255, (60, 3000), dtype=np.uint8)
+    rows[40:] = rows[:20]
+    one, other = (
+        TSNE(perplexity=8, max_iter=250, random_state=0, n_jobs=n).fit(X)
+        for n, X in ((1, rows), (2, rows.astype(np.float64)))
+    )
+    assert len(one.reference_rows_) == 40
+    assert_array_equal(one.embedding_, other.embedding_)
+    assert_array_equal(one.transform(rows), one.embedding_)
+    new = rng.integers(0, 255, (9, 3000), dtype=np.uint8)
+    assert_array_equal(one.transform(new[4:5]), other.transform(new)[4:5])
+
+
 def test_set_output():
     table = TSNE(8, max_iter=250).set_output(transform="pandas").fit_transform(blobs(40))
     assert list(table.columns) == ["tsne0", "tsne1"]
@@ -177,6 +197,13 @@ def test_equal_rows_share_a_place():
     assert_array_equal(tsne.embedding_[40:], tsne.embedding_[:15])
     assert_array_equal(tsne.transform(rows), tsne.embedding_)
     assert len(tsne.reference_rows_) == 40
+
+
+@pytest.mark.filterwarnings("ignore:perplexity=50")
+def test_rows_that_are_all_equal_share_one_point():
+    tsne = TSNE().fit(np.ones((5, 3)))
+    assert_array_equal(tsne.embedding_, np.zeros((5, 2)))
+    assert_array_equal(tsne.transform(np.ones((2, 3))), np.zeros((2, 2)))
 
 
 def test_the_perplexity_shrinks_with_a_warning():
