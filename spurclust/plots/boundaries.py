@@ -39,16 +39,13 @@ _PAGE_ROWS = 5.5
 
 
 class RegionGrid(NamedTuple):
-    """The components and the region, evaluated on a grid over the embedding, at ``[y, x]``.
-
-    `near` tells where there are sources around: only there the region is drawn, since a mixture
-    also assigns the emptiest positions to some component.
-    """
+    """The components and the region, evaluated on a grid over the embedding, at ``[y, x]``."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     component: NDArray[np.intp]
     flagged: NDArray[np.bool_]
+    # Where there are sources around. A mixture also assigns the emptiest positions to a component.
     near: NDArray[np.bool_]
 
 

@@ -126,12 +126,7 @@ def _crop(cutout: Any, crop: Crop | None) -> NDArray[Any]:
 
 
 def render_cutout(cutout: ArrayLike, *, channels: Channels = "tile") -> NDArray[np.uint8]:
-    """Return a cutout of any real dtype as an RGB picture, `channels` of a cube tiled or averaged.
-
-    8-bit pixels stay; others are stretched between percentiles 1 and 99.5 of the cutout, or of each
-    tiled channel, so brightness does not compare between cutouts. Three channels are red, green and
-    blue. Pixels without data have a color of their own.
-    """
+    """Return a cutout of any real dtype as RGB, the channels of a cube side by side or averaged."""
     pixels = np.asarray(cutout)
     if pixels.ndim == 3 and pixels.shape[2] != 3:
         if channels == "tile":

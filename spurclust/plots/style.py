@@ -129,13 +129,11 @@ class Display:
 
 @contextmanager
 def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Axes]":
-    """Yield the caller's axes, or those of a new figure, whose height is cut to what is needed.
-
-    The new figure is pyplot's, so that a notebook shows it, and closed again when drawing fails.
-    """
+    """Yield the caller's axes, or those of a new figure, whose height is cut to what is needed."""
     if ax is not None:
         yield ax
         return
+    # The figure is pyplot's, so that a notebook shows it.
     pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
     with pyplot.rc_context(_RC):
         figure = pyplot.figure(figsize=(width, height), layout="constrained")

@@ -213,11 +213,7 @@ def _place_aside(
     limits: Points,
     n_most: int,
 ) -> tuple[NDArray[np.intp], Points]:
-    """Find room near candidates for thumbnails that cover nothing, and whose lines cross nothing.
-
-    `middles` are those of the thumbnails that there are, `size` is what each takes, and `limits`
-    are the axes'. Returns the sources that found room, and the middles of their thumbnails.
-    """
+    """Choose sources and middles of thumbnails that cover nothing, whose lines cross nothing."""
     from matplotlib.path import Path
     from scipy.spatial import cKDTree
 

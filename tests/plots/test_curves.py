@@ -21,20 +21,26 @@ def axes():
 
 class TestCompleteness:
     def test_one_repeat_is_the_curve_of_the_metrics(self):
-        ax = CompletenessDisplay(Y, SCORE, point=(0.2, 0.6)).plot(ax=axes()).ax_
-        diagonal, curve, point = ax.get_lines()
+        display = CompletenessDisplay(
+            Y, SCORE, point=(0.2, 0.6), intervals=((0.1, 0.3), (0.5, 0.75))
+        )
+        ax = display.plot(ax=axes()).ax_
+        diagonal, curve, across, along, point = ax.get_lines()
         workload, completeness = completeness_curve(Y, SCORE)
         assert_allclose(np.interp(workload, *np.array(curve.get_data()) / 100), completeness)
         assert_allclose(diagonal.get_data(), [[0, 100], [0, 100]])
         assert_allclose(point.get_data(), [[20], [60]])
         names = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert names == ["random order", "by probability", "chosen"]
+        assert names == ["random order", "by probability", "chosen, 95 % intervals"]
+        assert_allclose(across.get_data(), [[10, 30], [60, 60]])
+        assert_allclose(along.get_data(), [[20, 20], [50, 75]])
 
     def test_repeats_make_a_band_around_their_mean(self):
         repeats = np.stack([SCORE, RNG.random(300), RNG.random(300)])
-        ax = CompletenessDisplay(Y, repeats).plot(ax=axes()).ax_
+        ax = CompletenessDisplay(Y, repeats, point=(0.2, 0.6)).plot(ax=axes()).ax_
         (band,) = ax.collections
-        assert ax.get_legend().get_texts()[1].get_text() == "3 repeats"
+        names = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert names[1:] == ["3 repeats", "by probability", "chosen"]
         x, mean = ax.get_lines()[1].get_data()
         curves = [np.interp(x / 100, *completeness_curve(Y, row)) for row in repeats]
         assert_allclose(mean, 100 * np.mean(curves, axis=0))
@@ -51,17 +57,6 @@ class TestCompleteness:
         x, y = display.ax_.get_lines()[1].get_data()
         expected = completeness_curve(Y[40:], SCORE[40:])
         assert_allclose(np.interp(expected[0], x / 100, y / 100), expected[1])
-
-    def test_intervals_are_a_cross_through_the_point(self):
-        display = CompletenessDisplay(
-            Y, SCORE, point=(0.2, 0.6), intervals=((0.1, 0.3), (0.5, 0.75))
-        ).plot(ax=axes())
-        across, along, point = display.ax_.get_lines()[2:]
-        assert_allclose(across.get_data(), [[10, 30], [60, 60]])
-        assert_allclose(along.get_data(), [[20, 20], [50, 75]])
-        assert_allclose(point.get_data(), [[20], [60]])
-        names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-        assert names[-1] == "chosen, 95 % intervals"
 
     def test_bad_input(self):
         with pytest.raises(ValueError, match="no source that has a probability is known"):
@@ -108,19 +103,17 @@ class TestTuning:
         assert written[(0, 0)] == "93"
         assert written[(2, 1)] == "71"
         assert [patch.get_xy() for patch in ax.patches] == [(0.5, 0.5)] * 2
+        assert not TuningDisplay(results()).plot(ax=axes()).ax_.patches
 
     def test_of_several_perplexities_the_chosen_one(self):
         (mesh,) = TuningDisplay(results((10, 40)), 6).plot(ax=axes()).ax_.collections
         assert_allclose(mesh.get_array(), 40)
 
     @pytest.mark.parametrize(("workload", "most"), [(0.07, 7), (0.0, 100)])
-    def test_small_workloads_differ_in_colour(self, workload, most):
+    def test_small_workloads_differ_in_color(self, workload, most):
         found = {**results(), "mean_test_workload": np.linspace(0, workload, 6)}
         (mesh,) = TuningDisplay(found).plot(ax=axes()).ax_.collections
         assert_allclose(mesh.get_clim(), (0, most))
-
-    def test_without_a_choice_nothing_is_framed(self):
-        assert not TuningDisplay(results()).plot(ax=axes()).ax_.patches
 
     def test_many_numbers_beside_the_squares_do_not_touch(self, overlaps, stays_inside):
         n_components, threshold = (a.ravel() for a in np.mgrid[2:41, 1:21])
@@ -133,15 +126,16 @@ class TestTuning:
 
 
 class TestStability:
-    def test_colors_and_rims(self):
-        points, share = RNG.normal(size=(50, 2)), RNG.random(50)
-        display = StabilityDisplay(points, share, np.arange(50) < 3).plot(ax=axes())
-        dots, rims = display.ax_.collections[:2]
-        assert_allclose(np.sort(dots.get_array()), np.sort(100 * share))
-        assert (np.diff(dots.get_array()) >= 0).all()
-        assert len(rims.get_offsets()) == 3
-        (text,) = display.ax_.get_legend().get_texts()
+    def test_colors_and_rims(self, detector, survey):
+        _, y = survey
+        share = RNG.random(len(y))
+        ax = StabilityDisplay.from_estimator(detector, y, share, ax=axes()).ax_
+        dots, rims = ax.collections[:2]
+        assert_allclose(dots.get_array(), np.sort(100 * share))
+        assert_allclose(rims.get_array(), 100 * share[y == 1])
+        (text,) = ax.get_legend().get_texts()
         assert text.get_text() == "known spurious"
+        assert StabilityDisplay(detector.embedding_, share).plot(ax=axes()).ax_.get_legend() is None
 
     @pytest.mark.parametrize("scale", [(1, 1), (10, 1), (1, 10)])
     def test_what_is_written_does_not_overlap(self, scale, overlaps, stays_inside, legend):
@@ -151,15 +145,6 @@ class TestStability:
         labels = [display.ax_.xaxis.label, bar.xaxis.label, bar.patch, display.ax_.patch]
         assert overlaps([legend(display), *labels]) == 0
         assert stays_inside(display)
-
-    def test_of_a_detector(self, detector, survey):
-        share = RNG.random(120)
-        display = StabilityDisplay.from_estimator(detector, survey[1], share, ax=axes())
-        assert len(display.ax_.collections[1].get_offsets()) == (survey[1] == 1).sum()
-
-    def test_without_spurious_sources_no_rim_is_explained(self):
-        display = StabilityDisplay(RNG.normal(size=(50, 2)), RNG.random(50)).plot(ax=axes())
-        assert display.ax_.get_legend() is None
 
     def test_bad_input(self):
         with pytest.raises(ValueError, match="share of the runs"):
