@@ -1,6 +1,5 @@
 """How large a report is, how long it takes to write, to open and to zoom, by number of sources."""
 
-import argparse
 import json
 import shutil
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measure import Outcome, at_most, for_information, report, require, run_process
+from measure import Outcome, at_most, for_information, require, run_process, run_script
 
 SIZES = (2_000, 50_000)
 MEGABYTES = {2_000: 25.0, 50_000: 60.0}
@@ -43,8 +42,8 @@ def write_run(folder: Path, cutouts: list[str], n_sources: int) -> None:
     rng = np.random.default_rng(0)
     component = rng.integers(0, N_COMPONENTS, n_sources)
     angle = 2 * np.pi * component / N_COMPONENTS
-    places = 40 * np.column_stack([np.cos(angle), np.sin(angle)])
-    places += rng.normal(0, 9, (n_sources, 2))
+    points = 40 * np.column_stack([np.cos(angle), np.sin(angle)])
+    points += rng.normal(0, 9, (n_sources, 2))
     flagged = rng.random(n_sources) < FLAGGED
     label = np.where(rng.random(n_sources) < SPURIOUS, 1.0, 0.0)
     label[rng.random(n_sources) >= INSPECTED] = np.nan
@@ -56,8 +55,8 @@ def write_run(folder: Path, cutouts: list[str], n_sources: int) -> None:
             "path": [cutouts[number % len(cutouts)] for number in range(n_sources)],
             "label": label,
             "reason": np.where(label == 1, reasons[rng.integers(0, 3, n_sources)], ""),
-            "tsne_x": places[:, 0],
-            "tsne_y": places[:, 1],
+            "tsne_x": points[:, 0],
+            "tsne_y": points[:, 1],
             "component": component,
             "spurious_probability": np.where(flagged, 0.12, 0.004),
             "flagged": flagged,
@@ -127,33 +126,28 @@ def measure_page(cutouts: list[str], n_sources: int) -> list[Outcome]:
         seen = look(folder / "report.html")
     what = f"report of {n_sources} sources"
     detail = f"written in {done}, peak memory {done.memory:.2f} GB"
-    limit = MEGABYTES.get(n_sources)
-    size: Any = f"{megabytes:.1f} MB"
-    outcomes = [
-        for_information(f"{what}, size", size, detail)
-        if limit is None
-        else at_most(f"{what}, size", megabytes, limit, " MB", detail)
+    if n_sources in MEGABYTES:
+        size = at_most(f"{what}, size", megabytes, MEGABYTES[n_sources], " MB", detail)
+    else:
+        size = for_information(f"{what}, size", f"{megabytes:.1f} MB", detail)
+    if not seen:
+        return [size]
+    frames = seen["frames"]
+    opened = f"{seen['tables']:.1f} s to the tables, {seen['ready']:.1f} s to the pictures"
+    slow = f"one of ten takes longer than {frames[9 * len(frames) // 10]:.0f} ms"
+    return [
+        size,
+        for_information(f"{what}, opened", opened),
+        for_information(f"{what}, a frame while zooming", f"{median(frames):.0f} ms", slow),
     ]
-    if seen:
-        figure = f"{seen['tables']:.1f} s to the tables, {seen['ready']:.1f} s to the pictures"
-        outcomes.append(for_information(f"{what}, opened", figure))
-        frames = seen["frames"]
-        slow = f"one of ten takes longer than {frames[9 * len(frames) // 10]:.0f} ms"
-        median_frame = f"{median(frames):.0f} ms"
-        outcomes.append(for_information(f"{what}, a frame while zooming", median_frame, slow))
-    return outcomes
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cutouts", help="folder of PNG cutouts, used over and over")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    args = parser.parse_args()
+def measure(folder: str, sizes: tuple[int, ...] = SIZES) -> list[Outcome]:
+    """Measure the pages of some numbers of sources, which use the cutouts over and over."""
     require("bokeh", "jinja2")
-    cutouts = [str(path) for path in sorted(Path(args.cutouts).resolve().glob("*.png"))]
-    report([outcome for n in args.sizes for outcome in measure_page(cutouts, n)])
+    cutouts = [str(path) for path in sorted(Path(folder).resolve().glob("*.png"))]
+    return [outcome for n in sizes for outcome in measure_page(cutouts, n)]
 
 
 if __name__ == "__main__":
-    main()
+    run_script(measure)

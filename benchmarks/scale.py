@@ -5,24 +5,25 @@ turned or mirrored, with noise of its own. Then PNG files, against decoding them
 partitions without work, for what the scheduler takes.
 """
 
-import argparse
 import os
 import random
 import tempfile
 import threading
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from measure import (
+    CORES,
     ChildError,
     Outcome,
     at_least,
     at_most,
     for_information,
-    report,
     require,
-    usable_cores,
+    run_script,
+    timed,
 )
 
 CHUNK = 5000
@@ -117,7 +118,7 @@ class Watch:
         self._done.set()
         self._thread.join()
         if self.lost and error[0] is None:
-            raise ChildError(f"{self.lost}: a worker was restarted, and no figure counts")
+            raise ChildError(f"{self.lost}: a worker was restarted, and no number counts")
 
     def _sample(self) -> None:
         import psutil
@@ -136,24 +137,21 @@ def predict_with(n_workers: int, models: Any, cutouts: Any, folder: Path) -> Run
     from spurclust.scale import open_client, write_predictions
 
     is_array = hasattr(cutouts, "dask")
+    few, sizes = (2 * CHUNK, (None, None)) if is_array else (200, (50, FILES_IN_PARTITION))
     with open_client(workers=n_workers) as client:
         client.run(lambda: __import__("spurclust.scale"))
-        few = cutouts[: 2 * CHUNK] if is_array else cutouts[:200]
-        write_predictions(models, few, folder / "few", partition_size=50 if not is_array else None)
+        write_predictions(models, cutouts[:few], folder / "few", partition_size=sizes[0])
         pids = list(client.run(os.getpid).values())
         start = time.perf_counter()
         with Watch(pids) as watch:
-            size = None if is_array else FILES_IN_PARTITION
-            write_predictions(models, cutouts, folder / "all", partition_size=size)
+            write_predictions(models, cutouts, folder / "all", partition_size=sizes[1])
         seconds = time.perf_counter() - start
     n_bytes = sum(path.stat().st_size for path in (folder / "all").rglob("*") if path.is_file())
     return Run(seconds, watch.memory, n_bytes)
 
 
 def growth_of(memory: dict[int, list[float]]) -> float:
-    """Tell the largest ratio of a worker's median memory in the last fifth to the second fifth."""
-    from statistics import median
-
+    """Return the largest ratio of a worker's median memory in the last fifth to the second."""
     ratios = []
     for series in memory.values():
         fifth = max(len(series) // 5, 1)
@@ -170,6 +168,7 @@ def same_bits(models: Any, base: Any, folder: Path, n_sources: int) -> tuple[boo
     table = pd.read_parquet(folder / "all" / "sources" / f"part-{number:06d}.parquet")
     assignment, probability = models.predict(vary(base, number, len(table)))
     expected = {
+        "source_id": np.array([str(number * CHUNK + k) for k in range(len(table))], dtype=object),
         "tsne_x": assignment.embedding[:, 0],
         "tsne_y": assignment.embedding[:, 1],
         "component": assignment.component,
@@ -177,11 +176,8 @@ def same_bits(models: Any, base: Any, folder: Path, n_sources: int) -> tuple[boo
         "novelty": assignment.novelty,
         "inspection_probability": probability,
     }
-    is_same = all(
-        np.array_equal(table[name].to_numpy(), values) for name, values in expected.items()
-    )
-    ids = [str(number * CHUNK + k) for k in range(len(table))]
-    return is_same and table["source_id"].tolist() == ids, number
+    columns = expected.items()
+    return all(np.array_equal(table[name].to_numpy(), column) for name, column in columns), number
 
 
 def measure_arrays(n_sources: int) -> list[Outcome]:
@@ -190,43 +186,41 @@ def measure_arrays(n_sources: int) -> list[Outcome]:
     models = fitted_models(base, y)
     cutouts = lazy_cutouts(base, n_sources)
     rows: list[Outcome] = []
-    runs: dict[int, Run] = {}
+    runs = []
     for n_workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
-            runs[n_workers] = run = predict_with(n_workers, models, cutouts, Path(folder))
+            run = predict_with(n_workers, models, cutouts, Path(folder))
             is_same, number = same_bits(models, base, Path(folder), n_sources)
-        rate = n_sources / run.seconds
+        runs.append(run)
+        rate = f"{n_sources / run.seconds:,.0f} a second"
         detail = f"{run.seconds:.0f} s; {run.n_bytes / n_sources:.0f} bytes a source written"
         many = f"{n_workers} worker{'s' * (n_workers > 1)}"
-        rows.append(
-            for_information(f"{n_sources:,} cubes, {many}", f"{rate:,.0f} a second", detail)
-        )
-        peak = max(max(series) for series in run.memory.values())
-        rows.append(at_most(f"peak memory of a worker, {many}", peak, MOST_GB, " GB"))
-        growth = growth_of(run.memory)
-        what = f"memory, last fifth to second fifth, {many}"
-        rows.append(at_most(what, growth, MOST_GROWTH, "x"))
-        verdict = Outcome(
-            f"partition {number} as a single process has it, {many}",
-            "equal to the bit" if is_same else "different",
-            "equal",
-            is_same,
-            "",
-        )
-        rows.append(verdict)
-    ratio = runs[1].seconds / runs[2].seconds
-    rows.append(at_least("two workers against one", ratio, 1.8))
-    return rows + extrapolate(runs[2], n_sources, 2)
+        what = f"partition {number} as a single process has it, {many}"
+        bits = "equal to the bit" if is_same else "different"
+        growth = f"memory, last fifth to second fifth, {many}"
+        rows += [
+            for_information(f"{n_sources:,} cubes, {many}", rate, detail),
+            at_most(f"peak memory of a worker, {many}", peak_of(run), MOST_GB, " GB"),
+            at_most(growth, growth_of(run.memory), MOST_GROWTH, "x"),
+            Outcome(what, bits, "equal", is_same),
+        ]
+    ratio = at_least("two workers against one", runs[0].seconds / runs[1].seconds, 1.8)
+    return [*rows, ratio, extrapolate(runs[1], n_sources, 2)]
 
 
-def extrapolate(run: Run, n_sources: int, n_workers: int, n_read: int = 0) -> list[Outcome]:
-    """Tell what a thousand million sources take at the measured rate of a core."""
+def peak_of(run: Run) -> float:
+    """Return the peak memory of the largest worker, in GB."""
+    return max(max(series) for series in run.memory.values())
+
+
+def extrapolate(run: Run, n_sources: int, n_workers: int, n_read: int = 0) -> Outcome:
+    """Compute what a thousand million sources take at the measured rate of a core."""
     core_hours = n_workers * run.seconds / n_sources * BILLION / 3600
     written = run.n_bytes / n_sources * BILLION / 1e9
     detail = f"{core_hours / 1000:,.1f} hours on 1000 cores; {written:.0f} GB written"
     if n_read:
         detail += f", {n_read / n_sources * BILLION / 1e12:.0f} TB read"
-    return [for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)]
+    return for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)
 
 
 def write_strips(folder: Path, n_files: int, n_distinct: int) -> tuple[list[str], Any]:
@@ -247,14 +241,15 @@ def write_strips(folder: Path, n_files: int, n_distinct: int) -> tuple[list[str]
     return paths, survey
 
 
-def decode_alone(paths: list[str], n_jobs: int) -> float:
-    """Tell the seconds of decoding files in threads, a partition at a time."""
+def decode_alone(paths: list[str], jobs: int) -> float:
+    """Return the seconds of decoding files in threads, a partition at a time."""
     from spurclust.cutouts import read_cutouts
 
-    start = time.perf_counter()
-    for first in range(0, len(paths), 500):
-        read_cutouts(paths[first : first + 500], n_jobs=n_jobs)
-    return time.perf_counter() - start
+    def work() -> None:
+        for first in range(0, len(paths), FILES_IN_PARTITION):
+            read_cutouts(paths[first : first + FILES_IN_PARTITION], n_jobs=jobs)
+
+    return timed(work)[1]["seconds"]
 
 
 def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
@@ -267,38 +262,31 @@ def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
         strips = Path(folder) / "strips"
         strips.mkdir()
         paths, survey = write_strips(strips, n_files, min(400, n_files))
-        images, y = survey.images, survey.y
+        images, y = survey.images[::2], survey.y[::2]
         reading = {"size": None, "reduce": None, "id_pattern": None, "dtype": "uint8"}
-        on_pixels = SpuriousRegionDetector(
-            6, flatten=ImageFlattener(), random_state=12, n_jobs=-1
-        ).fit(images[::2], y[::2])
+        on_pixels = SpuriousRegionDetector(6, flatten=ImageFlattener(), random_state=12, n_jobs=-1)
         models = {
-            "features, with the ranker": fitted_models(images[::2], y[::2])._replace(
-                reading=reading
-            ),
-            "pixels": FittedModels(on_pixels, None, reading),
+            "features, with the ranker": fitted_models(images, y)._replace(reading=reading),
+            "pixels": FittedModels(on_pixels.fit(images, y), None, reading),
         }
         decode_alone(paths[:400], n_workers)  # so that neither is the first to read the files
         n_read = sum(Path(path).stat().st_size for path in paths)
         for name, model in models.items():
             # Each beside its own, for a machine is not as fast at all times.
             alone = decode_alone(paths, n_workers)
-            what = f"decoding {n_files:,} PNG strips alone, {n_workers} threads"
-            rows.append(for_information(what, f"{n_files / alone:,.0f} a second", f"{alone:.1f} s"))
             run = predict_with(n_workers, model, paths, Path(folder) / name[:5])
-            peak = max(max(series) for series in run.memory.values())
+            ratio = run.seconds / alone
             detail = (
-                f"{run.seconds:.1f} s, {run.seconds / alone:.2f}x decoding; peak {peak:.2f} GB a "
-                f"worker"
+                f"{run.seconds:.1f} s, {ratio:.2f}x decoding; peak {peak_of(run):.2f} GB a worker"
             )
-            rate = f"{n_files / run.seconds:,.0f} a second"
-            rows.append(for_information(f"predict on {name}, {n_workers} workers", rate, detail))
-            if name == "pixels":
-                ratio = run.seconds / alone
-                rows.append(
-                    at_most("decode-bound: against decoding", ratio, MOST_OVER_DECODING, "x")
-                )
-            rows += extrapolate(run, n_files, n_workers, n_read)
+            decoding = f"decoding {n_files:,} PNG strips alone, {n_workers} threads"
+            rates = [f"{n_files / seconds:,.0f} a second" for seconds in (alone, run.seconds)]
+            rows += [
+                for_information(decoding, rates[0], f"{alone:.1f} s"),
+                for_information(f"predict on {name}, {n_workers} workers", rates[1], detail),
+                extrapolate(run, n_files, n_workers, n_read),
+            ]
+        rows.append(at_most("decode-bound: against decoding", ratio, MOST_OVER_DECODING, "x"))
     return rows
 
 
@@ -332,25 +320,13 @@ def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
     return rows
 
 
-def main() -> None:
-    """Run both parts and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--sources", type=int, default=1_000_000, help="0 leaves them out (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--files", type=int, default=20_000, help="0 leaves them out (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--partitions", type=int, default=8000, help="0 leaves them out (default: %(default)s)"
-    )
-    args = parser.parse_args()
+def measure(sources: int = 1_000_000, files: int = 20_000, partitions: int = 8000) -> list[Outcome]:
+    """Run all parts; 0 leaves one out."""
     require("dask", "distributed", "pyarrow", "psutil")
-    rows = measure_arrays(args.sources) if args.sources else []
-    rows += measure_files(args.files, min(2, usable_cores())) if args.files else []
-    rows += measure_scheduling(args.partitions, min(2, usable_cores())) if args.partitions else []
-    report(rows)
+    rows = measure_arrays(sources) if sources else []
+    rows += measure_files(files, min(2, CORES)) if files else []
+    return rows + (measure_scheduling(partitions, min(2, CORES)) if partitions else [])
 
 
 if __name__ == "__main__":
-    main()
+    run_script(measure)
