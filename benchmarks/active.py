@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import bench
 import numpy as np
-from measure import conditions, load_survey, markdown_table, parse_options
 
 from spurclust import CutoutFeatures, InspectionRanker
 from spurclust.ranking import replay_inspection
@@ -20,7 +20,7 @@ def surveys(real: str | None, labels: str | None, n_sources: int) -> dict[str, t
     drawn = simulate_survey(n_sources, max(n_sources * 57 // 1816, 2), random_state=1, n_jobs=-1)
     found = {"simulated": (drawn.images, drawn.y)}
     if real and labels:
-        images, y, _ = load_survey(real, labels)
+        images, y, _ = bench.load_survey(real, labels)
         found[f"{Path(real).resolve().parent.name} (real)"] = images[y >= 0], y[y >= 0]
     extractor = CutoutFeatures(n_jobs=-1)
     return {name: (extractor.fit_transform(images), y) for name, (images, y) in found.items()}
@@ -87,11 +87,11 @@ def compare(
             curves.setdefault(name, {})[strategy] = runs
             means = runs.mean(axis=0)[[n // BATCH - 1 for n in shown]]
             lines.append([strategy, *(f"{mean:.2f}" for mean in means)])
-        print(markdown_table(["strategy", *map(str, shown)], lines), end="\n\n", flush=True)
+        print(bench.markdown_table(["strategy", *map(str, shown)], lines), end="\n\n", flush=True)
     if picture:
         draw(curves, n_inspections, picture)
-    print(f"Means of {repeats} random starts. {conditions()}")
+    print(f"Means of {repeats} random starts. {bench.conditions()}")
 
 
 if __name__ == "__main__":
-    compare(**parse_options(compare))
+    compare(**bench.parse_options(compare))

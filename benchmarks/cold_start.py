@@ -10,16 +10,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from measure import (
-    ChildError,
-    Finished,
-    Outcome,
-    at_most,
-    for_information,
-    median_of,
-    run_process,
-    run_script,
-)
+import bench
 
 IMPORTS = "import json, sys, numba, scipy.fft, spurclust.detector"
 FIT = """
@@ -40,7 +31,7 @@ def copy_unwritable(folder: Path) -> Path:
     """
     spec = find_spec("spurclust")
     if spec is None or spec.origin is None:
-        raise ChildError("spurclust is not installed")
+        raise bench.ChildError("spurclust is not installed")
     package = folder / "spurclust"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(spec.origin).parent, package, ignore=ignored)
@@ -51,7 +42,7 @@ def copy_unwritable(folder: Path) -> Path:
 
 def run_with(
     code: str, home: Path, *, cache: Path | None = None, path: Path | None = None
-) -> Finished:
+) -> bench.Finished:
     """Run code in a process whose home, cache of kernels and package are these."""
     dropped = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", *(("PYTHONPATH",) if path else ()))
     environment = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -63,16 +54,18 @@ def run_with(
     if path:
         environment["PYTHONPATH"] = str(path)
     with tempfile.TemporaryFile("w+") as text:
-        done = run_process([sys.executable, "-c", code], env=environment, stdout=text, cwd="/")
+        done = bench.run_process(
+            [sys.executable, "-c", code], env=environment, stdout=text, cwd="/"
+        )
         text.seek(0)
         written = text.read()
     result = json.loads(written) if written else {}
     if result and path and not Path(result["file"]).is_relative_to(path):
-        raise ChildError(f"{result['file']} was used, not the copy in {path}")
+        raise bench.ChildError(f"{result['file']} was used, not the copy in {path}")
     return done._replace(result=result)
 
 
-def measure(repeats: int = 7) -> list[Outcome]:
+def measure(repeats: int = 7) -> list[bench.Outcome]:
     """Compare a cold and a warm cache, a read-only installation, and no cache at all."""
     code = IMPORTS + FIT
     with tempfile.TemporaryDirectory() as name:
@@ -82,12 +75,12 @@ def measure(repeats: int = 7) -> list[Outcome]:
         home.mkdir()
         copy = copy_unwritable(folder / "copy")
         in_folder = partial(run_with, home=home, cache=folder / "cache")
-        imports = median_of([in_folder(IMPORTS) for _ in range(repeats)])
+        imports = bench.median_of([in_folder(IMPORTS) for _ in range(repeats)])
         cold = in_folder(code)
-        warm = median_of([in_folder(code) for _ in range(repeats)])
+        warm = bench.median_of([in_folder(code) for _ in range(repeats)])
         size = sum(each.stat().st_size for each in (folder / "cache").rglob("*") if each.is_file())
         read_only = partial(run_with, code, home, path=copy)
-        first, later = read_only(), median_of([read_only() for _ in range(repeats)])
+        first, later = read_only(), bench.median_of([read_only() for _ in range(repeats)])
         nowhere = run_with(code, file / "home", cache=file / "cache", path=copy)
     cached = (
         f"first run {cold.seconds:.1f} s, next {warm}, of which imports {imports}; the cache takes "
@@ -98,10 +91,10 @@ def measure(repeats: int = 7) -> list[Outcome]:
     apart = "the same, of a read-only installation"
     compiling = f"{cold.seconds - warm.seconds:.1f} s"
     return [
-        at_most(what, warm.seconds - imports.seconds, LIMIT, " s", cached),
-        at_most(apart, later.seconds - imports.seconds, LIMIT, " s", in_home),
-        for_information("compilation, in the first run only", compiling),
-        Outcome(
+        bench.at_most(what, warm.seconds - imports.seconds, LIMIT, " s", cached),
+        bench.at_most(apart, later.seconds - imports.seconds, LIMIT, " s", in_home),
+        bench.for_information("compilation, in the first run only", compiling),
+        bench.Outcome(
             "no folder for the cache can be written: works, compiling in every run",
             f"{nowhere.seconds:.1f} s",
             "the same points",
@@ -112,4 +105,4 @@ def measure(repeats: int = 7) -> list[Outcome]:
 
 
 if __name__ == "__main__":
-    run_script(measure)
+    bench.run_script(measure)

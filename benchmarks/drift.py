@@ -6,8 +6,8 @@ A detector is fitted on half of a survey; the other half is changed, all cutouts
 from collections.abc import Callable
 from typing import Any
 
+import bench
 import numpy as np
-from measure import conditions, load_survey, markdown_table, parse_options
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -68,7 +68,7 @@ def compare(
 ) -> None:
     """Count the novel sources after each change, on features and on pixels."""
     if real and labels:
-        images, y, _ = load_survey(real, labels)
+        images, y, _ = bench.load_survey(real, labels)
     else:
         survey = simulate_survey(sources, sources // 30, random_state=3, n_jobs=jobs)
         images, y = survey.images, survey.y
@@ -88,10 +88,10 @@ def compare(
     kind = "real" if real else "simulated"
     print(
         f"{len(images)} {kind} strips, half of them fitted; share of the others with a novelty "
-        f"above 1\n\n{markdown_table(['change', 'on features', 'on pixels'], rows)}\n\n"
-        f"{conditions()}"
+        f"above 1\n\n{bench.markdown_table(['change', 'on features', 'on pixels'], rows)}\n\n"
+        f"{bench.conditions()}"
     )
 
 
 if __name__ == "__main__":
-    compare(**parse_options(compare))
+    compare(**bench.parse_options(compare))

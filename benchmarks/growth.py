@@ -6,17 +6,7 @@ from math import log
 from statistics import linear_regression
 from typing import Any
 
-from measure import (
-    CORES,
-    Finished,
-    Outcome,
-    at_most,
-    for_information,
-    interleaved,
-    run_child,
-    run_script,
-    timed,
-)
+import bench
 
 SIZES = (2_000, 6_000, 20_000, 60_000, 200_000)
 FROM, ONCE_FROM = 20_000, 60_000
@@ -63,7 +53,7 @@ def fit(n_sources: int, side: int, jobs: int) -> dict[str, Any]:
     images = draw_images(n_sources, side)
     labels = np.random.default_rng(1).random(n_sources) < 0.03
     detector = SpuriousRegionDetector(random_state=12, n_jobs=jobs)
-    _, cost = timed(lambda: detector.fit(images, labels))
+    _, cost = bench.timed(lambda: detector.fit(images, labels))
     embed = detector.pipeline_.named_steps["embed"]
     return {**cost, "n_iter": embed.n_iter_, "stages": detector.stage_seconds_}
 
@@ -84,23 +74,25 @@ def exponent_beside_constant(sizes: Sequence[float], values: Sequence[float]) ->
     return min(EXPONENTS, key=misfit)
 
 
-def judge(runs: Mapping[int, Finished]) -> list[Outcome]:
+def judge(runs: Mapping[int, bench.Finished]) -> list[bench.Outcome]:
     """Judge the growth of time and memory."""
     many = [n for n in runs if n >= FROM]
     if len(many) < 3:
-        return [for_information("exponents of growth", "", f"need three sizes from {FROM} on")]
+        return [
+            bench.for_information("exponents of growth", "", f"need three sizes from {FROM} on")
+        ]
     between = f"{many[0]} to {many[-1]} sources"
     time = exponent(many, [runs[n].seconds for n in many])
-    outcomes = [at_most(f"exponent of the time of fit, {between}", time, TIME_EXPONENT, "")]
+    outcomes = [bench.at_most(f"exponent of the time of fit, {between}", time, TIME_EXPONENT, "")]
     # Python and its libraries take the same memory at any size, which would hide growth.
     gigabytes = [runs[n].memory for n in many]
     each, constant = linear_regression(many, gigabytes)
     if each <= 0:
-        return [*outcomes, for_information("exponent of the memory", "", "does not grow")]
+        return [*outcomes, bench.for_information("exponent of the memory", "", "does not grow")]
     memory = exponent_beside_constant(many, gigabytes)
     what = f"exponent of the memory of fit beside a constant, {between}"
     detail = f"{constant:.2f} GB and {each * 1e6:.1f} kB a source"
-    return [*outcomes, at_most(what, memory, MEMORY_EXPONENT, "", detail)]
+    return [*outcomes, bench.at_most(what, memory, MEMORY_EXPONENT, "", detail)]
 
 
 def measure(
@@ -108,13 +100,13 @@ def measure(
     max_rows: int = SIZES[-1],
     side: int = 51,
     repeats: int = 1,
-    jobs: int = CORES,
-) -> list[Outcome]:
+    jobs: int = bench.CORES,
+) -> list[bench.Outcome]:
     """Fit growing surveys."""
     outcomes, runs = [], {}
     for n in sorted(size for size in sizes if size <= max_rows):
-        run = partial(run_child, __file__, "fit", n_sources=n, side=side, jobs=jobs)
-        (done,) = interleaved(1 if n >= ONCE_FROM else repeats, run)
+        run = partial(bench.run_child, __file__, "fit", n_sources=n, side=side, jobs=jobs)
+        (done,) = bench.interleaved(1 if n >= ONCE_FROM else repeats, run)
         runs[n] = done
         stages = ", ".join(f"{name} {s:.1f} s" for name, s in done.result["stages"].items())
         detail = (
@@ -122,9 +114,9 @@ def measure(
             f"{done.memory:.2f} GB, of which the images {n * side**2 / 1e9:.2f} GB"
         )
         what = f"fit of {n} cutouts of {side} x {side}"
-        outcomes.append(for_information(what, f"{done.seconds:.1f} s", detail))
+        outcomes.append(bench.for_information(what, f"{done.seconds:.1f} s", detail))
     return outcomes + judge(runs)
 
 
 if __name__ == "__main__":
-    run_script(measure, fit)
+    bench.run_script(measure, fit)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from functools import partial
 
-from measure import Outcome, at_most, for_information, interleaved, run_process, run_script
+import bench
 
 LIMIT = 0.3
 # The package imports its parts on first use, so that its own import alone means little.
@@ -18,22 +18,24 @@ COMMANDS = (
 )
 
 
-def measure(repeats: int = 7) -> list[Outcome]:
+def measure(repeats: int = 7) -> list[bench.Outcome]:
     """Compare fresh processes, turn by turn."""
     works = [
-        partial(run_process, [sys.executable, *command], stdout=subprocess.DEVNULL)
+        partial(bench.run_process, [sys.executable, *command], stdout=subprocess.DEVNULL)
         for command in COMMANDS
     ]
-    theirs, ours, names, command, empty = interleaved(repeats, *works)
+    theirs, ours, names, command, empty = bench.interleaved(repeats, *works)
     detail = f"{ours} less {theirs}; Python alone {empty}"
     of_names = f"{names}, {names.memory:.2f} GB; sklearn {theirs.memory:.2f} GB"
     less = "less `import sklearn`"
     return [
-        at_most(f"`import spurclust` {less}", ours.seconds - theirs.seconds, LIMIT, " s", detail),
-        at_most(f"`{NAMES}` {less}", names.seconds - theirs.seconds, LIMIT, " s", of_names),
-        for_information("`spurclust --help`", f"{command.seconds:.2f} s", str(command)),
+        bench.at_most(
+            f"`import spurclust` {less}", ours.seconds - theirs.seconds, LIMIT, " s", detail
+        ),
+        bench.at_most(f"`{NAMES}` {less}", names.seconds - theirs.seconds, LIMIT, " s", of_names),
+        bench.for_information("`spurclust --help`", f"{command.seconds:.2f} s", str(command)),
     ]
 
 
 if __name__ == "__main__":
-    run_script(measure)
+    bench.run_script(measure)

@@ -10,18 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import bench
 from embedding_rows import KL_LIMIT, MAX_ITER, PERPLEXITY, RANDOM_STATE, divergences, pixel_rows
-from measure import (
-    CORES,
-    Outcome,
-    at_least,
-    at_most,
-    for_information,
-    load_survey,
-    peak_memory,
-    run_child,
-    run_script,
-)
 
 N_COMPONENTS = 6
 THRESHOLD = 0.05
@@ -52,7 +42,7 @@ def original(folder: str, points: str, jobs: int) -> dict[str, Any]:
     mixture = GaussianMixture(N_COMPONENTS, random_state=RANDOM_STATE)
     component = mixture.fit_predict(embedding)
     marks.append(time.perf_counter())
-    memory = peak_memory()
+    memory = bench.peak_memory()
     np.save(points, embedding)
     seconds = dict(zip(("reading", "embed", "mixture"), np.diff(marks).tolist(), strict=True))
     return {"stages": seconds, "memory": memory, "component": component.tolist()}
@@ -65,7 +55,7 @@ def spurclust(folder: str, labels: str, points: str, jobs: int) -> dict[str, Any
     from spurclust import ImageFlattener, SpuriousRegionDetector
 
     start = time.perf_counter()
-    images, y, _ = load_survey(folder, labels)
+    images, y, _ = bench.load_survey(folder, labels)
     seconds = {"reading": time.perf_counter() - start}
     detector = SpuriousRegionDetector(
         N_COMPONENTS,
@@ -75,9 +65,9 @@ def spurclust(folder: str, labels: str, points: str, jobs: int) -> dict[str, Any
         random_state=RANDOM_STATE,
         n_jobs=jobs,
     )
-    before = peak_memory()
+    before = bench.peak_memory()
     detector.fit(images, y)
-    memory = peak_memory()
+    memory = bench.peak_memory()
     np.save(points, detector.embedding_)
     steps = detector.pipeline_.named_steps
     new = steps["flatten"].transform(images).astype(np.float32)
@@ -101,7 +91,7 @@ def judge(
     import numpy as np
     from sklearn.manifold import trustworthiness
 
-    images, y, _ = load_survey(folder, labels)
+    images, y, _ = bench.load_survey(folder, labels)
     rows, distinct = pixel_rows(images)
     embeddings = [np.load(path)[distinct].astype(np.float32) for path in points]
     n_neighbors = min(TRUST_NEIGHBORS, (len(rows) - 1) // 2)
@@ -119,21 +109,21 @@ def judge(
     }
 
 
-def measure(folder: str, labels: str, jobs: int = CORES) -> list[Outcome]:
+def measure(folder: str, labels: str, jobs: int = bench.CORES) -> list[bench.Outcome]:
     """Compare stages, memory, embeddings and regions."""
     import numpy as np
 
     with tempfile.TemporaryDirectory() as name:
         points = [str(Path(name) / f"{side}.npy") for side in ("original", "spurclust")]
         components = [path.replace(".npy", "-components.npy") for path in points]
-        run = partial(run_child, __file__, folder=folder, jobs=jobs)
+        run = partial(bench.run_child, __file__, folder=folder, jobs=jobs)
         ours = run("spurclust", labels=labels, points=points[1]).result
         theirs = run("original", points=points[0]).result
         for path, side in zip(components, (theirs, ours), strict=True):
             np.save(path, side["component"])
         seen = run("judge", labels=labels, points=points, components=components).result
     outcomes = [
-        for_information(
+        bench.for_information(
             f"stage {stage}", f"{ours['stages'].get(stage, 0):.2f} s", f"{theirs_s:.2f} s"
         )
         for stage, theirs_s in theirs["stages"].items()
@@ -143,20 +133,22 @@ def measure(folder: str, labels: str, jobs: int = CORES) -> list[Outcome]:
     memory = f"peak {theirs['memory']:.2f} GB : {ours['memory']:.2f} GB"
     return [
         *outcomes,
-        at_most("fit on the pixels", fit, MOST_SECONDS, " s", str(ours["stages"])),
-        at_most("its memory above the cutouts", ours["memory_of_fit"], MOST_MEMORY, " GB", memory),
-        at_least("transform of new rows", ours["rate"], LEAST_RATE, unit=" rows/s"),
-        at_most("KL by all pixels", our_kl / kl, KL_LIMIT, "x", f"{kl:.4f} : {our_kl:.4f}"),
-        at_least(
+        bench.at_most("fit on the pixels", fit, MOST_SECONDS, " s", str(ours["stages"])),
+        bench.at_most(
+            "its memory above the cutouts", ours["memory_of_fit"], MOST_MEMORY, " GB", memory
+        ),
+        bench.at_least("transform of new rows", ours["rate"], LEAST_RATE, unit=" rows/s"),
+        bench.at_most("KL by all pixels", our_kl / kl, KL_LIMIT, "x", f"{kl:.4f} : {our_kl:.4f}"),
+        bench.at_least(
             "trustworthiness less the original's",
             our_trust - trust,
             TRUST_LIMIT,
             f"{trust:.4f} : {our_trust:.4f}",
             unit="",
         ),
-        for_information("spurious held with flagged", "", " : ".join(seen["held"])),
+        bench.for_information("spurious held with flagged", "", " : ".join(seen["held"])),
     ]
 
 
 if __name__ == "__main__":
-    run_script(measure, original, spurclust, judge)
+    bench.run_script(measure, original, spurclust, judge)

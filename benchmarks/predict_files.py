@@ -12,18 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measure import (
-    CORES,
-    Finished,
-    Outcome,
-    at_most,
-    for_information,
-    peak_memory,
-    require,
-    run_child,
-    run_script,
-    timed,
-)
+import bench
 
 MOST_FITTED = 600
 BLOCK = 2000
@@ -97,18 +86,20 @@ def each(folder: str, files: int, repeats: int, jobs: int) -> dict[str, Any]:
         for name, work in works.items():
             # Memory that the work before has given back would be new to the next one.
             reader.transform(others[:BLOCK])
-            seconds[name].append(timed(work)[1]["seconds"])
+            seconds[name].append(bench.timed(work)[1]["seconds"])
     counts = {"n_fitted": len(fitted), "n_distinct": len(set(others))}
-    return {"each": seconds, **counts, "memory": peak_memory()}
+    return {"each": seconds, **counts, "memory": bench.peak_memory()}
 
 
-def measure(folder: str, files: int = 4000, repeats: int = 15, jobs: int = CORES) -> list[Outcome]:
+def measure(
+    folder: str, files: int = 4000, repeats: int = 15, jobs: int = bench.CORES
+) -> list[bench.Outcome]:
     """Compare."""
-    require("imagecodecs", "PIL")
+    bench.require("imagecodecs", "PIL")
     given = {"folder": folder, "files": files, "repeats": repeats, "jobs": jobs}
-    done = run_child(__file__, "each", **given)
+    done = bench.run_child(__file__, "each", **given)
     runs = {
-        name: Finished(median(seconds), done.memory, each=tuple(seconds))
+        name: bench.Finished(median(seconds), done.memory, each=tuple(seconds))
         for name, seconds in done.result["each"].items()
     }
     whole = runs.pop("whole")
@@ -116,15 +107,15 @@ def measure(folder: str, files: int = 4000, repeats: int = 15, jobs: int = CORES
     for name, decoding in runs.items():
         what = f"predict from PNG files, against decoding them with {name}"
         ratio = whole.seconds / decoding.seconds
-        outcomes.append(at_most(what, ratio, TARGET, "x", f"{whole} : {decoding}"))
+        outcomes.append(bench.at_most(what, ratio, TARGET, "x", f"{whole} : {decoding}"))
     detail = (
         f"{files} files ({done.result['n_distinct']} distinct) in blocks of {BLOCK}, "
         f"{done.result['n_fitted']} others fitted, on pixels; {jobs} threads; peak memory "
         f"{done.memory:.2f} GB"
     )
     rate = f"{files / whole.seconds:.0f} files a second"
-    return [*outcomes, for_information("the same, rate", rate, detail)]
+    return [*outcomes, bench.for_information("the same, rate", rate, detail)]
 
 
 if __name__ == "__main__":
-    run_script(measure, each)
+    bench.run_script(measure, each)

@@ -11,16 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import bench
 import numpy as np
-from measure import (
-    at_least,
-    at_most,
-    conditions,
-    format_table,
-    load_survey,
-    markdown_table,
-    parse_options,
-)
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -223,7 +215,7 @@ def format_results(results: list[dict[str, Any]]) -> str:
         method, *values, seconds = result.values()
         cells = [f"{mean:.3f} ({low:.3f} to {high:.3f})" for mean, low, high in values]
         lines.append([method, *cells, f"{seconds:.1f}"])
-    return markdown_table(list(results[0]), lines)
+    return bench.markdown_table(list(results[0]), lines)
 
 
 def format_targets(kind: str, results: list[dict[str, Any]]) -> str:
@@ -233,10 +225,10 @@ def format_targets(kind: str, results: list[dict[str, Any]]) -> str:
     for method, metric, target in TARGETS[kind]:
         what, value = f"{method}, {metric}", by_method[method][metric][0]
         if metric == WORKLOAD:
-            outcomes.append(at_most(what, value, target, ""))
+            outcomes.append(bench.at_most(what, value, target, ""))
         else:
-            outcomes.append(at_least(what, value, target, unit=""))
-    return format_table(outcomes)
+            outcomes.append(bench.at_least(what, value, target, unit=""))
+    return bench.format_table(outcomes)
 
 
 def print_results(title: str, kind: str, results: list[dict[str, Any]]) -> None:
@@ -249,7 +241,7 @@ def compare_real(folder: str, labels: str, group_column: str | None, repeats: in
     """Judge all methods on real cutouts; the uninspected are left out."""
     from spurclust.catalog import read_labels
 
-    images, y, source_ids = load_survey(folder, labels)
+    images, y, source_ids = bench.load_survey(folder, labels)
     known, groups = y >= 0, None
     if group_column:
         by_id = read_labels(labels).table.set_index("source_id")[group_column]
@@ -289,9 +281,9 @@ def compare(
     print(
         f"{repeats} x {N_FOLDS}-fold cross-validation, means; in brackets the middle 95 % of "
         f"{N_RESAMPLES} resamples of the sources, unless it says otherwise. Seconds: making the "
-        f"rows and fitting once.\n{conditions()}"
+        f"rows and fitting once.\n{bench.conditions()}"
     )
 
 
 if __name__ == "__main__":
-    compare(**parse_options(compare))
+    compare(**bench.parse_options(compare))

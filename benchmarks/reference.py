@@ -8,8 +8,8 @@ import time
 from statistics import mean
 from typing import Any
 
+import bench
 import numpy as np
-from measure import conditions, markdown_table, parse_options, peak_memory
 from numpy.typing import NDArray
 
 from spurclust import CutoutFeatures, GuidedProjection, SpuriousRegionDetector, choose_reference
@@ -81,13 +81,13 @@ def compare(
         *metrics, seconds = zip(*runs, strict=True)
         cells = [f"{mean(each):.3f} ({min(each):.3f} to {max(each):.3f})" for each in metrics]
         lines.append([*names, *cells, f"{mean(seconds):.1f} s"])
-    table = markdown_table(HEAD, lines)
+    table = bench.markdown_table(HEAD, lines)
     print(
         f"Surveys of {sources:,} sources, {share:.0%} spurious, {inspected:,} inspected; {seeds} "
         f"of them: means and ranges, on the sources without a label\n\n{table}\n\n"
-        f"Peak memory {peak_memory():.1f} GB. {conditions()}"
+        f"Peak memory {bench.peak_memory():.1f} GB. {bench.conditions()}"
     )
 
 
 if __name__ == "__main__":
-    compare(**parse_options(compare))
+    compare(**bench.parse_options(compare))

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measure import Outcome, at_most, for_information, require, run_process, run_script
+import bench
 
 SIZES = (2_000, 50_000)
 MEGABYTES = {2_000: 25.0, 50_000: 60.0}
@@ -116,20 +116,20 @@ def zoom(page: Any) -> list[float]:
     return sorted(page.evaluate("frames_.took"))
 
 
-def measure_page(cutouts: list[str], n_sources: int) -> list[Outcome]:
+def measure_page(cutouts: list[str], n_sources: int) -> list[bench.Outcome]:
     """Write and open the page of so many sources."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_run(folder, cutouts, n_sources)
-        done = run_process([sys.executable, "-m", "spurclust", "report", name])
+        done = bench.run_process([sys.executable, "-m", "spurclust", "report", name])
         megabytes = (folder / "report.html").stat().st_size / 1e6
         seen = look(folder / "report.html")
     what = f"report of {n_sources} sources"
     detail = f"written in {done}, peak memory {done.memory:.2f} GB"
     if n_sources in MEGABYTES:
-        size = at_most(f"{what}, size", megabytes, MEGABYTES[n_sources], " MB", detail)
+        size = bench.at_most(f"{what}, size", megabytes, MEGABYTES[n_sources], " MB", detail)
     else:
-        size = for_information(f"{what}, size", f"{megabytes:.1f} MB", detail)
+        size = bench.for_information(f"{what}, size", f"{megabytes:.1f} MB", detail)
     if not seen:
         return [size]
     frames = seen["frames"]
@@ -137,17 +137,17 @@ def measure_page(cutouts: list[str], n_sources: int) -> list[Outcome]:
     slow = f"one of ten takes longer than {frames[9 * len(frames) // 10]:.0f} ms"
     return [
         size,
-        for_information(f"{what}, opened", opened),
-        for_information(f"{what}, a frame while zooming", f"{median(frames):.0f} ms", slow),
+        bench.for_information(f"{what}, opened", opened),
+        bench.for_information(f"{what}, a frame while zooming", f"{median(frames):.0f} ms", slow),
     ]
 
 
-def measure(folder: str, sizes: tuple[int, ...] = SIZES) -> list[Outcome]:
+def measure(folder: str, sizes: tuple[int, ...] = SIZES) -> list[bench.Outcome]:
     """Measure the pages of some numbers of sources, which use the cutouts over and over."""
-    require("bokeh", "jinja2")
+    bench.require("bokeh", "jinja2")
     cutouts = [str(path) for path in sorted(Path(folder).resolve().glob("*.png"))]
     return [outcome for n in sizes for outcome in measure_page(cutouts, n)]
 
 
 if __name__ == "__main__":
-    run_script(measure)
+    bench.run_script(measure)

@@ -14,17 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from measure import (
-    CORES,
-    ChildError,
-    Outcome,
-    at_least,
-    at_most,
-    for_information,
-    require,
-    run_script,
-    timed,
-)
+import bench
 
 CHUNK = 5000
 FILES_IN_PARTITION = 500
@@ -118,7 +108,7 @@ class Watch:
         self._done.set()
         self._thread.join()
         if self.lost and error[0] is None:
-            raise ChildError(f"{self.lost}: a worker was restarted, and no number counts")
+            raise bench.ChildError(f"{self.lost}: a worker was restarted, and no number counts")
 
     def _sample(self) -> None:
         import psutil
@@ -180,12 +170,12 @@ def same_bits(models: Any, base: Any, folder: Path, n_sources: int) -> tuple[boo
     return all(np.array_equal(table[name].to_numpy(), column) for name, column in columns), number
 
 
-def measure_arrays(n_sources: int) -> list[Outcome]:
+def measure_arrays(n_sources: int) -> list[bench.Outcome]:
     """Predict cutouts made on the fly, with one worker and with two."""
     base, y = base_cubes()
     models = fitted_models(base, y)
     cutouts = lazy_cutouts(base, n_sources)
-    rows: list[Outcome] = []
+    rows: list[bench.Outcome] = []
     runs = []
     for n_workers in (1, 2):
         with tempfile.TemporaryDirectory() as folder:
@@ -199,12 +189,12 @@ def measure_arrays(n_sources: int) -> list[Outcome]:
         bits = "equal to the bit" if is_same else "different"
         growth = f"memory, last fifth to second fifth, {many}"
         rows += [
-            for_information(f"{n_sources:,} cubes, {many}", rate, detail),
-            at_most(f"peak memory of a worker, {many}", peak_of(run), MOST_GB, " GB"),
-            at_most(growth, growth_of(run.memory), MOST_GROWTH, "x"),
-            Outcome(what, bits, "equal", is_same),
+            bench.for_information(f"{n_sources:,} cubes, {many}", rate, detail),
+            bench.at_most(f"peak memory of a worker, {many}", peak_of(run), MOST_GB, " GB"),
+            bench.at_most(growth, growth_of(run.memory), MOST_GROWTH, "x"),
+            bench.Outcome(what, bits, "equal", is_same),
         ]
-    ratio = at_least("two workers against one", runs[0].seconds / runs[1].seconds, 1.8)
+    ratio = bench.at_least("two workers against one", runs[0].seconds / runs[1].seconds, 1.8)
     return [*rows, ratio, extrapolate(runs[1], n_sources, 2)]
 
 
@@ -213,14 +203,14 @@ def peak_of(run: Run) -> float:
     return max(max(series) for series in run.memory.values())
 
 
-def extrapolate(run: Run, n_sources: int, n_workers: int, n_read: int = 0) -> Outcome:
+def extrapolate(run: Run, n_sources: int, n_workers: int, n_read: int = 0) -> bench.Outcome:
     """Compute what a thousand million sources take at the measured rate of a core."""
     core_hours = n_workers * run.seconds / n_sources * BILLION / 3600
     written = run.n_bytes / n_sources * BILLION / 1e9
     detail = f"{core_hours / 1000:,.1f} hours on 1000 cores; {written:.0f} GB written"
     if n_read:
         detail += f", {n_read / n_sources * BILLION / 1e12:.0f} TB read"
-    return for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)
+    return bench.for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)
 
 
 def write_strips(folder: Path, n_files: int, n_distinct: int) -> tuple[list[str], Any]:
@@ -249,15 +239,15 @@ def decode_alone(paths: list[str], jobs: int) -> float:
         for first in range(0, len(paths), FILES_IN_PARTITION):
             read_cutouts(paths[first : first + FILES_IN_PARTITION], n_jobs=jobs)
 
-    return timed(work)[1]["seconds"]
+    return bench.timed(work)[1]["seconds"]
 
 
-def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
+def measure_files(n_files: int, n_workers: int) -> list[bench.Outcome]:
     """Predict PNG strips on features and on pixels, and decode them alone."""
     from spurclust import ImageFlattener, SpuriousRegionDetector
     from spurclust.catalog import FittedModels
 
-    rows: list[Outcome] = []
+    rows: list[bench.Outcome] = []
     with tempfile.TemporaryDirectory() as folder:
         strips = Path(folder) / "strips"
         strips.mkdir()
@@ -282,11 +272,11 @@ def measure_files(n_files: int, n_workers: int) -> list[Outcome]:
             decoding = f"decoding {n_files:,} PNG strips alone, {n_workers} threads"
             rates = [f"{n_files / seconds:,.0f} a second" for seconds in (alone, run.seconds)]
             rows += [
-                for_information(decoding, rates[0], f"{alone:.1f} s"),
-                for_information(f"predict on {name}, {n_workers} workers", rates[1], detail),
+                bench.for_information(decoding, rates[0], f"{alone:.1f} s"),
+                bench.for_information(f"predict on {name}, {n_workers} workers", rates[1], detail),
                 extrapolate(run, n_files, n_workers, n_read),
             ]
-        rows.append(at_most("decode-bound: against decoding", ratio, MOST_OVER_DECODING, "x"))
+        rows.append(bench.at_most("decode-bound: against decoding", ratio, MOST_OVER_DECODING, "x"))
     return rows
 
 
@@ -297,7 +287,7 @@ def leave_out(predictor: Any, number: int, partition: Any, images: Any, job: Any
     return PartitionSummary(number, len(partition), 0, 0, [], "")
 
 
-def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
+def measure_scheduling(n_partitions: int, n_workers: int) -> list[bench.Outcome]:
     """Send partitions in which there is nothing to do, to see what sending them takes."""
     from spurclust.cutouts.path_tables import TableRows
     from spurclust.scale import open_client, writing
@@ -305,7 +295,7 @@ def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
     from spurclust.scale.predictor import Predictor
 
     writing.write_partition = leave_out
-    rows: list[Outcome] = []
+    rows: list[bench.Outcome] = []
     with open_client(workers=n_workers) as client:
         for n in (n_partitions // 4, n_partitions):
             parts = [
@@ -316,17 +306,19 @@ def measure_scheduling(n_partitions: int, n_workers: int) -> list[Outcome]:
             writing.write_all(Predictor(None), parts, job, client, progress=False)
             seconds = time.perf_counter() - start
             rate = f"{n / seconds:,.0f} a second"
-            rows.append(for_information(f"{n:,} empty partitions", rate, f"{seconds:.1f} s"))
+            rows.append(bench.for_information(f"{n:,} empty partitions", rate, f"{seconds:.1f} s"))
     return rows
 
 
-def measure(sources: int = 1_000_000, files: int = 20_000, partitions: int = 8000) -> list[Outcome]:
+def measure(
+    sources: int = 1_000_000, files: int = 20_000, partitions: int = 8000
+) -> list[bench.Outcome]:
     """Run all parts; 0 leaves one out."""
-    require("dask", "distributed", "pyarrow", "psutil")
+    bench.require("dask", "distributed", "pyarrow", "psutil")
     rows = measure_arrays(sources) if sources else []
-    rows += measure_files(files, min(2, CORES)) if files else []
-    return rows + (measure_scheduling(partitions, min(2, CORES)) if partitions else [])
+    rows += measure_files(files, min(2, bench.CORES)) if files else []
+    return rows + (measure_scheduling(partitions, min(2, bench.CORES)) if partitions else [])
 
 
 if __name__ == "__main__":
-    run_script(measure)
+    bench.run_script(measure)

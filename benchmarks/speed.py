@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import bench
 import cold_start
 import growth
 import imports
@@ -16,17 +17,8 @@ import transform
 import tsne
 import tuning
 import whole_run
-from measure import (
-    CORES,
-    ChildError,
-    Outcome,
-    format_report,
-    format_table,
-    require,
-    run_process,
-)
 
-Work = Callable[[], list[Outcome]]
+Work = Callable[[], list[bench.Outcome]]
 
 
 def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
@@ -39,7 +31,7 @@ def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
         "imports": imports.measure,
         "cold_start": cold_start.measure,
         "whole_run": partial(whole_run.measure, folder, labels, repeats_original=repeats),
-        "predict_files": partial(predict_files.measure, folder, 4000, 15, CORES),
+        "predict_files": partial(predict_files.measure, folder, 4000, 15, bench.CORES),
         "tsne": partial(tsne.measure, rows, folder, repeats),
         "transform": partial(transform.measure, fitted),
         "tuning": partial(tuning.measure, folder, labels),
@@ -47,20 +39,20 @@ def plan(folder: str, labels: str, quick: bool) -> dict[str, Work]:
     }
 
 
-def run_all(works: dict[str, Work], out: Path | None) -> list[Outcome]:
+def run_all(works: dict[str, Work], out: Path | None) -> list[bench.Outcome]:
     """Measure all; what fails is a row of the table, and the others go on."""
-    outcomes: list[Outcome] = []
+    outcomes: list[bench.Outcome] = []
     for name, work in works.items():
         print(f"\n{name} ...", flush=True)
         start = time.perf_counter()
         try:
             done = work()
-        except ChildError as error:
-            done = [Outcome(f"{name}.py", "did not end", "", False, str(error))]
-        print(f"{format_table(done)}\n\n{time.perf_counter() - start:.0f} s", flush=True)
+        except bench.ChildError as error:
+            done = [bench.Outcome(f"{name}.py", "did not end", "", False, str(error))]
+        print(f"{bench.format_table(done)}\n\n{time.perf_counter() - start:.0f} s", flush=True)
         outcomes += done
         if out:  # after each, lest an hour be lost
-            out.write_text(f"{format_report(outcomes)}\n", encoding="utf-8")
+            out.write_text(f"{bench.format_report(outcomes)}\n", encoding="utf-8")
     return outcomes
 
 
@@ -77,7 +69,7 @@ def main() -> None:
         parser.error("give the folder and the labels, or neither")
     if args.out and not args.out.parent.is_dir():
         parser.error(f"there is no folder {args.out.parent}")
-    require("openTSNE")
+    bench.require("openTSNE")
     with tempfile.TemporaryDirectory() as name:
         folder = args.folder or str(Path(name) / "survey")
         labels = args.labels or str(Path(folder) / "labels.xlsx")
@@ -86,9 +78,9 @@ def main() -> None:
         if unknown := set(chosen) - set(works):
             parser.error(f"--only knows {', '.join(works)}, not {', '.join(sorted(unknown))}")
         if not args.folder:
-            run_process([sys.executable, "-m", "spurclust", "simulate", folder])
+            bench.run_process([sys.executable, "-m", "spurclust", "simulate", folder])
         outcomes = run_all({each: works[each] for each in chosen}, args.out)
-    print(f"\n{format_report(outcomes)}")
+    print(f"\n{bench.format_report(outcomes)}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import bench
 from embedding_rows import (
     LEAST_ROWS,
     N_NEIGHBORS,
@@ -14,17 +15,6 @@ from embedding_rows import (
     opentsne_tsne,
     save_rows,
     spurclust_tsne,
-)
-from measure import (
-    CORES,
-    ChildError,
-    Finished,
-    Outcome,
-    at_least,
-    require,
-    run_child,
-    run_script,
-    timed,
 )
 
 FITTED = (1_816, 20_000)
@@ -52,7 +42,7 @@ def place(
         new = drawn[n_rows : n_rows + n_new]
         seconds = []
         for _ in range(n_calls):
-            placed, cost = timed(lambda new=new: transform(new))
+            placed, cost = bench.timed(lambda new=new: transform(new))
             seconds.append(cost["seconds"])
         # openTSNE's transform has moved its fitted points: they are taken as they are now.
         kept = neighbors_kept(fitted, np.array(embedding), new, np.array(placed))
@@ -60,13 +50,13 @@ def place(
     return {"calls": calls}
 
 
-def compare(n_rows: int, counts: Sequence[int], n_calls: int, n_jobs: int) -> list[Outcome]:
+def compare(n_rows: int, counts: Sequence[int], n_calls: int, n_jobs: int) -> list[bench.Outcome]:
     """Compare onto one number of fitted rows."""
     with tempfile.TemporaryDirectory() as name:
         rows = str(Path(name) / "rows.npy")
-        run_child(__file__, "save_rows", path=rows, n_rows=n_rows + max(counts))
+        bench.run_child(__file__, "save_rows", path=rows, n_rows=n_rows + max(counts))
         settings = {"rows": rows, "n_rows": n_rows, "counts": counts, "n_calls": n_calls}
-        run = partial(run_child, __file__, "place", **settings, n_jobs=n_jobs)
+        run = partial(bench.run_child, __file__, "place", **settings, n_jobs=n_jobs)
         found = [run(name=each).result["calls"] for each in ("spurclust", "openTSNE")]
     outcomes = []
     for n_new in counts:
@@ -77,24 +67,24 @@ def compare(n_rows: int, counts: Sequence[int], n_calls: int, n_jobs: int) -> li
         )
         what = f"transform of {n_new} rows onto {n_rows}, against openTSNE"
         target = LARGE_TARGET if n_new >= LARGE else TARGET
-        outcomes.append(at_least(what, theirs.seconds / ours.seconds, target, detail))
+        outcomes.append(bench.at_least(what, theirs.seconds / ours.seconds, target, detail))
     return outcomes
 
 
-def finished(call: dict[str, Any]) -> Finished:
+def finished(call: dict[str, Any]) -> bench.Finished:
     """Return the median of some calls."""
-    return Finished(median(call["each"]), call["memory"], call["kept"], tuple(call["each"]))
+    return bench.Finished(median(call["each"]), call["memory"], call["kept"], tuple(call["each"]))
 
 
 def measure(
-    rows: Sequence[int] = FITTED, new: Sequence[int] = NEW, calls: int = 3, jobs: int = CORES
-) -> list[Outcome]:
+    rows: Sequence[int] = FITTED, new: Sequence[int] = NEW, calls: int = 3, jobs: int = bench.CORES
+) -> list[bench.Outcome]:
     """Compare for some numbers of fitted and of new rows."""
-    require("openTSNE")
+    bench.require("openTSNE")
     if min(rows) < LEAST_ROWS:
-        raise ChildError(f"at least {LEAST_ROWS} fitted rows are needed")
+        raise bench.ChildError(f"at least {LEAST_ROWS} fitted rows are needed")
     return [row for n_rows in rows for row in compare(n_rows, new, calls, jobs)]
 
 
 if __name__ == "__main__":
-    run_script(measure, save_rows, place)
+    bench.run_script(measure, save_rows, place)

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import bench
 from embedding_rows import (
     LEAST_ROWS,
     MAX_ITER,
@@ -17,20 +18,6 @@ from embedding_rows import (
     save_rows,
     sklearn_tsne,
     spurclust_tsne,
-)
-from measure import (
-    CORES,
-    ChildError,
-    Finished,
-    Outcome,
-    at_least,
-    at_most,
-    for_information,
-    interleaved,
-    require,
-    run_child,
-    run_script,
-    timed,
 )
 
 KL_TARGET = 1.01
@@ -50,7 +37,7 @@ def fit(name: str, rows: str, points: str, n_jobs: int) -> dict[str, Any]:
     given = np.load(rows)
     tsne = FITS[name](n_jobs)
     work = tsne.fit if name == "openTSNE" else tsne.fit_transform
-    found, cost = timed(lambda: work(given))
+    found, cost = bench.timed(lambda: work(given))
     np.save(points, np.asarray(found, dtype=np.float32))
     return {**cost, "n_iter": int(getattr(tsne, "n_iter_", MAX_ITER))}
 
@@ -75,7 +62,7 @@ def target_of(name: str, n_rows: int, fastest: str) -> float | None:
     return TARGETS[name]
 
 
-def rows_of_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Outcome]:
+def rows_of_times(what: str, n_rows: int, found: dict[str, bench.Finished]) -> list[bench.Outcome]:
     """Compare the times with each peer's."""
     ours = found["spurclust"]
     peers = {name: run for name, run in found.items() if name != "spurclust"}
@@ -86,13 +73,15 @@ def rows_of_times(what: str, n_rows: int, found: dict[str, Finished]) -> list[Ou
         detail = f"{peer} : {ours}; {peer.result['n_iter']} : {ours.result['n_iter']} iterations"
         row = f"{what}, time against {name}"
         if target is None:
-            outcomes.append(for_information(row, f"{ratio:.3g}x", detail))
+            outcomes.append(bench.for_information(row, f"{ratio:.3g}x", detail))
         else:
-            outcomes.append(at_least(row, ratio, target, detail))
+            outcomes.append(bench.at_least(row, ratio, target, detail))
     return outcomes
 
 
-def rows_of_quality(what: str, n_rows: int, found: dict[str, Finished], seen: Any) -> list[Outcome]:
+def rows_of_quality(
+    what: str, n_rows: int, found: dict[str, bench.Finished], seen: Any
+) -> list[bench.Outcome]:
     """Compare divergence, kept neighbors and memory."""
     peers = [name for name in found if name != "spurclust"]
     kl = seen["kl"]["spurclust"] / min(seen["kl"][name] for name in peers)
@@ -101,28 +90,32 @@ def rows_of_quality(what: str, n_rows: int, found: dict[str, Finished], seen: An
     memory = ", ".join(f"{name} {run.memory:.2f} GB" for name, run in found.items())
     share = found["spurclust"].memory / min(found[name].memory for name in peers)
     row = f"{what}, peak memory against the smallest"
-    judged = at_most(row, share, 1, "x", memory)
+    judged = bench.at_most(row, share, 1, "x", memory)
     return [
-        at_most(f"{what}, KL against the better", kl, KL_TARGET, "x", kls),
-        for_information(f"{what}, share of {N_NEIGHBORS} neighbors kept", "", kept),
-        judged if n_rows >= VERY_LARGE else for_information(row, f"{share:.3g}x", memory),
+        bench.at_most(f"{what}, KL against the better", kl, KL_TARGET, "x", kls),
+        bench.for_information(f"{what}, share of {N_NEIGHBORS} neighbors kept", "", kept),
+        judged if n_rows >= VERY_LARGE else bench.for_information(row, f"{share:.3g}x", memory),
     ]
 
 
-def compare(n_rows: int | None, folder: str | None, repeats: int, jobs: int) -> list[Outcome]:
+def compare(n_rows: int | None, folder: str | None, repeats: int, jobs: int) -> list[bench.Outcome]:
     """Compare on the same rows, each fit in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         rows = str(Path(name) / "rows.npy")
-        saved = run_child(__file__, "save_rows", path=rows, n_rows=n_rows, folder=folder).result
+        saved = bench.run_child(
+            __file__, "save_rows", path=rows, n_rows=n_rows, folder=folder
+        ).result
         n_saved: int = saved["n_rows"]
         if n_saved < LEAST_ROWS:
-            raise ChildError(f"{n_saved} distinct rows: perplexity {PERPLEXITY} needs {LEAST_ROWS}")
+            raise bench.ChildError(
+                f"{n_saved} distinct rows: perplexity {PERPLEXITY} needs {LEAST_ROWS}"
+            )
         names = [each for each in FITS if each != "sklearn" or n_saved <= MOST_FOR_SKLEARN]
         points = {each: str(Path(name) / f"{each}.npy") for each in names}
-        run = partial(run_child, __file__, "fit", rows=rows, n_jobs=jobs)
+        run = partial(bench.run_child, __file__, "fit", rows=rows, n_jobs=jobs)
         works = [partial(run, name=each, points=points[each]) for each in names]
-        found = dict(zip(names, interleaved(repeats, *works), strict=True))
-        seen = run_child(__file__, "judge", rows=rows, points=points, n_jobs=jobs).result
+        found = dict(zip(names, bench.interleaved(repeats, *works), strict=True))
+        seen = bench.run_child(__file__, "judge", rows=rows, points=points, n_jobs=jobs).result
     what = f"t-SNE, {n_saved} {'rows of the survey' if folder else 'drawn rows'}"
     return rows_of_times(what, n_saved, found) + rows_of_quality(what, n_saved, found, seen)
 
@@ -132,10 +125,10 @@ def measure(
     survey: str | None = None,
     repeats: int = 3,
     repeats_large: int = 1,
-    jobs: int = CORES,
-) -> list[Outcome]:
+    jobs: int = bench.CORES,
+) -> list[bench.Outcome]:
     """Compare on the pixels of a survey, if there is one, and on drawn rows."""
-    require("openTSNE")
+    bench.require("openTSNE")
     outcomes = compare(None, survey, repeats, jobs) if survey else []
     for n_rows in rows:
         n_repeats = repeats_large if n_rows > MOST_FOR_SKLEARN else repeats
@@ -144,4 +137,4 @@ def measure(
 
 
 if __name__ == "__main__":
-    run_script(measure, save_rows, fit, judge)
+    bench.run_script(measure, save_rows, fit, judge)

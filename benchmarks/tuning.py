@@ -3,16 +3,7 @@
 from functools import partial
 from typing import Any
 
-from measure import (
-    CORES,
-    Outcome,
-    at_least,
-    interleaved,
-    load_survey,
-    run_child,
-    run_script,
-    timed,
-)
+import bench
 
 N_COMPONENTS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 40)
 THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
@@ -33,7 +24,7 @@ def prepare(folder: str, labels: str, sources: int) -> tuple[Any, Any, Any]:
     from spurclust import TSNE
     from spurclust.tuning import InspectedStratifiedKFold
 
-    images, y, _ = load_survey(folder, labels)
+    images, y, _ = bench.load_survey(folder, labels)
     rows = np.random.default_rng(0).normal(size=(70, 50)).astype(np.float32)
     TSNE(5).fit(rows[:60]).transform(rows[60:])
     n = sources or len(y)
@@ -56,7 +47,7 @@ def search(folder: str, labels: str, sources: int, jobs: int, protocol: str) -> 
     ours = SpuriousRegionDetectorCV(
         N_COMPONENTS, THRESHOLDS, cv=folds, protocol=protocol, **settings_of_both(jobs)
     )
-    found, cost = timed(lambda: ours.fit(X, y))
+    found, cost = bench.timed(lambda: ours.fit(X, y))
     results = found.cv_results_
     shared = [
         [float(results[f"mean_test_{name}"][index]) for name in METRICS]
@@ -85,7 +76,7 @@ def grid(folder: str, labels: str, sources: int, jobs: int) -> dict[str, Any]:
     X, y, folds = prepare(folder, labels, sources)
     detector = SpuriousRegionDetector(**settings_of_both(jobs))
     theirs = GridSearchCV(detector, GRID, scoring=score, refit=False, cv=folds)
-    found, cost = timed(lambda: theirs.fit(X, y).cv_results_)
+    found, cost = bench.timed(lambda: theirs.fit(X, y).cv_results_)
     n_fits = len(found["params"]) * N_FOLDS
     means = [found[f"mean_test_{name}"].tolist() for name in METRICS]
     shared = [list(each) for each in zip(*means, strict=True)]
@@ -102,18 +93,18 @@ def original(folder: str, labels: str, sources: int, jobs: int) -> dict[str, Any
     rows = np.repeat(X.reshape(len(X), -1), 3 if X.ndim == 3 else 1, axis=1)
     tsne = TSNE(perplexity=50, max_iter=1500, random_state=RANDOM_STATE, n_jobs=jobs)
     mixture = GaussianMixture(6, random_state=RANDOM_STATE)
-    return timed(lambda: mixture.fit(tsne.fit_transform(rows)))[1]
+    return bench.timed(lambda: mixture.fit(tsne.fit_transform(rows)))[1]
 
 
 def measure(
-    folder: str, labels: str, repeats: int = 1, jobs: int = CORES, sources: int = 0
-) -> list[Outcome]:
+    folder: str, labels: str, repeats: int = 1, jobs: int = bench.CORES, sources: int = 0
+) -> list[bench.Outcome]:
     """Compare both protocols with a grid search, and with refits of the original."""
     given = {"folder": folder, "labels": labels, "sources": sources, "jobs": jobs}
-    run = partial(run_child, __file__, **given)
+    run = partial(bench.run_child, __file__, **given)
     protocols = ("transductive", "inductive")
     works = [partial(run, "search", protocol=protocol) for protocol in protocols]
-    *searches, theirs = interleaved(repeats, *works, partial(run, "grid"))
+    *searches, theirs = bench.interleaved(repeats, *works, partial(run, "grid"))
     peers = [
         ("GridSearchCV", theirs.seconds, GRID_TARGET, f"{theirs.result['n_fits']} fits"),
         ("the original", run("original").seconds, ORIGINAL_TARGET, "one fit"),
@@ -134,9 +125,9 @@ def measure(
             measured = f"{N_FITS} x {seconds:.2f} s (measured: {fits}) : {ours.seconds:.2f} s"
             ratio = N_FITS * seconds / ours.seconds
             row = f"{what}, time against {peer}"
-            outcomes.append(at_least(row, ratio, target, f"{measured}; {held_out}"))
+            outcomes.append(bench.at_least(row, ratio, target, f"{measured}; {held_out}"))
     return outcomes
 
 
 if __name__ == "__main__":
-    run_script(measure, search, grid, original)
+    bench.run_script(measure, search, grid, original)

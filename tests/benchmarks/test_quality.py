@@ -70,7 +70,7 @@ def test_a_replay_is_drawn(script, tmp_path, capsys, monkeypatch):
     picture = tmp_path / "active.png"
     options = ["--n-sources", "120", "--n-inspections", "60", "--repeats", "1"]
     monkeypatch.setattr("sys.argv", ["active.py", *options, "--picture", str(picture)])
-    active.compare(**active.parse_options(active.compare))
+    active.compare(**script("bench").parse_options(active.compare))
     printed = capsys.readouterr().out
     assert "| strategy | 20 | 60 |" in printed
     for strategy in active.STRATEGIES:

@@ -28,11 +28,11 @@ def strips(tmp_path_factory):
 
 
 def test_growth_distinguishes_a_line_from_a_curve(script):
-    growth, measure = script("growth"), script("measure")
+    growth, bench = script("growth"), script("bench")
     sizes = (2_000, 20_000, 60_000, 200_000)
-    straight = {n: measure.Finished(n * 1e-3, 0.3 + n * 2e-6) for n in sizes}
-    curved = {n: measure.Finished(n**1.5, 0.3 + n**1.1 * 1e-6) for n in sizes}
-    falling = {n: measure.Finished(n * 1e-3, 0.3 - n * 1e-9) for n in sizes}
+    straight = {n: bench.Finished(n * 1e-3, 0.3 + n * 2e-6) for n in sizes}
+    curved = {n: bench.Finished(n**1.5, 0.3 + n**1.1 * 1e-6) for n in sizes}
+    falling = {n: bench.Finished(n * 1e-3, 0.3 - n * 1e-9) for n in sizes}
     few = {n: straight[n] for n in sizes[:3]}
     expected = [(straight, [True, True]), (curved, [False, False]), (falling, [True, None])]
     for runs, holds in [*expected, (few, [None])]:
@@ -77,12 +77,12 @@ def test_only_the_fastest_peer_sets_the_target_at_20000_rows(script):
 
 
 def test_one_failure_is_a_row_and_the_others_go_on(script, tmp_path):
-    speed, measure = script("speed"), script("measure")
+    speed, bench = script("speed"), script("bench")
 
     def fail():
-        raise measure.ChildError("exit code 3")
+        raise bench.ChildError("exit code 3")
 
-    works = {"first": fail, "second": lambda: [measure.at_least("won", 2, 1)]}
+    works = {"first": fail, "second": lambda: [bench.at_least("won", 2, 1)]}
     outcomes = speed.run_all(works, tmp_path / "speed.md")
     assert [row.holds for row in outcomes] == [False, True]
     written = (tmp_path / "speed.md").read_text()
@@ -105,7 +105,7 @@ def test_the_copy_runs_and_cannot_take_a_cache(script, tmp_path):
     code = "import json, spurclust; print(json.dumps({'file': spurclust.__file__}))"
     done = cold_start.run_with(code, tmp_path, path=copy)
     assert Path(done.result["file"]).is_relative_to(copy)
-    with pytest.raises(script("measure").ChildError, match="not the copy in"):
+    with pytest.raises(script("bench").ChildError, match="not the copy in"):
         cold_start.run_with(code.replace("spurclust.__file__", "'elsewhere'"), tmp_path, path=copy)
 
 
