@@ -250,6 +250,7 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     source = np.array([row_of.setdefault(key, len(row_of)) for part in keys[:-1] for key in part])
     rows = pd.concat([_as_objects(part.table) for part in tables], ignore_index=True)
     part_of = np.repeat(np.arange(len(tables)), [len(part) for part in tables])
+    rows["label"] = rows["label"].astype(float).where(rows["label"] != UNINSPECTED)
     counts = _count_added(rows["label"], source, part_of)
     counts.insert(0, "origin", [part.origin for part in tables])
     origin = " and ".join(dict.fromkeys(part.origin for part in tables))
@@ -301,13 +302,12 @@ def _count_added(
     label: "pd.Series[Any]", source: NDArray[np.intp], part_of: NDArray[np.intp]
 ) -> pd.DataFrame:
     """Count the labels of each part, and those that replace and change an earlier one."""
-    given = label.where(label != UNINSPECTED)
-    before = given.groupby(source).ffill().groupby(source).shift()
-    replaced = given.notna() & before.notna()
+    before = label.groupby(source).ffill().groupby(source).shift()
+    replaced = label.notna() & before.notna()
     counts = {
-        "n_labels": given.notna(),
+        "n_labels": label.notna(),
         "n_replaced": replaced,
-        "n_changed": replaced & (given != before),
+        "n_changed": replaced & (label != before),
     }
     return pd.DataFrame(counts).groupby(part_of).sum()
 
@@ -315,15 +315,17 @@ def _count_added(
 def _last_of_each(rows: pd.DataFrame, source: NDArray[np.intp]) -> pd.DataFrame:
     """Return one row per source: of each column the last cell that is not blank."""
     # A reason counts only if it came with the final label, after the last row with the other one.
-    given = rows["label"].where(rows["label"] != UNINSPECTED)
-    final = given.groupby(source).transform("last")
-    is_other = given.notna() & (given != final)
+    label = rows["label"]
+    final = label.groupby(source).transform("last")
+    is_other = label.notna() & (label != final)
     n_others_ahead = is_other[::-1].groupby(source[::-1]).cumsum()[::-1]
-    explains = (n_others_ahead == 0) & ((given == final) | final.isna())
-    rows = rows.assign(label=given, reason=rows["reason"].where(explains))
-    last = rows.groupby(source).last()
-    last = last.mask(last.isna(), pd.NA).infer_objects()
-    return last.assign(
+    explains = (n_others_ahead == 0) & ((label == final) | final.isna())
+    last = rows.assign(reason=rows["reason"].where(explains)).groupby(source).last()
+    # With a missing cell, integers would become floats.
+    kept: pd.DataFrame = last.apply(
+        lambda cells: cells if cells.isna().any() else cells.infer_objects()
+    )
+    return kept.assign(
         source_id=rows["source_id"].groupby(source).first().astype(str),
         label=last["label"].fillna(UNINSPECTED).astype(np.int8),
         reason=last["reason"].fillna("").astype(str),
