@@ -5,13 +5,18 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from spurclust import (
     TSNE,
+    CutoutFeatures,
+    GuidedProjection,
     ImageFlattener,
     SpuriousRegionDetector,
     SpuriousRegionDetectorCV,
 )
 from spurclust.cutouts import CutoutReader
 
+# InspectionRanker is checked beside its other tests.
 ESTIMATORS = [
+    CutoutFeatures(),
+    GuidedProjection(n_estimators=20),
     ImageFlattener(),
     TSNE(),
     SpuriousRegionDetector(),

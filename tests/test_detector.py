@@ -347,10 +347,6 @@ class TestEdges:
         assert not model.flagged_.any()
         assert not model.region_.any()
 
-    def test_all_uninspected(self):
-        with pytest.raises(ValueError, match="All 90 sources are uninspected"):
-            detector(unlabeled=-1).fit(survey()[0], np.full(90, -1))
-
     @pytest.mark.parametrize("shape", [(4, 5), (1, 1)])
     def test_constant_images(self, shape):
         X = np.full((20, *shape), 7, dtype=np.uint8)

@@ -1,7 +1,7 @@
 """The region rule, and its table in notebooks."""
 
 import re
-from html.parser import HTMLParser
+from xml.etree.ElementTree import fromstring
 
 import numpy as np
 import pandas as pd
@@ -64,26 +64,6 @@ def test_the_table_has_intervals_around_the_fractions():
 COUNTS = np.array([[50, 40, 30], [40, 0, 0], [10, 10, 0]])
 
 
-class Cells(HTMLParser):
-    """Collects the cells of each row, and finds out whether every element ends."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.rows = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] in ("td", "th"):
-            self.rows[-1].append(data)
-
-
 @pytest.fixture(scope="module")
 def detector():
     rng = np.random.default_rng(0)
@@ -93,39 +73,31 @@ def detector():
 
 
 def read(html):
-    parser = Cells()
-    parser.feed(html)
-    parser.close()
-    assert parser.open == []
-    return parser.rows
+    """Return the texts of the cells of each row; an element that does not end is an error."""
+    return [["".join(cell.itertext()) for cell in row] for row in fromstring(html).iter("tr")]
 
 
 def test_one_row_for_each_component():
-    flagged = np.arange(100) < 50
-    html = region_html(component_table(COUNTS, 0.05), 0.05, flagged)
+    html = region_html(component_table(COUNTS, 0.05), 0.05, np.arange(100) < 50)
     head, *rows = read(html)
     assert head == [
-        *["component", "size", "inspected", "spurious", "fraction"],
+        "component",
+        "size",
+        "inspected",
+        "spurious",
+        "fraction",
         "95 % interval",
         "region",
     ]
     assert rows[0][:5] == ["0", "50", "40", "30", "0.750"]
     assert re.fullmatch(r"0\.\d{3} to 0\.\d{3}", rows[0][5])
     assert rows[0][6:] == ["yes"]
-    assert rows[1] == ["1", "40", "0", "0"]
+    assert rows[1] == ["1", "40", "0", "0", "", "", ""]
     assert rows[2][:5] == ["2", "10", "10", "0", "0.000"]
     assert html.count('class="in-region"') == 1
     assert "1 of 3 components, those with a spurious fraction of at least 0.05" in html
     assert "50 of 100 sources (workload 0.500)" in html
     assert "holds 30 of 30 known spurious, in-sample" in html
-
-
-def test_nothing_in_the_region():
-    table = component_table(COUNTS, 0.9)
-    html = region_html(table, 0.9, np.zeros(100, dtype=bool))
-    assert "0 of 3 components" in html
-    assert "0 of 100 sources (workload 0.000)" in html
-    assert "holds 0 of 30 known spurious" in html
 
 
 def test_texts_are_escaped():
