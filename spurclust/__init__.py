@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spurclust.analysis import Analysis, analyze, load_analysis
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
     from spurclust.features import CutoutFeatures
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TSNE",
+    "Analysis",
     "CutoutFeatures",
     "GuidedProjection",
     "ImageFlattener",
@@ -24,13 +26,18 @@ __all__ = [
     "SpuriousRegionDetector",
     "SpuriousRegionDetectorCV",
     "__version__",
+    "analyze",
     "choose_reference",
+    "load_analysis",
 ]
 
 __version__ = "0.1.0"
 
 # Imported when first used: reading files need not wait for scikit-learn.
 _HOMES = {
+    "Analysis": "analysis",
+    "analyze": "analysis",
+    "load_analysis": "analysis",
     "SpuriousRegionDetector": "detector",
     "SpuriousRegionDetectorCV": "tuning",
     "InspectionRanker": "ranking",
@@ -42,6 +49,7 @@ _HOMES = {
 }
 _MODULES = frozenset(
     {
+        "analysis",
         "catalog",
         "cutouts",
         "detector",

@@ -14,6 +14,7 @@ import spurclust
 
 PACKAGES = [
     "spurclust",
+    "spurclust.analysis",
     "spurclust.catalog",
     "spurclust.cutouts",
     "spurclust.embedding",

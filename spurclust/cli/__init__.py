@@ -1,1 +1,1 @@
-"""The commands of the command line, one module each; `spurclust.cli.main` calls them."""
+"""The command line: one module per command, each a parser, one call, and printing."""

@@ -1,157 +1,78 @@
-"""`spurclust audit`: a random sample of what was not flagged, and what it proves."""
+"""``spurclust audit``: a random sample of what was not flagged, and what it proves."""
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any
 
-from spurclust.cli.progress import say
-from spurclust.cli.reading import merge_tables
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-SAMPLE = "audit.csv"
+from spurclust.cli.options import COUNT, COUNT_OR_NONE, SEED, add_labels, number, say
 
 
-class _Unflagged(NamedTuple):
-    """The sources outside the region: those to draw from, and what is known of the others."""
-
-    uninspected: "pd.DataFrame"
-    n_missed: int
-    n_spurious_flagged: int
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    audit = commands.add_parser("audit", help="how many spurious remain among the unflagged")
+    audit.set_defaults(call=run_audit)
+    audit.description = (
+        "First draws a random sample of the sources that are neither flagged nor inspected and "
+        "writes it to DIR/audit.csv, for you to fill in the column Reliable_Source (1 reliable, 0 "
+        "spurious). Then, with --labels, says how many spurious sources can remain."
+    )
+    audit.add_argument("folder", metavar="DIR", help="folder of the results of a run")
+    size = audit.add_mutually_exclusive_group()
+    size.add_argument("--sample", type=COUNT, metavar="N", help="sources to draw")
+    size.add_argument(
+        "--max-remaining",
+        type=COUNT_OR_NONE,
+        metavar="M",
+        help="draw as many as prove that at most M remain, if no spurious one is found",
+    )
+    add_labels(audit, "the sample with its column filled in; repeat it if it was shared out")
+    audit.add_argument(
+        "--confidence",
+        type=number(float, "between 0 and 1", lambda value: 0 < value < 1),
+        default=0.95,
+        help="of the bound (default: %(default)s)",
+    )
+    audit.add_argument("--random-state", type=SEED, default=12, help="default: %(default)s")
 
 
 def run_audit(args: argparse.Namespace) -> None:
-    """Draw a sample of the unflagged to inspect, or say what an inspected one proves.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        Of `spurclust audit`.
-    """
-    unflagged = _read_results(Path(args.folder))
-    if not len(unflagged.uninspected):
-        say(
-            "Every source that is not flagged is inspected already, so there is nothing to draw: "
-            f"{unflagged.n_missed} of them are spurious."
-        )
-    elif args.labels is None:
-        _draw(args, unflagged)
-    else:
-        _judge(args, unflagged)
-
-
-def _read_results(folder: Path) -> _Unflagged:
-    """Read the sources of a run."""
-    import pandas as pd
-
-    from spurclust.errors import CatalogError
-
-    path = folder / "sources.csv"
-    if not path.is_file():
-        raise CatalogError(f"{path} is missing: give the folder that `spurclust run` wrote")
-    table = pd.read_csv(path, dtype={"source_id": str, "path": str, "reason": str})
-    wanted = {"source_id", "path", "label", "flagged"}
-    if not wanted <= set(table.columns):
-        missing = ", ".join(sorted(wanted - set(table.columns)))
-        raise CatalogError(f"{path} has no column {missing}: run `spurclust run` again")
-    flagged, label = table["flagged"].astype(bool), table["label"]
-    return _Unflagged(
-        table[~flagged & label.isna()],
-        int((~flagged & (label == 1)).sum()),
-        int((flagged & (label == 1)).sum()),
-    )
-
-
-def _draw(args: argparse.Namespace, unflagged: _Unflagged) -> None:
-    """Write the sample, in the columns that `--labels` reads."""
-    from spurclust.catalog.output import atomic_write
-    from spurclust.errors import CatalogError
-    from spurclust.metrics import audit_sample_size, draw_audit_sample, remaining_upper_bound
-
-    path = Path(args.folder) / SAMPLE
-    if path.exists():
-        raise CatalogError(
-            f"{path} exists, and may hold labels: pass it as --labels, or move it away to draw anew"
-        )
-    n_pool = len(unflagged.uninspected)
-    if args.max_remaining is not None:
-        n = audit_sample_size(n_pool, args.max_remaining, confidence=args.confidence)
-        if n == 0:
-            raise CatalogError(
-                f"only {n_pool} sources are neither flagged nor inspected, so at most "
-                f"{args.max_remaining} spurious ones remain without a look"
-            )
-    else:
-        n = min(300, n_pool) if args.sample is None else args.sample
-    if n > n_pool:
-        raise CatalogError(
-            f"--sample {n} is more than the {n_pool} sources that are neither flagged nor inspected"
-        )
-    rows = draw_audit_sample(
-        unflagged.uninspected.index.to_numpy(), n, random_state=args.random_state
-    )
-    sample = unflagged.uninspected.loc[rows, ["source_id", "path"]]
-    sample = sample.rename(columns={"source_id": "Source_ID"})
-    with atomic_write(path) as part:
-        sample.assign(Reliable_Source="", Reason="").to_csv(part, index=False)
-    most = remaining_upper_bound(n_pool, n, 0, args.confidence)
+    """Draw a sample of the unflagged to inspect, or print what an inspected one proves."""
+    done = _draw(args) if args.labels is None else _evaluate(args)
     say(
-        f"{path} lists {n} sources drawn at random from the {n_pool} that are neither flagged nor "
-        "inspected.\nLook at all of them, fill in Reliable_Source (1 reliable, 0 spurious), then: "
-        f"spurclust audit {args.folder} --labels {path}\nIf none is spurious, at most {most} "
-        f"spurious ones remain (confidence {args.confidence:g})."
+        done
+        or "Every source that is not flagged is inspected already, so there is nothing to draw."
     )
 
 
-def _judge(args: argparse.Namespace, unflagged: _Unflagged) -> None:
-    """Say how many spurious sources can remain."""
-    from spurclust.metrics import completeness_lower_bound, remaining_upper_bound
+def _draw(args: argparse.Namespace) -> str | None:
+    """Draw the sample; return what to do with it."""
+    from spurclust.analysis import draw_audit
 
-    n_inspected, n_found = _count_sample(args, unflagged)
-    n_pool = len(unflagged.uninspected)
-    most = remaining_upper_bound(n_pool, n_inspected, n_found, args.confidence)
-    least = completeness_lower_bound(
-        unflagged.n_spurious_flagged,
-        n_pool,
-        n_inspected,
-        n_found,
-        n_missed=unflagged.n_missed,
+    drawn = draw_audit(
+        args.folder,
+        sample=args.sample,
+        max_remaining=args.max_remaining,
         confidence=args.confidence,
+        random_state=args.random_state,
     )
-    say(
-        f"Of {n_pool} sources that were neither flagged nor inspected, {n_inspected} drawn at "
-        f"random were inspected: {n_found} spurious.\nAt most {most} spurious ones remain among "
-        f"the other {n_pool - n_inspected} (confidence {args.confidence:g}).\nThe flags hold at "
-        f"least {least:.3f} of all spurious sources, counting as flagged only the "
-        f"{unflagged.n_spurious_flagged} that are known."
+    return drawn and (
+        f"{drawn.path} lists {drawn.n_sources} sources drawn at random from the {drawn.n_pool} "
+        "that are neither flagged nor inspected.\nInspect all of them, fill in Reliable_Source "
+        f"(1 reliable, 0 spurious), then: spurclust audit {args.folder} --labels {drawn.path}\n"
+        f"If none is spurious, at most {drawn.most_remaining} spurious ones remain (confidence "
+        f"{args.confidence:g})."
     )
 
 
-def _count_sample(args: argparse.Namespace, unflagged: _Unflagged) -> tuple[int, int]:
-    """Count the inspected and the spurious of the sample that was drawn, which must be whole."""
-    import pandas as pd
+def _evaluate(args: argparse.Namespace) -> str | None:
+    """Return how many spurious sources can remain."""
+    from spurclust.analysis import evaluate_audit
 
-    from spurclust.catalog import match_labels, read_labels
-    from spurclust.errors import CatalogError
-
-    path = Path(args.folder) / SAMPLE
-    if not path.is_file():
-        raise CatalogError(f"{path} is missing: draw a sample first, spurclust audit {args.folder}")
-    drawn = pd.read_csv(path, dtype=str)["Source_ID"].tolist()
-    strangers = sorted(set(drawn) - set(unflagged.uninspected["source_id"]))
-    if strangers:
-        raise CatalogError(
-            f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
-            "now. Move the file away and draw anew"
-        )
-    labels = merge_tables([read_labels(table) for table in args.labels], drawn)
-    y = match_labels(labels, drawn).y
-    blank = [name for name, label in zip(drawn, y, strict=True) if label < 0]
-    if blank:
-        raise CatalogError(
-            f"{len(blank)} of the {len(drawn)} sources of the sample have no label in "
-            f"{labels.origin}, {blank[0]} for one: a sample proves something only when all of it "
-            "is inspected"
-        )
-    return len(y), int((y == 1).sum())
+    result = evaluate_audit(args.folder, args.labels, confidence=args.confidence)
+    return result and (
+        f"Of {result.n_pool} sources that were neither flagged nor inspected, "
+        f"{result.n_inspected} drawn at random were inspected: {result.n_spurious} spurious.\n"
+        f"At most {result.most_remaining} spurious ones remain among the other "
+        f"{result.n_pool - result.n_inspected} (confidence {args.confidence:g}).\n"
+        f"The flags hold at least {result.completeness_low:.3f} of all spurious sources, counting "
+        f"as flagged only the {result.n_flagged_spurious} that are known."
+    )

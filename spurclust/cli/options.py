@@ -1,26 +1,64 @@
-"""Groups of options that several commands share."""
+"""Types of arguments, and groups of options that several commands share."""
 
 import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
 
-from spurclust.cli.argument_types import (
-    COUNT,
-    COUNT_OR_NONE,
-    FRACTION,
-    JOBS,
-    PLOT_FORMATS,
-    POSITIVE,
-    SEED,
-    number,
-    plot_formats,
-)
+from spurclust.analysis.folder import TABLE_SUFFIXES
 
-TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
-"""What `--format` may be, and the suffix of the file."""
+CUTOUTS = "folder, glob, files, a Parquet table of ids and paths, or a zarr store"
+
+PLOT_FORMATS = ("png", "svg", "pdf")
+"""What `--plot-format` may be; the first is the default."""
+
+
+def number(
+    kind: type[int] | type[float], what: str, allowed: Callable[[float], bool]
+) -> Callable[[str], float]:
+    """Make a type of argument: a number of which only some values are allowed."""
+
+    def convert(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not allowed(value):
+            raise argparse.ArgumentTypeError(f"{text} is not {what}")
+        return value
+
+    return convert
+
+
+def formats(text: str) -> list[str]:
+    """Convert a list of formats with commas between, a type of argument."""
+    formats = [part.strip().lower() for part in text.split(",")]
+    for part in formats:
+        if part not in PLOT_FORMATS:
+            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PLOT_FORMATS)}")
+    return formats
+
+
+COUNT = number(int, "a whole number of at least 1", lambda value: value >= 1)
+COUNT_OR_NONE = number(int, "a whole number from 0 up", lambda value: value >= 0)
+SEED = number(int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
+JOBS = number(int, "a whole number other than 0", lambda value: value != 0)
+FRACTION = number(float, "above 0 and at most 1", lambda value: 0 < value <= 1)
+POSITIVE = number(float, "a number above 0", lambda value: 0 < value < float("inf"))
+
+
+def say(text: str) -> None:
+    """Print at once; a reader that has gone, as `head` does, must not end the work."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def add_input(run: argparse.ArgumentParser) -> None:
     """Add what is read, where the results go, and how it is read."""
-    run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help="folder, glob or files")
+    run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
         "xlsx, csv, FITS, VOTable or ECSV; repeat it for labels made later: of two labels of a "
@@ -54,6 +92,30 @@ def add_input(run: argparse.ArgumentParser) -> None:
     )
     reading.add_argument("--reduce", type=COUNT, metavar="FACTOR", help="shrink by this factor")
     add_skipping(reading)
+    paths = run.add_argument_group("columns of a table of paths")
+    paths.add_argument("--cutout-id-column", metavar="NAME", help="ids (default: source_id)")
+    paths.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
+
+
+def input_defaults() -> dict[str, Any]:
+    """Return the defaults of the options of `add_input`."""
+    parser = argparse.ArgumentParser()
+    add_input(parser)
+    return vars(parser.parse_args(["CUTOUTS", "--labels", "LABELS", "--out", "OUT"]))
+
+
+def path_columns(
+    cutouts: Any, ids: str | None, paths: str | None, id_option: str
+) -> dict[str, Any]:
+    """Return the columns of a table of paths; refuse them where the cutouts are no such table."""
+    from spurclust.cutouts.files import is_path_table
+
+    if (ids or paths) and not is_path_table(cutouts):
+        raise ValueError(
+            f"{id_option} and --path-column are for tables of paths: give CUTOUTS as one, or leave "
+            "them out; ids of files are in their names (--id-pattern)"
+        )
+    return {"id_column": ids or "source_id", "path_column": paths or "path"}
 
 
 def add_labels(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
@@ -162,19 +224,13 @@ def add_results(parser: argparse.ArgumentParser) -> None:
     results.add_argument("--no-plots", action="store_true", help="write no pictures")
     results.add_argument(
         "--plot-format",
-        type=plot_formats,
+        type=formats,
         action="extend",
         metavar="FORMAT",
         help=f"of the pictures: {', '.join(PLOT_FORMATS)}, or several of them with commas between "
         f"(default: {PLOT_FORMATS[0]})",
     )
     results.add_argument("--no-report", action="store_true", help="write no report.html")
-
-
-def add_survey(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a simulated survey."""
-    parser.add_argument("--n-sources", type=COUNT, default=1816, help="default: %(default)s")
-    parser.add_argument("--n-spurious", type=COUNT_OR_NONE, default=57, help="default: %(default)s")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

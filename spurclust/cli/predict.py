@@ -1,100 +1,157 @@
-"""`spurclust predict`: flag new sources with a fitted model."""
+"""``spurclust predict``: flag new sources with a fitted model, into a table or into a folder."""
 
 import argparse
+import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from spurclust.cli import options
+from spurclust.cli.options import COUNT, say
 
-from spurclust.cli.predict_folder import check_options, folder_options, predict_folder
-from spurclust.cli.progress import Stages, say
-from spurclust.cli.reading import read_named_cutouts
+FOLDER_OPTIONS = ("workers", "scheduler", "partition_size", "strict")
+"""What only makes sense for results in a folder."""
+
+ALL_THREADS = -1
+"""What `--jobs` is when it is not given."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    predict = commands.add_parser("predict", help="flag new sources with a fitted model")
+    predict.set_defaults(call=run_predict)
+    predict.description = (
+        "Flags new sources with the model of a run. Into a table, all at once; or into a folder, "
+        "partition by partition, for any number of sources: there, the same command goes on where "
+        "it was stopped, and cutouts that cannot be read are listed in errors.csv."
+    )
+    predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
+    predict.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help=options.CUTOUTS)
+    predict.add_argument(
+        "--out",
+        required=True,
+        metavar="OUT",
+        help="a table (csv, ecsv, vot, fits, xlsx), or a folder (a name without a dot)",
+    )
+    predict.add_argument(
+        "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
+    )
+    options.add_skipping(predict)
+    options.add_jobs(predict)
+    columns = predict.add_argument_group("columns of a table of paths")
+    columns.add_argument("--id-column", metavar="NAME", help="ids (default: source_id)")
+    columns.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
+    _add_partitions(predict.add_argument_group("into a folder"))
+
+
+def _add_partitions(group: Any) -> None:
+    """Add the options of a prediction into a folder."""
+    cluster = group.add_mutually_exclusive_group()
+    cluster.add_argument(
+        "--workers", type=COUNT, metavar="N", help="processes to start on this machine"
+    )
+    cluster.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a dask scheduler, as tcp://host:8786"
+    )
+    group.add_argument(
+        "--partition-size",
+        type=COUNT,
+        metavar="N",
+        help="sources in a file of the results (default: 2000; of a zarr store, about 64 MB)",
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="stop at the first cutout that cannot be read"
+    )
 
 
 def run_predict(args: argparse.Namespace) -> None:
-    """Flag new sources with a fitted model.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        Of `spurclust predict`.
-    """
-    if _names_folder(args):
-        predict_folder(args)
+    """Flag new sources, into a table or into a folder."""
+    given = [f"--{name.replace('_', '-')}" for name in FOLDER_OPTIONS if getattr(args, name)]
+    cutouts = args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
+    columns = options.path_columns(cutouts, args.id_column, args.path_column, "--id-column")
+    if _is_folder(args.out, given):
+        _predict_folder(args, cutouts, columns)
+    elif given:
+        raise ValueError(
+            f"{' and '.join(given)}: only for results in a folder, and --out {args.out} is a "
+            f"table. Give --out a name such as {Path(args.out).stem}"
+        )
     else:
-        check_options(args)
-        _predict_table(args)
+        _predict_table(args, cutouts, columns)
 
 
-def _names_folder(args: argparse.Namespace) -> bool:
-    """Tell whether the results go into a folder."""
+def _is_folder(out: str, given: list[str]) -> bool:
+    """Return whether the results go into a folder."""
     from spurclust.catalog.table_writers import writable_suffixes
 
-    place = Path(args.out)
-    if place.is_dir():
+    suffix = Path(out).suffix.lower()
+    if Path(out).is_dir():
         return True
-    suffix = place.suffix.lower()
-    return suffix not in writable_suffixes() and (not suffix or bool(folder_options(args)))
+    return suffix not in writable_suffixes() and (not suffix or bool(given))
 
 
-def _predict_table(args: argparse.Namespace) -> None:
+def _predict_table(args: argparse.Namespace, cutouts: Any, columns: dict[str, Any]) -> None:
     """Flag new sources, all at once, into one table."""
-    from spurclust import catalog
-    from spurclust.novelty import drift_message
-    from spurclust.ranking import inspection_rank
-    from spurclust.region import is_flagged
+    from spurclust.analysis import flag_sources
+    from spurclust.catalog import check_table_path, write_table
 
-    _refuse_large(args)
-    catalog.check_table_path(args.out)
-    stages = Stages()
-    with stages("model"):
-        models = catalog.load_fitted(args.model).set_jobs(args.jobs)
-        reading = {name: models.reading[name] for name in ("size", "reduce", "id_pattern")}
-        reading["id_pattern"] = args.id_pattern or reading["id_pattern"]
-    with stages("reading"):
-        cutouts = read_named_cutouts(args, reading)
-    with stages("predicting"):
-        images = _with_channels(cutouts.images, models.detector.image_shape_)
-        assignment, probability = models.predict(images)
-        ranks: dict[str, Any] = {}
-        if probability is not None:
-            ranks["inspection_rank"] = inspection_rank(probability)
-            ranks["inspection_probability"] = probability
-    flagged = is_flagged(assignment.spurious_probability, models.detector.threshold)
-    message = drift_message(int((assignment.novelty > 1).sum()), len(flagged))
+    check_table_path(args.out)
+    table = flag_sources(
+        args.model,
+        cutouts,
+        id_pattern=args.id_pattern,
+        **columns,
+        on_error="skip" if args.skip_unreadable else "raise",
+        n_jobs=args.jobs,
+        log=say,
+    )
+    write_table(table, args.out)
+    n_flagged = int(table["flagged"].sum())
+    say(f"Flagged {n_flagged} of {len(table)} sources; the table is {args.out}")
+
+
+def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, Any]) -> None:
+    """Flag new sources, partition by partition, into a folder."""
+    from spurclust import scale
+    from spurclust.novelty import drift_message
+
+    if args.skip_unreadable and args.strict:
+        raise ValueError("--skip-unreadable and --strict contradict each other: choose one")
+    if args.jobs != ALL_THREADS and (args.workers or args.scheduler):
+        raise ValueError(
+            "--jobs is the number of threads of this process, and --workers and --scheduler have "
+            "others do the work, with one thread for each partition: leave --jobs out"
+        )
+    folder, start = Path(args.out), time.perf_counter()
+    try:
+        with scale.open_client(workers=args.workers, scheduler=args.scheduler):
+            written = scale.write_predictions(
+                args.model,
+                cutouts,
+                folder,
+                partition_size=args.partition_size,
+                id_pattern=args.id_pattern,
+                **columns,
+                strict=args.strict,
+                n_jobs=args.jobs,
+                progress=sys.stderr.isatty(),
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted: the partitions in {folder} are whole, and the same command goes on"
+        ) from None
+    n_read = written.n_sources - written.n_unreadable
+    message = drift_message(written.n_novel, n_read)
     if message:
         warnings.warn(message, stacklevel=2)
-    with stages("writing"):
-        table = catalog.sources_table(
-            cutouts.source_ids,
-            paths=cutouts.paths,
-            embedding=assignment.embedding,
-            component=assignment.component,
-            spurious_probability=assignment.spurious_probability,
-            flagged=flagged,
-            novelty=assignment.novelty,
-            **ranks,
+    if written.n_kept:
+        say(f"Partitions there already: {written.n_kept} of {written.n_partitions}")
+    seconds = time.perf_counter() - start
+    say(f"Partitions made: {written.n_partitions - written.n_kept}, in {seconds:.0f} s")
+    say(f"Flagged {written.n_flagged} of {n_read} sources; the tables are in {folder / 'sources'}")
+    if written.n_unreadable:
+        say(
+            f"Unreadable cutouts: {written.n_unreadable}; {folder / 'errors.csv'} says why. "
+            "Replace them and give the same command again"
         )
-        catalog.write_table(table, args.out)
-    say(f"Flagged {int(flagged.sum())} of {len(flagged)} sources; the table is {args.out}")
-
-
-def _refuse_large(args: argparse.Namespace) -> None:
-    """Refuse what is only predicted into a folder."""
-    from spurclust.cutouts.files import is_path_table, is_zarr_store
-
-    [first, *others] = args.cutouts
-    if not others and (is_path_table(first) or is_zarr_store(first)):
-        raise ValueError(
-            f"{first} is a table of paths or a zarr store, which are predicted into a folder, and "
-            f"--out {args.out} is a table. Give --out a name such as {Path(args.out).stem}"
-        )
-
-
-def _with_channels(images: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Give grey cutouts three equal channels where the fitted ones had colours."""
-    if images.ndim == 3 and len(shape) == 3 and shape[2] == 3:
-        return np.repeat(images[..., None], 3, axis=3)
-    return images

@@ -1,284 +1,238 @@
-"""`spurclust run`: from cutouts and labels to a folder of results."""
+"""``spurclust run``, ``tune`` and ``fit``: from cutouts and labels to a folder of results."""
 
 import argparse
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from numpy.typing import NDArray
-
-import spurclust
-from spurclust.cli.argument_types import PLOT_FORMATS
-from spurclust.cli.drawing import draw_results, planned_plots
-from spurclust.cli.options import TABLE_SUFFIXES
-from spurclust.cli.progress import Stages, say
-from spurclust.cli.ranking import Ranking, rank_sources
-from spurclust.cli.reading import read_survey, size_of
-from spurclust.cli.report import REPORT, check_report_extras, write_report_of_run
-from spurclust.errors import import_optional
-
-REGIONS = "flagged.reg"
-
-DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
-"""On features more components than the original's 6 hold less that is reliable; on pixels each
-would hold too few labels. See benchmarks/quality.py."""
+from spurclust.analysis.folder import REPORT, check_folder
+from spurclust.cli import options
+from spurclust.cli.options import COUNT, FRACTION, POSITIVE, say
 
 
-class _Fitted(NamedTuple):
-    """What a run has computed; what was not wanted is None."""
+def add_commands(commands: Any) -> None:
+    """Add the three commands."""
+    run = commands.add_parser("run", help="from cutouts and labels to flagged sources")
+    _add_run(run)
+    run.set_defaults(call=run_run)
+    fit = commands.add_parser("fit", help="the same, on a part of a survey of any size")
+    _add_fit(fit)
+    fit.set_defaults(call=run_fit)
+    tune = commands.add_parser("tune", help="the same, with settings chosen on held-out labels")
+    _add_tune(tune)
+    tune.set_defaults(call=run_tune)
 
-    detector: Any
-    search: Any
-    stability: NDArray[Any] | None
-    ranking: Ranking | None
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust run`."""
+    options.add_input(run)
+    group = options.add_method(run)
+    group.add_argument(
+        "--tune",
+        action="store_true",
+        help="choose components and threshold on held-out labels, see spurclust tune --help",
+    )
+    options.add_held_out(run)
+    options.add_results(run)
+    options.add_common(run)
+
+
+def _add_fit(fit: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust fit`."""
+    fit.description = (
+        "Does what `spurclust run` does, on a part of the sources: all known spurious ones, the "
+        "known reliable ones, and as many others as there is room for. Only their cutouts are "
+        "read. The model then predicts all the others: spurclust predict DIR/model.skops CUTOUTS "
+        "--out FOLDER."
+    )
+    _add_run(fit)
+    group = fit.add_argument_group("the part to fit on")
+    group.add_argument(
+        "--reference-size",
+        type=COUNT,
+        default=20_000,
+        metavar="N",
+        help="sources to fit on (default: %(default)s)",
+    )
+    group.add_argument(
+        "--reference",
+        choices=("random", "diverse"),
+        default="random",
+        help="how the uninspected ones are drawn: each alike, or rare kinds rather; for that, the "
+        "cutouts of a pool five times as large are read and measured (default: %(default)s)",
+    )
+
+
+def _add_tune(tune: argparse.ArgumentParser) -> None:
+    """Add the arguments of `spurclust tune`."""
+    tune.description = (
+        "Does what `spurclust run` does, with the number of components, the threshold and the "
+        "perplexity chosen among many: the one that flags least while it holds enough of the known "
+        "spurious whose labels it was not shown."
+    )
+    options.add_input(tune)
+    group = tune.add_argument_group("settings to choose from")
+    group.add_argument("-N", "--n-components", type=COUNT, nargs="+", help="default: 2 to 40")
+    group.add_argument("--threshold", type=FRACTION, nargs="+", help="default: 0.01 to 0.5")
+    group.add_argument("--perplexity", type=POSITIVE, nargs="+", default=[50], help="default: 50")
+    options.add_assignment(group)
+    options.add_steps(group)
+    options.add_held_out(tune)
+    options.add_results(tune)
+    options.add_common(tune)
 
 
 def run_run(args: argparse.Namespace) -> None:
-    """Go from cutouts and labels to a folder of results.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        Of `spurclust run`.
-    """
-    prepare_run(args)
-    stages = Stages()
-    with stages("reading"):
-        cutouts, matched = read_survey(args, reading_of(args))
-    finish_run(args, cutouts, matched, stages)
-
-
-def prepare_run(args: argparse.Namespace) -> None:
-    """Settle the options, and find out before the work whether its results can be written."""
-    # skops looks for each function of it in all modules, in the order in which these were imported:
-    # a third of a second where pandas, numba and openpyxl come first.
-    import scipy.special  # noqa: F401
-
-    from spurclust import catalog
-
-    _settle(args)
-    catalog.check_output_folder(args.out, _planned_files(args))
-    _check_extras(args)
-
-
-def reading_of(args: argparse.Namespace) -> dict[str, Any]:
-    """Tell how the cutouts are to be read."""
-    return {"size": size_of(args.size), "reduce": args.reduce, "id_pattern": args.id_pattern}
-
-
-def finish_run(args: argparse.Namespace, cutouts: Any, matched: Any, stages: Stages) -> None:
-    """Do all that a run does once its cutouts and labels are read."""
-    # scikit-learn imports it from deep within, where CPython can map and unmap a piece of its stack
-    # at every call (python/cpython#142183): half a second. From here it lies in one piece.
-    import scipy.stats  # noqa: F401
-
-    from spurclust import catalog
-    from spurclust.report import format_components, format_summary, summarize_run
-
-    replaces = (Path(args.out) / "summary.json").exists()
-    counts = catalog.count_labels(matched.y, matched.reasons)
-    say(catalog.format_counts(counts))
-    fitted = _fit(args, cutouts, matched.y, stages)
-    with catalog.write_results(args.out) as staging:
-        if not args.no_plots:
-            with stages("plots"):
-                draw_results(args, fitted, cutouts, matched, staging / "plots")
-        with stages("writing"):
-            _write_tables(fitted, cutouts, matched, staging, args.format)
-            reading = reading_of(args) | {"dtype": str(cutouts.images.dtype)}
-            _save_models(fitted, staging, {"reading": reading})
-        summary = summarize_run(
-            fitted.detector,
-            matched.y,
-            reasons=matched.reasons,
-            counts=counts,
-            settings=vars(args),
-            seconds=stages.seconds,
-            search=fitted.search,
-            stability=fitted.stability,
-            effort=fitted.ranking.effort if fitted.ranking else None,
+    """Analyze all sources, with settings that are given or, with ``--tune``, chosen."""
+    if args.tune and (args.n_components is not None or args.threshold is not None):
+        raise ValueError(
+            "--tune chooses the components and the threshold: leave -N and --threshold out, or "
+            "name values to choose from with `spurclust tune`"
         )
-        summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
-        text = json.dumps(summary, indent=2, allow_nan=False)
-        (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
-        if not args.no_report:
-            with stages("report"):
-                write_report_of_run(args, staging, cutouts.images)
-    say(format_components(fitted.detector.components_))
-    say(format_summary(summary))
-    say(f"Results are in {args.out}" + (", in place of earlier ones" if replaces else ""))
-    if not args.no_report:
-        say(f"To look and judge, open {Path(args.out) / REPORT} in a browser")
+    analyze_and_save(args, tune=args.tune)
 
 
-def _settle(args: argparse.Namespace) -> None:
-    """Fill in the defaults that depend on other options, and those of options to repeat."""
-    args.plot_format = list(dict.fromkeys(args.plot_format or PLOT_FORMATS[:1]))
-    if args.command != "tune":
-        if not args.tune:
-            default = DEFAULT_COMPONENTS[args.region_on]
-            args.n_components = default if args.n_components is None else args.n_components
-            args.threshold = 0.05 if args.threshold is None else args.threshold
-        elif args.n_components is not None or args.threshold is not None:
-            raise ValueError(
-                "--tune chooses the components and the threshold: leave -N and --threshold out, or "
-                "name values to choose from with `spurclust tune`"
-            )
+def run_tune(args: argparse.Namespace) -> None:
+    """Analyze all sources with settings that are chosen on held-out labels."""
+    analyze_and_save(args, tune=True)
 
 
-def _fit(args: argparse.Namespace, cutouts: Any, y: NDArray[Any], stages: Stages) -> _Fitted:
-    """Fit, with settings that are given or chosen, and measure and rank what is wanted."""
-    search = stability = ranking = None
-    images = cutouts.images
-    if args.tune:
-        with stages("tuning"):
-            search = tune_detector(args, images, y)
-        detector = search.best_estimator_
-        measured = None
-    else:
-        detector = make_detector(args)
-        measured = detector.fit_assign(images, y).features
-        for name, seconds in detector.stage_seconds_.items():
-            stages.add(name, seconds)
-    if args.stability:
-        with stages("stability"):
-            stability = flag_stability_of(args, detector, images, y)
-    if not args.no_ranking:
-        with stages("ranking"):
-            flatten = detector.pipeline_.named_steps["flatten"]
-            if measured is None:
-                measured = flatten.transform(images)
-            ranking = rank_sources(args, images, y, cutouts.source_ids, (flatten, measured))
-    return _Fitted(detector, search, stability, ranking)
-
-
-def _save_models(fitted: _Fitted, folder: Path, metadata: dict[str, Any]) -> None:
-    """Save the detector, and the ranker where there is one."""
-    from spurclust.catalog import save_model
-    from spurclust.catalog.results import RANKER
-
-    save_model(fitted.detector, folder / "model.skops", metadata=metadata)
-    if fitted.ranking:
-        save_model(fitted.ranking.ranker, folder / RANKER, metadata=metadata)
-
-
-def _write_tables(
-    fitted: _Fitted, cutouts: Any, matched: Any, folder: Path, table_format: str
-) -> None:
-    """Write the sources in two formats, their regions, the components, the settings tried."""
-    from spurclust.catalog import write_ds9_regions, write_table
-
-    table = _table(fitted, cutouts, matched)
-    write_table(table, folder / "sources.csv")
-    write_table(table, folder / f"sources{TABLE_SUFFIXES[table_format]}")
-    if matched.positions is not None:
-        write_ds9_regions(table, folder / REGIONS)
-    write_table(fitted.detector.components_, folder / "components.csv")
-    if fitted.search:
-        write_table(_settings_table(fitted.search), folder / "tuning.csv")
-
-
-def tune_detector(args: argparse.Namespace, images: NDArray[Any], y: NDArray[Any]) -> Any:
-    """Choose the settings of a detector as the command line says, and fit it."""
-    from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV
-
-    folds = InspectedStratifiedKFold(
-        args.folds, n_repeats=args.repeats, unlabeled=-1, random_state=args.random_state
+def run_fit(args: argparse.Namespace) -> None:
+    """Analyze a reference, which is chosen from a survey of any size."""
+    analyze_and_save(
+        args, tune=args.tune, reference_size=args.reference_size, reference=args.reference
     )
-    bound = {} if args.workload is None else {"workload": args.workload}
-    if args.completeness is not None:
-        bound = {"completeness": args.completeness}
-    given = {"n_components": args.n_components, "threshold": args.threshold}
-    return SpuriousRegionDetectorCV(
-        **{name: values for name, values in given.items() if values is not None},
+    shown = " ".join(args.cutouts) if len(args.cutouts) <= 3 else "CUTOUTS"
+    columns = {"--id-column": args.cutout_id_column, "--path-column": args.path_column}
+    shown += "".join(f" {option} {name}" for option, name in columns.items() if name)
+    say(f"Next: spurclust predict {Path(args.out) / 'model.skops'} {shown} --out FOLDER")
+
+
+def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) -> None:
+    """Analyze the named cutouts with the named labels, save the folder, and print the outcome."""
+    from spurclust import analyze
+    from spurclust.catalog import read_labels
+
+    cutouts = args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
+    columns = options.path_columns(
+        cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column"
+    )
+    plot_formats = [] if args.no_plots else list(dict.fromkeys(args.plot_format or ["png"]))
+    saving = {
+        "table_format": args.format,
+        "plot_formats": plot_formats,
+        "report": not args.no_report,
+    }
+    check_folder(
+        args.out,
+        **saving,
+        ranking=not args.no_ranking,
+        tune=tune,
+        stability=bool(args.stability),
+    )
+    tables = [
+        read_labels(
+            table,
+            id_column=args.id_column,
+            label_column=args.label_column,
+            reason_column=args.reason_column,
+            spurious_value=args.spurious_value,
+        )
+        for table in args.labels
+    ]
+    analysis = analyze(
+        cutouts,
+        tables,
+        detector=make_search(args) if tune else make_detector(args),
+        ranking=not args.no_ranking,
+        stability=args.stability,
+        **reference,
+        id_pattern=args.id_pattern,
+        **columns,
+        size=_size(args.size),
+        reduce=args.reduce,
+        on_error="skip" if args.skip_unreadable else "raise",
+        random_state=args.random_state,
+        n_jobs=args.jobs,
+        name=Path(args.out).resolve().name,
+        settings=_settings(args),
+        log=say,
+    )
+    replaces = Path(args.out, "summary.json").exists()
+    analysis.save(args.out, **saving, log=say)
+    print_outcome(analysis, args.out, replaces=replaces)
+
+
+def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
+    """Print what was found, and where the results are."""
+    from spurclust.report import format_components, format_summary
+
+    say(format_components(analysis.components))
+    say(format_summary(analysis.summary))
+    say(f"Results are in {out}" + (", in place of earlier ones" if replaces else ""))
+    if Path(out, REPORT).exists():
+        say(f"To look and judge, open {Path(out) / REPORT} in a browser")
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options as plain values, for the summary."""
+    return {name: value for name, value in vars(args).items() if name != "call"}
+
+
+def _size(given: Sequence[int] | None) -> int | tuple[int, int] | None:
+    """Return what `size` of `analyze` is for one or two numbers."""
+    if given is None or len(given) == 1:
+        return given[0] if given else None
+    if len(given) > 2:
+        raise ValueError(f"--size takes HEIGHT or HEIGHT WIDTH, got {len(given)} numbers")
+    return given[0], given[1]
+
+
+def make_detector(args: argparse.Namespace) -> Any:
+    """Return the detector of the options."""
+    from spurclust import SpuriousRegionDetector
+    from spurclust.analysis.workflow import DEFAULT_COMPONENTS
+
+    return SpuriousRegionDetector(
+        args.n_components or DEFAULT_COMPONENTS[args.region_on],
+        args.threshold or 0.05,
         perplexity=args.perplexity,
-        flatten=flatten_of(args),
-        **bound,
-        cv=folds,
+        assignment=args.assignment,
+        flatten=_flatten(args),
+        unlabeled=-1,
+        random_state=args.random_state,
+        n_jobs=args.jobs,
+    )
+
+
+def make_search(args: argparse.Namespace) -> Any:
+    """Return the search of the options."""
+    from spurclust import SpuriousRegionDetectorCV
+    from spurclust.tuning import InspectedStratifiedKFold
+
+    given = {
+        "n_components": args.n_components,
+        "threshold": args.threshold,
+        "completeness": args.completeness,
+        "workload": args.workload,
+    }
+    return SpuriousRegionDetectorCV(
+        **{name: value for name, value in given.items() if value is not None},
+        perplexity=args.perplexity,
+        flatten=_flatten(args),
+        cv=InspectedStratifiedKFold(
+            args.folds, n_repeats=args.repeats, unlabeled=-1, random_state=args.random_state
+        ),
         protocol=args.protocol,
         assignment=args.assignment,
         unlabeled=-1,
         random_state=args.random_state,
         n_jobs=args.jobs,
-    ).fit(images, y)
-
-
-def flag_stability_of(
-    args: argparse.Namespace, detector: Any, images: NDArray[Any], y: NDArray[Any]
-) -> NDArray[Any]:
-    """Tell how often each source is flagged when the embedding starts elsewhere."""
-    from spurclust.tuning import flag_stability
-
-    seeds = range(args.random_state, args.random_state + args.stability)
-    return flag_stability(images, y, detector, random_states=seeds, n_jobs=args.jobs)
-
-
-def _settings_table(search: Any) -> Any:
-    """Make a table of all settings that were tried."""
-    import pandas as pd
-
-    results = {name: values for name, values in search.cv_results_.items() if name != "params"}
-    return pd.DataFrame({name: list(values) for name, values in results.items()})
-
-
-def make_detector(args: argparse.Namespace) -> Any:
-    """Make a detector as the command line says."""
-    return spurclust.SpuriousRegionDetector(
-        args.n_components,
-        args.threshold,
-        perplexity=args.perplexity,
-        assignment=args.assignment,
-        flatten=flatten_of(args),
-        unlabeled=-1,
-        random_state=args.random_state,
-        n_jobs=args.jobs,
     )
 
 
-def flatten_of(args: argparse.Namespace) -> Any:
-    """Make the first step of a detector; its others follow from it."""
-    from spurclust.embedding import ImageFlattener
-    from spurclust.features import CutoutFeatures
+def _flatten(args: argparse.Namespace) -> Any:
+    """Return the first step of a detector; its others follow from it."""
+    from spurclust import CutoutFeatures, ImageFlattener
 
     return ImageFlattener() if args.region_on == "pixels" else CutoutFeatures()
-
-
-def _check_extras(args: argparse.Namespace) -> None:
-    """Find out before the work whether what it needs at its end is installed."""
-    import_optional("skops", feature="Saving the model")
-    writer = "openpyxl" if args.format == "xlsx" else "astropy.table"
-    import_optional(writer, feature="Writing tables")
-    if not args.no_plots:
-        import_optional("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
-    if not args.no_report:
-        check_report_extras()
-
-
-def _planned_files(args: argparse.Namespace) -> list[str]:
-    """Name the files that a run will write."""
-    from spurclust.catalog.results import RANKER
-
-    names = ["sources.csv", f"sources{TABLE_SUFFIXES[args.format]}", "components.csv"]
-    names += ["summary.json", "model.skops", REGIONS] + ["tuning.csv"] * args.tune
-    names += [REPORT] * (not args.no_report) + [RANKER] * (not args.no_ranking)
-    return names if args.no_plots else names + planned_plots(args)
-
-
-def _table(fitted: _Fitted, cutouts: Any, matched: Any) -> Any:
-    """Make the table of the fitted sources."""
-    from spurclust.catalog import sources_table
-
-    detector = fitted.detector
-    return sources_table(
-        cutouts.source_ids,
-        paths=cutouts.paths,
-        y=matched.y,
-        reasons=matched.reasons,
-        embedding=detector.embedding_,
-        component=detector.component_,
-        spurious_probability=detector.spurious_probability_,
-        flagged=detector.flagged_,
-        stability=fitted.stability,
-        positions=matched.positions,
-        **(fitted.ranking.columns if fitted.ranking else {}),
-    )

@@ -74,21 +74,6 @@ def test_a_table_that_is_missing_is_one_error(survey, capsys):
     assert "gone.csv cannot be read" in capsys.readouterr().err
 
 
-def test_a_sample_shared_out(survey, capsys):
-    (survey / "out").mkdir()
-    ids = [f"{number:04d}" for number in range(9)]
-    unflagged = pd.DataFrame({"source_id": ids, "path": "", "label": "", "flagged": False})
-    unflagged.assign(reason="").to_csv("out/sources.csv", index=False)
-    assert main(["audit", "out", "--sample", "2"]) == 0
-    sample = pd.read_csv("out/audit.csv", dtype=str)
-    for name, rows in (("mine.csv", sample[:1]), ("yours.csv", sample[1:])):
-        rows.assign(Reliable_Source=1).to_csv(name, index=False)
-    assert main(["audit", "out", "--labels", "mine.csv"]) == 1
-    assert "1 of the 2 sources of the sample have no label in mine.csv" in capsys.readouterr().err
-    assert main(["audit", "out", "--labels", "mine.csv", "--labels", "yours.csv"]) == 0
-    assert "2 drawn at random were inspected: 0 spurious" in capsys.readouterr().out
-
-
 def test_positions_come_along(survey, capsys):
     ids = np.arange(20)
     table = pd.DataFrame({"Source_ID": ids, "Reliable_Source": (ids > 3).astype(int)})

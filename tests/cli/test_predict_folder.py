@@ -112,17 +112,16 @@ def test_a_table_of_paths_with_other_columns(model, survey, tmp_path, capsys):
     assert found["source_id"].tolist() == list("012345")
 
 
-@pytest.mark.parametrize("name", ["t.parquet", "tables", "c.zarr"])
-def test_tables_and_stores_are_predicted_into_a_folder(model, tmp_path, capsys, name):
-    table = pd.DataFrame({"source_id": [1], "path": ["1.png"]})
-    (tmp_path / "tables").mkdir()
+def test_tables_of_paths_are_predicted_into_a_table_as_well(model, survey, tmp_path):
+    paths = copied(survey, tmp_path / "cutouts")
+    table = pd.DataFrame({"objid": range(6), "path": [f"cutouts/{path.name}" for path in paths]})
     table.to_parquet(tmp_path / "t.parquet")
-    table.to_parquet(tmp_path / "tables" / "t.parquet")
-    assert predict(model, tmp_path / name, tmp_path / "found.csv") == 1
-    said = capsys.readouterr().err
-    assert f"{name} is a table of paths or a zarr store, which are predicted into a folder" in said
-    assert "Give --out a name such as found" in said
-    assert not (tmp_path / "found.csv").exists()
+    found = tmp_path / "found.csv"
+    assert predict(model, tmp_path / "t.parquet", found, "--id-column", "objid") == 0
+    assert predict(model, tmp_path / "cutouts", tmp_path / "files.csv") == 0
+    names = ["tsne_x", "flagged", "inspection_rank"]
+    of_files = pd.read_csv(tmp_path / "files.csv").set_index("path")[names]
+    pd.testing.assert_frame_equal(pd.read_csv(found).set_index("path")[names], of_files)
 
 
 def test_a_scheduler_that_runs(model, survey, tmp_path, capsys):
@@ -142,7 +141,7 @@ def test_a_scheduler_that_runs(model, survey, tmp_path, capsys):
         ("out", ["--strict", "--skip-unreadable"], "contradict each other"),
         ("out", ["--workers", "2", "--jobs", "2"], "--jobs is the number of threads of this"),
         ("out", ["--scheduler", "nowhere", "--jobs", "1"], "with one thread for each partition"),
-        ("out", ["--id-column", "objid"], "--id-column: only for tables of paths"),
+        ("out", ["--id-column", "objid"], "are for tables of paths: give CUTOUTS as one"),
         ("out", ["--scheduler", "nowhere"], "no dask scheduler answers at nowhere"),
     ],
 )

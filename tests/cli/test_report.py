@@ -3,7 +3,6 @@
 import json
 import shutil
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ import pytest
 from PIL import Image
 
 from spurclust.cli.main import main
-from spurclust.cli.report import read_run, write_report, write_report_of_run
 
 pytest.importorskip("bokeh")
 pytest.importorskip("jinja2")
@@ -99,28 +97,6 @@ def test_limits_are_kept_and_said(beside, capsys, options, n_shown):
 def test_no_results_are_an_error(tmp_path, capsys):
     assert main(["report", str(tmp_path)]) == 1
     assert "sources.csv is missing: give the folder" in capsys.readouterr().err
-
-
-def test_pixels_at_hand_are_not_read_again(folder, tmp_path):
-    table = pd.read_csv(folder / "sources.csv", dtype=str)
-    table["path"] = ["", *(f"nowhere/{number}.fits" for number in range(5))]
-    table.to_csv(folder / "sources.csv", index=False)
-    images = np.zeros((6, 8, 24), dtype=np.uint8)
-    images[:, 0] = 255
-    told = write_report(read_run(folder, "mine"), tmp_path / "page.html", images=images, n_jobs=1)
-    assert "6 of 6" in told[0]
-    told = write_report(read_run(folder, "mine"), tmp_path / "page.html", n_jobs=1)
-    assert "6 cutouts were not found or not readable, without a path for one" in told[1]
-
-
-@pytest.mark.parametrize("reduce", [None, 2])
-def test_a_run_shows_its_cutouts_as_large_as_they_are(beside, reduce):
-    args = SimpleNamespace(out="results/mine", size=None, reduce=reduce, jobs=1)
-    images = np.zeros((6, 8, 24) if reduce is None else (6, 4, 12), dtype=np.uint8)
-    write_report_of_run(args, beside, images)
-    page = (beside / "report.html").read_text(encoding="utf-8")
-    assert '<h1 dir="auto">mine</h1>' in page
-    assert "6 of 6 sources, at most 24 pixels" in page
 
 
 def test_what_is_not_installed_is_named(beside, monkeypatch, capsys):

@@ -1,0 +1,203 @@
+"""An analysis as a folder of files: written whole, or not at all."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spurclust.analysis.stages import Log, Stages
+from spurclust.errors import CatalogError, import_optional
+
+TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
+"""Formats of the sources' table beside the csv, and their suffixes."""
+
+PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
+"""Pictures of every analysis."""
+
+TUNING_PLOTS = ("completeness", "tuning")
+GALLERIES = ("spurious", "flagged")
+
+MODEL, REGIONS, REPORT = "model.skops", "flagged.reg", "report.html"
+
+
+def save_analysis(
+    analysis: Any,
+    folder: str | os.PathLike[str],
+    *,
+    table_format: str,
+    plot_formats: Sequence[str],
+    report: bool,
+    log: Log | None,
+) -> None:
+    """Write an analysis; see `Analysis.save`."""
+    from spurclust.catalog import write_results
+
+    stages = Stages(log, analysis.summary["seconds"])
+    with write_results(folder) as staging:
+        if plot_formats:
+            with stages("plots"):
+                _write_plots(analysis, staging / "plots", plot_formats)
+        with stages("writing"):
+            _write_tables(analysis, staging, table_format)
+            _write_models(analysis, staging)
+        if report:
+            with stages("report"):
+                analysis.write_report(staging / REPORT)
+        text = json.dumps(analysis.summary, indent=2, allow_nan=False)
+        (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:
+    """Write the pictures; a gallery without sources is left out."""
+    import matplotlib as mpl
+
+    from spurclust.plots import save_figure
+
+    mpl.use("Agg")
+    folder.mkdir()
+    shown = {"spurious": (analysis.y == 1).any(), "flagged": analysis.sources["flagged"].any()}
+    names = [name for name in PLOTS if shown.get(name, True)]
+    names += TUNING_PLOTS if analysis.search is not None else ()
+    names += ["stability"] * ("stability" in analysis.sources)
+    for name in names:
+        if name in GALLERIES:
+            display = analysis.plot_gallery(which=name)
+        else:
+            display = getattr(analysis, f"plot_{name}")()
+        for suffix in formats:
+            save_figure(display, folder / f"{name}.{suffix}", close=suffix == formats[-1])
+
+
+def _write_tables(analysis: Any, folder: Path, table_format: str) -> None:
+    """Write the sources in two formats, their regions, the components, the settings tried."""
+    from spurclust.catalog import write_ds9_regions, write_table
+
+    write_table(analysis.sources, folder / "sources.csv")
+    write_table(analysis.sources, folder / f"sources{TABLE_SUFFIXES[table_format]}")
+    if "ra" in analysis.sources:
+        write_ds9_regions(analysis.sources, folder / REGIONS)
+    write_table(analysis.components, folder / "components.csv")
+    if analysis.tuning is not None:
+        write_table(analysis.tuning, folder / "tuning.csv")
+
+
+def _write_models(analysis: Any, folder: Path) -> None:
+    """Write the detector, and the ranker where there is one."""
+    from spurclust import catalog
+    from spurclust.catalog.results import RANKER
+
+    metadata = {"reading": analysis.summary["reading"]}
+    if analysis.detector is not None:
+        catalog.save_model(analysis.detector, folder / MODEL, metadata=metadata)
+    if analysis.ranker is not None:
+        catalog.save_model(analysis.ranker, folder / RANKER, metadata=metadata)
+
+
+def check_folder(
+    folder: str | os.PathLike[str],
+    *,
+    table_format: str = "ecsv",
+    plot_formats: Sequence[str] = ("png",),
+    report: bool = True,
+    ranking: bool = True,
+    tune: bool = False,
+    stability: bool = False,
+) -> None:
+    """Find out, before the work is done, whether an analysis can be saved to a folder.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Where it will be saved.
+    table_format : {"ecsv", "votable", "fits", "xlsx"}, default="ecsv"
+        Format of the sources' table beside the csv.
+    plot_formats : sequence of {"png", "svg", "pdf"}, default=("png",)
+        Formats of the pictures; none for no pictures.
+    report : bool, default=True
+        Whether the page will be written.
+    ranking : bool, default=True
+        Whether the sources will be ranked.
+    tune : bool, default=False
+        Whether a search will choose the settings.
+    stability : bool, default=False
+        Whether the stability will be measured.
+
+    Raises
+    ------
+    CatalogError
+        When the folder cannot be written to, or holds files of others by these names.
+    ImportError
+        When a package that saving needs is not installed.
+
+    Examples
+    --------
+    >>> from spurclust.analysis import check_folder
+    >>> check_folder(".")
+    """
+    from spurclust.catalog import check_output_folder
+    from spurclust.catalog.results import RANKER
+
+    names = ["sources.csv", f"sources{TABLE_SUFFIXES[table_format]}", "components.csv"]
+    names += ["summary.json", MODEL, REGIONS, *["tuning.csv"] * tune]
+    names += [REPORT] * report + [RANKER] * ranking
+    pictures = [*PLOTS, *TUNING_PLOTS * tune, *["stability"] * stability]
+    names += [f"plots/{name}.{suffix}" for name in pictures for suffix in plot_formats]
+    check_output_folder(folder, names)
+    import_optional("skops", feature="Saving the model")
+    writer = "openpyxl" if table_format == "xlsx" else "astropy.table"
+    import_optional(writer, feature="Writing tables")
+    if plot_formats:
+        import_optional("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
+    if report:
+        check_report()
+
+
+def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -> list[str]:
+    """Write the page beside the files of a saved analysis, and list it among them.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What was loaded from the folder.
+    folder : str or path-like
+        The folder.
+    **options : dict
+        As for `Analysis.write_report`.
+
+    Returns
+    -------
+    list of str
+        Sentences about what the page leaves out.
+
+    Raises
+    ------
+    CatalogError
+        When there is a report.html that is not of an earlier report.
+
+    Examples
+    --------
+    >>> from spurclust.analysis import load_analysis, save_report
+    >>> save_report(load_analysis("results"), "results")  # doctest: +SKIP
+    """
+    from spurclust.catalog.output import atomic_write
+
+    path, files = Path(folder, REPORT), analysis.summary.get("files", [])
+    if path.exists() and REPORT not in files:
+        raise CatalogError(
+            f"{path} is not from an earlier report: move it away, or choose another file with --out"
+        )
+    notes: list[str] = analysis.write_report(path, **options)
+    if REPORT not in files:
+        # So that the next analysis may replace it.
+        summary = {**analysis.summary, "files": sorted([*files, REPORT])}
+        with atomic_write(Path(folder, "summary.json")) as part:
+            text = json.dumps(summary, indent=2, ensure_ascii=False)
+            part.write_text(text + "\n", encoding="utf-8")
+    return notes
+
+
+def check_report() -> None:
+    """Raise an ImportError unless what draws the report is installed."""
+    for module in ("bokeh", "jinja2"):
+        import_optional(module, feature="The report (of a run, or --no-report)", extra="report")

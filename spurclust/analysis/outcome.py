@@ -1,0 +1,477 @@
+"""What was found in a survey: tables, pictures, the report, the fitted models."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.analysis.folder import MODEL, save_analysis
+from spurclust.analysis.shown_cutouts import cutout_loader, read_images
+from spurclust.analysis.stages import Log
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spurclust.cutouts import Cutouts
+    from spurclust.detector import SpuriousRegionDetector
+    from spurclust.ranking import InspectionRanker
+    from spurclust.tuning import SpuriousRegionDetectorCV
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Analysis:
+    """What was found in the cutouts of a survey.
+
+    `analyze` makes it; `load_analysis` reads one that was saved. Each ``plot_*`` method returns a
+    display of `spurclust.plots`, takes the axes to draw on as `ax` (a new figure by default), and
+    passes all other arguments on to the display's ``from_estimator``.
+
+    Attributes
+    ----------
+    name : str
+        Name of the survey, for titles.
+    sources : pandas.DataFrame
+        One row per source: source_id, path, label, reason, position in the embedding, component,
+        spurious_probability, flagged, the order of inspection, and positions on the sky if known.
+    components : pandas.DataFrame
+        One row per component: size, inspected, spurious, fraction with its 95 % interval, and
+        whether it belongs to the spurious region.
+    summary : dict
+        Counts, settings, versions, seconds, completeness, purity and workload, as plain values.
+    tuning : pandas.DataFrame or None
+        The settings that a search tried, with their held-out metrics.
+    detector : SpuriousRegionDetector or None
+        The fitted detector; None when an analysis was loaded without its models.
+    ranker : InspectionRanker or None
+        The fitted ranker; None when sources were not ranked.
+    search : SpuriousRegionDetectorCV or None
+        The search that chose the detector's settings. It is not saved.
+    cutouts : Cutouts or None
+        The cutouts in memory; None when an analysis was loaded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust import SpuriousRegionDetector, analyze
+    >>> images = np.random.default_rng(0).normal(size=(60, 8, 8))
+    >>> images[:10, :4] += 4
+    >>> y = np.repeat([1, 0], [10, 50])
+    >>> detector = SpuriousRegionDetector(2, perplexity=10, random_state=0)
+    >>> analysis = analyze(images, y, detector=detector)
+    >>> int(analysis.sources["flagged"].sum()), analysis.reasons["n_spurious"].tolist()
+    (10, [10])
+    """
+
+    name: str
+    sources: "pd.DataFrame"
+    components: "pd.DataFrame"
+    summary: dict[str, Any]
+    tuning: "pd.DataFrame | None" = None
+    detector: "SpuriousRegionDetector | None" = None
+    ranker: "InspectionRanker | None" = None
+    search: "SpuriousRegionDetectorCV | None" = None
+    cutouts: "Cutouts | None" = None
+
+    @property
+    def y(self) -> NDArray[np.int8]:
+        """Labels of all sources: 1 spurious, 0 reliable, -1 uninspected."""
+        return self.sources["label"].fillna(-1).to_numpy(dtype=np.int8)
+
+    @property
+    def reasons(self) -> "pd.DataFrame":
+        """Completeness for each reason: held out if a search measured it, else in-sample."""
+        import pandas as pd
+
+        held_out = self.summary.get("held_out")
+        by_reason = (held_out or self.summary["in_sample"])["completeness_by_reason"]
+        rows = [
+            (reason, metric["n"], metric["fraction"], *metric["interval"])
+            for reason, metric in by_reason.items()
+        ]
+        names = ["reason", "n_spurious", "completeness", "completeness_low", "completeness_high"]
+        return pd.DataFrame(rows, columns=names).assign(held_out=bool(held_out))
+
+    @property
+    def expected_effort(self) -> "pd.DataFrame | None":
+        """Inspections, in the order of the ranking, until shares of the spurious are found."""
+        import pandas as pd
+
+        ranking = self.summary.get("ranking")
+        if ranking is None:
+            return None
+        rows = [
+            (row["completeness"], row["inspections"], *row["interval"])
+            for row in ranking["expected_effort"]
+        ]
+        ends = ["inspections", "inspections_low", "inspections_high"]
+        return pd.DataFrame(rows, columns=["completeness", *ends])
+
+    def plot_embedding(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw the embedding with its labels and components.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `EmbeddingDisplay.from_estimator`.
+
+        Returns
+        -------
+        EmbeddingDisplay
+            The display, with `ax_` and `figure_`.
+        """
+        from spurclust.plots import EmbeddingDisplay
+
+        kwargs.setdefault("reason", self.sources["reason"].tolist())
+        return EmbeddingDisplay.from_estimator(self._fitted(), self.y, ax=ax, **kwargs)
+
+    def plot_cutouts(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw the embedding with the cutouts of some sources.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `CutoutEmbeddingDisplay.from_estimator`.
+
+        Returns
+        -------
+        CutoutEmbeddingDisplay
+            The display, with `ax_` and `figure_`.
+        """
+        from spurclust.plots import CutoutEmbeddingDisplay
+
+        images, origin = read_images(self)
+        return CutoutEmbeddingDisplay.from_estimator(
+            self._fitted(), self.y, images, origin=origin, ax=ax, **kwargs
+        )
+
+    def plot_components(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw the spurious fraction of each component with its interval.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `ComponentsDisplay.from_estimator`.
+
+        Returns
+        -------
+        ComponentsDisplay
+            The display, with `ax_` and `figure_`.
+        """
+        from spurclust.plots import ComponentsDisplay
+
+        return ComponentsDisplay.from_estimator(self._fitted(), ax=ax, **kwargs)
+
+    def plot_region(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw the spurious region in the plane of the embedding.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `RegionDisplay.from_estimator`.
+
+        Returns
+        -------
+        RegionDisplay
+            The display, with `ax_` and `figure_`.
+        """
+        from spurclust.plots import RegionDisplay
+
+        return RegionDisplay.from_estimator(self._fitted(), self.y, ax=ax, **kwargs)
+
+    def plot_gallery(
+        self, ax: Any = None, *, which: Literal["spurious", "flagged"] = "flagged", **kwargs: Any
+    ) -> Any:
+        """Draw the cutouts of the known spurious sources, or of the flagged ones.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        which : {"spurious", "flagged"}, default="flagged"
+            Which sources to show.
+        **kwargs : dict
+            Further arguments of `GalleryDisplay.from_estimator`.
+
+        Returns
+        -------
+        GalleryDisplay
+            The display, with `ax_` and `figure_`.
+        """
+        from spurclust.plots import GalleryDisplay
+
+        images, origin = read_images(self)
+        return GalleryDisplay.from_estimator(
+            self._fitted(),
+            self.y,
+            images,
+            source_id=self.sources["source_id"].tolist(),
+            reason=self.sources["reason"].tolist(),
+            origin=origin,
+            which=which,
+            ax=ax,
+            **kwargs,
+        )
+
+    def plot_completeness(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw completeness against workload, held out, after a search.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `CompletenessDisplay.from_estimator`.
+
+        Returns
+        -------
+        CompletenessDisplay
+            The display, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ValueError
+            When no search chose the settings.
+        """
+        from spurclust.plots import CompletenessDisplay
+
+        return CompletenessDisplay.from_estimator(self._searched(), self.y, ax=ax, **kwargs)
+
+    def plot_tuning(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw the held-out metrics of all settings, after a search.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `TuningDisplay.from_estimator`.
+
+        Returns
+        -------
+        TuningDisplay
+            The display, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ValueError
+            When no search chose the settings.
+        """
+        from spurclust.plots import TuningDisplay
+
+        return TuningDisplay.from_estimator(self._searched(), ax=ax, **kwargs)
+
+    def plot_stability(self, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw how often each source is flagged from other random states, if that was measured.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; a new figure by default.
+        **kwargs : dict
+            Further arguments of `StabilityDisplay.plot`.
+
+        Returns
+        -------
+        StabilityDisplay
+            The display, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ValueError
+            When the stability was not measured.
+        """
+        from spurclust.plots import StabilityDisplay
+
+        if "stability" not in self.sources:
+            raise ValueError("the stability was not measured: analyze with stability=5")
+        embedding = self.sources[["tsne_x", "tsne_y"]].to_numpy()
+        display = StabilityDisplay(embedding, self.sources["stability"].to_numpy(), self.y)
+        return display.plot(ax=ax, **kwargs)
+
+    def report(self, **options: Any) -> str:
+        """Return the page to look at and to judge in, as one HTML document.
+
+        Parameters
+        ----------
+        **options : dict
+            As for `write_report`.
+
+        Returns
+        -------
+        str
+            The page. It opens in any browser and fetches nothing.
+        """
+        return self._render(**options)[0]
+
+    def write_report(self, path: str | os.PathLike[str], **options: Any) -> list[str]:
+        """Write the page to a file that appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        **options : dict
+            `cutouts`, a folder where the cutouts are now; `max_cutouts`, how many the page shows
+            at most (12 000); `max_size`, megabytes that they may take together (40);
+            `cutout_size`, pixels of their longer side; `n_jobs`, threads.
+
+        Returns
+        -------
+        list of str
+            Sentences about what the page leaves out.
+        """
+        from spurclust.catalog.output import atomic_write
+
+        page, notes = self._render(**options)
+        with atomic_write(path) as part:
+            part.write_text(page, encoding="utf-8", newline="\n")
+        return notes
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        table_format: str = "ecsv",
+        plots: bool = True,
+        plot_formats: Sequence[str] = ("png",),
+        report: bool = True,
+        log: Log | None = None,
+    ) -> None:
+        """Write tables, summary, models, pictures and the report: all of them, or nothing.
+
+        Files of an earlier analysis in the folder are replaced; other files are never touched.
+        `check_folder` finds out beforehand whether it can be done.
+
+        Parameters
+        ----------
+        folder : str or path-like
+            Where to write; it is made if needed.
+        table_format : {"ecsv", "votable", "fits", "xlsx"}, default="ecsv"
+            Format of the sources' table beside the csv.
+        plots : bool, default=True
+            Whether to draw pictures.
+        plot_formats : sequence of {"png", "svg", "pdf"}, default=("png",)
+            Formats of the pictures.
+        report : bool, default=True
+            Whether to write the page to look at and to judge in.
+        log : callable, default=None
+            Called with each line of progress; ``print`` shows them.
+
+        Raises
+        ------
+        CatalogError
+            When the folder cannot be written to, or holds files of others by these names.
+        """
+        formats = tuple(plot_formats) if plots else ()
+        save_analysis(
+            self, folder, table_format=table_format, plot_formats=formats, report=report, log=log
+        )
+
+    def _fitted(self) -> "SpuriousRegionDetector":
+        """Return the detector, or raise an error."""
+        if self.detector is None:
+            raise ValueError("the analysis was loaded without its models: load it with models=True")
+        return self.detector
+
+    def _searched(self) -> "SpuriousRegionDetectorCV":
+        """Return the search, or raise an error."""
+        if self.search is None:
+            raise ValueError("there is no search to draw: analyze with tune=True; it is not saved")
+        return self.search
+
+    def _render(
+        self,
+        *,
+        cutouts: str | os.PathLike[str] | None = None,
+        max_cutouts: int = 12_000,
+        max_size: float = 40.0,
+        cutout_size: int | None = None,
+        n_jobs: int = -1,
+    ) -> tuple[str, list[str]]:
+        """Return the page, and sentences about what it leaves out."""
+        from spurclust.parallel import count_threads
+        from spurclust.report import Results, render_report
+
+        return render_report(
+            Results(self.name, self.sources, self.components, self.summary, self.tuning),
+            cutout_loader(self, cutouts),
+            max_cutouts=max_cutouts,
+            max_side=cutout_size,
+            max_bytes=round(1e6 * max_size),
+            n_threads=count_threads(n_jobs),
+        )
+
+    def __repr__(self) -> str:
+        flagged = self.summary["flagged"]
+        return f"<Analysis {self.name}: {flagged['k']} of {flagged['n']} sources flagged>"
+
+    def _repr_html_(self) -> str:
+        """Draw the summary and the components, for notebooks."""
+        from spurclust.report import format_summary
+
+        return (
+            f"<h4>{escape(self.name)}</h4><pre>{escape(format_summary(self.summary))}</pre>"
+            + self.components.to_html(float_format="{:.3f}".format)
+        )
+
+
+def load_analysis(folder: str | os.PathLike[str], *, models: bool = True) -> Analysis:
+    """Load an analysis that was saved.
+
+    The cutouts are not loaded; what draws them reads their files again. The search, if there was
+    one, is not saved: `Analysis.tuning` has what it tried.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        What `Analysis.save` or ``spurclust run`` wrote.
+    models : bool, default=True
+        Whether to load the detector and the ranker as well.
+
+    Returns
+    -------
+    Analysis
+        The tables, the summary, and the models.
+
+    Raises
+    ------
+    CatalogError
+        When a file is missing, damaged, or of another program.
+
+    Examples
+    --------
+    >>> from spurclust import load_analysis
+    >>> load_analysis("no such folder")
+    Traceback (most recent call last):
+        ...
+    spurclust.errors.CatalogError: no such folder/sources.csv is missing: give the folder that \
+`spurclust run` wrote
+    """
+    from spurclust.catalog import load_fitted, read_results
+
+    tables = read_results(folder)
+    detector = ranker = None
+    if models:
+        detector, ranker, _ = load_fitted(Path(folder, MODEL))
+    return Analysis(
+        name=Path(folder).resolve().name,
+        sources=tables.sources,
+        components=tables.components,
+        summary=tables.summary,
+        tuning=tables.tuning,
+        detector=detector,
+        ranker=ranker,
+    )

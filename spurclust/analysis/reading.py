@@ -1,0 +1,236 @@
+"""Cutouts and labels, read and joined; of a large survey, only those of a reference."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.analysis.stages import Stages
+from spurclust.errors import CatalogError
+
+if TYPE_CHECKING:
+    from spurclust.catalog import MatchedLabels
+    from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
+
+POOL = 5
+"""A diverse reference is drawn from so many times as many sources."""
+
+CHUNK = 500
+"""Cutouts of a pool that are held at once."""
+
+MAX_LISTED = 20
+"""A warning names no more files."""
+
+
+class Survey(NamedTuple):
+    """The cutouts of the sources to fit, with their labels, and how they were read."""
+
+    name: str
+    cutouts: "Cutouts"
+    labels: "MatchedLabels"
+    reading: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def read_survey(
+    cutouts: Any,
+    labels: Any,
+    *,
+    stages: Stages,
+    opening: Mapping[str, Any],
+    options: "ReadOptions",
+    reference_size: int | None,
+    reference: str,
+    random_state: int | None,
+) -> Survey:
+    """Read the cutouts of all sources, or of a reference, and join the labels to them."""
+    from spurclust.catalog import count_labels, format_counts
+    from spurclust.cutouts import open_cutouts, warn_of_losses
+
+    tables = _label_tables(labels)
+    source = open_cutouts(cutouts, **opening)
+    known = _match(source, labels, tables, stages)
+    chosen = None
+    if reference_size is not None:
+        with stages("choosing"):
+            y = known.spread(len(source))
+            chosen = _choose(source, y, reference_size, reference, options, random_state)
+        _report_reference(y, chosen, stages)
+    with stages("reading"):
+        read = source.read(chosen, options)
+    warn_of_losses(read, stacklevel=3)
+    rows = np.arange(len(source)) if chosen is None else chosen
+    matched = known.of(_rows_read(source, rows, read))
+    stages.say(format_counts(count_labels(matched.y, matched.reasons)))
+    return Survey(
+        name=source.name.rstrip("/").rpartition("/")[2] or source.name,
+        cutouts=read,
+        labels=matched,
+        reading={
+            "size": options.size,
+            "reduce": options.reduce,
+            "id_pattern": opening["id_pattern"],
+            "dtype": str(read.images.dtype),
+        },
+        settings={"cutouts": source.name, "labels": [table.origin for table in tables]},
+    )
+
+
+class _KnownLabels(NamedTuple):
+    """The labels of some sources, by their ascending row; all others have none."""
+
+    rows: NDArray[np.intp]
+    matched: "MatchedLabels"
+
+    def spread(self, n_sources: int) -> NDArray[np.int8]:
+        """Return the labels of all sources."""
+        y = np.full(n_sources, -1, dtype=np.int8)
+        y[self.rows] = self.matched.y
+        return y
+
+    def of(self, rows: NDArray[np.intp]) -> "MatchedLabels":
+        """Return labels, reasons and positions of some sources."""
+        index = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
+        known = self.rows[index] == rows
+        positions = self.matched.positions
+        if positions is not None:
+            positions = np.where(known[:, None], positions[index], np.nan)
+        reasons = self.matched.reasons
+        return replace(
+            self.matched,
+            y=np.where(known, self.matched.y[index], -1).astype(np.int8),
+            reasons=[reasons[k] if is_in else "" for k, is_in in zip(index, known, strict=True)],
+            positions=positions,
+        )
+
+
+def _label_tables(labels: Any) -> list[Any]:
+    """Read label tables; an array of labels is none."""
+    import pandas as pd
+
+    from spurclust.catalog import Labels, read_labels
+
+    kinds = (str, os.PathLike, pd.DataFrame, Labels)
+    given = [labels] if isinstance(labels, kinds) else labels
+    if not isinstance(given, (list, tuple)) or not all(isinstance(one, kinds) for one in given):
+        return []
+    return [one if isinstance(one, Labels) else read_labels(one) for one in given]
+
+
+def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stages) -> _KnownLabels:
+    """Join labels to those sources of a survey that they can mean."""
+    from spurclust.catalog import MatchedLabels, format_merge, match_labels, merge_labels
+
+    if tables:
+        wanted = [source_id for part in tables for source_id in part.table["source_id"]]
+        rows, ids = source.find(wanted)
+        merged = merge_labels(tables, source_ids=ids)
+        if len(tables) > 1:
+            stages.say(format_merge(merged.counts))
+        return _KnownLabels(rows, match_labels(merged.labels, ids))
+    if labels is None:
+        raise ValueError(
+            "no labels are given: inspect some sources, and pass their labels as a table or as an "
+            "array with 1 for spurious, 0 for reliable and -1 for uninspected"
+        )
+    y = np.asarray(labels)
+    if y.shape != (len(source),) or not np.isin(y, (-1, 0, 1)).all():
+        raise ValueError(
+            f"labels are an array of shape {y.shape}: give one of 1 (spurious), 0 (reliable) and "
+            f"-1 (uninspected) for each of the {len(source)} sources, or a table of labels"
+        )
+    matched = MatchedLabels(y.astype(np.int8), [""] * len(y), [], [])
+    return _KnownLabels(np.arange(len(y)), matched)
+
+
+def _rows_read(source: "CutoutSource", rows: NDArray[np.intp], read: "Cutouts") -> NDArray[np.intp]:
+    """Return those rows of a source whose cutouts were read."""
+    if len(read) == len(rows):
+        return rows
+    row_of = dict(zip(source.take(rows)[0], rows.tolist(), strict=True))
+    return np.array([row_of[source_id] for source_id in read.source_ids], dtype=np.intp)
+
+
+def _choose(
+    source: "CutoutSource",
+    y: NDArray[np.int8],
+    size: int,
+    method: str,
+    options: "ReadOptions",
+    random_state: int | None,
+) -> NDArray[np.intp]:
+    """Choose the sources to fit on; for "diverse", by the features of a pool of them."""
+    from spurclust.reference import choose_reference
+
+    if method == "random" or size >= len(y):
+        return choose_reference(y, size, random_state=random_state)
+    pool = choose_reference(y, min(POOL * size, len(y)), random_state=random_state)
+    pool, features = _extract_features(source, pool, options)
+    size = min(size, len(pool))
+    return pool[
+        choose_reference(y[pool], size, method="diverse", rows=features, random_state=random_state)
+    ]
+
+
+def _extract_features(
+    source: "CutoutSource", pool: NDArray[np.intp], options: "ReadOptions"
+) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    """Return the rows of a pool that could be read and their features, a few at a time."""
+    from spurclust.cutouts import ImageFormat
+    from spurclust.features import CutoutFeatures
+
+    chunks = [pool[start : start + CHUNK] for start in range(0, len(pool), CHUNK)]
+    first = _first_readable(source, chunks, options)
+    extractor = CutoutFeatures(n_jobs=options.n_jobs).fit(first.images)
+    like = ImageFormat(first.images.shape[1:], first.images.dtype)
+    options = replace(options, like=like, progress=False)
+    rows, features, skipped = [], [], []
+    for chunk in chunks:
+        read = source.read(chunk, options)
+        skipped += read.skipped
+        if len(read):
+            rows.append(_rows_read(source, chunk, read))
+            features.append(extractor.transform(read.images))
+    if skipped:
+        shown = [f"{one.path or one.source_id}: {one.reason}" for one in skipped[:MAX_LISTED]]
+        lines = "\n".join(shown)
+        warnings.warn(
+            f"{len(skipped)} of the {len(pool)} cutouts to draw from were skipped:\n{lines}",
+            stacklevel=5,
+        )
+    return np.concatenate(rows), np.concatenate(features)
+
+
+def _first_readable(
+    source: "CutoutSource", chunks: list[NDArray[np.intp]], options: "ReadOptions"
+) -> "Cutouts":
+    """Read the first chunk in which there is a readable cutout."""
+    for chunk in chunks[:-1]:
+        try:
+            return source.read(chunk, options)
+        except CatalogError:
+            if options.on_error == "raise":
+                raise
+    return source.read(chunks[-1], options)
+
+
+def _report_reference(y: NDArray[np.int8], chosen: NDArray[np.intp], stages: Stages) -> None:
+    """Log what was chosen, and warn where it lacks labels."""
+    n_spurious, n_reliable = int((y == 1).sum()), int((y == 0).sum())
+    n_chosen = int((y[chosen] == 0).sum())
+    stages.say(
+        f"Reference: {len(chosen)} of {len(y)} sources, with all {n_spurious} known spurious and "
+        f"{n_chosen} of {n_reliable} known reliable"
+    )
+    if n_chosen < n_reliable:
+        before, after = n_spurious / (n_spurious + n_reliable), n_spurious / len(chosen)
+        warnings.warn(
+            f"{n_reliable - n_chosen} known reliable sources have no room in the reference, so "
+            f"{after:.1%} of its labels are spurious, not {before:.1%}, and more components reach "
+            f"the threshold: give --reference-size {n_spurious + n_reliable} or more",
+            stacklevel=4,
+        )

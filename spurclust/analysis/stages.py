@@ -1,0 +1,33 @@
+"""The stages of a long work, logged with their times."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Log = Callable[[str], object]
+"""What takes a line of progress; ``print`` shows it."""
+
+
+class Stages:
+    """Log each stage with its time, and keep the times."""
+
+    def __init__(self, log: Log | None = None, seconds: dict[str, float] | None = None) -> None:
+        self.log = log
+        self.seconds = {} if seconds is None else seconds
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time a stage."""
+        start = time.perf_counter()
+        yield
+        self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Keep and log the seconds of a stage."""
+        self.seconds[name] = round(seconds, 3)
+        self.say(f"  {name:<12}{seconds:8.2f} s")
+
+    def say(self, text: str) -> None:
+        """Log a line, if somebody listens."""
+        if self.log is not None:
+            self.log(text)

@@ -1,0 +1,313 @@
+"""The one street: cutouts -> features -> embedding -> region -> ranking -> `Analysis`."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.analysis.outcome import Analysis
+from spurclust.analysis.reading import Survey, read_survey
+from spurclust.analysis.stages import Log, Stages
+
+if TYPE_CHECKING:
+    from spurclust.detector import SpuriousRegionDetector
+    from spurclust.ranking import InspectionRanker
+    from spurclust.tuning import SpuriousRegionDetectorCV
+
+DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
+"""On features, more components than the original's 6 hold less that is reliable; on pixels, each
+would hold too few labels. See benchmarks/quality.py."""
+
+
+def analyze(
+    cutouts: Any,
+    labels: Any = None,
+    *,
+    detector: "SpuriousRegionDetector | SpuriousRegionDetectorCV | None" = None,
+    ranker: "InspectionRanker | None" = None,
+    tune: bool = False,
+    ranking: bool = True,
+    stability: int = 0,
+    reference_size: int | None = None,
+    reference: Literal["random", "diverse"] = "random",
+    source_ids: Sequence[object] | None = None,
+    id_pattern: str | None = None,
+    id_column: str = "source_id",
+    path_column: str = "path",
+    size: int | tuple[int, int] | None = None,
+    reduce: int | None = None,
+    on_error: Literal["raise", "skip"] = "raise",
+    random_state: int | None = 12,
+    n_jobs: int | None = -1,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    log: Log | None = None,
+) -> Analysis:
+    """Find the spurious sources of a survey: read, embed, choose the region, rank.
+
+    Parameters
+    ----------
+    cutouts : path, glob, sequence of paths, array-like, zarr array or CutoutSource
+        Where the cutouts are: a folder, a glob, files, a Parquet table of paths, a zarr store, or
+        images in memory; see `spurclust.cutouts.open_cutouts`.
+    labels : path, DataFrame, Labels, sequence of these, or array-like of shape (n_sources,), \
+default=None
+        Label tables, the later over the earlier, which are matched by source_id; or one label
+        per source, in the order of the cutouts: 1 spurious, 0 reliable, -1 uninspected. At least
+        one source must be labeled.
+    detector : SpuriousRegionDetector or SpuriousRegionDetectorCV, default=None
+        Unfitted; a clone of it is fitted. A SpuriousRegionDetectorCV is a search, as with `tune`.
+    ranker : InspectionRanker, default=None
+        Unfitted; a clone of it is fitted.
+    tune : bool, default=False
+        Whether to choose the components and the threshold on held-out labels.
+    ranking : bool, default=True
+        Whether to order the sources for inspection.
+    stability : int, default=0
+        From how many random states to measure how often each source is flagged.
+    reference_size : int, default=None
+        Fit on so many sources only, chosen by `spurclust.choose_reference`; the cutouts of the
+        others are not read. By default all are fitted.
+    reference : {"random", "diverse"}, default="random"
+        How uninspected sources are drawn for the reference. For "diverse", the cutouts of a pool
+        five times as large are read.
+    source_ids : sequence, default=None
+        Ids of the sources; by default they come from file names, columns or positions.
+    id_pattern : str, default=None
+        Regular expression with a group ``(?P<source_id>...)`` for ids in file names.
+    id_column : str, default="source_id"
+        Column of ids in a table of paths.
+    path_column : str, default="path"
+        Column of paths in a table of paths.
+    size : int or (int, int), default=None
+        Shrink each cutout to this height and width, in pixels.
+    reduce : int, default=None
+        Shrink each cutout by this factor.
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with a cutout that cannot be read. Skipped ones are named in a warning.
+    random_state : int or None, default=12
+        Of the default detector and ranker, and of the draw of a reference.
+    n_jobs : int or None, default=-1
+        Threads, for reading and for the default detector and ranker.
+    name : str, default=None
+        Name of the survey, for titles; by default that of the cutouts' folder or file.
+    settings : mapping, default=None
+        Plain values to record in the summary; the report shows them.
+    log : callable, default=None
+        Called with each line of progress; ``print`` shows them.
+
+    Returns
+    -------
+    Analysis
+        The tables, the fitted models and the summary.
+
+    Raises
+    ------
+    CatalogError
+        When cutouts or labels cannot be used; the message names the file, row or value.
+    ValueError
+        When no source is labeled, or options exclude each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust import SpuriousRegionDetector, analyze
+    >>> images = np.random.default_rng(0).normal(size=(60, 8, 8))
+    >>> images[:10, :4] += 4
+    >>> y = np.repeat([1, 0], [10, 50])
+    >>> detector = SpuriousRegionDetector(2, perplexity=10, random_state=0)
+    >>> analyze(images, y, detector=detector, ranking=False).sources["flagged"].sum()
+    np.int64(10)
+    """
+    from spurclust.cutouts import ReadOptions
+
+    stages = Stages(log)
+    survey = read_survey(
+        cutouts,
+        labels,
+        stages=stages,
+        opening={
+            "source_ids": source_ids,
+            "id_pattern": id_pattern,
+            "id_column": id_column,
+            "path_column": path_column,
+        },
+        options=ReadOptions(
+            size, reduce, on_error=on_error, n_jobs=n_jobs, progress=log is not None
+        ),
+        reference_size=reference_size,
+        reference=reference,
+        random_state=random_state,
+    )
+    images, y = survey.cutouts.images, survey.labels.y
+    if detector is None:
+        detector = default_detector(tune=tune, random_state=random_state, n_jobs=n_jobs)
+    fitted = _fit(detector, images, y, stages)
+    shares = _measure_stability(fitted.detector, images, y, stability, stages)
+    ranks = _Ranking()
+    if ranking and (y == 1).any():
+        with stages("ranking"):
+            ranks = _rank(ranker, fitted, survey, random_state=random_state, n_jobs=n_jobs)
+    survey = survey._replace(name=name or survey.name)
+    return _collect(survey, fitted, ranks, shares, stages, settings or {})
+
+
+def default_detector(
+    *, tune: bool, random_state: int | None, n_jobs: int | None
+) -> "SpuriousRegionDetector | SpuriousRegionDetectorCV":
+    """Return the detector, or the search, that is used unless another is given."""
+    from spurclust.detector import SpuriousRegionDetector
+    from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV
+
+    if tune:
+        folds = InspectedStratifiedKFold(5, n_repeats=5, random_state=random_state)
+        return SpuriousRegionDetectorCV(cv=folds, random_state=random_state, n_jobs=n_jobs)
+    return SpuriousRegionDetector(
+        DEFAULT_COMPONENTS["features"], random_state=random_state, n_jobs=n_jobs
+    )
+
+
+class _Fitted(NamedTuple):
+    """A fitted detector, the search that chose its settings, and the features it was fitted on."""
+
+    detector: Any
+    search: Any
+    features: NDArray[Any]
+
+
+def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stages) -> _Fitted:
+    """Fit a clone of a detector or of a search."""
+    from sklearn.base import clone
+
+    from spurclust.detector import SpuriousRegionDetector
+
+    detector = clone(detector).set_params(unlabeled=-1)
+    if isinstance(detector, SpuriousRegionDetector):
+        features = detector.fit_assign(images, y).features
+        for name, seconds in detector.stage_seconds_.items():
+            stages.add(name, seconds)
+        return _Fitted(detector, None, features)
+    with stages("tuning"):
+        best = detector.fit(images, y).best_estimator_
+        flatten = best.pipeline_.named_steps["flatten"]
+        features = images if flatten == "passthrough" else flatten.transform(images)
+    return _Fitted(best, detector, features)
+
+
+def _measure_stability(
+    detector: Any, images: NDArray[Any], y: NDArray[np.int8], n_states: int, stages: Stages
+) -> NDArray[np.float64] | None:
+    """Return in which share of runs from other random states each source is flagged."""
+    if not n_states:
+        return None
+    from spurclust.tuning import flag_stability
+
+    first = detector.random_state if isinstance(detector.random_state, int) else 0
+    with stages("stability"):
+        return flag_stability(
+            images,
+            y,
+            detector,
+            random_states=range(first, first + n_states),
+            n_jobs=detector.n_jobs,
+        )
+
+
+class _Ranking(NamedTuple):
+    """The fitted ranker, its columns of the sources' table, and the expected effort."""
+
+    ranker: Any = None
+    columns: dict[str, Any] = {}  # noqa: RUF012 (immutable by use)
+    effort: Any = None
+
+
+def _rank(
+    ranker: Any, fitted: _Fitted, survey: Survey, *, random_state: int | None, n_jobs: int | None
+) -> _Ranking:
+    """Order the sources for inspection, on the features and the forest of the detector."""
+    from sklearn.base import clone
+
+    from spurclust.embedding import GuidedProjection
+    from spurclust.features import CutoutFeatures
+    from spurclust.ranking import InspectionRanker, expected_effort
+
+    images, y = survey.cutouts.images, survey.labels.y
+    steps = fitted.detector.pipeline_.named_steps
+    shared: dict[str, Any] = {}
+    if ranker is None:
+        ranker = InspectionRanker(random_state=random_state, n_jobs=n_jobs)
+    ranker = clone(ranker).set_params(unlabeled=-1)
+    if isinstance(steps["flatten"], CutoutFeatures) and ranker.extractor is None:
+        ranker.set_params(extractor=steps["flatten"])
+        shared["features"] = fitted.features
+        if isinstance(steps["reduce"], GuidedProjection):
+            shared["forest"] = steps["reduce"].forest_
+    ranker.fit(images, y, **shared)
+    indices, _ = ranker.nearest_spurious(images, features=shared.get("features"))
+    names = np.append(np.asarray(survey.cutouts.source_ids, dtype=object), "")[indices]
+    columns = {
+        "inspection_rank": ranker.inspection_rank_,
+        "inspection_probability": ranker.inspection_probability_,
+        "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
+    }
+    effort = expected_effort(y, ranker.inspection_probability_, unlabeled=-1)
+    return _Ranking(ranker, columns, effort)
+
+
+def _collect(
+    survey: Survey,
+    fitted: _Fitted,
+    ranks: _Ranking,
+    stability: NDArray[np.float64] | None,
+    stages: Stages,
+    settings: Mapping[str, Any],
+) -> Analysis:
+    """Put all that was found into tables and a summary."""
+    import pandas as pd
+
+    from spurclust.catalog import count_labels, sources_table
+    from spurclust.report import summarize_run
+
+    cutouts, labels, detector = survey.cutouts, survey.labels, fitted.detector
+    sources = sources_table(
+        cutouts.source_ids,
+        paths=cutouts.paths,
+        y=labels.y,
+        reasons=labels.reasons,
+        embedding=detector.embedding_,
+        component=detector.component_,
+        spurious_probability=detector.spurious_probability_,
+        flagged=detector.flagged_,
+        stability=stability,
+        positions=labels.positions,
+        **ranks.columns,
+    )
+    summary = summarize_run(
+        detector,
+        labels.y,
+        reasons=labels.reasons,
+        counts=count_labels(labels.y, labels.reasons),
+        settings={**survey.settings, **settings},
+        seconds=stages.seconds,
+        search=fitted.search,
+        stability=stability,
+        effort=ranks.effort,
+    )
+    summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
+    summary["reading"] = survey.reading
+    tuning = None
+    if fitted.search is not None:
+        results = fitted.search.cv_results_.items()
+        tuning = pd.DataFrame({name: list(values) for name, values in results if name != "params"})
+    return Analysis(
+        name=survey.name,
+        sources=sources,
+        components=detector.components_,
+        summary=summary,
+        tuning=tuning,
+        detector=detector,
+        ranker=ranks.ranker,
+        search=fitted.search,
+        cutouts=cutouts,
+    )

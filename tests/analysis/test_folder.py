@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from PIL import Image
+
+from spurclust.analysis import check_folder, load_analysis, save_report
+from spurclust.errors import CatalogError
+
+FILES = {"sources.csv", "sources.ecsv", "components.csv", "summary.json", "model.skops"}
+FILES |= {"flagged.reg", "ranker.skops", "report.html"}
+PLOTS = {"embedding", "cutouts", "components", "region", "spurious", "flagged"}
+
+
+def files_of(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_files_are_there(saved):
+    assert files_of(saved) == FILES | {f"plots/{name}.png" for name in PLOTS}
+    summary = json.loads((saved / "summary.json").read_text(encoding="utf-8"))
+    assert set(summary["files"]) == files_of(saved)
+    assert set(summary["seconds"]) >= {"reading", "flatten", "embed", "ranking", "plots", "report"}
+    with Image.open(saved / "plots" / "embedding.png") as picture:
+        assert min(picture.size) > 300
+
+
+def test_formats_and_parts_can_be_chosen(analysis, tmp_path):
+    analysis.save(tmp_path, plots=False, report=False, table_format="votable")
+    assert files_of(tmp_path) == (FILES - {"sources.ecsv", "report.html"}) | {"sources.vot"}
+    (tmp_path / "notes.txt").write_text("mine")
+    analysis.save(tmp_path, plot_formats=["svg", "pdf"], report=False)
+    drawn = {f"plots/{name}.{suffix}" for name in PLOTS for suffix in ("svg", "pdf")}
+    assert files_of(tmp_path) == (FILES - {"report.html"}) | drawn | {"notes.txt"}
+
+
+def test_a_failure_leaves_what_was_there(analysis, tmp_path, monkeypatch):
+    analysis.save(tmp_path, plots=False, report=False)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def fail(*_, **__):
+        raise OSError("no more ideas")
+
+    monkeypatch.setattr("spurclust.catalog.save_model", fail)
+    with pytest.raises(OSError, match="no more ideas"):
+        analysis.save(tmp_path, plots=False, report=False)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_what_cannot_be_saved_is_found_before_the_work(tmp_path):
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots" / "region.svg").write_text("mine")
+    check_folder(tmp_path)
+    with pytest.raises(CatalogError, match=r"plots/region\.svg"):
+        check_folder(tmp_path, plot_formats=["svg"])
+    (tmp_path / "tuning.csv").write_text("mine")
+    with pytest.raises(CatalogError, match=r"tuning\.csv"):
+        check_folder(tmp_path, tune=True)
+
+
+def test_a_page_is_added_to_a_folder_once_it_is_ours(analysis, tmp_path):
+    analysis.save(tmp_path, plots=False, report=False)
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(CatalogError, match="not from an earlier report"):
+        save_report(load_analysis(tmp_path, models=False), tmp_path)
+    (tmp_path / "report.html").unlink()
+    for _ in range(2):
+        notes = save_report(load_analysis(tmp_path, models=False), tmp_path, max_cutouts=5)
+        assert "cutouts of 5 of 60 sources" in notes[0]
+        assert "report.html" in json.loads((tmp_path / "summary.json").read_text())["files"]

@@ -1,0 +1,84 @@
+import json
+from dataclasses import replace
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from spurclust import load_analysis
+from spurclust.errors import CatalogError
+
+from .conftest import N_SOURCES
+
+mpl.use("Agg")
+
+PLOTS = ["embedding", "cutouts", "components", "region", "gallery"]
+
+
+def test_a_saved_analysis_is_loaded_as_it_was(analysis, saved):
+    loaded = load_analysis(saved)
+    pd.testing.assert_frame_equal(loaded.sources, analysis.sources, check_dtype=False)
+    pd.testing.assert_frame_equal(loaded.components, analysis.components, check_dtype=False)
+    assert loaded.sources.dtypes["label"] == analysis.sources.dtypes["label"]
+    assert loaded.summary["flagged"] == analysis.summary["flagged"]
+    assert loaded.detector.embedding_.tolist() == analysis.detector.embedding_.tolist()
+    assert loaded.ranker.inspection_rank_.tolist() == analysis.ranker.inspection_rank_.tolist()
+    pd.testing.assert_frame_equal(loaded.expected_effort, analysis.expected_effort)
+    pd.testing.assert_frame_equal(loaded.reasons, analysis.reasons)
+
+
+def test_the_page_is_the_same_from_memory_and_from_files(analysis, saved):
+    page = (saved / "report.html").read_text(encoding="utf-8")
+    assert f"cutouts of {N_SOURCES} of {N_SOURCES} sources" in page
+    identity = json.loads(page.split('id="data"')[1].split(">", 1)[1].split("</script>")[0])
+    loaded = load_analysis(saved, models=False).report()
+    assert json.dumps(identity["identity"]) in loaded
+    assert json.dumps(identity["identity"]) in analysis.report()
+
+
+def test_shrunk_cutouts_are_read_again_for_people_and_others_are_not(analysis):
+    size = analysis.cutouts.images.shape[2]
+    shown = f"sources, at most {size} pixels"
+    assert shown not in analysis.report()
+    reading = {**analysis.summary["reading"], "reduce": None}
+    whole = replace(analysis, summary={**analysis.summary, "reading": reading})
+    assert shown in whole.report()
+    nowhere = replace(whole, sources=analysis.sources.assign(path="nowhere.png"))
+    assert "60 of 60" in nowhere.report()
+    nowhere = replace(nowhere, cutouts=None)
+    assert "60 cutouts were not found or not readable, nowhere.png for one" in nowhere.report()
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_pictures_take_axes_and_do_without_the_cutouts_in_memory(analysis, saved, name):
+    figure, ax = plt.subplots()
+    display = getattr(analysis, f"plot_{name}")(ax=ax)
+    assert display.ax_ is ax
+    assert display.figure_ is figure
+    again = getattr(load_analysis(saved), f"plot_{name}")()
+    assert again.figure_ is not figure
+    plt.close("all")
+
+
+def test_what_is_not_there_is_named(analysis, saved):
+    for name, words in {"tuning": "no search", "completeness": "no search"}.items():
+        with pytest.raises(ValueError, match=words):
+            getattr(analysis, f"plot_{name}")()
+    with pytest.raises(ValueError, match="stability was not measured"):
+        analysis.plot_stability()
+    with pytest.raises(ValueError, match="models=True"):
+        load_analysis(saved, models=False).plot_region()
+
+
+def test_it_shows_itself(analysis):
+    n_flagged = analysis.summary["flagged"]["k"]
+    assert repr(analysis) == f"<Analysis strips: {n_flagged} of {N_SOURCES} sources flagged>"
+    html = analysis._repr_html_()
+    assert f"Flagged {n_flagged} of {N_SOURCES}" in html
+    assert html.count("<tr") == len(analysis.components) + 2
+
+
+def test_a_folder_of_something_else(tmp_path):
+    with pytest.raises(CatalogError, match=r"sources.csv is missing"):
+        load_analysis(tmp_path)

@@ -1,0 +1,164 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+from spurclust import (
+    CutoutFeatures,
+    ImageFlattener,
+    InspectionRanker,
+    SpuriousRegionDetectorCV,
+    analyze,
+)
+from spurclust.cutouts import list_cutouts
+from spurclust.errors import CatalogError
+from spurclust.tuning import InspectedStratifiedKFold
+
+from .conftest import N_SOURCES, N_SPURIOUS, make_detector, same_findings
+
+
+def test_what_was_found(analysis, cutouts, y):
+    assert analysis.sources["source_id"].tolist() == cutouts.source_ids
+    np.testing.assert_array_equal(analysis.y, y)
+    detector = analysis.detector
+    assert analysis.sources["flagged"].tolist() == detector.flagged_.tolist()
+    np.testing.assert_array_equal(detector.predict(cutouts.images), detector.flagged_)
+    assert analysis.summary["flagged"]["k"] == int(detector.flagged_.sum())
+    assert analysis.summary["labels"]["n_spurious"] == N_SPURIOUS
+    assert analysis.reasons["n_spurious"].sum() == N_SPURIOUS
+    assert not analysis.reasons["held_out"].any()
+    effort = analysis.expected_effort
+    assert effort["completeness"].tolist() == [0.9, 0.95, 0.99]
+    assert effort["inspections"].between(N_SPURIOUS * 0.9, N_SOURCES).all()
+
+
+def test_a_list_of_files_and_arrays_give_the_same(analysis, folder, cutouts, y):
+    table = pd.read_excel(folder / "labels.xlsx", dtype={"Source_ID": str})
+    of_files = analyze(list_cutouts(folder), table, detector=make_detector(), reduce=5)
+    same_findings(of_files, analysis)
+    same_findings(analyze(cutouts.images, y, detector=make_detector()), analysis)
+
+
+def test_a_table_of_paths_and_a_store_give_the_same(analysis, folder, cutouts, tmp_path):
+    labels = folder / "labels.xlsx"
+    paths = pd.DataFrame({"objid": cutouts.source_ids, "path": cutouts.paths})
+    paths.to_parquet(tmp_path / "paths.parquet")
+    found = analyze(
+        tmp_path / "paths.parquet", labels, detector=make_detector(), reduce=5, id_column="objid"
+    )
+    same_findings(found, analysis)
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(tmp_path / "store.zarr", mode="w", zarr_format=2)
+    group.create_array("images", data=cutouts.images)
+    group.create_array("source_id", data=np.array(cutouts.source_ids, dtype="U20"))
+    same_findings(analyze(tmp_path / "store.zarr", labels, detector=make_detector()), analysis)
+
+
+def test_the_forest_is_grown_once(analysis):
+    steps = analysis.detector.pipeline_.named_steps
+    assert analysis.ranker.forest_ is steps["reduce"].forest_
+    assert analysis.ranker.inspection_rank_.tolist() == analysis.sources["inspection_rank"].tolist()
+
+
+def test_later_tables_lie_over_earlier_ones(folder, tmp_path, cutouts):
+    first = cutouts.source_ids[0]
+    judged = pd.DataFrame({"Source_ID": [first], "Reliable_Source": [0], "Reason": ["odd"]})
+    lines = []
+    found = analyze(
+        folder,
+        [folder / "labels.xlsx", judged],
+        detector=make_detector(),
+        reduce=5,
+        ranking=False,
+        log=lines.append,
+    )
+    assert found.sources["reason"][0] == "odd"
+    assert any("the DataFrame: 1 label" in line for line in lines)
+    assert any(line.startswith("  reading ") for line in lines)
+
+
+def test_the_pixel_route_needs_no_features(cutouts, y):
+    detector = make_detector(flatten=ImageFlattener(), reduce=PCA(5))
+    found = analyze(cutouts.images, y, detector=detector, ranker=InspectionRanker(50))
+    assert isinstance(found.ranker.extractor_, CutoutFeatures)
+    assert found.ranker.forest_.shares(found.ranker.extract_features(cutouts.images)).shape[1] == 2
+
+
+def test_a_search_chooses_the_settings(cutouts, y):
+    search = SpuriousRegionDetectorCV(
+        [2, 4],
+        [0.05, 0.3],
+        perplexity=8,
+        cv=InspectedStratifiedKFold(3, random_state=0),
+        random_state=0,
+    )
+    found = analyze(cutouts.images, y, detector=search, stability=1)
+    assert len(found.tuning) == 4
+    assert found.detector.n_components in (2, 4)
+    assert found.search.best_estimator_ is found.detector
+    assert found.summary["held_out"]["n_settings"] == 4
+    assert found.reasons["held_out"].all()
+    assert found.sources["stability"].between(0, 1).all()
+    # What was given is not changed.
+    assert not hasattr(search, "best_estimator_")
+
+
+def test_nothing_is_ranked_where_nothing_is_known(cutouts, y):
+    with pytest.warns(UserWarning, match="spurious"):
+        found = analyze(cutouts.images, np.where(y == 1, -1, y), detector=make_detector())
+    assert found.ranker is None
+    assert found.expected_effort is None
+    assert "inspection_rank" not in found.sources
+
+
+@pytest.mark.parametrize("method", ["random", "diverse"])
+def test_a_reference_reads_only_its_own_cutouts(folder, tmp_path, method):
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    table = pd.read_excel(folder / "labels.xlsx", dtype={"Source_ID": str})
+    table["Reliable_Source"] = table["Reliable_Source"].astype("Int64")
+    reliable = table.index[table["Reliable_Source"] == 1]
+    table.loc[reliable[15:], "Reliable_Source"] = pd.NA
+    settings = {"detector": make_detector(), "reduce": 5, "ranking": False}
+    settings |= {"reference_size": 40, "reference": method}
+    lines = []
+    found = analyze(copied, table, **settings, log=lines.append)
+    assert "Reference: 40 of 60 sources, with all 12 known spurious and 15 of 15" in "".join(lines)
+    assert [(found.y == code).sum() for code in (1, 0, -1)] == [12, 15, 13]
+    kept = set(found.sources["path"])
+    for path in copied.glob("*.png"):
+        if method == "random" and str(path) not in kept:
+            path.write_bytes(b"no image")
+    again = analyze(copied, table, **settings)
+    pd.testing.assert_frame_equal(again.sources, found.sources)
+
+
+def test_unreadable_cutouts_are_named_or_skipped(folder, tmp_path, y):
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    broken = list_cutouts(copied)[5]
+    Path(broken).write_bytes(b"no image")
+    settings = {"detector": make_detector(), "reduce": 5, "ranking": False}
+    with pytest.raises(CatalogError, match=r"cannot read .*: it is not a PNG"):
+        analyze(copied, y, **settings)
+    with pytest.warns(UserWarning, match="1 of 60 cutouts were skipped"):
+        found = analyze(copied, y, on_error="skip", **settings)
+    np.testing.assert_array_equal(found.y, np.delete(y, 5))
+    assert list(found.summary["skipped"]) == [broken]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [(None, "no labels are given"), ([1, 0], "shape (2,)"), ([7] * N_SOURCES, "1 (spurious)")],
+)
+def test_labels_that_cannot_be_used(cutouts, labels, words):
+    with pytest.raises(ValueError, match=words.replace("(", r"\(").replace(")", r"\)")):
+        analyze(cutouts.images, labels)
+
+
+def test_the_default_detector(cutouts, y):
+    with pytest.warns(UserWarning, match="perplexity=50 is too large"):
+        detector = analyze(cutouts.images, y, ranking=False).detector
+    assert detector.n_components == 20
+    assert isinstance(detector.pipeline_.named_steps["flatten"], CutoutFeatures)
