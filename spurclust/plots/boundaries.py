@@ -45,7 +45,8 @@ class RegionGrid(NamedTuple):
     y: NDArray[np.float64]
     component: NDArray[np.intp]
     flagged: NDArray[np.bool_]
-    # Where there are sources around. A mixture also assigns the emptiest positions to a component.
+    # Where there are sources around, and the others are evaluated: a mixture would assign the
+    # emptiest positions to a component, too.
     near: NDArray[np.bool_]
 
 
@@ -60,15 +61,16 @@ def evaluate_region(detector: Any) -> RegionGrid:
     low, high = embeddings.plane_limits(embedding).T
     x, y = np.linspace(low, high, _GRID_POINTS).T
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-    mixture = detector.pipeline_[-1]
-    component = assign_components(mixture, points)
-    counts, assignment = detector.component_counts_, detector.assignment
-    probability = spurious_probability(mixture, points, counts, assignment)
-    flagged = is_flagged(probability, detector.threshold)
     distance, _ = cKDTree(embedding).query(points, distance_upper_bound=reach)
+    near = np.isfinite(distance)
+    mixture, counts = detector.pipeline_[-1], detector.component_counts_
+    component, flagged = np.zeros(len(points), dtype=np.intp), np.zeros(len(points), dtype=bool)
+    component[near] = assign_components(mixture, points[near])
+    probability = spurious_probability(mixture, points[near], counts, detector.assignment)
+    flagged[near] = is_flagged(probability, detector.threshold)
     shape = (len(y), len(x))
-    near = np.isfinite(distance).reshape(shape)
-    return RegionGrid(x, y, component.reshape(shape), flagged.reshape(shape), near)
+    component, flagged = component.reshape(shape), flagged.reshape(shape)
+    return RegionGrid(x, y, component, flagged, near.reshape(shape))
 
 
 def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
