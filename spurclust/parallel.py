@@ -30,10 +30,9 @@ def _threadpools() -> ThreadpoolController:
 
 
 class _OneBlasThread:
-    """Limits BLAS, which is the whole process's, from the first to enter to the last to leave.
+    """Limits BLAS, which is the whole process's, from the first to enter to the last to leave."""
 
-    Restored by each on its own, the limit would be lifted while another still computes.
-    """
+    # Restored by each on its own, the limit would be lifted while another still computes.
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -63,30 +62,26 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def count_threads(n_jobs: int | None) -> int:
-    """Return how many threads `n_jobs` means in this process.
-
-    Where joblib sends work to a cluster, as with dask, it counts all of the cluster's threads;
-    here, None and negative numbers are then 1, in its tasks as in its client.
-    """
+    """Return how many threads `n_jobs` means in this process."""
     backend, _ = get_active_backend()
     if type(backend).__module__ == "joblib._parallel_backends":
         return int(effective_n_jobs(n_jobs))
+    # Where joblib sends work to a cluster, as with dask, it would count all of the cluster's
+    # threads: None and negative numbers are 1 there, in its tasks as in its client.
     return max(n_jobs or 1, 1)
 
 
 def iterate_threads(
     function: Callable[[Item], Result], items: Iterable[Item], n_jobs: int | None
 ) -> Generator[Result, None, None]:
-    """Yield the results of a function that releases the GIL, in the order of the items.
-
-    Few results wait to be taken, so that many large ones are not in memory at once.
-    """
+    """Yield the results of a function that releases the GIL, in the order of the items."""
     n_threads = count_threads(n_jobs)
     with single_threaded_blas():
         if n_threads == 1:
             yield from map(function, items)
             return
         with ThreadPoolExecutor(n_threads) as pool:
+            # Few wait to be taken, so that many large results are not in memory at once.
             waiting: deque[Future[Result]] = deque()
             for item in items:
                 waiting.append(pool.submit(function, item))

@@ -208,12 +208,8 @@ def descend_divergence(
     n_jobs: int | None = None,
     report: Callable[[int, float, float], None] | None = None,
 ) -> tuple[Float32, int]:
-    """Minimize the divergence by gradient descent with momentum and gains.
-
-    Repulsion is summed over all pairs or, `interpolated`, read off a field. Every 50 iterations,
-    `report` gets iteration, divergence and gradient norm. Returns the points, which are the same
-    to the bit for any number of threads, and the number of iterations done.
-    """
+    """Minimize the divergence by gradient descent; return the points and the iterations done."""
+    # `interpolated` reads the repulsion off a field; `report` gets iteration, divergence and norm.
     iteration = 0
     with ThreadTeam(n_jobs) as team:
         forces = _Forces(affinities, start, team, interpolated)

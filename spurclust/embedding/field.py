@@ -82,24 +82,20 @@ def _nodes_needed(span: NDArray[np.float32], spacing: float) -> NDArray[np.float
 def lattice_around(
     low: NDArray[np.float32], high: NDArray[np.float32], margin: float = 0.0
 ) -> Lattice:
-    """Choose a lattice around points within some bounds, and a margin more on each side.
-
-    Nodes lie on whole multiples of the spacing, so that a new lattice does not shake the points.
-    """
+    """Choose a lattice around points within some bounds, and a margin more on each side."""
     span = high - low + 2 * margin
     spacing = max(SPACING, float(span.max()) / (MOST_NODES / ROOM - 3 * BORDER))
     wanted = np.ceil(ROOM * _nodes_needed(span, spacing)).astype(int)
     columns, rows = (fft.next_fast_len(2 * int(n), real=True) // 2 for n in wanted)
+    # On whole multiples of the spacing, so that a new lattice does not shake the points.
     first = np.floor((low + high) / 2 / spacing) - (np.array([columns, rows]) // 2)
     left, bottom = (first * spacing).tolist()
     return Lattice(left, bottom, spacing, columns, rows)
 
 
 def _kernel_spectrum(lattice: Lattice) -> Float32:
-    """Transform 1 / (1 + distance^2) between nodes, and undo both splines.
-
-    The spectrum of the zero-padded lattice is even, so that a quarter holds all.
-    """
+    """Transform 1 / (1 + distance^2) between nodes, and undo both splines."""
+    # The spectrum of the zero-padded lattice is even, so that a quarter holds all.
     along_y = (np.arange(lattice.rows + 1) * lattice.spacing) ** 2
     along_x = (np.arange(lattice.columns + 1) * lattice.spacing) ** 2
     spectrum = fft.dctn(1 / (1 + along_y[:, None] + along_x), type=1, overwrite_x=True)
@@ -115,10 +111,7 @@ def _spline_spectrum(n_nodes: int) -> NDArray[np.float64]:
 
 
 class FieldMaker:
-    """Makes the field of points again and again, on a lattice that follows them.
-
-    The field is wanted up to `margin` beyond the points.
-    """
+    """Makes the field of points, up to a margin beyond, on a lattice that follows them."""
 
     def __init__(self, team: ThreadTeam, margin: float = 0.0) -> None:
         self.team = team
@@ -190,12 +183,7 @@ def place_new_rows(
     field: Float32,
     n_jobs: int | None = None,
 ) -> Float32:
-    """Place new points among fitted ones, each by itself.
-
-    A point starts at the median of its nearest fitted points (given by their squared distances,
-    ascending, and indices) and descends its own divergence, attracted by a few neighbors and
-    repelled by the field of all fitted points, which do not move.
-    """
+    """Place new points, each by itself, among fitted ones, given its nearest of these."""
     from spurclust.embedding.kernels import place_rows
 
     x, y = np.require(embedding.T, np.float32, ["C", "W"])

@@ -27,10 +27,7 @@ BLOCK_VALUES = 8_000_000
 
 
 def find_lossless_layout(images: NDArray[Any]) -> PanelLayout:
-    """Find the panels of images and their enlargement, as far as they hold in every image.
-
-    Images have the shape (n_samples, height, width, n_channels).
-    """
+    """Find the panels of images and their enlargement, as far as they hold in every image."""
     chosen = np.unique(np.linspace(0, len(images) - 1, LAYOUT_SOURCES).astype(int))
     for _ in range(N_TRIES):
         layout = find_layout(images[chosen], None, None)

@@ -26,18 +26,14 @@ BLOCK_ROWS = 64
 
 
 class PackedTrees(NamedTuple):
-    """The trees of one fold as arrays, one tree after the other.
-
-    One compiled loop reads them, where scikit-learn calls each tree for itself, and they are saved
-    as they are. `features` is negative in leaves; `shares` are those of each class in each node.
-    """
+    """The trees of one fold as arrays, which one compiled loop reads and files hold as they are."""
 
     roots: NDArray[np.int64]
-    features: NDArray[np.int32]
+    features: NDArray[np.int32]  # negative in leaves
     thresholds: NDArray[np.float64]
     children: NDArray[np.int32]
     missing_left: NDArray[np.bool_]
-    shares: NDArray[np.float64]
+    shares: NDArray[np.float64]  # of each class, in each node
     importances: NDArray[np.float64]
 
     @classmethod
@@ -62,25 +58,11 @@ class PackedTrees(NamedTuple):
 
 
 class CrossFittedForest(NamedTuple):
-    """Extremely randomized trees, grown without each fold of the labeled sources in turn.
+    """Extremely randomized trees, grown without each fold of the labeled sources in turn."""
 
-    Attributes are the trees of each fold, and the sorted keys and the folds of the fitted rows.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust.embedding.forest import CrossFittedForest
-    >>> rows = np.arange(40, dtype=np.float32)[:, None]
-    >>> settings = {"n_classes": 2, "n_estimators": 10, "n_folds": 5, "random_state": 0}
-    >>> forest = CrossFittedForest.grow(rows, np.arange(40) // 20, **settings)
-    >>> forest.shares(np.array([[0.5], [38.5]], dtype=np.float32))
-    array([[1., 0.],
-           [0., 1.]])
-    """
-
-    trees: list[PackedTrees]
-    keys: NDArray[np.uint64]
-    folds: NDArray[np.int16]
+    trees: list[PackedTrees]  # one a fold
+    keys: NDArray[np.uint64]  # of the fitted rows, sorted
+    folds: NDArray[np.int16]  # of these rows
 
     @classmethod
     def grow(

@@ -61,12 +61,10 @@ def add_shares(  # type: ignore[no-untyped-def]
 def keep_nearest(  # type: ignore[no-untyped-def]
     products, queries, references, query_norms, norms, limits, start, low, skip, distances, indices
 ):
-    """Update the nearest references of some queries from a block of their products.
-
-    A product gives the distance but for rounding, by which the norms are lowered: what passes is
-    summed anew, every pair in the same order. The nearest of a query are a max-heap by (distance,
-    index), so that ties go to the lower index.
-    """
+    """Update the nearest references of some queries from a block of their products."""
+    # A product gives the distance but for rounding, by which the norms are lowered: what passes is
+    # summed anew, every pair in the same order. The nearest of a query are a max-heap by
+    # (distance, index), so that ties go to the lower index.
     n = products.shape[1]
     k = distances.shape[1]
     passing = np.empty(n + 1, np.int64)
@@ -180,10 +178,8 @@ def repel_by_all(x, y, start, stop, repulsion, sums):  # type: ignore[no-untyped
     "void(int64[::1], int64[::1], int32[::1], float32[::1], float32, int64, int64, float32[:, ::1])"
 )
 def attract(pairs, starts, neighbors, affinities, exaggeration, start, stop, attraction):  # type: ignore[no-untyped-def]
-    """Sum the attraction of some points; `pairs` holds both float32 of a point in 64 bits.
-
-    Fetching them first, both in one load, is half again as fast as fetching where they are used.
-    """
+    """Sum the attraction of some points; `pairs` holds both float32 of a point in 64 bits."""
+    # Fetched first, both in one load, it is half again as fast as fetched where they are used.
     longest = 0
     for i in range(start, stop):
         longest = max(longest, starts[i + 1] - starts[i])
@@ -269,11 +265,9 @@ def spread(x, y, left, bottom, density, grid):  # type: ignore[no-untyped-def]
     " float32[:, ::1], float64[::1])"
 )
 def read_field(x, y, left, bottom, density, grid, start, stop, repulsion, sums):  # type: ignore[no-untyped-def]
-    """Read the field, and half of its fall, at some points; one outside is read at the edge.
-
-    The field is the sum of 1 / (1 + distance^2) over all points that make it, and half of its
-    fall their unnormalized repulsion.
-    """
+    """Read the field, and half of its fall, at some points; one outside is read at the edge."""
+    # The field is the sum of 1 / (1 + distance^2) over all points that make it, and half of its
+    # fall their unnormalized repulsion.
     wx = np.empty(ORDER, np.float32)
     wy = np.empty(ORDER, np.float32)
     dx = np.empty(ORDER, np.float32)

@@ -77,18 +77,8 @@ def nearest_neighbors(
     exclude_self: bool = False,
     n_jobs: int | None = None,
 ) -> tuple[Float32, NDArray[np.int32]]:
-    """Find each query's nearest references by comparing with all of them, exactly.
-
-    With `exclude_self`, query i is reference i and not its own neighbor. Returns squared
-    Euclidean distances, ascending, and indices, the lower first where distances are equal. A
-    query's result does not depend on the other queries.
-
-    >>> import numpy as np
-    >>> from spurclust.embedding.neighbors import nearest_neighbors
-    >>> rows = np.array([[0.0], [1.0], [3.0]], dtype=np.float32)
-    >>> nearest_neighbors(rows, rows, 1, exclude_self=True)[1].ravel()
-    array([1, 0, 1], dtype=int32)
-    """
+    """Return squared distances to each query's nearest references, ascending, and their indices."""
+    # With `exclude_self`, query i is reference i. Bits do not depend on the other queries.
     from spurclust.embedding.kernels import keep_nearest
 
     queries, references = (
@@ -126,10 +116,7 @@ def nearest_neighbors(
 def neighbor_affinities(
     distances: Float32, perplexity: float, n_jobs: int | None = None
 ) -> Float32:
-    """Turn squared distances to neighbors, ascending, into probabilities of a perplexity.
-
-    Each row sums to 1 (van der Maaten and Hinton, JMLR 9, 2008).
-    """
+    """Turn squared distances, ascending, into probabilities of a perplexity; rows sum to 1."""
     from spurclust.embedding.kernels import conditional_affinities
 
     affinities = np.empty_like(distances)
@@ -142,10 +129,7 @@ def neighbor_affinities(
 
 
 def joint_affinities(rows: Float32, perplexity: float, n_jobs: int | None = None) -> Any:
-    """Return the symmetric affinities of t-SNE of distinct rows, a sparse array that sums to 1.
-
-    Each row has three times the perplexity of neighbors (van der Maaten, JMLR 15, 2014).
-    """
+    """Return the symmetric affinities of t-SNE of distinct rows, a sparse array that sums to 1."""
     n_samples = len(rows)
     # As scikit-learn counts them, so that the affinities are the same.
     n_neighbors = min(n_samples - 1, int(3.0 * perplexity + 1))

@@ -36,14 +36,7 @@ START_SCALE = 1e-4
 
 
 def allowed_perplexity(perplexity: float, n_rows: int) -> float:
-    """Shrink the perplexity to what a number of distinct rows allows.
-
-    At most a third of the other rows, since three times the perplexity are neighbors.
-
-    >>> from spurclust.embedding.tsne import allowed_perplexity
-    >>> allowed_perplexity(50, 1816), allowed_perplexity(50, 31), allowed_perplexity(50, 2)
-    (50.0, 10.0, 1.0)
-    """
+    """Shrink the perplexity to a third of the other distinct rows, since thrice are neighbors."""
     return float(min(perplexity, max(1.0, (n_rows - 1) / 3)))
 
 

@@ -24,8 +24,8 @@ from spurclust.embedding.neighbors import joint_affinities, nearest_neighbors, n
 
 def blobs(n=300, n_features=8, seed=0):
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(5, n_features)) * 4
-    return (centres[np.arange(n) % 5] + rng.normal(size=(n, n_features))).astype(np.float32)
+    centers = rng.normal(size=(5, n_features)) * 4
+    return (centers[np.arange(n) % 5] + rng.normal(size=(n, n_features))).astype(np.float32)
 
 
 @settings(deadline=None, max_examples=25)
@@ -121,9 +121,9 @@ def test_a_new_row_lands_in_the_group_it_belongs_to():
     tsne = TSNE(perplexity=20, max_iter=500, random_state=0).fit(blobs())
     groups = [tsne.embedding_[k::5] for k in range(5)]
     rng = np.random.default_rng(1)
-    centres = np.array([blobs()[k::5].mean(axis=0) for k in range(5)])
-    for k, centre in enumerate(centres):
-        new = tsne.transform(centre + rng.normal(size=(6, 8)) / 2)
+    centers = np.array([blobs()[k::5].mean(axis=0) for k in range(5)])
+    for k, center in enumerate(centers):
+        new = tsne.transform(center + rng.normal(size=(6, 8)) / 2)
         for point in new:
             nearest = [np.linalg.norm(group - point, axis=1).min() for group in groups]
             assert np.argmin(nearest) == k
