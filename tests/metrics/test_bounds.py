@@ -192,7 +192,7 @@ def test_a_sample_of_a_mask(mask, seed, data):
     n = data.draw(st.integers(0, sum(mask)))
     drawn = draw_audit_sample(np.array(mask, dtype=bool), n, random_state=seed).tolist()
     assert len(set(drawn)) == n
-    assert all(mask[place] for place in drawn)
+    assert all(mask[index] for index in drawn)
     everything = draw_audit_sample(np.array(mask, dtype=bool), sum(mask), random_state=seed)
     assert everything[:n].tolist() == drawn
 
