@@ -241,8 +241,10 @@ def _rank(
     if isinstance(steps["flatten"], CutoutFeatures) and ranker.extractor is None:
         ranker.set_params(extractor=steps["flatten"])
         shared["features"] = fitted.features
-        if isinstance(steps["reduce"], GuidedProjection):
-            shared["forest"] = steps["reduce"].forest_
+        reduce = steps["reduce"]
+        # Where only spurious sources have labels, the projection knows one class.
+        if isinstance(reduce, GuidedProjection) and len(reduce.classes_) == 2:
+            shared["forest"] = reduce.forest_
     ranker.fit(images, y, **shared)
     indices, _ = ranker.nearest_spurious(images, features=shared.get("features"))
     names = np.append(np.asarray(survey.cutouts.source_ids, dtype=object), "")[indices]

@@ -63,6 +63,11 @@ def test_the_forest_is_grown_once(analysis):
     assert analysis.ranker.inspection_rank_.tolist() == analysis.sources["inspection_rank"].tolist()
 
 
+def test_labels_of_spurious_sources_alone(cutouts, y):
+    found = analyze(cutouts, np.where(y == 1, 1, -1), detector=make_detector())
+    assert sorted(found.sources["inspection_rank"]) == list(range(1, len(y) + 1))
+
+
 def test_later_tables_lie_over_earlier_ones(folder, tmp_path, cutouts):
     first = cutouts.source_ids[0]
     judged = pd.DataFrame({"Source_ID": [first], "Reliable_Source": [0], "Reason": ["odd"]})
