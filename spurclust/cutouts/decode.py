@@ -28,16 +28,11 @@ MAX_BYTES = 8 * MAX_VALUES + 2**20
 INFINITE = "it has infinite pixels: replace them, by NaN where there are no data"
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xaeB`\x82"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 # By color type: grey, RGB, palette, and the first two with alpha.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 # What Pillow converts to where one color or palette entry stands for transparent.
 _WITH_ALPHA = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}
-
-_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_FORMAT, _TIFF_EXTRA = 258, 262, 339, 338
-_TIFF_UNASSOCIATED_ALPHA = 2
-# Offsets and byte counts of the strips and of the tiles.
-_TIFF_EXTENTS = ((273, 279), (324, 325))
 
 
 class UnreadableCutoutError(CatalogError):
@@ -69,7 +64,11 @@ def read_image(
     try:
         data = _read_bytes(path)
     except OSError as error:
-        raise UnreadableCutoutError(path, _explain(path, error)) from error
+        reason = f"it cannot be opened ({error.strerror or error})"
+        if isinstance(error, FileNotFoundError):
+            is_link = Path(path).is_symlink()
+            reason = "it is a link to a file that does not exist" if is_link else "no such file"
+        raise UnreadableCutoutError(path, reason) from error
     name, decode = _decoder(data)
     if decode is None:
         raise UnreadableCutoutError(path, name)
@@ -99,19 +98,6 @@ def _read_bytes(path: str) -> bytes:
         if status.st_size > MAX_BYTES:
             raise OSError(f"it is larger than any cutout (over {MAX_BYTES} bytes)")
         return file.read()
-
-
-def _explain(path: str, error: OSError) -> str:
-    """Return why a file cannot be opened."""
-    if isinstance(error, FileNotFoundError):
-        if Path(path).is_symlink():
-            return f"it is a link to a file that does not exist ({Path(path).readlink()})"
-        return "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder, not a file"
-    if isinstance(error, PermissionError):
-        return "its permissions do not let you read it"
-    return error.strerror or str(error)
 
 
 def _decoder(data: bytes) -> tuple[str, Any]:
@@ -178,55 +164,8 @@ def _decode_jpeg(data: bytes) -> tuple[NDArray[Any], bool]:
 
 
 def _decode_tiff(data: bytes) -> tuple[NDArray[Any], bool]:
-    """Decode a TIFF: with Pillow where that loses nothing, else with tifffile."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        picture = Image.open(io.BytesIO(data), formats=["TIFF"])
-    except UnidentifiedImageError:
-        return _decode_tiff_with_tifffile(data)
-    with picture:
-        check_size((picture.height, picture.width, len(picture.getbands())))
-        if not _is_plain_tiff(picture):
-            return _decode_tiff_with_tifffile(data)
-        tags = picture.tag_v2  # type: ignore[attr-defined]
-        for offsets, counts in _TIFF_EXTENTS:
-            _check_extents(tags.get(offsets, ()), tags.get(counts, ()), len(data))
-        if picture.mode == "P":
-            return np.asarray(picture.convert("RGB")), False
-        image = np.asarray(picture)
-        return _split_alpha(image) if picture.mode in ("LA", "RGBA") else (image, False)
-
-
-def _is_plain_tiff(picture: Any) -> bool:
-    """Return whether Pillow reads all that the file holds, as it is stored."""
-    tags = picture.tag_v2
-    bits = set(tags.get(_TIFF_BITS, (1,)))
-    formats = set(tags.get(_TIFF_FORMAT, (1,)))
-    samples = len(tags.get(_TIFF_BITS, (1,)))
-    extra = tuple(tags.get(_TIFF_EXTRA, ()))
-    if getattr(picture, "n_frames", 1) != 1 or samples != len(picture.getbands()):
-        return False
-    if picture.mode in ("1", "P"):
-        return formats == {1}
-    if picture.mode in ("L", "RGB", "LA", "RGBA"):
-        return formats == {1} and bits == {8} and extra in ((), (_TIFF_UNASSOCIATED_ALPHA,))
-    if tags.get(_TIFF_PHOTOMETRIC) != 1:
-        return False
-    depth, kind = {"I;16": (16, 1), "I;16B": (16, 1), "F": (32, 3)}.get(picture.mode, (0, 0))
-    return bits == {depth} and formats == {kind}
-
-
-def _check_extents(offsets: Any, counts: Any, n_bytes: int) -> None:
-    """Refuse a TIFF whose strips or tiles reach beyond the end of the file."""
-    ends = [offset + count for offset, count in zip(offsets, counts, strict=True)]
-    if ends and max(ends) > n_bytes:
-        raise ValueError(f"truncated: {n_bytes} bytes of at least {max(ends)}")
-
-
-def _decode_tiff_with_tifffile(data: bytes) -> tuple[NDArray[Any], bool]:
     """Decode a TIFF of any depth and channel count; several pages are channels."""
-    tifffile = import_optional("tifffile", feature="Reading TIFF of this kind")
+    tifffile = import_optional("tifffile", feature="Reading TIFF cutouts")
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         if len(file.series) != 1:
             raise ValueError(f"it holds {len(file.series)} pictures: save one per file")
@@ -235,21 +174,31 @@ def _decode_tiff_with_tifffile(data: bytes) -> tuple[NDArray[Any], bool]:
         check_size(series.shape)
         for part in file.pages:
             _check_extents(part.dataoffsets, part.databytecounts, len(data))
-        if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB"):
-            raise ValueError(f"its colors are {page.photometric.name}: save it as grey or RGB")
+        colors = page.photometric.name
+        if colors not in ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE"):
+            raise ValueError(f"its colors are {colors}: save it as grey or RGB")
         image, axes = series.asarray(), series.axes
         channel = [k for k, axis in enumerate(axes) if axis not in "YX"]
         if len(axes) - len(channel) != 2 or len(channel) > 1:
             raise ValueError(f"its axes {axes} of {series.shape} are not height, width, channel")
         image = np.moveaxis(image, channel[0], -1) if channel else image
-        if page.photometric.name == "MINISWHITE":
-            if image.dtype.kind != "u":
+        if colors == "PALETTE":
+            return (page.colormap.T[image] >> 8).astype(np.uint8), False
+        if colors == "MINISWHITE":
+            if image.dtype.kind not in "bu":
                 raise ValueError("white is zero in it, and its pixels are not unsigned integers")
-            image = np.iinfo(image.dtype).max - image
+            image = ~image
         alphas = [str(kind.name) for kind in page.extrasamples]
         if alphas and alphas[-1] in ("ASSOCALPHA", "UNASSALPHA"):
             return _split_alpha(image)
         return image, False
+
+
+def _check_extents(offsets: Any, counts: Any, n_bytes: int) -> None:
+    """Refuse a TIFF whose strips or tiles reach beyond the end of the file."""
+    ends = [offset + count for offset, count in zip(offsets, counts, strict=True)]
+    if ends and max(ends) > n_bytes:
+        raise ValueError(f"truncated: {n_bytes} bytes of at least {max(ends)}")
 
 
 def _decode_fits_gz(data: bytes) -> tuple[NDArray[Any], bool]:

@@ -253,50 +253,26 @@ def gather(
                 else:
                     # Two sizes: all that is still of interest is how many of each there are.
                     stack.images = None
-            except UnreadableCutoutError as error:
-                if not is_skipping:
-                    raise
-                skipped[k] = error.reason
-                continue
-            except MisfitError as error:
-                if not (is_skipping and options.like is not None):
+            except (UnreadableCutoutError, MisfitError) as error:
+                if not is_skipping or (options.like is None and isinstance(error, MisfitError)):
                     raise
                 skipped[k] = error.reason
                 continue
             lost_alpha += [names[k]] * image.lost_alpha
-    if len(sizes) > 1 and options.like is None:
-        odd = _odd_sizes(sizes, names, is_skipping)
-        return _gather_others(source_ids, paths, options, skipped | odd, keep=keep)
-    if stack.format is None:
-        k, reason = next(iter(skipped.items()))
-        raise CatalogError(f"none of {len(paths)} cutouts could be read. {names[k]}: {reason}")
-    pixels = np.empty((0, *stack.format.shape)) if stack.images is None else stack.images
+    has_two_sizes = len(sizes) > 1 and options.like is None
+    if has_two_sizes:
+        skipped |= _odd_sizes(sizes, names, is_skipping)
     kept = [k for k in range(len(paths)) if k not in skipped]
-    cutouts = Cutouts(
-        images=pixels[: len(stack.names)],
-        source_ids=[source_ids[k] for k in kept],
-        paths=[paths[k] for k in kept],
-        skipped=[Skipped(source_ids[k], paths[k], why) for k, why in skipped.items()],
-        lost_alpha=lost_alpha,
-    )
-    return cutouts, stack.format
-
-
-def _gather_others(
-    source_ids: Sequence[str],
-    paths: Sequence[str],
-    options: ReadOptions,
-    skipped: dict[int, str],
-    *,
-    keep: bool,
-) -> tuple[Cutouts, ImageFormat]:
-    """Read all files but some, which are listed as skipped."""
-    kept = [k for k in range(len(paths)) if k not in skipped]
-    cutouts, common = gather(
-        [source_ids[k] for k in kept], [paths[k] for k in kept], options, keep=keep
-    )
+    ids, files = [source_ids[k] for k in kept], [paths[k] for k in kept]
     passed_over = [Skipped(source_ids[k], paths[k], skipped[k]) for k in sorted(skipped)]
-    return replace(cutouts, skipped=passed_over + cutouts.skipped), common
+    if has_two_sizes:
+        cutouts, common = gather(ids, files, options, keep=keep)
+        return replace(cutouts, skipped=passed_over + cutouts.skipped), common
+    if stack.format is None:
+        reason = f"{names[min(skipped)]}: {passed_over[0].reason}"
+        raise CatalogError(f"none of {len(paths)} cutouts could be read. {reason}")
+    pixels = np.empty((0, *stack.format.shape)) if stack.images is None else stack.images
+    return Cutouts(pixels[: len(kept)], ids, files, passed_over, lost_alpha), stack.format
 
 
 def _odd_sizes(

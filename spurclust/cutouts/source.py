@@ -33,18 +33,6 @@ class CutoutSource(Protocol):
     What `open_cutouts` returns. Nothing is read before it is asked for, and a table of paths does
     not hold the names of its files in memory.
 
-    Attributes
-    ----------
-    name : str
-        What it is, for people.
-    in_files : bool
-        Whether every cutout is a file of its own.
-    image_format : ImageFormat or None
-        Shape and type of the cutouts of an array; None for files.
-    fingerprint : str
-        Differs when the list of sources differs. Names and sizes enter, and pixels of numpy arrays
-        only.
-
     Examples
     --------
     >>> import numpy as np
@@ -64,11 +52,11 @@ class CutoutSource(Protocol):
 
     @property
     def image_format(self) -> ImageFormat | None:
-        """Shape and type of the cutouts of an array."""
+        """Shape and type of the cutouts of an array; None for files."""
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the list of sources."""
+        """Hash of the list of sources: names and sizes enter, and pixels of numpy arrays only."""
 
     def __len__(self) -> int: ...
 
@@ -150,12 +138,12 @@ def open_cutouts(
 
     Parameters
     ----------
-    source : str, path, sequence of them, ndarray, dask array, zarr array or group
+    source : str, path, sequence of them, ndarray, dask array, zarr array or group, CutoutSource
         A folder, a glob pattern, or a list or one-dimensional array of image files, see
         `list_cutouts`; a Parquet table of ids and paths, or a folder of such tables (as a HATS
         catalog); a zarr store; or an array of real numbers, of shape (n_sources, height, width) or
         (n_sources, height, width, n_channels). A zarr group has it as "images", and its ids as
-        "source_id".
+        "source_id". What is open already is returned as it is.
     source_ids : sequence of length n_sources, default=None
         Ids of a list of files or of an array, all different; None takes them from the names of the
         files, and counts arrays from 0.
@@ -186,6 +174,9 @@ def open_cutouts(
     >>> len(source), source.take([9]), source.image_format.shape
     (10, (['9'], ['']), (8, 8))
     """
+    if hasattr(source, "in_files") and hasattr(source, "partitions"):
+        opened: CutoutSource = source
+        return opened
     if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "OU":
         source = source.tolist()  # of paths
     if is_zarr_store(source) or type(source).__module__.partition(".")[0] == "zarr":

@@ -18,19 +18,7 @@ from the system, which takes a third of the time; below this many bytes arrays r
 
 
 def current_client() -> Any:
-    """Return the active client of dask.distributed.
-
-    Returns
-    -------
-    distributed.Client or None
-        None where there is none.
-
-    Examples
-    --------
-    >>> from spurclust.scale.cluster import current_client
-    >>> current_client() is None
-    True
-    """
+    """Return the active client of dask.distributed, or None."""
     from distributed import default_client
 
     try:
@@ -110,7 +98,7 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """Have a logger of dask not say what is raised as well, as that the scheduler is lost."""
+    """Silence a logger of dask whose messages are raised as well, as that the scheduler is lost."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -121,7 +109,7 @@ def _silent(name: str) -> Iterator[None]:
 
 
 def _leave_the_rest_to_the_client() -> None:
-    """Have a worker not log the errors of its tasks, which the client raises, nor heed Ctrl-C."""
+    """Let a worker neither log errors, which the client raises, nor heed Ctrl-C."""
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
     # A terminal sends it to all processes; the client ends its workers itself.
     with suppress(ValueError):  # not in the main thread

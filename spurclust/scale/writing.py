@@ -98,13 +98,13 @@ def write_predictions(
     Each partition becomes a Parquet file in ``folder/sources``, which appears whole or not at all:
     ``pandas.read_parquet("folder/sources")`` reads them all. A later call with the same model and
     cutouts makes only those that are missing, or whose cutouts have been replaced since: of files
-    and of zarr stores in files that is told by sizes and times. Dask arrays are taken for the same
-    if their names are, as those of equal numpy arrays; dask names most others by where they come
-    from, so that `da.from_zarr` of a store that was rewritten is the same array: give the store.
+    and of zarr stores in files that is told by sizes and times, of numpy arrays by their pixels.
+    Dask arrays are taken for the same if their names are; dask names most by where they come from,
+    so that `da.from_zarr` of a store that was rewritten is the same array: give the store.
 
     Works in the client of `dask.distributed` that is active, if any, else in this process. Workers
     must see the cutouts and the folder under the same names. While it works no other process may
-    work in the folder: ``folder/predicting.lock`` names the one that does.
+    work in the folder: the one that does holds a lock on ``folder/predicting.lock``.
 
     Parameters
     ----------

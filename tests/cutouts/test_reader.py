@@ -93,7 +93,7 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
         CutoutReader().fit(np.array([["a", "b"]]))
     with pytest.raises(CatalogError, match=r"3\.0 is not a path"):
         CutoutReader().fit([3.0])
-    with pytest.raises(CatalogError, match=r"absent\.png: there is no such file"):
+    with pytest.raises(CatalogError, match=r"absent\.png: no such file"):
         CutoutReader().fit([*paths, "absent.png"])
     for wrong in ({"size": "large"}, {"size": (1, 0)}, {"n_jobs": 1.5}, {"reduce": 0}):
         with pytest.raises(ValueError, match=r"size|reduce|n_jobs"):
