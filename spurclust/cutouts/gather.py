@@ -4,11 +4,11 @@ import os
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from numbers import Integral
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from spurclust.cutouts.decode import Decoded, UnreadableCutoutError, read_image
 from spurclust.errors import CatalogError
 from spurclust.parallel import iterate_threads
+
+Item = TypeVar("Item")
 
 NO_PATH = "the table has no path for it"
 
@@ -317,23 +319,24 @@ def _images(
             return error
 
     with closing(iterate_threads(read, range(len(paths)), options.n_jobs)) as images:
-        yield from _with_progress(images, len(paths)) if options.progress else images
+        yield from (
+            with_progress(images, len(paths), "Reading cutouts", "cutout")
+            if options.progress
+            else images
+        )
 
 
-def _with_progress(images: Iterable[Any], total: int) -> Iterable[Any]:
+def with_progress(items: Iterable[Item], total: int, description: str, unit: str) -> Iterator[Item]:
     """Show a bar on a terminal or in a notebook, if tqdm is installed."""
     # A notebook's standard error is no terminal.
-    if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
-        return images
-    try:
-        with warnings.catch_warnings():
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        with warnings.catch_warnings(), suppress(ImportError):
             # Without ipywidgets tqdm advises to install them and falls back to text.
             warnings.filterwarnings("ignore", "IProgress not found")
             from tqdm.auto import tqdm
-    except ImportError:
-        return images
-    bar: Iterable[Any] = tqdm(images, total=total, desc="Reading cutouts", unit="cutout")
-    return bar
+
+            items = tqdm(items, total=total, desc=description, unit=unit)
+    yield from items
 
 
 def warn_of_losses(cutouts: Cutouts, *, stacklevel: int = 2) -> None:

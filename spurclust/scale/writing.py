@@ -1,18 +1,19 @@
 """Write the predictions of a survey, partition by partition, on whatever dask is set to."""
 
 import os
-import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import dask
 
+from spurclust.cutouts.gather import with_progress
 from spurclust.errors import CatalogError
+from spurclust.ranking import InspectionRanker
 from spurclust.scale.cluster import current_client
 from spurclust.scale.parts import (
     Job,
@@ -26,9 +27,6 @@ from spurclust.scale.parts import (
     write_partition,
 )
 from spurclust.scale.predictor import Predictor, in_parts, prepare, shared_predictor
-
-if TYPE_CHECKING:
-    from spurclust.ranking import InspectionRanker
 
 AT_ONCE = 100
 """Partitions in hand: ordering a graph of all takes a time that grows with the square of them."""
@@ -82,7 +80,7 @@ def write_predictions(
     cutouts: Any,
     folder: str | os.PathLike[str],
     *,
-    ranker: "InspectionRanker | None" = None,
+    ranker: InspectionRanker | None = None,
     reading: dict[str, Any] | None = None,
     partition_size: int | None = None,
     source_ids: Sequence[object] | None = None,
@@ -183,10 +181,14 @@ def write_predictions(
     partitions, size = source.partitions(partition_size)
     identity = identity_of(predictor, source, len(partitions), size)
     job = Job(str(out), predictor.fingerprint, source.fingerprint, strict)
-    with begun(out, identity):
+    with begun(out, identity), warnings.catch_warnings():
+        # The models are in the graph once, for all tasks.
+        warnings.filterwarnings("ignore", "Sending large graph")
         light = light_partitions(out, partitions, size)
-        shown = progress and sys.stderr.isatty()
-        summaries = write_all(predictor, light, job, client, progress=shown)
+        written = _write_all(predictor, light, job, client)
+        if progress:
+            written = with_progress(written, len(light), "Partitions", "partition")
+        summaries = sorted(written, key=attrgetter("number"))
         finish(out, identity, summaries)
     return _written(len(source), summaries)
 
@@ -209,86 +211,60 @@ def _written(n_sources: int, summaries: list[PartitionSummary]) -> Written:
     )
 
 
-def write_all(
-    predictor: Predictor, partitions: list[Any], job: Job, client: Any, *, progress: bool
-) -> list[PartitionSummary]:
+def _write_all(
+    predictor: Predictor, partitions: list[Any], job: Job, client: Any
+) -> Iterator[PartitionSummary]:
     """Write all partitions that are not there; the first error ends it."""
-    summaries: dict[int, PartitionSummary] = {}
-    with _bar(len(partitions), shown=progress) as tick:
-
-        def note(summary: PartitionSummary) -> PartitionSummary:
-            summaries[summary.number] = summary
-            tick()
-            return summary
-
-        missing = _missing(partitions, job, note)
-        if client is None:
-            _write_here(predictor, missing, job, note)
-        else:
-            _write_there(predictor, missing, job, note, client)
-    return [summaries[number] for number in range(len(partitions))]
-
-
-def _missing(
-    partitions: list[Any], job: Job, note: Callable[[PartitionSummary], Any]
-) -> Iterator[Numbered]:
-    """Yield the partitions that are to be made, as far as it can be told here.
-
-    Files are looked at by the process that reads them; lazy blocks would be computed before that.
-    """
+    missing = []
     for number, partition in enumerate(partitions):
+        # Files are looked at by the process that reads them; lazy ones would be computed before.
         there = find_lazy(number, partition, job)
         if there:
-            note(there)
+            yield there
         else:
-            yield number, partition
+            missing.append((number, partition))
+    if client is None:
+        yield from _write_here(predictor, missing, job)
+    else:
+        yield from _write_there(predictor, missing, job, client)
 
 
 def _write_here(
-    predictor: Predictor,
-    missing: Iterator[Numbered],
-    job: Job,
-    note: Callable[[PartitionSummary], PartitionSummary],
-) -> None:
+    predictor: Predictor, missing: list[Numbered], job: Job
+) -> Iterator[PartitionSummary]:
     """Write partitions in this process."""
 
-    def write(number: int, partition: Any, images: Any) -> None:
-        note(write_partition(predictor, number, partition, images, job))
+    def write(number: int, partition: Any, images: Any) -> PartitionSummary:
+        return write_partition(predictor, number, partition, images, job)
 
-    while few := list(islice(missing, AT_ONCE)):
-        # Together, as blocks can have chunks of an array in common.
-        blocks = [(k, one) for k, one in few if one.lazy is not None]
-        tasks = [dask.delayed(write)(k, *in_parts(block)) for k, block in blocks]
-        dask.compute(*tasks, scheduler="synchronous")
-        for number, partition in few[len(blocks) :]:
-            write(number, partition, None)
+    for start in range(0, len(missing), AT_ONCE):
+        few = missing[start : start + AT_ONCE]
+        if few[0][1].lazy is None:
+            yield from (write(number, partition, None) for number, partition in few)
+        else:
+            # Together, as blocks can have chunks of an array in common.
+            tasks = [dask.delayed(write)(number, *in_parts(block)) for number, block in few]
+            yield from dask.compute(*tasks, scheduler="synchronous")
 
 
 def _write_there(
-    predictor: Predictor,
-    missing: Iterator[Numbered],
-    job: Job,
-    note: Callable[[PartitionSummary], PartitionSummary],
-    client: Any,
-) -> None:
+    predictor: Predictor, missing: list[Numbered], job: Job, client: Any
+) -> Iterator[PartitionSummary]:
     """Write partitions in a cluster, which gets new ones as it returns others."""
     from distributed import KilledWorker, as_completed
     from distributed.comm import CommClosedError
 
-    running = as_completed()
+    running, waiting = as_completed(), iter(missing)
     try:
-        with warnings.catch_warnings():
-            # The models are in the graph once, for all tasks.
-            warnings.filterwarnings("ignore", "Sending large graph")
-            shared = client.compute(shared_predictor(predictor))
-            room = _room(client)
-            running.update(_submit(client, shared, missing, job, room))
-            for futures in running.batches():
-                for summary in client.gather(futures):
-                    note(summary)
-                if running.count() <= room // 2:
-                    room = _room(client)
-                    running.update(_submit(client, shared, missing, job, room - running.count()))
+        shared = client.compute(shared_predictor(predictor))
+        room = _room(client)
+        running.update(_submit(client, shared, list(islice(waiting, room)), job))
+        for futures in running.batches():
+            yield from client.gather(futures)
+            if running.count() <= room // 2:
+                room = _room(client)
+                few = list(islice(waiting, room - running.count()))
+                running.update(_submit(client, shared, few, job))
     except KilledWorker as error:
         raise CatalogError(
             f"a partition has killed its workers one after the other ({error}): give them more "
@@ -304,40 +280,21 @@ def _write_there(
 
 
 def _room(client: Any) -> int:
-    """Tell how many partitions a cluster gets at a time; it can have grown."""
+    """Return how many partitions a cluster gets at a time; it can have grown."""
     try:
         return int(max(AT_ONCE, AHEAD * sum(client.nthreads().values())))
     except OSError:  # The scheduler is lost, which the partitions in hand will tell as well.
         return AT_ONCE
 
 
-def _submit(
-    client: Any, shared: Any, missing: Iterator[Numbered], job: Job, most: int
-) -> list[Any]:
-    """Send some partitions to a cluster."""
-    few = list(islice(missing, most))
+def _submit(client: Any, shared: Any, few: list[Numbered], job: Job) -> Any:
+    """Send some partitions to a cluster; lazy ones together, see `_write_here`."""
     if few and few[0][1].lazy is not None:
         write = dask.delayed(write_partition)
-        futures: list[Any] = client.compute(
+        return client.compute(
             [write(shared, number, *in_parts(block), job) for number, block in few]
         )
-        return futures
     return [
         client.submit(write_partition, shared, number, partition, None, job, pure=False)
         for number, partition in few
     ]
-
-
-@contextmanager
-def _bar(total: int, *, shown: bool) -> Iterator[Callable[[], Any]]:
-    """Show a bar of partitions; give what moves it on."""
-    if shown:
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            shown = False
-    if not shown:
-        yield lambda: None
-        return
-    with tqdm(total=total, desc="Partitions", unit="partition") as bar:
-        yield bar.update
