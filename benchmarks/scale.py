@@ -303,7 +303,7 @@ def measure_scheduling(n_partitions: int, n_workers: int) -> list[bench.Outcome]
             ]
             start = time.perf_counter()
             job = Job("/", "", "", strict=False)
-            writing.write_all(Predictor(None), parts, job, client, progress=False)
+            list(writing.write_all(Predictor(None), parts, job, client))
             seconds = time.perf_counter() - start
             rate = f"{n / seconds:,.0f} a second"
             rows.append(bench.for_information(f"{n:,} empty partitions", rate, f"{seconds:.1f} s"))

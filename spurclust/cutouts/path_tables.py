@@ -111,7 +111,7 @@ class TableSource:
                 metadata = pq.read_metadata(table)
                 _check_columns(table, metadata.schema.to_arrow_schema(), id_column, path_column)
                 digest.update(f"{table.relative_to(folder)}\0{metadata.num_rows}\0".encode())
-                digest.update(_footer(table))
+                digest.update(repr(metadata.to_dict()).encode())
             for number in range(metadata.num_row_groups):
                 n_rows = metadata.row_group(number).num_rows
                 self._groups.append(
@@ -223,15 +223,6 @@ def _check_columns(table: Path, schema: Any, *wanted: str) -> None:
             raise CatalogError(
                 f"{table}: the column {name!r} is of {kind}: it must be of texts or whole numbers"
             )
-
-
-def _footer(table: Path) -> bytes:
-    """Read the end of a table, which says what is in it and where."""
-    with table.open("rb") as file:
-        file.seek(-8, os.SEEK_END)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(-8 - length, os.SEEK_END)
-        return file.read(length)
 
 
 def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:

@@ -160,10 +160,7 @@ def _digest_of_results(models: FittedModels) -> str:
     if ranker is not None:
         results += [ranker.inspection_probability_, ranker.feature_importances_]
     settings = (detector.threshold, detector.assignment, sorted(map(str, reading.items())))
-    digest = sha256(repr(settings).encode())
-    for result in results:
-        digest.update(np.ascontiguousarray(result).tobytes())
-    return digest.hexdigest()
+    return str(joblib.hash([settings, *map(np.ascontiguousarray, results)]))
 
 
 def _first_dtype(source: CutoutSource, reading: dict[str, Any]) -> str:

@@ -185,7 +185,7 @@ def write_predictions(
         # The models are in the graph once, for all tasks.
         warnings.filterwarnings("ignore", "Sending large graph")
         light = light_partitions(out, partitions, size)
-        written = _write_all(predictor, light, job, client)
+        written = write_all(predictor, light, job, client)
         if progress:
             written = with_progress(written, len(light), "Partitions", "partition")
         summaries = sorted(written, key=attrgetter("number"))
@@ -211,7 +211,7 @@ def _written(n_sources: int, summaries: list[PartitionSummary]) -> Written:
     )
 
 
-def _write_all(
+def write_all(
     predictor: Predictor, partitions: list[Any], job: Job, client: Any
 ) -> Iterator[PartitionSummary]:
     """Write all partitions that are not there; the first error ends it."""
