@@ -64,7 +64,7 @@ def test_the_forest_is_grown_once(analysis):
 
 
 def test_labels_of_spurious_sources_alone(cutouts, y):
-    found = analyze(cutouts, np.where(y == 1, 1, -1), detector=make_detector())
+    found = analyze(cutouts.images, np.where(y == 1, 1, -1), detector=make_detector())
     assert sorted(found.sources["inspection_rank"]) == list(range(1, len(y) + 1))
 
 
