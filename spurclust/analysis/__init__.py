@@ -8,10 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spurclust.analysis.auditing import AuditResult, AuditSample, draw_audit, evaluate_audit
     from spurclust.analysis.folder import check_folder, save_report
-    from spurclust.analysis.outcome import Analysis, load_analysis
-    from spurclust.analysis.prediction import flag_sources
+    from spurclust.analysis.outcome import Analysis
+    from spurclust.analysis.saved import (
+        AuditResult,
+        AuditSample,
+        draw_audit,
+        evaluate_audit,
+        flag_sources,
+        load_analysis,
+    )
     from spurclust.analysis.workflow import analyze
 
 __all__ = [
@@ -30,14 +36,14 @@ __all__ = [
 # Imported when first used: the help of the command line need not wait for numpy.
 _HOMES = {
     "Analysis": "outcome",
-    "AuditResult": "auditing",
-    "AuditSample": "auditing",
+    "AuditResult": "saved",
+    "AuditSample": "saved",
     "analyze": "workflow",
     "check_folder": "folder",
-    "draw_audit": "auditing",
-    "evaluate_audit": "auditing",
-    "flag_sources": "prediction",
-    "load_analysis": "outcome",
+    "draw_audit": "saved",
+    "evaluate_audit": "saved",
+    "flag_sources": "saved",
+    "load_analysis": "saved",
     "save_report": "folder",
 }
 

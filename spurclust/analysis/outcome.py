@@ -4,14 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.analysis.folder import MODEL, save_analysis
-from spurclust.analysis.shown_cutouts import cutout_loader, read_images
+from spurclust.analysis.folder import cutout_loader, read_images, save_analysis
 from spurclust.analysis.stages import Log
 
 if TYPE_CHECKING:
@@ -426,52 +424,3 @@ class Analysis:
             f"<h4>{escape(self.name)}</h4><pre>{escape(format_summary(self.summary))}</pre>"
             + self.components.to_html(float_format="{:.3f}".format)
         )
-
-
-def load_analysis(folder: str | os.PathLike[str], *, models: bool = True) -> Analysis:
-    """Load an analysis that was saved.
-
-    The cutouts are not loaded; what draws them reads their files again. The search, if there was
-    one, is not saved: `Analysis.tuning` has what it tried.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        What `Analysis.save` or ``spurclust run`` wrote.
-    models : bool, default=True
-        Whether to load the detector and the ranker as well.
-
-    Returns
-    -------
-    Analysis
-        The tables, the summary, and the models.
-
-    Raises
-    ------
-    CatalogError
-        When a file is missing, damaged, or of another program.
-
-    Examples
-    --------
-    >>> from spurclust import load_analysis
-    >>> load_analysis("no such folder")
-    Traceback (most recent call last):
-        ...
-    spurclust.errors.CatalogError: no such folder/sources.csv is missing: give the folder that \
-`spurclust run` wrote
-    """
-    from spurclust.catalog import load_fitted, read_results
-
-    tables = read_results(folder)
-    detector = ranker = None
-    if models:
-        detector, ranker, _ = load_fitted(Path(folder, MODEL))
-    return Analysis(
-        name=Path(folder).resolve().name,
-        sources=tables.sources,
-        components=tables.components,
-        summary=tables.summary,
-        tuning=tables.tuning,
-        detector=detector,
-        ranker=ranker,
-    )

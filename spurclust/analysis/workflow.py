@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spurclust.analysis.outcome import Analysis
 from spurclust.analysis.reading import Survey, read_survey
 from spurclust.analysis.stages import Log, Stages
+from spurclust.labels import SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
@@ -146,7 +147,7 @@ default=None
     fitted = _fit(detector, images, y, stages)
     shares = _measure_stability(fitted.detector, images, y, stability, stages)
     ranks = _Ranking()
-    if ranking and (y == 1).any():
+    if ranking and (y == SPURIOUS).any():
         with stages("ranking"):
             ranks = _rank(ranker, fitted, survey, random_state=random_state, n_jobs=n_jobs)
     survey = survey._replace(name=name or survey.name)
@@ -182,17 +183,15 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
 
     from spurclust.detector import SpuriousRegionDetector
 
-    detector = clone(detector).set_params(unlabeled=-1)
+    detector = clone(detector).set_params(unlabeled=UNINSPECTED)
     if isinstance(detector, SpuriousRegionDetector):
         features = detector.fit_assign(images, y).features
         for name, seconds in detector.stage_seconds_.items():
             stages.add(name, seconds)
         return _Fitted(detector, None, features)
     with stages("tuning"):
-        best = detector.fit(images, y).best_estimator_
-        flatten = best.pipeline_.named_steps["flatten"]
-        features = images if flatten == "passthrough" else flatten.transform(images)
-    return _Fitted(best, detector, features)
+        features = detector.fit_assign(images, y).features
+    return _Fitted(detector.best_estimator_, detector, features)
 
 
 def _measure_stability(
@@ -237,7 +236,7 @@ def _rank(
     shared: dict[str, Any] = {}
     if ranker is None:
         ranker = InspectionRanker(random_state=random_state, n_jobs=n_jobs)
-    ranker = clone(ranker).set_params(unlabeled=-1)
+    ranker = clone(ranker).set_params(unlabeled=UNINSPECTED)
     if isinstance(steps["flatten"], CutoutFeatures) and ranker.extractor is None:
         ranker.set_params(extractor=steps["flatten"])
         shared["features"] = fitted.features
@@ -253,7 +252,7 @@ def _rank(
         "inspection_probability": ranker.inspection_probability_,
         "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
     }
-    effort = expected_effort(y, ranker.inspection_probability_, unlabeled=-1)
+    effort = expected_effort(y, ranker.inspection_probability_, unlabeled=UNINSPECTED)
     return _Ranking(ranker, columns, effort)
 
 
