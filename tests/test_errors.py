@@ -50,8 +50,8 @@ from spurclust import catalog
 for use in (
     lambda: catalog.load_model("model.skops"),
     lambda: catalog.save_model(None, "model.skops"),
-    lambda: catalog.check_table_path("table.fits"),
-    lambda: catalog.check_table_path("table.xlsx"),
+    lambda: catalog.table_writers.check_table_path("table.fits"),
+    lambda: catalog.table_writers.check_table_path("table.xlsx"),
 ):
     try:
         use()

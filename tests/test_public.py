@@ -195,7 +195,10 @@ NO_EXAMPLE = {
     "spurclust.errors.CatalogError",
     "spurclust.catalog.label_tables.Labels",
     "spurclust.catalog.label_matching.MatchedLabels",
+    "spurclust.catalog.label_matching.MergedLabels",
+    "spurclust.catalog.models.FittedModels",
     "spurclust.catalog.models.load_model",
+    "spurclust.catalog.results.RunTables",
     "spurclust.simulate.survey.SimulatedSurvey",
 }
 

@@ -34,7 +34,7 @@ def save_analysis(
     log: Log | None,
 ) -> None:
     """Write an analysis; see `Analysis.save`."""
-    from spurclust.catalog import write_results
+    from spurclust.catalog.output import write_results
 
     stages = Stages(log, analysis.summary["seconds"])
     with write_results(folder) as staging:
@@ -138,7 +138,7 @@ def check_folder(
     >>> from spurclust.analysis import check_folder
     >>> check_folder(".")
     """
-    from spurclust.catalog import check_output_folder
+    from spurclust.catalog.output import check_output_folder
     from spurclust.catalog.results import RANKER
 
     names = ["sources.csv", f"sources{TABLE_SUFFIXES[table_format]}", "components.csv"]

@@ -48,7 +48,8 @@ def read_survey(
     random_state: int | None,
 ) -> Survey:
     """Read the cutouts of all sources, or of a reference, and join the labels to them."""
-    from spurclust.catalog import count_labels, format_counts
+    from spurclust.catalog import count_labels
+    from spurclust.catalog.label_matching import format_counts
     from spurclust.cutouts import open_cutouts, warn_of_losses
 
     tables = _label_tables(labels)
@@ -123,7 +124,8 @@ def _label_tables(labels: Any) -> list[Any]:
 
 def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stages) -> _KnownLabels:
     """Join labels to those sources of a survey that they can mean."""
-    from spurclust.catalog import MatchedLabels, format_merge, match_labels, merge_labels
+    from spurclust.catalog import MatchedLabels, match_labels, merge_labels
+    from spurclust.catalog.label_matching import format_merge
 
     if tables:
         wanted = [source_id for part in tables for source_id in part.table["source_id"]]

@@ -4,8 +4,6 @@ from spurclust.catalog.label_matching import (
     MatchedLabels,
     MergedLabels,
     count_labels,
-    format_counts,
-    format_merge,
     match_labels,
     merge_labels,
 )
@@ -17,10 +15,9 @@ from spurclust.catalog.models import (
     read_model_metadata,
     save_model,
 )
-from spurclust.catalog.output import check_output_folder, write_results
 from spurclust.catalog.results import RunTables, read_results, sources_table
 from spurclust.catalog.sky import write_ds9_regions
-from spurclust.catalog.table_writers import check_table_path, write_table
+from spurclust.catalog.table_writers import write_table
 
 __all__ = [
     "FittedModels",
@@ -28,11 +25,7 @@ __all__ = [
     "MatchedLabels",
     "MergedLabels",
     "RunTables",
-    "check_output_folder",
-    "check_table_path",
     "count_labels",
-    "format_counts",
-    "format_merge",
     "load_fitted",
     "load_model",
     "match_labels",
@@ -43,6 +36,5 @@ __all__ = [
     "save_model",
     "sources_table",
     "write_ds9_regions",
-    "write_results",
     "write_table",
 ]

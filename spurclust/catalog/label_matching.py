@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,14 +190,6 @@ class MergedLabels:
     counts : DataFrame
         One row per table: ``origin``, ``n_labels``, ``n_replaced`` (of these, how many replace a
         label of an earlier table) and ``n_changed`` (of these, how many are another verdict).
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from spurclust.catalog import read_labels
-    >>> table = pd.DataFrame({"Source_ID": ["7", "8"], "Reliable_Source": [1, None]})
-    >>> merge_labels([read_labels(table)]).counts["n_labels"].item()
-    1
     """
 
     labels: Labels
@@ -246,37 +238,61 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     keys, _ = comparable_ids(
         *(part.table["source_id"].tolist() for part in tables), list(map(str, source_ids))
     )
-    row_of: dict[Any, int] = {}
-    source = np.array([row_of.setdefault(key, len(row_of)) for part in keys[:-1] for key in part])
-    rows = pd.concat([_as_objects(part.table) for part in tables], ignore_index=True)
-    part_of = np.repeat(np.arange(len(tables)), [len(part) for part in tables])
-    rows["label"] = rows["label"].astype(float).where(rows["label"] != UNINSPECTED)
-    counts = _count_added(rows["label"], source, part_of)
-    counts.insert(0, "origin", [part.origin for part in tables])
+    sources: dict[Any, dict[str, Any]] = {}
+    counts = []
+    for part, part_keys in zip(tables, keys[:-1], strict=True):
+        for key, source_id in zip(part_keys, part.table["source_id"], strict=True):
+            blank = {"source_id": source_id, "label": UNINSPECTED, "reason": ""}
+            sources.setdefault(key, blank)
+        known = [sources[key] for key in part_keys]
+        counts.append({"origin": part.origin, **_count_added(part.table["label"], known)})
+        for source, row in zip(known, _filled_cells(part.table), strict=True):
+            _update(source, row)
+    names = list(dict.fromkeys(name for part in tables for name in part.table))
+    merged = pd.DataFrame(list(sources.values()), columns=names, dtype=object)
+    # With a missing cell, integers would become floats.
+    merged = merged.apply(lambda cells: cells if cells.isna().any() else cells.infer_objects())
+    merged = merged.astype({"source_id": str, "label": np.int8, "reason": str})
     origin = " and ".join(dict.fromkeys(part.origin for part in tables))
-    return MergedLabels(Labels(_last_of_each(rows, source), origin), counts)
+    return MergedLabels(Labels(merged, origin), pd.DataFrame(counts))
+
+
+def _count_added(label: "pd.Series[Any]", known: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Count the labels of a table, and those that replace and change what was known before."""
+    earlier = np.array([source["label"] for source in known])
+    replaced = (label != UNINSPECTED) & (earlier != UNINSPECTED)
+    return {
+        "n_labels": int((label != UNINSPECTED).sum()),
+        "n_replaced": int(replaced.sum()),
+        "n_changed": int((replaced & (label != earlier)).sum()),
+    }
+
+
+def _filled_cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the cells of each row that are not blank, without the id."""
+    columns = {}
+    for name, cells in table.drop(columns="source_id").items():
+        # As objects, which keep long integers beside missing cells.
+        values = cells.astype(object)
+        is_number = pd.api.types.is_numeric_dtype(cells)
+        filled = cells.notna() if is_number else values.map(lambda cell: cell_text(cell) != "")
+        columns[name] = zip(values, filled, strict=True)
+    for row in zip(*columns.values(), strict=True):
+        pairs = zip(columns, row, strict=True)
+        yield {str(name): cell for name, (cell, is_filled) in pairs if is_filled}
+
+
+def _update(source: dict[str, Any], row: dict[str, Any]) -> None:
+    """Add a later row to what is known of a source; a reason goes with its label."""
+    if row["label"] == UNINSPECTED != source["label"]:
+        row = {name: cell for name, cell in row.items() if name not in ("label", "reason")}
+    elif row["label"] != source["label"]:
+        source["reason"] = ""
+    source.update(row)
 
 
 def format_merge(counts: pd.DataFrame) -> str:
-    """Format what each label table added, for a terminal.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        `MergedLabels.counts`.
-
-    Returns
-    -------
-    str
-        One line per table, without a line end after the last.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> row = {"origin": "new.csv", "n_labels": 14, "n_replaced": 3, "n_changed": 1}
-    >>> print(format_merge(pd.DataFrame([row])))
-    new.csv: 14 labels, 3 replace earlier ones (1 with the other verdict)
-    """
+    """Format `MergedLabels.counts` for a terminal, one line per table."""
     lines = []
     for origin, n_labels, n_replaced, n_changed in counts.itertuples(index=False):
         text = f"{origin}: {n_labels} label{'s' * (n_labels != 1)}"
@@ -285,51 +301,6 @@ def format_merge(counts: pd.DataFrame) -> str:
             text += "an earlier one" if n_replaced == 1 else "earlier ones"
         lines.append(text + (f" ({n_changed} with the other verdict)" if n_changed else ""))
     return "\n".join(lines)
-
-
-def _as_objects(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells as objects, which keep long integers beside missing cells; blank is None."""
-
-    def without_blanks(cells: "pd.Series[Any]") -> "pd.Series[Any]":
-        if pd.api.types.is_numeric_dtype(cells):
-            return cells.astype(object)
-        return cells.astype(object).map(lambda cell: cell if cell_text(cell) else None)
-
-    return table.apply(without_blanks)
-
-
-def _count_added(
-    label: "pd.Series[Any]", source: NDArray[np.intp], part_of: NDArray[np.intp]
-) -> pd.DataFrame:
-    """Count the labels of each part, and those that replace and change an earlier one."""
-    before = label.groupby(source).ffill().groupby(source).shift()
-    replaced = label.notna() & before.notna()
-    counts = {
-        "n_labels": label.notna(),
-        "n_replaced": replaced,
-        "n_changed": replaced & (label != before),
-    }
-    return pd.DataFrame(counts).groupby(part_of).sum()
-
-
-def _last_of_each(rows: pd.DataFrame, source: NDArray[np.intp]) -> pd.DataFrame:
-    """Return one row per source: of each column the last cell that is not blank."""
-    # A reason counts only if it came with the final label, after the last row with the other one.
-    label = rows["label"]
-    final = label.groupby(source).transform("last")
-    is_other = label.notna() & (label != final)
-    n_others_ahead = is_other[::-1].groupby(source[::-1]).cumsum()[::-1]
-    explains = (n_others_ahead == 0) & ((label == final) | final.isna())
-    last = rows.assign(reason=rows["reason"].where(explains)).groupby(source).last()
-    # With a missing cell, integers would become floats.
-    kept: pd.DataFrame = last.apply(
-        lambda cells: cells if cells.isna().any() else cells.infer_objects()
-    )
-    return kept.assign(
-        source_id=rows["source_id"].groupby(source).first().astype(str),
-        label=last["label"].fillna(UNINSPECTED).astype(np.int8),
-        reason=last["reason"].fillna("").astype(str),
-    )
 
 
 def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
@@ -372,26 +343,7 @@ def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
 
 
 def format_counts(counts: dict[str, Any]) -> str:
-    """Format the counts of `count_labels` for a terminal.
-
-    Parameters
-    ----------
-    counts : dict
-        What `count_labels` returned.
-
-    Returns
-    -------
-    str
-        One count per line, without a line end after the last.
-
-    Examples
-    --------
-    >>> print(format_counts(count_labels([1, 0, 0, -1], ["edge data", "", "", ""])))
-    sources        4
-    inspected      3
-    spurious       1  33.3 % of the inspected
-      edge data    1
-    """
+    """Format what `count_labels` returned for a terminal, one count per line."""
     fraction = counts["spurious_fraction"]
     share = "" if fraction is None else f"  {100 * fraction:.1f} % of the inspected"
     lines = [

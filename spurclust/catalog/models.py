@@ -230,18 +230,6 @@ class FittedModels(NamedTuple):
     reading : dict
         How the cutouts were read: size, reduce, id_pattern, and dtype of their pixels, each None
         where it is not known.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spurclust import SpuriousRegionDetector
-    >>> from spurclust.catalog import FittedModels
-    >>> rows = np.random.default_rng(0).normal(size=(40, 5))
-    >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
-    >>> models = FittedModels(detector.fit(rows, np.arange(40) % 2), None, {})
-    >>> assignment, probability = models.predict(rows[:3])
-    >>> assignment.novelty.tolist(), probability
-    ([0.0, 0.0, 0.0], None)
     """
 
     detector: SpuriousRegionDetector

@@ -1,4 +1,14 @@
-"""Put files where they belong, all of them whole, or none."""
+"""Write files that appear whole or not at all: one file, or all files of a result.
+
+A result is written to a hidden folder, which is then renamed, or, where its place exists already,
+whose files are moved there one by one, with everything put back if that fails. Files of an earlier
+result that the new one lacks are removed; all others stay. On any exception, also a keyboard
+interrupt, nothing is left of the new files and an earlier result is as it was; a killed process can
+leave a hidden folder ``.spurclust-*``.
+
+Which files a later result may replace stands in ``summary.json``: "files" has their relative paths,
+"written_by" is "spurclust".
+"""
 
 import errno
 import json
@@ -44,29 +54,7 @@ def atomic_write(
 
 
 def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = ()) -> None:
-    """Check, before the work is done, that results can be written to a folder.
-
-    Call it before a long fit. `write_results` checks again.
-
-    Parameters
-    ----------
-    folder : str or path
-        The folder; it, and the folders above it, need not exist.
-    names : iterable of str, default=()
-        The files that will be written, relative to the folder, with "/" between parts.
-
-    Raises
-    ------
-    CatalogError
-        When the folder is a file, cannot be written to, or holds a file of one of these names that
-        is not from an earlier result.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_output_folder(f"{folder}/new/out", ["sources.csv"])
-    """
+    """Raise an error, before the work is done, if results of these names cannot be written."""
     target = Path(folder)
     _make_staging(target).rmdir()
     if target.is_dir():
@@ -75,43 +63,7 @@ def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = (
 
 @contextmanager
 def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -> Iterator[Path]:
-    """Write a set of files that appears in its folder whole or not at all.
-
-    The files are written to a hidden folder. At the end of the ``with`` block they are moved to
-    `folder`: by renaming the hidden folder, or, if `folder` exists, one by one, with everything put
-    back if that fails. Files of an earlier result that the new one lacks are removed; all others
-    stay. On any exception, also a keyboard interrupt, nothing is left of the new files and an
-    earlier result is as it was; a killed process can leave a hidden folder ``.spurclust-*``.
-
-    Parameters
-    ----------
-    folder : str or path
-        Where the files shall be; it, and the folders above it, need not exist.
-    replaceable : bool, default=True
-        Whether a later result may replace the files. They are listed in ``summary.json``, which
-        must be a JSON object if it is written and is made otherwise: "files" has the relative
-        paths, "written_by" is "spurclust".
-
-    Yields
-    ------
-    Path
-        The folder to write to. Subfolders are moved with their files.
-
-    Raises
-    ------
-    CatalogError
-        When the folder is a file or cannot be written to, the disk is full, or a file that is not
-        from an earlier result would be overwritten.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with write_results(f"{folder}/out") as staging:
-    ...         n_characters = (staging / "sources.csv").write_text("source_id")
-    ...     sorted(path.name for path in Path(f"{folder}/out").iterdir())
-    ['sources.csv', 'summary.json']
-    """
+    """Yield a hidden folder, whose files go to `folder` at the end of the ``with`` block."""
     target = Path(folder)
     staging = _make_staging(target)
     try:

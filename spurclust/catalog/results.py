@@ -44,13 +44,6 @@ class RunTables(NamedTuple):
         The settings that were tried, of a run with ``--tune``.
     summary : dict
         The content of ``summary.json``.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> tables = RunTables(pd.DataFrame(), pd.DataFrame(), None, {"written_by": "spurclust"})
-    >>> tables.summary["written_by"]
-    'spurclust'
     """
 
     sources: pd.DataFrame

@@ -134,28 +134,7 @@ def write_table(
 
 
 def check_table_path(path: str | os.PathLike[str]) -> None:
-    """Check, before the work is done, that a table can be written to a file.
-
-    Call it before a long computation. `write_table` checks again.
-
-    Parameters
-    ----------
-    path : str or path
-        The file that `write_table` will be given.
-
-    Raises
-    ------
-    CatalogError
-        When the suffix is not known, or the folder is missing or not writable.
-    ImportError
-        When the format needs a package that is not installed.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     check_table_path(f"{folder}/sources.csv")
-    """
+    """Raise an error, before the work is done, if no table can be written to a file."""
     _check_suffix(path)
     with atomic_write(path, dry_run=True) as part:
         _write_frame(pd.DataFrame({"source_id": ["1"]}), part, _Meaning({}, {}))

@@ -94,7 +94,8 @@ def _is_folder(out: str, given: list[str]) -> bool:
 def _predict_table(args: argparse.Namespace, cutouts: Any, columns: dict[str, Any]) -> None:
     """Flag new sources, all at once, into one table."""
     from spurclust.analysis import flag_sources
-    from spurclust.catalog import check_table_path, write_table
+    from spurclust.catalog import write_table
+    from spurclust.catalog.table_writers import check_table_path
 
     check_table_path(args.out)
     table = flag_sources(

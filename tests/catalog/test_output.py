@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spurclust.catalog import check_output_folder, write_results
-from spurclust.catalog.output import atomic_write
+from spurclust.catalog.output import atomic_write, check_output_folder, write_results
 from spurclust.errors import CatalogError
 
 

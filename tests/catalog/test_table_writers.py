@@ -11,13 +11,8 @@ from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spurclust.catalog import (
-    check_table_path,
-    match_labels,
-    read_labels,
-    sources_table,
-    write_table,
-)
+from spurclust.catalog import match_labels, read_labels, sources_table, write_table
+from spurclust.catalog.table_writers import check_table_path
 from spurclust.errors import CatalogError
 from spurclust.region import component_table
 
