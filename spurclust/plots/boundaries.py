@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 # Sources in the region have its color, dark.
 _OUTSIDE_DOT, _FLAGGED_DOT = (style.RELIABLE_COLOR, embeddings.DOT), ("#7A5200", embeddings.DOT)
 # Light, so that an interval is seen on it.
-_REGION: dict[str, Any] = {"facecolor": style.REGION_FILL_COLOR, "edgecolor": style.REGION_COLOR}
-_REGION |= {"hatch": style.REGION_HATCH}
+_REGION: dict[str, Any] = {
+    "facecolor": style.REGION_FILL_COLOR,
+    "edgecolor": style.REGION_COLOR,
+    "hatch": style.REGION_HATCH,
+}
 _OUTSIDE: dict[str, Any] = {"facecolor": style.OUTSIDE_COLOR, "edgecolor": style.RELIABLE_COLOR}
 # In more components than this the numbers need a page's width to keep apart.
 _COLUMN_COMPONENTS = 15
@@ -78,12 +81,9 @@ def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
     if not hasattr(mixture, "means_") or not hasattr(mixture, "covariances_"):
         return None
     values = np.asarray(mixture.covariances_, dtype=np.float64)
-    kind = getattr(mixture, "covariance_type", "full")
-    if kind == "diag":
-        return values[:, :, None] * np.eye(2)
-    if kind == "spherical":
-        return values[:, None, None] * np.eye(2)
-    # One matrix for each component ("full"), or one for all ("tied").
+    if getattr(mixture, "covariance_type", "full") in ("diag", "spherical"):
+        values = values.reshape(len(values), -1, 1) * np.eye(2)
+    # One matrix for each component, or one for all ("tied").
     return np.broadcast_to(values, (len(mixture.means_), 2, 2))
 
 
@@ -120,7 +120,6 @@ class RegionDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
 
     Examples
     --------
@@ -142,14 +141,7 @@ class RegionDisplay(style.Display):
     covariances: ArrayLike | None = None
 
     @classmethod
-    def from_estimator(
-        cls,
-        detector: Any,
-        y: ArrayLike | None,
-        *,
-        ax: "Axes | None" = None,
-        width: float | None = None,
-    ) -> Self:
+    def from_estimator(cls, detector: Any, y: ArrayLike | None, **options: Any) -> Self:
         """Draw the region of a fitted detector.
 
         Parameters
@@ -158,10 +150,8 @@ class RegionDisplay(style.Display):
             The fitted detector.
         y : array-like of shape (n_sources,) or None
             The labels of the fit, in the same order; None marks no source as spurious.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Options of `plot`: ax and width.
 
         Returns
         -------
@@ -180,7 +170,7 @@ class RegionDisplay(style.Display):
             means=getattr(mixture, "means_", None),
             covariances=component_covariances(mixture),
         )
-        return display.plot(ax=ax, width=width)
+        return display.plot(**options)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         points = embeddings.check_embedding(self.embedding)
@@ -310,7 +300,6 @@ class ComponentsDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
 
     Examples
     --------
@@ -330,12 +319,7 @@ class ComponentsDisplay(style.Display):
 
     @classmethod
     def from_estimator(
-        cls,
-        detector: Any,
-        *,
-        sort: Literal["component", "fraction"] = "component",
-        ax: "Axes | None" = None,
-        width: float | None = None,
+        cls, detector: Any, *, sort: Literal["component", "fraction"] = "component", **options: Any
     ) -> Self:
         """Draw the components of a fitted detector.
 
@@ -345,10 +329,8 @@ class ComponentsDisplay(style.Display):
             The fitted detector.
         sort : {"component", "fraction"}, default="component"
             By number, or the highest fraction first.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Options of `plot`: ax and width.
 
         Returns
         -------
@@ -356,7 +338,7 @@ class ComponentsDisplay(style.Display):
             The display, drawn.
         """
         check_is_fitted(detector)
-        return cls(detector.components_, detector.threshold, sort).plot(ax=ax, width=width)
+        return cls(detector.components_, detector.threshold, sort).plot(**options)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         table = self.components.sort_index()

@@ -55,7 +55,6 @@ class CompletenessDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
 
     Examples
     --------
@@ -73,9 +72,7 @@ class CompletenessDisplay(style.Display):
     intervals: tuple[tuple[float, float], tuple[float, float]] | None = None
 
     @classmethod
-    def from_estimator(
-        cls, search: Any, y: ArrayLike, *, ax: "Axes | None" = None, width: float | None = None
-    ) -> Self:
+    def from_estimator(cls, search: Any, y: ArrayLike, **options: Any) -> Self:
         """Draw the held-out curve of a fitted search, with its choice marked.
 
         Parameters
@@ -84,10 +81,8 @@ class CompletenessDisplay(style.Display):
             The fitted search.
         y : array-like of shape (n_sources,)
             The labels that it was fitted on.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Options of `plot`: ax and width.
 
         Returns
         -------
@@ -101,7 +96,7 @@ class CompletenessDisplay(style.Display):
             point=(search.workload_, search.completeness_),
             intervals=(search.workload_interval_, search.completeness_interval_),
         )
-        return display.plot(ax=ax, width=width)
+        return display.plot(**options)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         workload, curves = _completeness_curves(self.label, self.probability)
@@ -161,7 +156,6 @@ class TuningDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
 
     Examples
     --------
@@ -179,19 +173,15 @@ class TuningDisplay(style.Display):
     best_index: int | None = None
 
     @classmethod
-    def from_estimator(
-        cls, search: Any, *, ax: "Axes | None" = None, width: float | None = None
-    ) -> Self:
+    def from_estimator(cls, search: Any, **options: Any) -> Self:
         """Draw the surface of a fitted search.
 
         Parameters
         ----------
         search : SpuriousRegionDetectorCV
             The fitted search.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Options of `plot`: ax and width.
 
         Returns
         -------
@@ -199,7 +189,7 @@ class TuningDisplay(style.Display):
             The display, drawn.
         """
         check_is_fitted(search)
-        return cls(search.cv_results_, search.best_index_).plot(ax=ax, width=width)
+        return cls(search.cv_results_, search.best_index_).plot(**options)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         columns, column = np.unique(self._column("param_n_components"), return_inverse=True)
@@ -213,11 +203,10 @@ class TuningDisplay(style.Display):
             surface[row[drawn], column[drawn]] = 100 * self._column(f"mean_test_{name}")[drawn]
         with style.open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
             _draw_surface(axes, surfaces[0], surfaces[1], width)
-            every, every_row = (-(-len(values) // _MOST_TICKS) for values in (columns, rows))
-            names = [f"{value:g}" for value in columns[::every]]
-            axes.set_xticks(np.arange(len(columns))[::every], names)
-            names = [f"{100 * value:.3g}" for value in rows[::every_row]]
-            axes.set_yticks(np.arange(len(rows))[::every_row], names)
+            for axis, values in ((axes.xaxis, columns), (axes.yaxis, 100 * rows)):
+                every = -(-len(values) // _MOST_TICKS)
+                names = [f"{value:.3g}" for value in values[::every]]
+                axis.set_ticks(np.arange(len(values))[::every], names)
             axes.tick_params(length=0)
             axes.set(xlabel="Components", ylabel="Threshold (%)")
             title = "Held-out completeness (%) in the squares"
@@ -277,7 +266,6 @@ class StabilityDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
 
     Examples
     --------
@@ -294,13 +282,7 @@ class StabilityDisplay(style.Display):
 
     @classmethod
     def from_estimator(
-        cls,
-        detector: Any,
-        y: ArrayLike | None,
-        stability: ArrayLike,
-        *,
-        ax: "Axes | None" = None,
-        width: float | None = None,
+        cls, detector: Any, y: ArrayLike | None, stability: ArrayLike, **options: Any
     ) -> Self:
         """Draw the stability of a fitted detector's flags over its embedding.
 
@@ -312,10 +294,8 @@ class StabilityDisplay(style.Display):
             The labels of the fit, in the same order; None gives no source a rim.
         stability : array-like of shape (n_sources,)
             Share of runs in which a source is flagged, see `spurclust.tuning.flag_stability`.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Options of `plot`: ax and width.
 
         Returns
         -------
@@ -323,7 +303,7 @@ class StabilityDisplay(style.Display):
             The display, drawn.
         """
         label = embeddings.labels_of(detector, y)
-        return cls(detector.embedding_, stability, label).plot(ax=ax, width=width)
+        return cls(detector.embedding_, stability, label).plot(**options)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         points = embeddings.check_embedding(self.embedding)

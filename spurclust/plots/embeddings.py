@@ -207,7 +207,6 @@ class EmbeddingDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
 
     Examples
     --------
@@ -230,8 +229,7 @@ class EmbeddingDisplay(style.Display):
         y: ArrayLike | None,
         *,
         reason: ArrayLike | None = None,
-        ax: "Axes | None" = None,
-        width: float | None = None,
+        **options: Any,
     ) -> Self:
         """Draw the embedding of a fitted detector.
 
@@ -243,10 +241,8 @@ class EmbeddingDisplay(style.Display):
             The labels of the fit, in the same order; None draws all as uninspected.
         reason : array-like of shape (n_sources,), default=None
             Why a source is spurious.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        **options : dict
+            Options of `plot`: ax and width.
 
         Returns
         -------
@@ -254,7 +250,7 @@ class EmbeddingDisplay(style.Display):
             The display, drawn.
         """
         label = labels_of(detector, y)
-        return cls(detector.embedding_, label, reason).plot(ax=ax, width=width)
+        return cls(detector.embedding_, label, reason).plot(**options)
 
     def _draw(self, ax: "Axes | None", width: float) -> "Axes":
         points = check_embedding(self.embedding)

@@ -65,7 +65,6 @@ class GalleryDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
     n_columns_ : int
         Cutouts in a row.
     shown_ : ndarray of int
@@ -125,10 +124,8 @@ class GalleryDisplay(style.Display):
         which : {"spurious", "flagged", "missed", "new", "all"}, default="flagged"
             The known spurious; all in the region; the known spurious outside it; the uninspected in
             it; or all sources.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        ax, width : matplotlib Axes and float, default=None
+            Where to draw, and how wide a new figure is, as in `plot`.
         **options : dict
             Parameters of the display: n_columns, crop, max_cutouts, origin.
 
@@ -277,12 +274,13 @@ class _Layout(NamedTuple):
 def _caption(entry: _Entry, layout: _Layout) -> list[tuple[Literal["left", "right"], int, str]]:
     """Return side, line and text of id and reason, shortened to the width of a cutout."""
     size, room, gap = _CAPTION_SIZE, 72 * layout.width, _CAPTION_SIZE
-    if not entry.reason:
-        return [("left", 0, style.shorten(entry.source_id, room, size, middle=True))]
-    if layout.n_lines == 2:
-        name = style.shorten(entry.source_id, room, size, middle=True)
-        return [("left", 0, name), ("left", 1, style.shorten(entry.reason, room, size))]
-    name_room = max(room / 2, room - style.text_width(entry.reason, size) - gap)
+    is_beside = entry.reason and layout.n_lines == 1
+    reason_width = style.text_width(entry.reason, size) + gap if is_beside else 0
+    name_room = max(room / 2, room - reason_width)
     name = style.shorten(entry.source_id, name_room, size, middle=True)
+    if not entry.reason:
+        return [("left", 0, name)]
+    if not is_beside:
+        return [("left", 0, name), ("left", 1, style.shorten(entry.reason, room, size))]
     rest = room - style.text_width(name, size) - gap
     return [("left", 0, name), ("right", 0, style.shorten(entry.reason, rest, size))]

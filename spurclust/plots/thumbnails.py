@@ -65,7 +65,6 @@ class CutoutEmbeddingDisplay(style.Display):
     Attributes
     ----------
     ax_, figure_ : matplotlib Axes, Figure
-        What has been drawn on.
     shown_ : ndarray of int
         Positions, in `cutouts`, of the sources whose cutouts are drawn where they lie.
     aside_ : ndarray of int
@@ -112,10 +111,8 @@ class CutoutEmbeddingDisplay(style.Display):
             The labels of the fit, in the same order; None draws all as uninspected.
         cutouts : array-like of shape (n_sources, height, width[, n_channels])
             The cutouts of the fit, in the same order.
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-        width : float, default=None
-            Width of a new figure in inches, as in `plot`.
+        ax, width : matplotlib Axes and float, default=None
+            Where to draw, and how wide a new figure is, as in `plot`.
         **options : dict
             Parameters of the display: crop, max_cutouts, origin.
 
@@ -196,13 +193,18 @@ def _choose_thumbnails(
     chosen = []
     while len(rest):
         chosen.append(rest[0])
-        rest = rest[~_is_inside(points[rest], points[rest[0]], 2 * size)]
+        rest = rest[(np.abs(points[rest] - points[rest[0]]) >= size).any(axis=1)]
     return np.sort(chosen)
 
 
-def _is_inside(points: Points, middle: Points, size: Points) -> NDArray[np.bool_]:
-    """Return which points lie in a box."""
-    return np.asarray((np.abs(points - middle) < size / 2).all(axis=-1))
+def _distance(points: Points, others: Points, size: Points) -> Points:
+    """Return how far each point is from the nearest of others, which are in the way, in sizes.
+
+    A point at less than a half lies in a thumbnail there; two at less than 1 overlap.
+    """
+    from scipy.spatial import cKDTree
+
+    return np.asarray(cKDTree(others / size).query(points / size, p=np.inf)[0])
 
 
 def _place_aside(
@@ -215,39 +217,29 @@ def _place_aside(
 ) -> tuple[NDArray[np.intp], Points]:
     """Choose sources and middles of thumbnails that cover nothing, whose lines cross nothing."""
     from matplotlib.path import Path
-    from scipy.spatial import cKDTree
 
     low, high = limits[:, 0] + 0.51 * size, limits[:, 1] - 0.51 * size
     slots = np.stack(np.meshgrid(*np.linspace(low, high, _SLOTS).T), axis=-1).reshape(-1, 2)
-    # In units of a thumbnail: a source at less than a half, each way, would be covered.
-    slots = slots[cKDTree(points / size).query(slots / size, p=np.inf)[0] > 0.5]
-    for middle in middles:
-        slots = slots[~_is_inside(slots, middle, 2 * size)]
-        candidates = candidates[~_is_inside(points[candidates], middle, size)]
-    if (low > high).any():
-        slots = slots[:0]
+    slots = slots[(_distance(slots, points, size) > 0.5) & (low <= high).all()]
+    candidates = candidates[_distance(points[candidates], middles, size) >= 0.5]
     n_given = len(middles)
     sources: list[int] = []
-    lines: list[Path] = []
-    on_lines = np.empty((0, 2))
-    steps = np.linspace(0, 1, _STEPS)[:, None]
+    lines: list[Points] = []
     for source in candidates[:_SOURCES_TRIED]:
         if len(sources) == n_most:
             break
-        start = points[source]
-        gaps = np.hypot(*np.maximum(np.abs(slots - start) - size / 2, 0).T)
+        slots = slots[_distance(slots, middles, size) >= 1]
+        gaps = np.hypot(*np.maximum(np.abs(slots - points[source]) - size / 2, 0).T)
         near = np.argsort(gaps, kind="stable")[:_SLOTS_TRIED]
         for slot in slots[near[gaps[near] <= _REACH * size[0]]]:
-            line, way = Path([start, slot]), start + steps * (slot - start)
+            line = np.linspace(points[source], slot, _STEPS)
             if (
-                _is_inside(way[:, None], middles, size).any()
-                or _is_inside(on_lines, slot, size).any()
-                or any(line.intersects_path(other) for other in lines)
+                (_distance(line, middles, size) >= 0.5).all()
+                and all(_distance(slot, other, size) >= 0.5 for other in lines)
+                and not any(Path(line).intersects_path(Path(other)) for other in lines)
             ):
-                continue
-            sources.append(source)
-            lines.append(line)
-            on_lines, middles = np.vstack([on_lines, way]), np.vstack([middles, slot])
-            slots = slots[~_is_inside(slots, slot, 2 * size)]
-            break
+                sources.append(source)
+                lines.append(line)
+                middles = np.vstack([middles, slot])
+                break
     return np.array(sources, dtype=np.intp), middles[n_given:]
