@@ -338,8 +338,6 @@ def load_fitted(path: str | os.PathLike[str]) -> FittedModels:
             "run"
         )
     saved = read_model_metadata(path).get("reading", {})
-    if not isinstance(saved, dict):
-        raise CatalogError(f"{path}: how its cutouts were read is not known")
     return FittedModels(detector, _load_ranker(path), {name: saved.get(name) for name in READING})
 
 

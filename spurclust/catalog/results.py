@@ -26,7 +26,7 @@ _COMPONENTS_NEEDED = (
     *("component", "size", "n_inspected", "n_spurious"),
     *("fraction", "fraction_low", "fraction_high", "in_region"),
 )
-_AGAIN = "run `spurclust run` again"
+_AGAIN, _GIVE = "run `spurclust run` again", "give the folder that `spurclust run` wrote"
 
 
 class RunTables(NamedTuple):
@@ -227,6 +227,9 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
     spurclust.errors.CatalogError: .../sources.csv is missing: give the folder that ...
     """
     path = Path(folder)
+    for name in ("sources.csv", "components.csv", "summary.json"):
+        if not (path / name).is_file():
+            raise CatalogError(f"{path / name} is missing: {_GIVE}")
     sources = _read_table(path / "sources.csv", _SOURCES_NEEDED)
     components = _read_table(path / "components.csv", _COMPONENTS_NEEDED).set_index("component")
     tuning = path / "tuning.csv"
@@ -240,8 +243,6 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
 
 def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     """Read a csv file, text as text and everything else as numbers or truth values."""
-    if not path.is_file():
-        raise CatalogError(f"{path} is missing: give the folder that `spurclust run` wrote")
     try:
         # All as text first: the ids "NA" and "007" are neither a missing value nor a number.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -298,14 +299,10 @@ def _checked_sources(path: Path, sources: pd.DataFrame, n_components: int) -> pd
 
 def _read_summary(path: Path) -> dict[str, Any]:
     """Read the summary of a run."""
-    if not path.is_file():
-        raise CatalogError(f"{path} is missing: give the folder that `spurclust run` wrote")
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CatalogError(f"{path} is damaged ({error}): {_AGAIN}") from error
     if not isinstance(summary, dict) or summary.get("written_by") != "spurclust":
-        raise CatalogError(
-            f"{path} is not of spurclust: give the folder that `spurclust run` wrote"
-        )
+        raise CatalogError(f"{path} is not of spurclust: {_GIVE}")
     return summary

@@ -17,20 +17,15 @@ from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 # Names of right ascension and declination, without case and punctuation: plain ones, those of
 # SExtractor, of VizieR and of people. Not those of radians (coord_ra) or of another equinox.
-_NAMES = (
-    ("ra", "dec"),
-    ("ra", "de"),
-    ("ra", "decl"),
-    ("radeg", "decdeg"),
-    ("radeg", "dedeg"),
-    ("radegrees", "decdegrees"),
-    ("raj2000", "decj2000"),
-    ("raj2000", "dej2000"),
-    ("raicrs", "decicrs"),
-    ("raicrs", "deicrs"),
-    ("alphaj2000", "deltaj2000"),
-    ("rightascension", "declination"),
-)
+_NAMES = {
+    "ra": ("dec", "de", "decl"),
+    "radeg": ("decdeg", "dedeg"),
+    "radegrees": ("decdegrees",),
+    "raj2000": ("decj2000", "dej2000"),
+    "raicrs": ("decicrs", "deicrs"),
+    "alphaj2000": ("deltaj2000",),
+    "rightascension": ("declination",),
+}
 _SEXAGESIMAL = re.compile(
     r"""(?P<sign>[+-]?)(?P<whole>\d{1,3})
         \s*(?P<unit>[:hd°\s])\s*(?P<minutes>\d{1,2}(?:\.\d*)?)
@@ -57,33 +52,28 @@ def find_positions(
 ) -> NDArray[np.float64] | None:
     """Return the positions of the cutouts in degrees, NaN where there is none; None without any."""
     used = np.flatnonzero(rows >= 0)
-    found = _positions_of(table.iloc[rows[used]], notes)
-    if np.isnan(found).all():
-        return None
-    positions = np.full((len(rows), 2), np.nan)
-    positions[used] = found
-    return positions
-
-
-def _positions_of(table: pd.DataFrame, notes: list[str]) -> NDArray[np.float64]:
-    """Read the positions of all rows; name those that are none."""
+    chosen = table.iloc[rows[used]]
     names: dict[str, list[str]] = {}
     for name in map(str, table.columns):
         names.setdefault(folded(name), []).append(name)
-    found = np.full((len(table), 2), np.nan)
+    found = np.full((len(used), 2), np.nan)
     refused: dict[int, str] = {}
-    for ra_name, dec_name in _NAMES:
+    for ra_name, dec_name in ((ra, dec) for ra, others in _NAMES.items() for dec in others):
         for ra, dec in zip(names.get(ra_name, ()), names.get(dec_name, ()), strict=False):
-            _fill(found, list(table[ra]), list(table[dec]), refused)
+            _fill(found, list(chosen[ra]), list(chosen[dec]), refused)
     wrong = [row for row in sorted(refused) if np.isnan(found[row, 0])]
     if wrong:
-        ids = table["source_id"].tolist()
+        ids = chosen["source_id"].tolist()
         listed = shorten([f"id {ids[row]} ({refused[row]})" for row in wrong])
         notes.append(
             f"{len(wrong)} positions are left out, because they are not degrees or sexagesimal "
             f"hours and degrees: {listed}"
         )
-    return found
+    if np.isnan(found).all():
+        return None
+    positions = np.full((len(rows), 2), np.nan)
+    positions[used] = found
+    return positions
 
 
 def _fill(

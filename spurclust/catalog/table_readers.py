@@ -124,8 +124,7 @@ def _read_file(path: Path, sheet: str | None) -> Sheet:
             f"{path} has no suffix of a table: save it as one of {', '.join(_READERS)}"
         )
     reader, kind, marks = _READERS[suffix]
-    options = {"sheet": sheet} if reader is _read_workbook else {}
-    if sheet is not None and not options:
+    if sheet is not None and reader is not _read_workbook:
         raise CatalogError(f"{path} has no sheets: leave out sheet={sheet!r}")
     try:
         with path.open("rb") as file:
@@ -147,7 +146,7 @@ def _read_file(path: Path, sheet: str | None) -> Sheet:
         with warnings.catch_warnings():
             # The libraries' remarks on other people's files.
             warnings.simplefilter("ignore")
-            return reader(path, **options)
+            return reader(path, sheet)
     except (CatalogError, ImportError, MemoryError):
         raise
     except Exception as error:  # the libraries raise anything on a damaged file
@@ -203,7 +202,7 @@ def _is_formula(cell: object) -> bool:
     return cell.startswith("=") if isinstance(cell, str) else hasattr(cell, "ref")
 
 
-def _read_text(path: Path) -> Sheet:
+def _read_text(path: Path, _: None) -> Sheet:
     """Read a csv or tsv file; the separator is the one that makes most columns of the header."""
     text = _decoded(path)
     separators = "\t" if path.suffix.lower() == ".tsv" else ",;\t"
@@ -232,12 +231,10 @@ def _decoded(path: Path) -> str:
         return data.decode("utf-16")
     if b"\0" in data:
         raise CatalogError(f"{path} is not text: save it as csv in UTF-8")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "backslashreplace")
 
 
 def _sheet_of_records(records: Sequence[tuple[Any, ...]], path: Path, hint: str = "") -> Sheet:
@@ -263,68 +260,59 @@ def _sheet_of_records(records: Sequence[tuple[Any, ...]], path: Path, hint: str 
     return Sheet(frame.set_axis(names, axis=1), str(path), first_row, hint)
 
 
-def _read_fits(path: Path) -> Sheet:
+def _read_fits(path: Path, _: None) -> Sheet:
     """Read the first table of a FITS file."""
     fits = import_optional("astropy.io.fits", feature="Reading a FITS table")
     tables = import_optional("astropy.table", feature="Reading a FITS table")
+    kinds = (fits.BinTableHDU, fits.TableHDU)
     with fits.open(path, memmap=False) as parts:
-        found = [
-            part
-            for part in parts
-            if isinstance(part, (fits.BinTableHDU, fits.TableHDU))
-            and not isinstance(part, fits.CompImageHDU)
-        ]
-        if not found:
-            raise CatalogError(
-                f"{path} has no table in it, or its end is missing: give the FITS file of a catalog"
-            )
-        return _sheet_of_astropy(tables.Table.read(found[0]), path, len(found))
+        # An image in compressed form is stored as a table.
+        found = [part for part in parts if isinstance(part, kinds) and not part.is_image]
+        return _first_table(path, found, tables.Table.read)
 
 
-def _read_votable(path: Path) -> Sheet:
+def _read_votable(path: Path, _: None) -> Sheet:
     """Read the first table of a VOTable file."""
     votable = import_optional("astropy.io.votable", feature="Reading a VOTable")
     found = list(votable.parse(str(path), verify="ignore").iter_tables())
-    if not found:
-        raise CatalogError(f"{path} has no table in it: give the VOTable of a catalog")
-    return _sheet_of_astropy(found[0].to_table(use_names_over_ids=True), path, len(found))
+    return _first_table(path, found, lambda part: part.to_table(use_names_over_ids=True))
 
 
-def _read_ecsv(path: Path) -> Sheet:
+def _read_ecsv(path: Path, _: None) -> Sheet:
     """Read an ECSV file."""
     tables = import_optional("astropy.table", feature="Reading an ECSV table")
-    return _sheet_of_astropy(tables.Table.read(path, format="ascii.ecsv"), path, 1)
+    return _first_table(path, [path], lambda part: tables.Table.read(part, format="ascii.ecsv"))
 
 
-def _sheet_of_astropy(table: Any, path: Path, n_tables: int) -> Sheet:
-    """Turn an astropy table into a DataFrame: integers stay integers, bytes become text."""
+def _first_table(path: Path, found: Sequence[Any], read: Callable[[Any], Any]) -> Sheet:
+    """Turn the first of astropy's tables into a DataFrame: integers stay integers, bytes text."""
+    if not found:
+        raise CatalogError(
+            f"{path} has no table in it, or its end is missing: give the file of a catalog"
+        )
+    table = read(found[0])
     table.convert_bytestring_to_unicode()
     for name in table.colnames:
         # A DataFrame's column has one dimension.
         if len(getattr(table[name], "shape", (0,))) > 1:
             table[name] = [str(cell) for cell in table[name]]
-    hint = f" (in the first of its {n_tables} tables)" if n_tables > 1 else ""
+    hint = f" (in the first of its {len(found)} tables)" if len(found) > 1 else ""
     return Sheet(table.to_pandas(), str(path), 1, hint)
 
 
-_ZIP, _FITS, _GZIP, _XML = (
-    (b"PK\x03\x04",),
-    (b"SIMPLE  =",),
-    (b"\x1f\x8b",),
-    (b"<?xml", b"<VOTABLE"),
-)
+_XML = (b"<?xml", b"<VOTABLE", b"")
 # Suffix: who reads it, what it is called, which signatures it may have; b"" is none of them.
-_READERS: dict[str, tuple[Callable[..., Sheet], str, tuple[bytes, ...]]] = {
-    ".xlsx": (_read_workbook, "an Excel workbook", _ZIP),
-    ".xlsm": (_read_workbook, "an Excel workbook", _ZIP),
+_READERS: dict[str, tuple[Callable[[Path, Any], Sheet], str, tuple[bytes, ...]]] = {
+    ".xlsx": (_read_workbook, "an Excel workbook", (b"PK\x03\x04",)),
+    ".xlsm": (_read_workbook, "an Excel workbook", (b"PK\x03\x04",)),
     ".csv": (_read_text, "a csv table", (b"",)),
     ".tsv": (_read_text, "a tsv table", (b"",)),
-    ".fits": (_read_fits, "a FITS file", _FITS),
-    ".fit": (_read_fits, "a FITS file", _FITS),
-    ".fits.gz": (_read_fits, "a compressed FITS file", _GZIP),
-    ".fit.gz": (_read_fits, "a compressed FITS file", _GZIP),
-    ".vot": (_read_votable, "a VOTable", (*_XML, b"")),
-    ".votable": (_read_votable, "a VOTable", (*_XML, b"")),
-    ".xml": (_read_votable, "a VOTable", (*_XML, b"")),
+    ".fits": (_read_fits, "a FITS file", (b"SIMPLE  =",)),
+    ".fit": (_read_fits, "a FITS file", (b"SIMPLE  =",)),
+    ".fits.gz": (_read_fits, "a compressed FITS file", (b"\x1f\x8b",)),
+    ".fit.gz": (_read_fits, "a compressed FITS file", (b"\x1f\x8b",)),
+    ".vot": (_read_votable, "a VOTable", _XML),
+    ".votable": (_read_votable, "a VOTable", _XML),
+    ".xml": (_read_votable, "a VOTable", _XML),
     ".ecsv": (_read_ecsv, "an ECSV table", (b"# %ECSV",)),
 }

@@ -209,8 +209,8 @@ def _workbook_cell(value: Any) -> Any:
     return str(value) if isinstance(value, int) and abs(value) >= _MAX_WORKBOOK_INTEGER else value
 
 
-def _astropy_table(frame: pd.DataFrame, meaning: _Meaning) -> Any:
-    """Make an astropy table of types that FITS and VOTable have."""
+def _write_astropy(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
+    """Write FITS, VOTable or ECSV, in types that FITS and VOTable have."""
     tables = import_optional("astropy.table", feature="Writing FITS, VOTable and ECSV")
     table = tables.Table()
     for name in frame.columns:
@@ -220,7 +220,11 @@ def _astropy_table(frame: pd.DataFrame, meaning: _Meaning) -> Any:
             table[name].unit = meaning.units.get(name)
         if name in _UCDS:
             table[name].meta["ucd"] = _UCDS[name]
-    return table
+    names = {".ecsv": "ascii.ecsv", ".fits": "fits", ".fit": "fits"}
+    name = names.get(path.suffix.lower(), "votable")
+    # With commas, any reader of csv with comments reads ECSV too.
+    options = {"delimiter": ","} if name == "ascii.ecsv" else {}
+    table.write(path, format=name, overwrite=True, **options)
 
 
 def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
@@ -241,28 +245,16 @@ def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
     return tables.Column(np.array(cells.tolist(), dtype=str))
 
 
-def _astropy_writer(name: str, **options: Any) -> "_Writer":
-    """Return a writer for a format of astropy."""
-
-    def write(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
-        _astropy_table(frame, meaning).write(path, format=name, overwrite=True, **options)
-
-    return write
-
-
 _Writer = Callable[[pd.DataFrame, Path, _Meaning], None]
-# With commas, any reader of csv with comments reads ECSV too.
-_write_ecsv = _astropy_writer("ascii.ecsv", delimiter=",")
-_write_votable, _write_fits = _astropy_writer("votable"), _astropy_writer("fits")
 # Suffix: who writes it, which characters it cannot hold.
 _WRITERS: dict[str, tuple[_Writer, re.Pattern[str]]] = {
     ".csv": (_write_csv, _NOT_CSV),
     ".tsv": (_write_csv, _NOT_CSV),
-    ".ecsv": (_write_ecsv, _NOT_ECSV),
-    ".vot": (_write_votable, _NOT_XML),
-    ".votable": (_write_votable, _NOT_XML),
-    ".xml": (_write_votable, _NOT_XML),
-    ".fits": (_write_fits, _NOT_FITS),
-    ".fit": (_write_fits, _NOT_FITS),
+    ".ecsv": (_write_astropy, _NOT_ECSV),
+    ".vot": (_write_astropy, _NOT_XML),
+    ".votable": (_write_astropy, _NOT_XML),
+    ".xml": (_write_astropy, _NOT_XML),
+    ".fits": (_write_astropy, _NOT_FITS),
+    ".fit": (_write_astropy, _NOT_FITS),
     ".xlsx": (_write_workbook, _NOT_XML),
 }

@@ -61,9 +61,9 @@ written = st.builds(
 ) | st.text("ab0", max_size=3)
 
 
-@given(st.lists(written, unique=True), st.lists(written, unique=True))
-def test_no_row_serves_two_and_no_exact_match_is_missed(ids, wanted):
-    found, _ = match_ids(ids, wanted)
+@given(st.lists(written, unique=True), st.lists(written, unique=True), st.randoms())
+def test_no_row_serves_two_no_exact_match_is_missed_and_order_does_not_matter(ids, wanted, random):
+    found = match_ids(ids, wanted)[0].tolist()
     used = [row for row in found if row >= 0]
     assert len(set(used)) == len(used)
     for row, text in zip(found, wanted, strict=True):
@@ -71,17 +71,11 @@ def test_no_row_serves_two_and_no_exact_match_is_missed(ids, wanted):
             assert ids[row] == text
         elif row >= 0:
             assert float(ids[row]) == float(text)
-
-
-@given(st.lists(written, unique=True), st.lists(written, unique=True), st.randoms())
-def test_the_order_of_rows_does_not_matter(ids, wanted, random):
-    pairs = dict(zip(wanted, match_ids(ids, wanted)[0], strict=True))
     shuffled = random.sample(ids, len(ids))
-    again = dict(zip(wanted, match_ids(shuffled, wanted)[0], strict=True))
-    for text in wanted:
-        assert (pairs[text] < 0) == (again[text] < 0)
-        if pairs[text] >= 0:
-            assert ids[pairs[text]] == shuffled[again[text]]
+    again = match_ids(shuffled, wanted)[0].tolist()
+    assert [ids[row] if row >= 0 else None for row in found] == [
+        shuffled[row] if row >= 0 else None for row in again
+    ]
 
 
 # Joining to the cutouts
@@ -102,31 +96,23 @@ def test_rows_without_a_cutout():
     with pytest.warns(UserWarning, match="no cutout") as caught:
         found = match_labels(labels, ["0", "1"])
     message = str(caught[0].message)
-    assert (
-        "18 of the 20 sources in the DataFrame have no cutout, 9 of them labeled: 2, 3" in message
-    )
+    assert "18 of the 20 sources in the DataFrame have no cutout, 9 of them labeled: 2" in message
     assert message.endswith("11 and 8 more")
     assert len(found.ids_without_cutout) == 18
 
 
-def test_two_forms_of_a_number_are_two_sources_if_both_exist():
+def test_ids_that_are_compared_letter_by_letter_are_named():
     labels = labels_of(["00123", 0, "x"], [123, 1, ""], [7.0, 0, ""])
-    found = match_labels(labels, ["123", "00123", "007"])
-    assert found.y.tolist() == [0, 1, 1]
     with pytest.warns(UserWarning, match="00123, 0123, 123 are compared letter by letter"):
-        found = match_labels(labels, ["0123", "7"])
+        found = match_labels(labels, ["0123", "007"])
     assert found.y.tolist() == [-1, 1]
 
 
 def test_no_id_in_common():
     labels = labels_of(["g1", 0, ""], ["g2", 1, ""])
-    with pytest.raises(CatalogError) as caught:
+    message = r"'g1', 'g2', the cutouts 'z6_1_crop'.* id_column .* id_pattern"
+    with pytest.raises(CatalogError, match=message):
         match_labels(labels, ["z6_1_crop"])
-    message = str(caught.value)
-    assert "'g1', 'g2'" in message
-    assert "'z6_1_crop'" in message
-    assert "id_pattern" in message
-    assert "id_column" in message
     with pytest.raises(CatalogError, match="the cutouts none"):
         match_labels(labels, [])
 
@@ -134,22 +120,6 @@ def test_no_id_in_common():
 def test_two_cutouts_of_one_id():
     with pytest.raises(CatalogError, match="several cutouts have the id a:"):
         match_labels(labels_of(["a", 0, ""]), ["a", "b", "a "])
-
-
-rows_of_labels = st.dictionaries(
-    st.integers(0, 10**19),
-    st.tuples(st.sampled_from([0, 1, None]), st.sampled_from(["", "x"])),
-    min_size=1,
-    max_size=12,
-)
-
-
-@given(rows_of_labels, st.randoms())
-def test_each_cutout_has_the_label_of_its_row(rows, random):
-    shuffled = [[str(k), *rows[k]] for k in random.sample(sorted(rows), len(rows))]
-    found = match_labels(labels_of(*shuffled), list(rows))
-    assert found.y.tolist() == [{0: 1, 1: 0, None: -1}[label] for label, _ in rows.values()]
-    assert found.reasons == [reason for _, reason in rows.values()]
 
 
 # Merging
@@ -169,6 +139,7 @@ def test_later_tables_win():
         ]
     )
     assert rows_of(merged) == [("1", 1, "edge data"), ("2", 0, ""), ("3", 1, "spike"), ("4", 0, "")]
+    assert merged.labels.origin == "the DataFrame"
     assert merged.counts["n_labels"].tolist() == [2, 3, 1]
     assert merged.counts["n_replaced"].tolist() == [0, 1, 1]
     assert merged.counts["n_changed"].tolist() == [0, 1, 1]
@@ -194,9 +165,10 @@ def test_what_becomes_of_label_and_reason(earlier, later, kept):
     assert rows_of(merged) == [("a", *kept)]
 
 
-def test_one_source_written_in_two_ways():
-    merged = merge_labels([labels_of(["00123", 1, ""]), labels_of([123.0, 0, "spike"])])
-    assert rows_of(merged) == [("00123", 1, "spike")]
+@pytest.mark.parametrize(("first", "second"), [("00123", 123.0), ("NA", "NA"), ("null", "null")])
+def test_one_source_of_two_tables_keeps_its_first_id(first, second):
+    merged = merge_labels([labels_of([first, 1, ""]), labels_of([second, 0, "spike"])])
+    assert rows_of(merged) == [(first, 1, "spike")]
 
 
 def test_two_sources_of_one_number_stay_apart():
@@ -222,12 +194,10 @@ def test_other_columns_fill_up():
     assert table["Other_ID"].isna().tolist() == [False, False, False, True]
 
 
-def test_what_is_said():
-    rows = [(str(number), 0, "") for number in range(14)]
-    merged = merge_labels([labels_of(*rows[:3]), labels_of(*rows), labels_of(["0", 1, ""])])
-    assert merged.labels.origin == "the DataFrame"
-    counts = merged.counts.assign(origin=["old.xlsx", "judged.csv", "one.csv"])
-    assert format_merge(counts).split("\n") == [
+def test_printed_merge():
+    names = ["origin", "n_labels", "n_replaced", "n_changed"]
+    rows = [("old.xlsx", 3, 0, 0), ("judged.csv", 14, 3, 0), ("one.csv", 1, 1, 1)]
+    assert format_merge(pd.DataFrame(rows, columns=names)).split("\n") == [
         "old.xlsx: 3 labels",
         "judged.csv: 14 labels, 3 replace earlier ones",
         "one.csv: 1 label, 1 replaces an earlier one (1 with the other verdict)",

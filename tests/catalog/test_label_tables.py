@@ -3,7 +3,6 @@
 from datetime import date
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 from astropy.table import Table
@@ -120,12 +119,9 @@ def test_white_space_around_a_name_does_not_count():
 @pytest.mark.parametrize("name", ["source_id", "SourceID", "Source ID", "Sorce_ID"])
 def test_similar_name_is_suggested(name):
     table = frame(["a", 0], names=[name, "Reliable_Source"])
-    with pytest.raises(CatalogError) as caught:
+    message = f"its columns are {name!r}, 'Reliable_Source'. Did you mean {name!r}?.* id_column"
+    with pytest.raises(CatalogError, match=message):
         read_labels(table)
-    assert f"its columns are {name!r}, 'Reliable_Source'. Did you mean {name!r}?" in str(
-        caught.value
-    )
-    assert "id_column" in str(caught.value)
 
 
 def test_missing_label_column_and_many_others():
@@ -141,13 +137,9 @@ def test_column_that_exists_twice():
 
 
 def test_missing_column_names_the_other_sheets(tmp_path):
-    book = openpyxl.Workbook()
-    book.active.append(["x"])
-    book.active.append([1])
-    book.create_sheet("verdicts")
-    for row in (NAMES, ["1", 0, "x"]):
-        book["verdicts"].append(row)
-    book.save(tmp_path / "a.xlsx")
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
+        pd.DataFrame({"x": [1]}).to_excel(book, sheet_name="Sheet", index=False)
+        frame(["1", 0, "x"]).to_excel(book, sheet_name="verdicts", index=False)
     with pytest.raises(CatalogError, match=r"sheet=\.\.\.\) reads another: 'verdicts'"):
         read_labels(tmp_path / "a.xlsx")
     assert len(read_labels(tmp_path / "a.xlsx", sheet="verdicts")) == 1
@@ -220,27 +212,37 @@ def test_reason_without_label():
     assert found.table["label"].tolist() == [1, -1]
 
 
-def test_repeated_rows_become_one():
-    rows = [["a", 0, "x"], ["b", 1, ""], ["a", 0, "x"], [" a ", 0, ""]]
-    with pytest.warns(UserWarning, match=r"2 rows repeat an id .* row 2 \(id a\), row 3 \(id a\)"):
-        found = labels_of(*rows)
-    assert found.table["source_id"].tolist() == ["a", "b"]
-    assert found.table["reason"].tolist() == ["x", ""]
-
-
-def test_labelled_row_wins_over_a_blank_one():
-    with pytest.warns(UserWarning, match="2 rows repeat an id"):
-        found = labels_of(["a", None, ""], ["b", 1, ""], ["a", 0, ""], ["a", 0, "x"])
-    assert found.table["source_id"].tolist() == ["b", "a"]
-    assert found.table["label"].tolist() == [0, 1]
-    assert found.table["reason"].tolist() == ["", "x"]
+@pytest.mark.parametrize(
+    ("rows", "ids", "reasons", "message"),
+    [
+        (
+            [["a", 0, "x"], ["b", 1, ""], ["a", 0, "x"], [" a ", 0, ""]],
+            ["a", "b"],
+            ["x", ""],
+            r"2 rows repeat an id .* row 2 \(id a\), row 3 \(id a\)",
+        ),
+        # The labeled row wins over the blank one, and that with a reason over both.
+        (
+            [["a", None, ""], ["b", 1, ""], ["a", 0, ""], ["a", 0, "x"]],
+            ["b", "a"],
+            ["", "x"],
+            r"2 rows repeat an id .* row 0 \(id a\), row 2 \(id a\)",
+        ),
+    ],
+)
+def test_repeated_rows_become_one(rows, ids, reasons, message):
+    with pytest.warns(UserWarning, match=message):
+        found = labels_of(*rows).table
+    assert found["source_id"].tolist() == ids
+    assert found["label"].tolist() == [{"a": 1, "b": 0}[name] for name in ids]
+    assert found["reason"].tolist() == reasons
 
 
 def test_contradicting_rows():
     rows = [["b", 0, ""], ["a", 0, ""], ["b", 1, ""], ["a", 1, ""], ["c", 1, ""], ["a", None, ""]]
-    with pytest.raises(CatalogError) as caught:
+    named = r"row 1 \(id a\), row 3 \(id a\), row 0 \(id b\), row 2 \(id b\)\. Keep one"
+    with pytest.raises(CatalogError, match=named):
         labels_of(*rows)
-    assert "row 1 (id a), row 3 (id a), row 0 (id b), row 2 (id b). Keep one" in str(caught.value)
 
 
 def test_different_reasons_for_one_source():
@@ -260,42 +262,28 @@ def test_ids_that_differ_in_zeros_are_two_rows():
 
 
 @pytest.mark.parametrize(
-    ("cell", "text"),
+    ("text", "cells"),
     [
-        (" 00123\t", "00123"),
-        (b"00123 ", "00123"),
-        (123, "123"),
-        (np.int32(123), "123"),
-        (123.0, "123"),
-        (np.float32(123), "123"),
-        (-5.0, "-5"),
-        (12.5, "12.5"),
-        (2**63 + 1, "9223372036854775809"),
-        ("1234567890123456789", "1234567890123456789"),
-        ("1.23e+02", "123"),
-        ("1.25E2", "125"),
-        ("1.234567E+04", "12345.67"),
-        ("12e4", "12e4"),
-        ("7e5", "7e5"),
-        ("galaxy 7", "galaxy 7"),
-        (float(2**53 - 1), str(2**53 - 1)),
+        ("00123", [" 00123\t", b"00123 "]),
+        ("123", [123, np.int32(123), 123.0, np.float32(123), "1.23e+02"]),
+        ("-5", [-5.0]),
+        ("12.5", [12.5]),
+        ("9223372036854775809", [2**63 + 1, "9223372036854775809"]),
+        (str(2**53 - 1), [float(2**53 - 1)]),
+        ("125", ["1.25E2"]),
+        # Text, not numbers.
+        ("1.234567E+04", ["1.234567E+04"]),
+        ("12e4", ["12e4"]),
+        ("galaxy 7", ["galaxy 7"]),
     ],
 )
-def test_id_as_text(cell, text):
-    assert id_text(cell) == (text if text != "12345.67" else "1.234567E+04")
+def test_id_as_text(text, cells):
+    assert [id_text(cell) for cell in cells] == [text] * len(cells)
 
 
 @pytest.mark.parametrize(
     "cell",
-    [
-        2.0**53,
-        1.2e18,
-        np.float32(2**24),
-        "1.23457E+18",
-        "1.23457E+11",
-        "1E+05",
-        "1.0000000000000000e+17",
-    ],
+    [2.0**53, np.float32(2**24), "1.23457E+18", "1.23457E+11", "1E+05", "1.0000000000000000e+17"],
 )
 def test_number_that_has_lost_digits(cell):
     with pytest.raises(ValueError, match="lost digits"):

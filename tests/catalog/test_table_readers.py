@@ -7,8 +7,10 @@ import openpyxl
 import pandas as pd
 import pytest
 from astropy.io import fits
+from astropy.io.votable.tree import VOTableFile
 from astropy.table import MaskedColumn, Table
 
+from spurclust.catalog import write_table
 from spurclust.catalog.table_readers import read_sheet, shorten
 from spurclust.errors import CatalogError
 
@@ -93,11 +95,6 @@ def test_text_as_programs_write_it(tmp_path, encoding, separator, newline, suffi
     assert sheet.frame["Note"].tolist() == ["Prüfung", ""]
 
 
-def test_text_in_no_known_encoding_is_read_byte_by_byte(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"Source_ID,Reason\n1,\x81\n")
-    assert read(tmp_path / "a.csv").frame["Reason"].tolist() == ["\x81"]
-
-
 def test_line_that_names_the_separator(tmp_path):
     (tmp_path / "a.csv").write_text("sep=|\nSource_ID|a,b,c\n1|2\n")
     sheet = read(tmp_path / "a.csv")
@@ -105,23 +102,17 @@ def test_line_that_names_the_separator(tmp_path):
     assert sheet.first_row == 2
 
 
-def test_workbook(tmp_path):
-    sheet = read(workbook(tmp_path / "a.xlsx", ROWS))
+@pytest.mark.parametrize("above", [[], [[], [None, " "]]])
+def test_blank_rows_above_and_below(tmp_path, above):
+    sheet = read(workbook(tmp_path / "a.xlsx", [*above, *ROWS, [None] * 3, [" "]]))
+    assert sheet.first_row == 2 + len(above)
+    assert sheet.hint == ""
     assert sheet.frame["Source_ID"].tolist() == ["00123", 7]
     assert sheet.frame["Reason"].tolist() == ["edge data", None]
-    assert sheet.first_row == 2
-    assert sheet.hint == ""
-
-
-def test_blank_rows_above_and_below(tmp_path):
-    rows = [[], [None, " "], *ROWS, [None] * 3, [" "]]
-    sheet = read(workbook(tmp_path / "a.xlsx", rows))
-    assert sheet.first_row == 4
-    assert len(sheet.frame) == 2
-    (tmp_path / "a.csv").write_text("\n\n" + TEXT + "\n,,,,\n")
+    (tmp_path / "a.csv").write_text("\n" * len(above) + TEXT + "\n,,,,\n")
     sheet = read(tmp_path / "a.csv")
-    assert sheet.first_row == 4
-    assert len(sheet.frame) == 2
+    assert sheet.first_row == 2 + len(above)
+    assert sheet.frame["Source_ID"].tolist() == ["00123", "7"]
 
 
 def test_short_rows_are_filled_with_blanks(tmp_path):
@@ -147,40 +138,32 @@ def test_formulas_without_results(tmp_path):
 
 
 def test_text_that_looks_like_a_formula(tmp_path):
-    path = tmp_path / "a.xlsx"
-    book = openpyxl.Workbook()
-    book.active.append(["Source_ID", "Reason"])
-    book.active.append([1, "x"])
-    book.active["B2"].value = "=edge"
-    book.active["B2"].data_type = "s"
-    book.save(path)
-    assert read(path).frame["Reason"].tolist() == ["=edge"]
+    write_table(pd.DataFrame({"Reason": ["=edge"]}), tmp_path / "a.xlsx")
+    assert read(tmp_path / "a.xlsx").frame["Reason"].tolist() == ["=edge"]
 
 
-def test_first_table_of_several(tmp_path):
-    table = fits.BinTableHDU(Table({"a": [1]}))
-    other = fits.BinTableHDU(Table({"b": [1]}))
-    fits.HDUList([fits.PrimaryHDU(), table, other]).writeto(tmp_path / "a.fits")
-    sheet = read(tmp_path / "a.fits")
+@pytest.mark.parametrize("suffix", [".fits", ".vot"])
+def test_first_table_of_several(tmp_path, suffix):
+    path, tables = tmp_path / f"a{suffix}", [Table({"a": [1]}), Table({"b": [1]})]
+    if suffix == ".fits":
+        parts = [fits.PrimaryHDU(), *map(fits.BinTableHDU, tables)]
+        fits.HDUList(parts).writeto(path)
+    else:
+        file = VOTableFile.from_table(tables[0])
+        file.resources.append(VOTableFile.from_table(tables[1]).resources[0])
+        file.to_xml(str(path))
+    sheet = read(path)
     assert sheet.frame.columns.tolist() == ["a"]
     assert "2 tables" in sheet.hint
 
 
-def test_several_tables_in_a_votable(tmp_path):
-    Table({"a": [1]}).write(tmp_path / "a.vot", format="votable")
-    text = (tmp_path / "a.vot").read_text()
-    start, end = text.index("<RESOURCE"), text.index("</VOTABLE>")
-    (tmp_path / "b.vot").write_text(text[:end] + text[start:end] + text[end:])
-    assert "2 tables" in read(tmp_path / "b.vot").hint
-    (tmp_path / "c.vot").write_text(text[:start] + text[end:])
-    with pytest.raises(CatalogError, match="no table"):
-        read(tmp_path / "c.vot")
-
-
-def test_image_is_no_table(tmp_path):
-    fits.PrimaryHDU(np.zeros((3, 3))).writeto(tmp_path / "a.fits")
-    with pytest.raises(CatalogError, match=r"a\.fits has no table"):
-        read(tmp_path / "a.fits")
+def test_images_and_files_without_any_are_no_tables(tmp_path):
+    image = np.zeros((3, 3))
+    fits.HDUList([fits.PrimaryHDU(image), fits.CompImageHDU(image)]).writeto(tmp_path / "a.fits")
+    VOTableFile().to_xml(str(tmp_path / "a.vot"))
+    for name in ("a.fits", "a.vot"):
+        with pytest.raises(CatalogError, match=f"{name} has no table"):
+            read(tmp_path / name)
 
 
 def test_data_frame_is_taken_as_it_is():
@@ -189,6 +172,11 @@ def test_data_frame_is_taken_as_it_is():
     assert sheet.origin == "the DataFrame"
     assert sheet.first_row == 0
     assert sheet.frame.index.tolist() == [0, 1]
+
+
+def test_bytes_of_no_encoding_stay_as_escapes(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"Source_ID,Reason\n1,\x81\n")
+    assert read(tmp_path / "a.csv").frame["Reason"].tolist() == [r"\x81"]
 
 
 @pytest.mark.parametrize(
