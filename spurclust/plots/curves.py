@@ -226,15 +226,16 @@ def _draw_surface(
     """Draw workloads as colors, and completeness in numbers on top."""
     # From 0, so that colors stay in proportion; to the most there is, so that they differ.
     most = float(np.nanmax(workload, initial=0)) or 100.0
-    columns, rows = np.arange(workload.shape[1]), np.arange(len(workload))
-    shown = ax.pcolormesh(columns, rows, workload, cmap="viridis", vmin=0, vmax=most)
+    # Of a single row or column matplotlib would not find the edges.
+    y, x = (np.arange(n + 1) - 0.5 for n in workload.shape)
+    shown = ax.pcolormesh(x, y, workload, cmap="viridis", vmin=0, vmax=most)
     ax.figure.colorbar(shown, ax=ax, label="Held-out workload (%)")
     look: dict[str, Any] = {"ha": "center", "va": "center"}
     look["fontsize"] = min(6.5, 72 * 0.55 * width / (2.4 * workload.shape[1]))
-    for (y, x), percent in np.ndenumerate(completeness):
+    for (row, column), percent in np.ndenumerate(completeness):
         # Dark writing on light squares and light writing on dark ones.
-        color = "black" if workload[y, x] > 0.55 * most else "white"
-        ax.text(x, y, f"{percent:.0f}", color=color, **look)
+        color = "black" if workload[row, column] > 0.55 * most else "white"
+        ax.text(column, row, f"{percent:.0f}", color=color, **look)
 
 
 def _draw_frame(ax: "Axes", column: int, row: int) -> None:

@@ -6,12 +6,9 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
-from matplotlib.figure import Figure
 from sklearn.cluster import KMeans
-from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture
 
-from spurclust import SpuriousRegionDetector
 from spurclust.plots import ComponentsDisplay, RegionDisplay
 from spurclust.plots.boundaries import RegionGrid, evaluate_region
 from spurclust.plots.style import OUTSIDE_COLOR, PAGE_WIDTH, REGION_COLOR, REGION_FILL_COLOR
@@ -134,14 +131,6 @@ class TestRegion:
         display = RegionDisplay.from_estimator(build_detector(embedding, y, 1), y)
         assert stays_inside(display)
 
-    def test_width_axes_and_lengths(self, detector, survey):
-        display = RegionDisplay.from_estimator(detector, survey[1], width=5)
-        assert display.figure_.get_size_inches()[0] == 5
-        axes = Figure().add_subplot()
-        assert RegionDisplay.from_estimator(detector, survey[1], ax=axes).ax_ is axes
-        with pytest.raises(ValueError, match=r"component has shape \(1,\), but there are 2"):
-            RegionDisplay(np.eye(2), None, [0], [True, False], [True]).plot()
-
 
 def table(n_components, **columns):
     n_spurious = np.arange(n_components) % 5
@@ -203,10 +192,6 @@ class TestComponents:
         assert legend_texts(display) == ["in the region"] * n_known + names
         assert display.ax_.get_xlim()[1] > 5
 
-    def test_every_component_in_the_region(self, legend_texts):
-        display = ComponentsDisplay(table(2, in_region=True), 0.005).plot()
-        assert legend_texts(display) == ["in the region", "95 % interval", "threshold 0.5 %"]
-
     @pytest.mark.parametrize("n_components", [1, 15, 100])
     def test_numbers_do_not_overlap(self, n_components, overlaps, stays_inside):
         display = ComponentsDisplay(table(n_components), 0.05).plot()
@@ -214,11 +199,3 @@ class TestComponents:
         assert display.figure_.get_size_inches()[1] < 10
         assert overlaps(display.ax_.get_yticklabels()) == 0
         assert overlaps(display.ax_.child_axes[0].get_yticklabels()) == 0
-
-    def test_given_axes_and_bad_input(self):
-        axes = Figure().add_subplot()
-        assert ComponentsDisplay(table(3), 0.05).plot(axes).ax_ is axes
-        with pytest.raises(ValueError, match="sort='size'"):
-            ComponentsDisplay(table(2), 0.05, sort="size").plot()
-        with pytest.raises(NotFittedError, match="not fitted"):
-            ComponentsDisplay.from_estimator(SpuriousRegionDetector())

@@ -58,12 +58,6 @@ class TestCompleteness:
         expected = completeness_curve(Y[40:], SCORE[40:])
         assert_allclose(np.interp(expected[0], x / 100, y / 100), expected[1])
 
-    def test_bad_input(self):
-        with pytest.raises(ValueError, match="no source that has a probability is known"):
-            CompletenessDisplay(np.zeros(5), np.ones(5)).plot(ax=axes())
-        with pytest.raises(ValueError, match=r"label has shape \(300,\), but there are 5"):
-            CompletenessDisplay(Y, np.ones(5)).plot(ax=axes())
-
 
 def results(perplexities=(50,)):
     settings = [(p, n, t) for p in perplexities for n in (2, 6, 9) for t in (0.05, 0.2)]
@@ -145,9 +139,3 @@ class TestStability:
         labels = [display.ax_.xaxis.label, bar.xaxis.label, bar.patch, display.ax_.patch]
         assert overlaps([legend(display), *labels]) == 0
         assert stays_inside(display)
-
-    def test_bad_input(self):
-        with pytest.raises(ValueError, match="share of the runs"):
-            StabilityDisplay(RNG.normal(size=(2, 2)), [0.0, 3.0]).plot(ax=axes())
-        with pytest.raises(ValueError, match="stability has shape"):
-            StabilityDisplay(RNG.normal(size=(3, 2)), [0.0, 1.0]).plot(ax=axes())

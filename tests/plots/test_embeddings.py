@@ -3,12 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib import pyplot
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
-from sklearn.exceptions import NotFittedError
 
-from spurclust import SpuriousRegionDetector
 from spurclust.plots import EmbeddingDisplay
 from spurclust.plots.style import (
     OTHER_REASON_STYLE,
@@ -130,14 +126,6 @@ def test_the_figure_is_as_wide_as_asked_and_wastes_no_height(detector, survey):
     assert display.ax_.get_position().width > 0.85
 
 
-def test_given_axes_are_used_and_no_figure_is_opened(detector, survey):
-    figure = Figure()
-    axes = figure.add_subplot()
-    display = EmbeddingDisplay.from_estimator(detector, survey[1], ax=axes)
-    assert (display.ax_, display.figure_) == (axes, figure)
-    assert pyplot.get_fignums() == []
-
-
 @pytest.mark.parametrize(
     ("unlabeled", "y"),
     [
@@ -176,21 +164,3 @@ def test_labels_of_another_length_or_shape(detector):
         EmbeddingDisplay.from_estimator(detector, [0, 1, 0, 1])
     with pytest.raises(ValueError, match=r"y has shape \(120, 1\)"):
         EmbeddingDisplay.from_estimator(detector, np.zeros((120, 1)))
-    with pytest.raises(ValueError, match=r"reason has shape \(\)"):
-        EmbeddingDisplay(np.eye(2), reason="edge").plot()
-    with pytest.raises(ValueError, match="label must be 1"):
-        EmbeddingDisplay(np.eye(2), [1, 2]).plot()
-
-
-def test_a_bad_embedding():
-    with pytest.raises(ValueError, match="has 3 dimensions: pictures need two"):
-        EmbeddingDisplay(np.zeros((4, 3))).plot()
-    with pytest.raises(ValueError, match="0 sample"):
-        EmbeddingDisplay(np.zeros((0, 2))).plot()
-    with pytest.raises(ValueError, match="embedding contains NaN"):
-        EmbeddingDisplay([[0, 0], [np.nan, 1]]).plot()
-
-
-def test_a_detector_that_is_not_fitted():
-    with pytest.raises(NotFittedError, match="not fitted"):
-        EmbeddingDisplay.from_estimator(SpuriousRegionDetector(), [0])

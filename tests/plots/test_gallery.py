@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from spurclust.plots import GalleryDisplay
-from spurclust.plots.style import REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR
 
 
 def cutouts(n_cutouts, shape=(17, 95)):
@@ -117,15 +115,6 @@ def test_cutout_id_and_reason_belong_together(detector, survey):
         assert texts[2 * position : 2 * position + 2] == [f"{value}", f"r{value}"]
 
 
-def test_frames_show_what_is_known(legend_texts):
-    display = GalleryDisplay(cutouts(3), label=[1, 0, -1], flagged=[True, True, False]).plot()
-    (frames,) = display.ax_.collections
-    colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
-    assert colors == [SPURIOUS_COLOR, REGION_COLOR, UNINSPECTED_COLOR]
-    assert (np.diff(frames.get_linewidth()) < 0).all()
-    assert legend_texts(display) == ["known spurious", "flagged", "other"]
-
-
 def test_cubes_are_drawn_side_by_side_and_colors_as_colors():
     (cube,) = pictures(GalleryDisplay(np.zeros((1, 10, 10, 5), dtype=np.float32)).plot())
     assert cube.shape[1] / cube.shape[0] == pytest.approx(5.4, rel=0.01)
@@ -157,12 +146,6 @@ def test_low_axes_make_all_smaller(overlaps):
 
 
 def test_bad_input(detector, survey):
-    with pytest.raises(ValueError, match=r"source_id has shape \(3,\), but there are 2"):
-        GalleryDisplay(cutouts(2), ["a", "b", "c"]).plot()
-    with pytest.raises(ValueError, match="max_cutouts=0"):
-        GalleryDisplay(cutouts(2), max_cutouts=0).plot()
-    with pytest.raises(ValueError, match="n_columns=0"):
-        GalleryDisplay(cutouts(2), n_columns=0).plot()
     with pytest.raises(IndexError, match="index 2 is out of bounds"):
         GalleryDisplay(cutouts(2), position=[2]).plot()
     with pytest.raises(ValueError, match="which='best'"):

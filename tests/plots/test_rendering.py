@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
+from spurclust.plots import CutoutEmbeddingDisplay, GalleryDisplay
 from spurclust.plots.rendering import render_cutout
-from spurclust.plots.style import BLANK_COLOR
+from spurclust.plots.style import BLANK_COLOR, REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR
 
 BLANK = np.rint(255 * np.array(to_rgb(BLANK_COLOR))).astype(np.uint8)
 
@@ -82,3 +83,19 @@ def test_channels_side_by_side_or_their_mean():
     mean = render_cutout(cube, channels="mean")
     assert mean.shape == (20, 20, 3)
     assert mean[3, 3, 0] == 255
+
+
+@pytest.mark.parametrize("kind", [CutoutEmbeddingDisplay, GalleryDisplay])
+def test_frames_show_what_is_known(kind, legend_texts):
+    given = {"label": [1, 0, 1, -1], "flagged": [True, True, False, False], "origin": "lower"}
+    images = np.zeros((4, 9, 9), dtype=np.uint8)
+    points = [[0, 0], [10, 0], [20, 9], [30, 9]]
+    positions = (points, images) if kind is CutoutEmbeddingDisplay else (images,)
+    display = kind(*positions, **given).plot()
+    frames = display.ax_.collections[-1]
+    colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
+    assert colors == [SPURIOUS_COLOR, REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR]
+    widths = frames.get_linewidth()
+    assert widths[0] > widths[1] > widths[3]
+    assert legend_texts(display) == ["known spurious", "flagged", "other"]
+    assert {image.origin for image in display.ax_.images} == {"lower"}

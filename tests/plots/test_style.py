@@ -7,14 +7,88 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from PIL import Image
+from sklearn.exceptions import NotFittedError
 
-from spurclust.plots import EmbeddingDisplay, save_figure
+from spurclust import SpuriousRegionDetector
+from spurclust.plots import (
+    CompletenessDisplay,
+    ComponentsDisplay,
+    CutoutEmbeddingDisplay,
+    EmbeddingDisplay,
+    GalleryDisplay,
+    RegionDisplay,
+    StabilityDisplay,
+    TuningDisplay,
+    save_figure,
+)
 from spurclust.plots.style import add_legend, open_axes, shorten, text_width
+from spurclust.region import component_table
+
+TWO, FLAGS = np.eye(2), [True, False]
+STRIPS = np.zeros((2, 17, 95), dtype=np.uint8)
+TABLE = component_table(np.array([[40, 40, 4], [30, 20, 0]]), 0.05)
+RESULTS = {"param_n_components": [2, 6], "param_threshold": [0.1, 0.1]}
+RESULTS |= {f"mean_test_{name}": [1, 0.5] for name in ("completeness", "workload")}
+DISPLAYS = [
+    EmbeddingDisplay(TWO, [0, 1]),
+    RegionDisplay(TWO, [0, 1], [0, 1], FLAGS, FLAGS),
+    ComponentsDisplay(TABLE, 0.05),
+    CutoutEmbeddingDisplay(TWO, STRIPS),
+    GalleryDisplay(STRIPS),
+    CompletenessDisplay([0, 1], [0.1, 0.9]),
+    TuningDisplay(RESULTS, 0),
+    StabilityDisplay(TWO, [0.0, 1.0]),
+]
+REFUSED = [
+    (EmbeddingDisplay(np.zeros((4, 3))), "has 3 dimensions: pictures need two"),
+    (EmbeddingDisplay(np.zeros((0, 2))), "0 sample"),
+    (EmbeddingDisplay([[0, 0], [np.nan, 1]]), "embedding contains NaN"),
+    (EmbeddingDisplay(TWO, [1, 2]), "label must be 1"),
+    (EmbeddingDisplay(TWO, reason="edge"), r"reason has shape \(\)"),
+    (RegionDisplay(TWO, None, [0], FLAGS, FLAGS), r"component has shape \(1,\), but there are 2"),
+    (ComponentsDisplay(TABLE, 0.05, sort="size"), "sort='size'"),
+    (CutoutEmbeddingDisplay(np.eye(3)[:, :2], STRIPS), "2 cutouts, but 3 sources"),
+    (CutoutEmbeddingDisplay(TWO, np.zeros((2, 100))), "not flattened rows"),
+    (CutoutEmbeddingDisplay(TWO, STRIPS, crop=(20, 30, 0, 9)), "nothing of a cutout of 17 x 95"),
+    (CutoutEmbeddingDisplay(TWO, STRIPS, max_cutouts=0), "max_cutouts=0"),
+    (GalleryDisplay(STRIPS, ["a", "b", "c"]), r"source_id has shape \(3,\), but there are 2"),
+    (GalleryDisplay(STRIPS, max_cutouts=0), "max_cutouts=0"),
+    (GalleryDisplay(STRIPS, n_columns=0), "n_columns=0"),
+    (CompletenessDisplay([0, 0], [1, 1]), "no source that has a probability is known"),
+    (CompletenessDisplay([1, 0], [1, 1, 0]), r"label has shape \(2,\), but there are 3"),
+    (StabilityDisplay(TWO, [0.0, 3.0]), "share of the runs"),
+    (StabilityDisplay(TWO, [0.0]), "stability has shape"),
+]
 
 
 @pytest.fixture
 def display():
-    return EmbeddingDisplay(np.eye(2), [0, 1]).plot()
+    return EmbeddingDisplay(TWO, [0, 1]).plot()
+
+
+@pytest.mark.parametrize("display", DISPLAYS, ids=lambda display: type(display).__name__)
+def test_given_axes_are_used_and_a_new_figure_is_as_wide_as_asked(display, stays_inside):
+    axes = Figure().add_subplot()
+    assert display.plot(axes) is display
+    assert (display.ax_, display.figure_) == (axes, axes.figure)
+    assert pyplot.get_fignums() == []
+    assert display.plot(width=5).figure_.get_figwidth() == pytest.approx(5)
+    assert stays_inside(display)
+
+
+@pytest.mark.parametrize(("display", "message"), REFUSED)
+def test_what_cannot_be_drawn_is_refused(display, message):
+    with pytest.raises(ValueError, match=message):
+        display.plot()
+    assert pyplot.get_fignums() == []
+
+
+def test_a_detector_that_is_not_fitted_is_refused():
+    for draw in (EmbeddingDisplay.from_estimator, RegionDisplay.from_estimator):
+        with pytest.raises(NotFittedError, match="not fitted"):
+            draw(SpuriousRegionDetector(), None)
+    with pytest.raises(NotFittedError, match="not fitted"):
+        ComponentsDisplay.from_estimator(SpuriousRegionDetector())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg", ".PNG"])

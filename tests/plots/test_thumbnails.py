@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from spurclust.plots import CutoutEmbeddingDisplay
-from spurclust.plots.style import REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR
 
 
 def strips(n_sources, shape=(17, 79)):
@@ -91,20 +89,6 @@ def test_nothing_is_covered_and_nothing_is_crossed(seed, n_sources, shape, max_c
         assert priority[display.shown_[blocked[source]]].max(initial=-1) >= priority[source]
 
 
-def test_frames_show_what_is_known(legend, legend_texts):
-    embedding = np.array([[0.0, 0], [10, 0], [20, 9], [30, 9]])
-    display = CutoutEmbeddingDisplay(
-        embedding, strips(4, (9, 9)), [1, 0, 1, -1], [True, True, False, False]
-    ).plot()
-    frames = display.ax_.collections[-1]
-    colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
-    assert colors == [SPURIOUS_COLOR, REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR]
-    widths = frames.get_linewidth()
-    assert widths[0] > widths[1] > widths[3]
-    assert legend_texts(display) == ["known spurious", "flagged", "other"]
-    assert legend(display).get_title().get_text() == "4 of 4 cutouts shown"
-
-
 def test_a_crop_shows_that_part(detector, survey, frame_boxes):
     cutouts = np.zeros((len(survey[1]), 17, 79), dtype=np.uint8)
     cutouts[:, 2:12, 20:40] = 200
@@ -143,21 +127,3 @@ def test_few_sources_and_one_position(embedding, stays_inside):
     display = CutoutEmbeddingDisplay(embedding, strips(len(embedding))).plot()
     assert len(display.shown_) == len({tuple(point) for point in embedding})
     assert stays_inside(display)
-
-
-def test_given_axes_and_lower_origin():
-    axes = Figure().add_subplot()
-    display = CutoutEmbeddingDisplay(np.eye(2), strips(2), origin="lower").plot(axes)
-    assert display.ax_ is axes
-    assert axes.images[0].origin == "lower"
-
-
-def test_bad_input():
-    with pytest.raises(ValueError, match="3 cutouts, but 2 sources"):
-        CutoutEmbeddingDisplay(np.eye(2), strips(3)).plot()
-    with pytest.raises(ValueError, match="not flattened rows"):
-        CutoutEmbeddingDisplay(np.eye(2), np.zeros((2, 100))).plot()
-    with pytest.raises(ValueError, match="leaves nothing of a cutout of 17 x 79 pixels"):
-        CutoutEmbeddingDisplay(np.eye(2), strips(2), crop=(20, 30, 0, 9)).plot()
-    with pytest.raises(ValueError, match="max_cutouts=0"):
-        CutoutEmbeddingDisplay(np.eye(2), strips(2), max_cutouts=0).plot()
