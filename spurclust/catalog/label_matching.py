@@ -24,18 +24,18 @@ _WHOLE_NUMBER = re.compile(r"(-?)0*([0-9]+)(?:\.0*)?")
 class MatchedLabels:
     """Labels in the order of the cutouts.
 
-    What `match_labels` returns. Entry i of `y` and `reasons` belongs to cutout i.
+    Returned by `match_labels`. Entry i of `y` and `reasons` belongs to cutout i.
 
     Attributes
     ----------
     y : ndarray of shape (n_sources,), int8
         1 spurious, 0 reliable, -1 uninspected.
     reasons : list of str
-        Why; empty when no reason is given.
+        Why each source is spurious; empty when no reason is given.
     ids_without_row : list of str
-        The cutouts that the table does not know: uninspected.
+        The cutouts without a row in the table; they are uninspected.
     ids_without_cutout : list of str
-        The rows of the table that no cutout belongs to: not used.
+        The rows of the table without a cutout; they are not used.
     positions : ndarray of shape (n_sources, 2) or None
         Right ascension and declination in degrees, NaN where unknown; None when no cutout has a
         position in the table.
@@ -51,11 +51,11 @@ class MatchedLabels:
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     """Join labels to cutouts by id, whatever the order of the rows.
 
-    "00123", 123 and 123.0 are one id, unless two of them occur in the table or two among the
-    cutouts: then these, and only these, are compared letter by letter. If the cutouts "00123" and
-    "123" both exist, a row 123 belongs to the second and none to the first.
+    "00123", 123 and 123.0 are one id, unless two of them occur in the table or among the cutouts:
+    then only these are compared letter by letter. If the cutouts "00123" and "123" both exist, a
+    row 123 belongs to the second and none to the first.
 
-    Positions come along from columns with the usual names, such as RA and Dec, RAJ2000 and
+    Positions are read from columns with the usual names, such as RA and Dec, RAJ2000 and
     DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.
 
     Parameters
@@ -78,7 +78,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     Warns
     -----
     UserWarning
-        When rows of the table have no cutout, or a position that is none.
+        When rows of the table have no cutout, or a position that cannot be read.
 
     Examples
     --------
@@ -88,7 +88,12 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     >>> match_labels(labels, ["00123", "8", "7"]).y.tolist()
     [1, -1, 0]
     """
-    wanted = _texts_of_cutouts(source_ids)
+    wanted = [str(cell).strip() if isinstance(cell, str) else id_text(cell) for cell in source_ids]
+    repeated = [text for text, n in Counter(wanted).items() if n > 1]
+    if repeated:
+        raise CatalogError(
+            f"several cutouts have the id {shorten(repeated)}: give every cutout an id of its own"
+        )
     known = labels.table["source_id"].tolist()
     rows, ambiguous = match_ids(known, wanted)
     found = rows >= 0
@@ -125,17 +130,6 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     )
 
 
-def _texts_of_cutouts(source_ids: Sequence[object]) -> list[str]:
-    """Return the ids of the cutouts as text, all different."""
-    texts = [str(cell).strip() if isinstance(cell, str) else id_text(cell) for cell in source_ids]
-    repeated = [text for text, n in Counter(texts).items() if n > 1]
-    if repeated:
-        raise CatalogError(
-            f"several cutouts have the id {shorten(repeated)}: give every cutout an id of its own"
-        )
-    return texts
-
-
 def _examples(ids: Sequence[str]) -> str:
     """Show three ids."""
     return ", ".join(repr(text) for text in ids[:3]) or "none"
@@ -166,7 +160,7 @@ def _key(text: str, shared: set[str]) -> tuple[bool, str]:
 
 
 def _shared_numbers(ids: Iterable[str]) -> set[str]:
-    """Return the numbers that several different ids are written forms of."""
+    """Return the numbers that are written in several ways."""
     first: dict[str, str] = {}
     return {_number(text) for text in ids if first.setdefault(_number(text), text) != text}
 
@@ -181,7 +175,7 @@ def _number(text: str) -> str:
 class MergedLabels:
     """Several label tables as one, and what each added.
 
-    What `merge_labels` returns.
+    Returned by `merge_labels`.
 
     Attributes
     ----------
@@ -199,11 +193,11 @@ class MergedLabels:
 def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) -> MergedLabels:
     """Join the labels of several tables; where two label one source, the later table wins.
 
-    For labels that grow: a first table, then what was inspected since. A blank label means "not
-    inspected here" and takes nothing back: the earlier label and its reason stay. To withdraw a
-    label, clear it in the table that gave it. A reason goes with its label; it outlives a later
-    label only if that is the same label without a reason. Of the other columns, too, the last
-    cell that is not blank counts.
+    Use it for labels that grow: a first table, then what was inspected since. A blank label means
+    "not inspected here": the earlier label and its reason stay. To withdraw a label, clear it in
+    the table that gave it. A reason belongs to its label; it is kept beside a later label only if
+    that is the same label without a reason. In the other columns, too, the last cell that is not
+    blank counts.
 
     Parameters
     ----------
@@ -211,7 +205,7 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
         What `read_labels` returned, the earliest first.
     source_ids : sequence of str, default=()
         The ids of the cutouts. Only needed if two of them are one number, as "00123" and "123":
-        ids of two tables that differ so are then kept apart as well.
+        then the ids of two tables that differ in this way are kept apart as well.
 
     Returns
     -------
@@ -221,7 +215,7 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     Raises
     ------
     ValueError
-        When there is no table.
+        When `tables` is empty.
 
     Examples
     --------
@@ -306,7 +300,7 @@ def format_merge(counts: pd.DataFrame) -> str:
 def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
     """Count the sources, the inspected, the spurious, and these by reason.
 
-    The numbers to check before anything else is done; `format_counts` makes them readable.
+    Check these numbers before anything else is done.
 
     Parameters
     ----------

@@ -43,17 +43,16 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 class Labels:
     """The labels of a table, one row per source.
 
-    What `read_labels` returns; `match_labels` joins it to the cutouts.
+    Returned by `read_labels`; `match_labels` joins it to the cutouts.
 
     Attributes
     ----------
     table : DataFrame
         In the order of the file: ``source_id`` (text), ``label`` (int8: 1 spurious, 0 reliable, -1
-        uninspected), ``reason`` (text, empty when there is none), then the other columns as they
-        are named in the file. One of these that has a name of the first three gets
-        " (in table)" after it.
+        uninspected), ``reason`` (text, empty when there is none), then the other columns with
+        their names in the file. A name that is taken already gets " (in table)" after it.
     origin : str
-        The file, for messages.
+        The name of the file, for messages.
     """
 
     table: pd.DataFrame
@@ -98,7 +97,7 @@ def read_labels(
     Returns
     -------
     Labels
-        The table. Whatever the file's convention, 1 is spurious in it.
+        The labels; 1 is spurious, whatever the file's convention.
 
     Raises
     ------
@@ -114,8 +113,8 @@ def read_labels(
     -----
     UserWarning
         When rows repeat an id: they become one, with the label of the row that has one and the
-        first of the reasons given. Also on rows with a reason but no label, and on rows that hold
-        something but neither id nor label; wholly blank rows are passed over.
+        first of the reasons given. Also when rows have a reason but no label, or other cells but
+        neither id nor label. Blank rows are skipped.
 
     Examples
     --------
@@ -133,8 +132,8 @@ def read_labels(
     columns = _find_columns(source, id_column, label_column, reason_column, notes)
     rows = _parse_rows(source, columns, spurious_value)
     rows = _without_blank_rows(rows, source, notes)
-    _note_unlabeled_reasons(rows, source, notes)
-    rows = _one_row_per_id(rows, source, notes)
+    _note_unlabeled_reasons(rows, notes)
+    rows = _one_row_per_id(rows, source.origin, notes)
     for note in notes:
         warnings.warn(f"{source.origin}: {note}", stacklevel=2)
     return Labels(_with_other_columns(rows, source, columns), source.origin)
@@ -163,30 +162,34 @@ def _find_columns(
 
 
 def _parse_rows(source: Sheet, columns: Sequence[int | None], spurious_value: int) -> pd.DataFrame:
-    """Turn the cells into ids, labels and reasons, and number the rows."""
+    """Turn the cells into ids, labels and reasons, in rows that keep their index."""
     ids, labels, reasons = (
         [None] * len(source.frame) if column is None else list(source.frame.iloc[:, column])
         for column in columns
     )
+    numbers = [f"row {source.first_row + row}" for row in range(len(source.frame))]
     texts, id_problems = _convert_each(ids, _source_id)
     if id_problems:
+        named = shorten([f"{numbers[row]} ({why})" for row, why in id_problems])
         raise CatalogError(
-            f"{source.origin}: ids that cannot be used, in {_named(source, id_problems)}. Store "
-            "ids as text or as whole numbers; a spreadsheet keeps only 15 digits of a number"
+            f"{source.origin}: ids that cannot be used, in {named}. Store ids as text or as whole "
+            "numbers; a spreadsheet keeps only 15 digits of a number"
         )
     values, label_problems = _convert_each(labels, lambda cell: _label(cell, spurious_value))
     if label_problems:
-        named = [(row, f"{why}, id {texts[row]}") for row, why in label_problems]
+        named = shorten([f"{numbers[row]} ({why}, id {texts[row]})" for row, why in label_problems])
         raise CatalogError(
-            f"{source.origin}: labels that are neither 0 nor 1, in {_named(source, named)}. Leave "
-            "the cell blank for an uninspected source"
+            f"{source.origin}: labels that are neither 0 nor 1, in {named}. Leave the cell blank "
+            "for an uninspected source"
         )
+    pairs = zip(numbers, texts, strict=True)
     return pd.DataFrame(
         {
             "source_id": pd.Series(texts, dtype=str),
             "label": np.array(values, dtype=np.int8),
             "reason": pd.Series([cell_text(cell) for cell in reasons], dtype=str),
-            "row": np.arange(len(source.frame)),
+            # What messages call the row.
+            "name": [f"{number} (id {text})" if text else number for number, text in pairs],
         }
     )
 
@@ -264,21 +267,21 @@ def _label(cell: object, spurious_value: int) -> int:
 
 
 def _without_blank_rows(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.DataFrame:
-    """Pass over rows without id; those that hold a label are an error, other cells a warning."""
+    """Drop rows without id; one with a label is an error, one with other cells a warning."""
     no_id = (rows["source_id"] == "").to_numpy()
     if not no_id.any():
         return rows
-    labeled = rows.loc[no_id & (rows["label"] != UNINSPECTED), "row"].tolist()
+    labeled = rows.loc[no_id & (rows["label"] != UNINSPECTED), "name"].tolist()
     if labeled:
         raise CatalogError(
-            f"{source.origin}: a label but no id, in {_rows_text(source, labeled)}: fill in the "
-            "id, or clear the row"
+            f"{source.origin}: a label but no id, in {shorten(labeled)}: fill in the id, or clear "
+            "the row"
         )
     filled = source.frame[no_id].map(lambda cell: cell_text(cell) != "").any(axis=1)
     if filled.any():
         notes.append(
             f"{filled.sum()} rows have neither id nor label and are left out: "
-            f"{_rows_text(source, filled.index[filled].tolist())}"
+            f"{shorten(rows.loc[filled.index[filled], 'name'])}"
         )
     if no_id.all():
         raise CatalogError(
@@ -287,17 +290,17 @@ def _without_blank_rows(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> 
     return rows[~no_id]
 
 
-def _note_unlabeled_reasons(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> None:
+def _note_unlabeled_reasons(rows: pd.DataFrame, notes: list[str]) -> None:
     """Note reasons whose label was perhaps forgotten."""
     found = rows[(rows["label"] == UNINSPECTED) & (rows["reason"] != "")]
     if len(found):
         notes.append(
             f"{len(found)} rows have a reason but no label and count as uninspected: "
-            f"{_ids_text(source, found)}"
+            f"{shorten(found['name'])}"
         )
 
 
-def _one_row_per_id(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.DataFrame:
+def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.DataFrame:
     """Make one row of several with one id, unless their labels differ."""
     repeated = rows[rows.duplicated("source_id", keep=False)]
     if not len(repeated):
@@ -306,8 +309,8 @@ def _one_row_per_id(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.D
     conflicts = _differing(inspected, "label").sort_values("source_id", kind="stable")
     if len(conflicts):
         raise CatalogError(
-            f"{source.origin}: spurious in one row and reliable in another: "
-            f"{_ids_text(source, conflicts)}. Keep one of them"
+            f"{origin}: spurious in one row and reliable in another: "
+            f"{shorten(conflicts['name'])}. Keep one of them"
         )
     # The row that is kept comes first: the labeled, and of these the one with a reason.
     order = repeated.assign(
@@ -316,12 +319,12 @@ def _one_row_per_id(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.D
     dropped = repeated.loc[order.index[order.duplicated("source_id")].sort_values()]
     notes.append(
         f"{len(dropped)} rows repeat an id without contradiction and are left out: "
-        f"{_ids_text(source, dropped)}"
+        f"{shorten(dropped['name'])}"
     )
     differing = _differing(inspected[inspected["reason"] != ""], "reason")
     if len(differing):
         notes.append(
-            f"different reasons for one id, the first is kept: {_ids_text(source, differing)}"
+            f"different reasons for one id, the first is kept: {shorten(differing['name'])}"
         )
     return rows.drop(index=dropped.index)
 
@@ -329,22 +332,6 @@ def _one_row_per_id(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.D
 def _differing(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the rows of ids that have different values in a column."""
     return rows[rows.groupby("source_id")[column].transform("nunique") > 1]
-
-
-def _named(source: Sheet, problems: Sequence[tuple[int, str]]) -> str:
-    """List rows with what is wrong in each."""
-    return shorten([f"row {row + source.first_row} ({why})" for row, why in problems])
-
-
-def _rows_text(source: Sheet, rows: Sequence[int]) -> str:
-    """List rows."""
-    return shorten([f"row {row + source.first_row}" for row in rows])
-
-
-def _ids_text(source: Sheet, rows: pd.DataFrame) -> str:
-    """List rows with their ids."""
-    pairs = zip(rows["row"], rows["source_id"], strict=True)
-    return _named(source, [(row, f"id {source_id}") for row, source_id in pairs])
 
 
 def _with_other_columns(
@@ -358,7 +345,7 @@ def _with_other_columns(
         free = name.strip() or f"column {index + 1}"
         while free in CANONICAL or free in others:
             free += " (in table)"
-        cells = source.frame.iloc[rows["row"].to_numpy(), index].reset_index(drop=True)
+        cells = source.frame.iloc[rows.index, index].reset_index(drop=True)
         others[free] = _as_numbers(cells)
     kept = rows[list(CANONICAL)].reset_index(drop=True)
     return pd.concat([kept, pd.DataFrame(others, index=kept.index)], axis=1)

@@ -57,8 +57,8 @@ def save_model(
 ) -> None:
     """Save a fitted detector to a file that appears whole or not at all.
 
-    The file holds arrays and settings, no code: who loads it need not trust who made it. It is
-    stamped with the versions of the packages; predictions are equal to the bit on the same
+    The file holds arrays and settings, no code, so that a file from others can be loaded safely. It
+    is stamped with the versions of the packages; predictions are equal to the bit on the same
     processor and versions.
 
     Parameters
@@ -66,9 +66,9 @@ def save_model(
     detector : SpuriousRegionDetector or other fitted estimator
         What to save.
     path : str or path
-        The file, by custom `*.skops`. An existing one is replaced.
+        The file, usually `*.skops`. An existing one is replaced.
     metadata : mapping, default=None
-        What else to keep, of types that JSON has, for example how the cutouts were read.
+        Further information, of types that JSON has, for example how the cutouts were read.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def save_model(
     sklearn.exceptions.NotFittedError
         When the detector is not fitted.
     TypeError
-        When the metadata hold what JSON has not.
+        When the metadata hold types that JSON does not have.
     ImportError
         When skops is not installed.
 
@@ -218,7 +218,7 @@ def _damaged(path: str | os.PathLike[str], why: object) -> str:
 class FittedModels(NamedTuple):
     """A fitted detector and ranker, and how their cutouts were read.
 
-    What `load_fitted` returns: enough to read more cutouts as those of the fit were read, and to
+    Returned by `load_fitted`: enough to read more cutouts as those of the fit were read, and to
     predict all that a run predicts.
 
     Attributes
@@ -284,7 +284,7 @@ class FittedModels(NamedTuple):
 
 
 def _set_jobs(step: Any, n_jobs: int | None) -> None:
-    """Set the threads of a step and of all in it that have some; "passthrough" has none."""
+    """Set the number of threads of a step and of the steps in it; "passthrough" has none."""
     if isinstance(step, str):
         return
     names = [name for name in step.get_params() if name.split("__")[-1] == "n_jobs"]
@@ -331,24 +331,20 @@ def load_fitted(path: str | os.PathLike[str]) -> FittedModels:
     >>> models.ranker is None, models.reading["size"] is None
     (True, True)
     """
-    detector = load_model(path)
-    if not isinstance(detector, SpuriousRegionDetector):
-        raise CatalogError(
-            f"{path} holds a {type(detector).__name__}, not a detector: give the model.skops of a "
-            "run"
-        )
-    saved = read_model_metadata(path).get("reading", {})
-    return FittedModels(detector, _load_ranker(path), {name: saved.get(name) for name in READING})
-
-
-def _load_ranker(path: str | os.PathLike[str]) -> InspectionRanker | None:
-    """Load the ranker beside a detector; None where there is none."""
+    detector = _load_instance(
+        path, SpuriousRegionDetector, "detector: give the model.skops of a run"
+    )
     beside = Path(path).with_name(RANKER)
-    if not beside.exists():
-        return None
-    ranker = load_model(beside)
-    if not isinstance(ranker, InspectionRanker):
-        raise CatalogError(
-            f"{beside} holds a {type(ranker).__name__}, not a ranker: move it away, or run again"
-        )
-    return ranker
+    ranker = None
+    if beside.exists():
+        ranker = _load_instance(beside, InspectionRanker, "ranker: move it away, or run again")
+    saved = read_model_metadata(path).get("reading", {})
+    return FittedModels(detector, ranker, {name: saved.get(name) for name in READING})
+
+
+def _load_instance(path: str | os.PathLike[str], kind: type, expected: str) -> Any:
+    """Load a model of a class."""
+    model = load_model(path)
+    if not isinstance(model, kind):
+        raise CatalogError(f"{path} holds a {type(model).__name__}, not a {expected}")
+    return model

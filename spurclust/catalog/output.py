@@ -22,8 +22,6 @@ from secrets import token_hex
 from spurclust.errors import CatalogError
 
 _SUMMARY = "summary.json"
-# A summary.json of another program is not taken for the list of files that may be replaced.
-_AUTHOR = ("written_by", "spurclust")
 _REPLACED = ".replaced"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -86,7 +84,7 @@ def _hidden_name() -> str:
 
 
 def _make_staging(target: Path) -> Path:
-    """Make a hidden folder on the disk of the place: in it, or in the nearest one that exists."""
+    """Make a hidden folder in the target, or in its nearest parent that exists."""
     absolute = Path(os.path.abspath(target))  # noqa: PTH100 (resolve would follow a broken link)
     base = next(path for path in (absolute, *absolute.parents) if os.path.lexists(path))
     if not base.is_dir():
@@ -112,7 +110,7 @@ def _list_in_summary(staging: Path) -> list[str]:
     """Add the list of files to the summary, and return it."""
     path = staging / _SUMMARY
     summary = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    summary[_AUTHOR[0]] = _AUTHOR[1]
+    summary["written_by"] = "spurclust"
     summary["files"] = sorted({*_files_in(staging), _SUMMARY})
     path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return list(summary["files"])
@@ -124,11 +122,13 @@ def _earlier_files(target: Path) -> list[str]:
         summary = json.loads((target / _SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    if not isinstance(summary, dict) or summary.get(_AUTHOR[0]) != _AUTHOR[1]:
+    # The files that another program lists may not be replaced.
+    if not isinstance(summary, dict) or summary.get("written_by") != "spurclust":
         return []
     names = summary.get("files")
-    names = names if isinstance(names, list) else []
-    return [name for name in names if _is_file_inside(target, name)]
+    return (
+        [name for name in names if _is_file_inside(target, name)] if isinstance(names, list) else []
+    )
 
 
 def _is_file_inside(target: Path, name: object) -> bool:

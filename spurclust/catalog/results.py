@@ -32,7 +32,7 @@ _AGAIN, _GIVE = "run `spurclust run` again", "give the folder that `spurclust ru
 class RunTables(NamedTuple):
     """The tables and the summary of a run.
 
-    What `read_results` returns: the tables as they were before they were written.
+    Returned by `read_results`: the tables as they were before they were written.
 
     Attributes
     ----------
@@ -164,25 +164,20 @@ def sources_table(
         on_sky = _pairs(positions, "positions")
         columns["ra"], columns["dec"] = on_sky.T
         columns["sky_viewer"] = sky_viewer_links(on_sky)
-    table = _table_of(columns)
-    return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
-
-
-def _table_of(columns: dict[str, Sized]) -> pd.DataFrame:
-    """Put columns of one length side by side, or raise an error."""
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of different lengths: {lengths}")
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             name: _as_column(cells) if isinstance(cells, list) else cells
             for name, cells in columns.items()
         }
     )
+    return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
 
 
 def _as_column(texts: list[str]) -> "pd.Series[Any]":
-    """Make a column of texts, also where a file's name is not UTF-8, which pyarrow cannot hold."""
+    """Make a column of texts; pyarrow cannot hold a file name that is not UTF-8."""
     try:
         return pd.Series(texts)
     except UnicodeEncodeError:
@@ -190,7 +185,7 @@ def _as_column(texts: list[str]) -> "pd.Series[Any]":
 
 
 def _pairs(values: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Return two numbers a source, or raise an error."""
+    """Return two numbers per source, or raise an error."""
     pairs = np.asarray(values, dtype=np.float64)
     if pairs.ndim != 2 or pairs.shape[1] != 2:
         raise ValueError(f"{name} has the shape {pairs.shape}: it must be (n_sources, 2)")
@@ -200,7 +195,7 @@ def _pairs(values: ArrayLike, name: str) -> NDArray[np.float64]:
 def read_results(folder: str | os.PathLike[str]) -> RunTables:
     """Read the tables and the summary that `spurclust run` wrote.
 
-    For a report, or to go on with a result in Python. The model and the pictures are not read.
+    Use it to continue with a result in Python. The model and the plots are not read.
 
     Parameters
     ----------
@@ -215,7 +210,7 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
     Raises
     ------
     CatalogError
-        When a file or a column is missing, or a cell is no number where one must be.
+        When a file or a column is missing, or a cell that must be a number is not one.
 
     Examples
     --------
@@ -268,7 +263,7 @@ def _parsed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise CatalogError(
-            f"{path}: {cells.iloc[row]!r} in the column {name}, row {row + 2}, is no number"
+            f"{path}: {cells.iloc[row]!r} in the column {name}, row {row + 2}, is not a number"
         )
     if pd.api.types.is_integer_dtype(numbers):
         return numbers
@@ -293,7 +288,7 @@ def _checked_sources(path: Path, sources: pd.DataFrame, n_components: int) -> pd
         raise CatalogError(f"{path}: a cell of label is not 0, 1 or blank: {_AGAIN}")
     for name in ("tsne_x", "tsne_y", "flagged"):
         if not np.isfinite(sources[name]).all():
-            raise CatalogError(f"{path}: a cell of {name} is no number: {_AGAIN}")
+            raise CatalogError(f"{path}: a cell of {name} is not a number: {_AGAIN}")
     return sources.astype({"label": "Int8", "component": np.int64, "flagged": bool})
 
 

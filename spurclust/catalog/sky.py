@@ -82,7 +82,7 @@ def _fill(
     declinations: Sequence[object],
     refused: dict[int, str],
 ) -> None:
-    """Fill the rows without a position from two columns; collect what is no position."""
+    """Fill the rows without a position from two columns; collect what cannot be read."""
     for row in np.flatnonzero(np.isnan(found[:, 0])).tolist():
         cells = right_ascensions[row], declinations[row]
         if not any(cell_text(cell) for cell in cells):
@@ -133,16 +133,16 @@ def write_ds9_regions(
 ) -> int:
     """Write a circle for each flagged source as a region file of DS9.
 
-    To see the flagged sources in the image they were found in. The positions are taken as
-    ICRS, whatever the table they came from meant.
+    Load the file in DS9 to see the flagged sources in their image. The positions are taken as
+    ICRS, whatever system the label table used.
 
     Parameters
     ----------
     table : DataFrame
-        What `sources_table` returned with positions; its columns source_id, label, flagged, ra and
-        dec are used.
+        The sources, as `sources_table` returns them with positions; the columns source_id, label,
+        flagged, ra and dec are used.
     path : str or path
-        The file, by habit with the suffix .reg. One that exists is replaced.
+        The file, usually `*.reg`. An existing one is replaced.
     radius : float, default=1.0
         Radius of the circles in arcsec, above 0.
 
@@ -187,7 +187,7 @@ def write_ds9_regions(
 
 
 def _delimited(text: object) -> str:
-    """Put text between delimiters of DS9 that it does not hold itself."""
+    """Put text between delimiters of DS9 that do not occur in it."""
     line = _LINE_ENDS.sub(" ", str(text)).strip()
     for opening, closing in ("{}", '""', "''"):
         if opening not in line and closing not in line:

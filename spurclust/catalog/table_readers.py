@@ -5,7 +5,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -97,10 +97,11 @@ def folded(name: str) -> str:
     return re.sub(r"[\W_]", "", name).casefold()
 
 
-def shorten(texts: Sequence[str]) -> str:
+def shorten(texts: Iterable[str]) -> str:
     """Join the first ten of many texts, and say how many more there are."""
-    shown = ", ".join(texts[:_MAX_LISTED])
-    return f"{shown} and {len(texts) - _MAX_LISTED} more" if len(texts) > _MAX_LISTED else shown
+    every = list(texts)
+    shown = ", ".join(every[:_MAX_LISTED])
+    return f"{shown} and {len(every) - _MAX_LISTED} more" if len(every) > _MAX_LISTED else shown
 
 
 def is_missing(cell: Any) -> bool:

@@ -61,7 +61,7 @@ _UCDS = {
 
 
 class _Meaning(NamedTuple):
-    """What is known of columns by their names, for the formats that keep it."""
+    """Descriptions and units of columns by name, for the formats that keep them."""
 
     descriptions: Mapping[str, str]
     units: Mapping[str, str]
@@ -76,17 +76,18 @@ def write_table(
 ) -> None:
     r"""Write a table to a file that appears whole or not at all.
 
-    Any table of numbers, truth values and text. Numbers keep every bit, in xlsx 16 digits. Text is
-    written as it is, also if a spreadsheet program that opens the csv file would take it for a
-    formula; in xlsx it is marked as text. In csv a missing value and empty text are both blank.
+    Any table of numbers, truth values and text can be written. Numbers keep every bit, in xlsx 16
+    digits. Text is written as it is, even if a spreadsheet program that opens the csv file would
+    take it for a formula; in xlsx it is marked as text. In csv, a missing value and empty text are
+    both blank.
 
     Parameters
     ----------
     table : DataFrame
         The table. Its index is written, as the first column, if it has a name.
     path : str or path
-        The file. The suffix says the format: .csv, .tsv, .ecsv, .vot, .votable, .xml (VOTable),
-        .fits, .fit, .xlsx. A file that exists is replaced.
+        The file. The suffix selects the format: .csv, .tsv, .ecsv, .vot, .votable, .xml (VOTable),
+        .fits, .fit, .xlsx. An existing file is replaced.
     descriptions : mapping of str to str, default=None
         What columns mean, in addition to those of `sources_table` and of the table of components.
         Kept in ECSV, VOTable and FITS.
@@ -98,15 +99,15 @@ def write_table(
     ------
     CatalogError
         When the suffix is not known, the folder is missing or not writable, or the disk is full.
-        No file is left then, and one that existed is as it was.
+        Then no new file is left, and an existing one is unchanged.
     ImportError
         When the format needs a package that is not installed; the message has the command.
 
     Warns
     -----
     UserWarning
-        When the format cannot hold a character, as FITS none outside ASCII: it is written as an
-        escape, \xe9.
+        When the format cannot hold a character: it is written as an escape, such as \xe9 in
+        FITS, which holds only ASCII.
 
     Examples
     --------
@@ -141,7 +142,7 @@ def check_table_path(path: str | os.PathLike[str]) -> None:
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:
-    """Raise an error for a name that says no format."""
+    """Raise an error for a suffix of no known format."""
     known = writable_suffixes()
     if Path(path).suffix.lower() not in known:
         raise CatalogError(f"{path}: the name of a table must end in one of {', '.join(known)}")

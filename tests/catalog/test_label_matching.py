@@ -259,16 +259,12 @@ def test_counts():
 
 def test_printed_counts():
     y = np.repeat([1, 0, -1], [12, 988, 200])
-    lines = format_counts(count_labels(y, ["edge data"] * 1200)).split("\n")
-    assert lines == [
+    assert format_counts(count_labels(y, ["edge data"] * 1200)).split("\n") == [
         "sources        1200",
         "inspected      1000",
         "spurious         12  1.2 % of the inspected",
         "  edge data      12",
     ]
-
-
-def test_counts_of_nothing_inspected():
     counts = count_labels([-1, -1], ["", ""])
     assert counts["spurious_fraction"] is None
     assert "%" not in format_counts(counts)

@@ -82,7 +82,17 @@ def test_files_of_an_earlier_result_may_be_gone(tmp_path):
     assert set(tree(tmp_path)) == {*SECOND, "model.skops"}
 
 
-@pytest.mark.parametrize("make", [check_output_folder, None])
+SUMMARIES_OF_OTHERS = [
+    "not json",
+    "[1]",
+    '{"files": ["data.csv"]}',
+    '{"files": ["data.csv"], "written_by": "another program"}',
+    '{"files": "summary.json", "written_by": "spurclust"}',
+    '{"files": null, "written_by": "spurclust"}',
+]
+
+
+@pytest.mark.parametrize("use", [check_output_folder, write])
 @pytest.mark.parametrize(
     ("foreign", "named"),
     [
@@ -90,33 +100,18 @@ def test_files_of_an_earlier_result_may_be_gone(tmp_path):
         ({"plots": "mine"}, "plots"),
         ({"plots/a.png/x": "mine"}, "plots/a.png"),
         ({"model.skops": "mine", "sources.csv": "mine"}, "model.skops, sources.csv"),
+        *(
+            ({"summary.json": text, "data.csv": "mine"}, "summary.json")
+            for text in SUMMARIES_OF_OTHERS
+        ),
     ],
 )
-def test_other_files_are_never_overwritten(tmp_path, foreign, named, make):
+def test_files_of_others_are_never_overwritten(tmp_path, foreign, named, use):
     fill(tmp_path, foreign)
-    before = tree(tmp_path)
     with pytest.raises(CatalogError, match=f"holds {named}, not from an earlier result"):
-        make(tmp_path, iter(FIRST)) if make else write(tmp_path, FIRST)
-    assert tree(tmp_path) == before
-
-
-@pytest.mark.parametrize(
-    "summary",
-    [
-        "not json",
-        "[1]",
-        '{"files": ["data.csv"]}',
-        '{"files": ["data.csv"], "written_by": "another program"}',
-        '{"files": "summary.json", "written_by": "spurclust"}',
-        '{"files": null, "written_by": "spurclust"}',
-    ],
-)
-def test_summary_of_another_program(tmp_path, summary):
-    fill(tmp_path, {"summary.json": summary, "data.csv": "mine"})
-    before = tree(tmp_path)
-    with pytest.raises(CatalogError, match=r"holds summary\.json, not from"):
-        write(tmp_path, FIRST)
-    assert tree(tmp_path) == before
+        use(tmp_path, {**FIRST, **SECOND})
+    assert {**tree(tmp_path), **foreign} == tree(tmp_path)
+    assert not [name for name in tree(tmp_path) if name.startswith(".")]
 
 
 def test_summary_that_names_files_elsewhere(tmp_path):
@@ -197,12 +192,12 @@ def test_folder_that_appears_meanwhile(tmp_path):
     assert set(tree(tmp_path)) == {"out", "out/notes.txt", *(f"out/{name}" for name in SECOND)}
 
 
-@pytest.mark.parametrize("use", [check_output_folder, lambda folder: write(folder, FIRST)])
+@pytest.mark.parametrize("use", [check_output_folder, write])
 @pytest.mark.parametrize("name", ["file", "file/out", "file/new/out"])
 def test_file_in_place_of_a_folder(tmp_path, use, name):
     fill(tmp_path, {"file": "mine"})
     with pytest.raises(CatalogError, match="file is not a folder"):
-        use(tmp_path / name)
+        use(tmp_path / name, FIRST)
     assert tree(tmp_path) == {"file": "mine"}
 
 
@@ -225,14 +220,14 @@ def test_relative_folder(tmp_path, monkeypatch):
     assert set(tree(tmp_path)) == {*SECOND, "out", *(f"out/{name}" for name in SECOND)}
 
 
-@pytest.mark.parametrize("use", [check_output_folder, lambda folder: write(folder, FIRST)])
+@pytest.mark.parametrize("use", [check_output_folder, write])
 def test_folder_that_cannot_be_written_to(tmp_path, monkeypatch, use):
     def refuse(self, *_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(CatalogError, match=r"cannot write to .* \(Permission denied\): choose"):
-        use(tmp_path / "out")
+        use(tmp_path / "out", FIRST)
 
 
 def test_check_leaves_nothing(tmp_path):

@@ -95,7 +95,7 @@ def test_a_missing_file_is_named(run_folder, name):
         ("sources.csv", "", "cannot be read as a table"),
         ("sources.csv", 'a,b\n"1,2\n', "cannot be read as a table"),
         ("sources.csv", "source_id,label\n1,1\n", "has no column path, reason"),
-        ("tuning.csv", "a\nx\n", "'x' in the column a, row 2, is no number"),
+        ("tuning.csv", "a\nx\n", "'x' in the column a, row 2, is not a number"),
     ],
 )
 def test_a_damaged_file_is_named(run_folder, name, text, message):
@@ -107,9 +107,9 @@ def test_a_damaged_file_is_named(run_folder, name, text, message):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("label", "yes", "'yes' in the column label, row 2, is no number"),
+        ("label", "yes", "'yes' in the column label, row 2, is not a number"),
         ("label", "2", "a cell of label is not 0, 1 or blank"),
-        ("tsne_x", "", "a cell of tsne_x is no number"),
+        ("tsne_x", "", "a cell of tsne_x is not a number"),
         ("component", "7", "names components that components.csv does not have"),
         ("source_id", None, "has the id .* twice"),
         (None, None, "has no source"),

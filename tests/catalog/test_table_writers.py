@@ -159,29 +159,30 @@ def test_characters_that_a_format_cannot_hold(make_sources, tmp_path, suffix, te
     assert read_back(path)["reason"][0] == written
 
 
-def test_other_types(tmp_path):
+@pytest.mark.parametrize("suffix", [".fits", ".vot", ".xlsx"])
+def test_other_types(tmp_path, suffix):
     table = pd.DataFrame(
         {
             "small": np.array([1, 2], dtype=np.uint8),
             "big": [10**17, 3],
-            "far": [np.inf, np.nan],
+            "far": [np.inf, 1.0],
             "half": np.array([0.5, 1.5], dtype=np.float16),
             "maybe": pd.array([True, None], dtype="boolean"),
             "count": pd.array([10**12, None], dtype="Int64"),
             "interval": [(0.1, 0.2), None],
         }
     )
-    for suffix in (".fits", ".vot", ".xlsx"):
-        write_table(table, tmp_path / f"t{suffix}")
-        found = read_back(tmp_path / f"t{suffix}")
-        is_workbook = suffix == ".xlsx"
-        assert found["small"] == [1, 2]
-        assert found["big"] == ["100000000000000000" if is_workbook else 10**17, 3]
-        assert found["far"][0] == ("inf" if is_workbook else np.inf)
-        assert found["half"] == [0.5, 1.5]
-        assert found["maybe"] == ["True", None]
-        assert found["count"] == [10**12, None]
-        assert found["interval"] == ["(0.1, 0.2)", None]
+    write_table(table, tmp_path / f"t{suffix}")
+    is_workbook = suffix == ".xlsx"
+    assert read_back(tmp_path / f"t{suffix}") == {
+        "small": [1, 2],
+        "big": ["100000000000000000" if is_workbook else 10**17, 3],
+        "far": ["inf" if is_workbook else np.inf, 1.0],
+        "half": [0.5, 1.5],
+        "maybe": ["True", None],
+        "count": [10**12, None],
+        "interval": ["(0.1, 0.2)", None],
+    }
 
 
 def test_index_with_a_name_is_a_column(tmp_path):
