@@ -1,7 +1,8 @@
 """Find spurious sources among galaxy candidates.
 
-Flatten each source's cutout, embed all of them with t-SNE, fit a Gaussian mixture on the embedding,
-and flag every source in a component where enough of the inspected sources are spurious.
+Compute features of each source's cutout (or flatten it), embed all of them with t-SNE, fit a
+Gaussian mixture on the embedding, and flag every source in a component where enough of the
+inspected sources are spurious.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Import what only an extra installs, or say which one."""
+"""Errors that name the mend: input that cannot be used, and packages that are not installed."""
 
 from importlib import import_module
 from types import ModuleType

@@ -37,8 +37,8 @@ def choose_reference(
         How many to choose, at least 2; all, if there are no more.
     method : {"random", "diverse"}, default="random"
         How uninspected sources (and reliable ones, where there is no room for all) are drawn:
-        each alike, or half of the weight by squared distance from the mean, so that what is rare
-        has a larger part than in the survey.
+        "random": uniformly. "diverse": half of the weight grows with the squared distance from
+        the mean, so that rare sources are drawn more often.
     rows : array-like of shape (n_sources, n_columns), default=None
         For "diverse": features of all sources, without missing values.
     unlabeled : object, default=-1

@@ -174,7 +174,7 @@ class FlaggingMixin(ABC):
         """Return the spurious fraction at each source."""
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Subtract the number just below the threshold from the spurious probability.
+        """Return a score that is positive exactly where a source is flagged.
 
         Parameters
         ----------

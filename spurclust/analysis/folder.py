@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,7 +37,10 @@ def save_analysis(
     """Write an analysis; see `Analysis.save`."""
     from spurclust.catalog.output import write_results
 
-    stages = Stages(log, analysis.summary["seconds"])
+    # What saving takes belongs to what is saved, not to what is in memory.
+    seconds = dict(analysis.summary["seconds"])
+    analysis = replace(analysis, summary={**analysis.summary, "seconds": seconds})
+    stages = Stages(log, seconds)
     with write_results(folder) as staging:
         if plot_formats:
             with stages("plots"):
@@ -53,13 +57,14 @@ def save_analysis(
 
 def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:
     """Write the pictures; a gallery without sources is left out."""
-    import matplotlib as mpl
-
+    from spurclust.labels import SPURIOUS
     from spurclust.plots import save_figure
 
-    mpl.use("Agg")
     folder.mkdir()
-    shown = {"spurious": (analysis.y == 1).any(), "flagged": analysis.sources["flagged"].any()}
+    shown = {
+        "spurious": (analysis.y == SPURIOUS).any(),
+        "flagged": analysis.sources["flagged"].any(),
+    }
     names = [name for name in PLOTS if shown.get(name, True)]
     names += TUNING_PLOTS if analysis.search is not None else ()
     names += ["stability"] * ("stability" in analysis.sources)
@@ -214,6 +219,8 @@ def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"
     origin: Literal["upper", "lower"] = "lower" if _is_fits(paths[0]) else "upper"
     if analysis.cutouts is not None:
         return analysis.cutouts.images, origin
+    if not any(paths):
+        raise ValueError("the cutouts were an array, and are not saved with an analysis")
     reading = analysis.summary["reading"]
     read = read_cutouts(
         paths,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spurclust.analysis.stages import Stages
 from spurclust.errors import CatalogError
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
     from spurclust.catalog import MatchedLabels
@@ -89,7 +90,7 @@ class _KnownLabels(NamedTuple):
 
     def spread(self, n_sources: int) -> NDArray[np.int8]:
         """Return the labels of all sources."""
-        y = np.full(n_sources, -1, dtype=np.int8)
+        y = np.full(n_sources, UNINSPECTED, dtype=np.int8)
         y[self.rows] = self.matched.y
         return y
 
@@ -103,7 +104,7 @@ class _KnownLabels(NamedTuple):
         reasons = self.matched.reasons
         return replace(
             self.matched,
-            y=np.where(known, self.matched.y[index], -1).astype(np.int8),
+            y=np.where(known, self.matched.y[index], UNINSPECTED).astype(np.int8),
             reasons=[reasons[k] if is_in else "" for k, is_in in zip(index, known, strict=True)],
             positions=positions,
         )
@@ -140,7 +141,7 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
             "array with 1 for spurious, 0 for reliable and -1 for uninspected"
         )
     y = np.asarray(labels)
-    if y.shape != (len(source),) or not np.isin(y, (-1, 0, 1)).all():
+    if y.shape != (len(source),) or not np.isin(y, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
         raise ValueError(
             f"labels are an array of shape {y.shape}: give one of 1 (spurious), 0 (reliable) and "
             f"-1 (uninspected) for each of the {len(source)} sources, or a table of labels"
@@ -222,8 +223,8 @@ def _first_readable(
 
 def _report_reference(y: NDArray[np.int8], chosen: NDArray[np.intp], stages: Stages) -> None:
     """Log what was chosen, and warn where it lacks labels."""
-    n_spurious, n_reliable = int((y == 1).sum()), int((y == 0).sum())
-    n_chosen = int((y[chosen] == 0).sum())
+    n_spurious, n_reliable = int((y == SPURIOUS).sum()), int((y == RELIABLE).sum())
+    n_chosen = int((y[chosen] == RELIABLE).sum())
     stages.say(
         f"Reference: {len(chosen)} of {len(y)} sources, with all {n_spurious} known spurious and "
         f"{n_chosen} of {n_reliable} known reliable"

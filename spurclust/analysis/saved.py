@@ -12,6 +12,7 @@ from spurclust.analysis.folder import MODEL
 from spurclust.analysis.outcome import Analysis
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError
+from spurclust.labels import SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -157,7 +158,7 @@ def flag_sources(
     with stages("predicting"):
         images, shape = read.images, models.detector.image_shape_
         if images.ndim == 3 and len(shape) == 3 and shape[2] == 3:
-            # Grey cutouts, where some of the fitted ones had colors.
+            # Gray cutouts, where some of the fitted ones had colors.
             images = np.repeat(images[..., None], 3, axis=3)
         assignment, probability = models.predict(images)
     flagged = is_flagged(assignment.spurious_probability, models.detector.threshold)
@@ -355,8 +356,8 @@ def evaluate_audit(
     pool, flagged = _pool(analysis), analysis.sources["flagged"].to_numpy()
     if not len(pool):
         return None
-    n_flagged = int((flagged & (analysis.y == 1)).sum())
-    n_missed = int((~flagged & (analysis.y == 1)).sum())
+    n_flagged = int((flagged & (analysis.y == SPURIOUS)).sum())
+    n_missed = int((~flagged & (analysis.y == SPURIOUS)).sum())
     n_inspected, n_spurious = _count_sample(Path(folder), pool, labels)
     return AuditResult(
         n_pool=len(pool),
@@ -377,7 +378,9 @@ def evaluate_audit(
 
 def _pool(analysis: Analysis) -> "pd.DataFrame":
     """Return the sources that are neither flagged nor inspected."""
-    return analysis.sources[~analysis.sources["flagged"].to_numpy() & (analysis.y < 0)]
+    sources = analysis.sources
+    pool: pd.DataFrame = sources[~sources["flagged"].to_numpy() & (analysis.y == UNINSPECTED)]
+    return pool
 
 
 def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Sequence[Any]) -> tuple[int, int]:
@@ -405,4 +408,4 @@ def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Sequence[Any]) -> 
             f"{merged.origin}, {blank[0]} for one: a sample proves something only when all of it "
             "is inspected"
         )
-    return len(y), int((y == 1).sum())
+    return len(y), int((y == SPURIOUS).sum())

@@ -62,11 +62,13 @@ default=None
     ranker : InspectionRanker, default=None
         Unfitted; a clone of it is fitted.
     tune : bool, default=False
-        Whether to choose the components and the threshold on held-out labels.
+        Whether to choose the components and the threshold on held-out labels, instead of giving a
+        detector.
     ranking : bool, default=True
         Whether to order the sources for inspection.
     stability : int, default=0
-        From how many random states to measure how often each source is flagged.
+        From how many random states, each with three perplexities, to measure how often each source
+        is flagged.
     reference_size : int, default=None
         Fit on so many sources only, chosen by `spurclust.choose_reference`; the cutouts of the
         others are not read. By default all are fitted.
@@ -123,6 +125,11 @@ default=None
     """
     from spurclust.cutouts import ReadOptions
 
+    if tune and detector is not None:
+        raise ValueError(
+            "a detector and tune=True are given: give a SpuriousRegionDetectorCV as the detector, "
+            "or leave one of the two out"
+        )
     stages = Stages(log)
     survey = read_survey(
         cutouts,
@@ -146,10 +153,10 @@ default=None
         detector = default_detector(tune=tune, random_state=random_state, n_jobs=n_jobs)
     fitted = _fit(detector, images, y, stages)
     shares = _measure_stability(fitted.detector, images, y, stability, stages)
-    ranks = _Ranking()
+    ranks = _RankedSources()
     if ranking and (y == SPURIOUS).any():
         with stages("ranking"):
-            ranks = _rank(ranker, fitted, survey, random_state=random_state, n_jobs=n_jobs)
+            ranks = _rank_sources(ranker, fitted, survey, random_state=random_state, n_jobs=n_jobs)
     survey = survey._replace(name=name or survey.name)
     return _collect(survey, fitted, ranks, shares, stages, settings or {})
 
@@ -213,7 +220,7 @@ def _measure_stability(
         )
 
 
-class _Ranking(NamedTuple):
+class _RankedSources(NamedTuple):
     """The fitted ranker, its columns of the sources' table, and the expected effort."""
 
     ranker: Any = None
@@ -221,9 +228,9 @@ class _Ranking(NamedTuple):
     effort: Any = None
 
 
-def _rank(
+def _rank_sources(
     ranker: Any, fitted: _Fitted, survey: Survey, *, random_state: int | None, n_jobs: int | None
-) -> _Ranking:
+) -> _RankedSources:
     """Order the sources for inspection, on the features and the forest of the detector."""
     from sklearn.base import clone
 
@@ -253,13 +260,13 @@ def _rank(
         "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
     }
     effort = expected_effort(y, ranker.inspection_probability_, unlabeled=UNINSPECTED)
-    return _Ranking(ranker, columns, effort)
+    return _RankedSources(ranker, columns, effort)
 
 
 def _collect(
     survey: Survey,
     fitted: _Fitted,
-    ranks: _Ranking,
+    ranks: _RankedSources,
     stability: NDArray[np.float64] | None,
     stages: Stages,
     settings: Mapping[str, Any],

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from spurclust.cli.options import COUNT, COUNT_OR_NONE, SEED, add_labels, number, say
+from spurclust.cli.options import COUNT, COUNT_OR_NONE, STATE, add_labels, number, say
 
 
 def add_commands(commands: Any) -> None:
@@ -31,7 +31,7 @@ def add_commands(commands: Any) -> None:
         default=0.95,
         help="of the bound (default: %(default)s)",
     )
-    audit.add_argument("--random-state", type=SEED, default=12, help="default: %(default)s")
+    audit.add_argument("--random-state", type=STATE, default=12, help="default: %(default)s")
 
 
 def run_audit(args: argparse.Namespace) -> None:

@@ -42,7 +42,7 @@ def formats(text: str) -> list[str]:
 
 COUNT = number(int, "a whole number of at least 1", lambda value: value >= 1)
 COUNT_OR_NONE = number(int, "a whole number from 0 up", lambda value: value >= 0)
-SEED = number(int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
+STATE = number(int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
 JOBS = number(int, "a whole number other than 0", lambda value: value != 0)
 FRACTION = number(float, "above 0 and at most 1", lambda value: 0 < value <= 1)
 POSITIVE = number(float, "a number above 0", lambda value: 0 < value < float("inf"))
@@ -169,7 +169,7 @@ def add_assignment(group: argparse._ArgumentGroup) -> None:
         "--assignment",
         choices=("hard", "soft"),
         default="hard",
-        help="one component a source, or all by their responsibilities (default: %(default)s)",
+        help="hard: the most likely component; soft: all of them, weighted (default: %(default)s)",
     )
 
 
@@ -180,10 +180,10 @@ def add_held_out(parser: argparse.ArgumentParser) -> None:
     bound.add_argument(
         "--completeness",
         type=FRACTION,
-        help="least completeness, at which the workload is made small (default: 0.95)",
+        help="minimize the workload from this completeness on (default: 0.95)",
     )
     bound.add_argument(
-        "--workload", type=FRACTION, help="largest workload, at which completeness is made large"
+        "--workload", type=FRACTION, help="maximize the completeness up to this workload"
     )
     group.add_argument(
         "--folds",
@@ -192,7 +192,7 @@ def add_held_out(parser: argparse.ArgumentParser) -> None:
         help="parts into which the labels are cut (default: %(default)s)",
     )
     group.add_argument(
-        "--repeats", type=COUNT, default=5, help="how often anew (default: %(default)s)"
+        "--repeats", type=COUNT, default=5, help="number of repetitions (default: %(default)s)"
     )
     group.add_argument(
         "--protocol",
@@ -216,9 +216,9 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         "--stability",
         type=COUNT_OR_NONE,
         default=0,
-        metavar="SEEDS",
-        help="tell how often each source is flagged from so many starting points, each with three "
-        "perplexities (default: %(default)s)",
+        metavar="N",
+        help="report how often each source is flagged from so many random states, each with "
+        "three perplexities (default: %(default)s)",
     )
     results.add_argument("--no-ranking", action="store_true", help="write no order of inspection")
     results.add_argument("--no-plots", action="store_true", help="write no pictures")
@@ -235,7 +235,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Add the options of everything that is random."""
-    parser.add_argument("--random-state", type=SEED, default=12, help="default: %(default)s")
+    parser.add_argument("--random-state", type=STATE, default=12, help="default: %(default)s")
     add_jobs(parser)
 
 

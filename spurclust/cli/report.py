@@ -27,8 +27,8 @@ def add_commands(commands: Any) -> None:
         type=COUNT_OR_NONE,
         default=12_000,
         metavar="N",
-        help="of more sources, show the known spurious and the flagged only, and no more than so "
-        "many (default: %(default)s)",
+        help="largest number of cutouts; with more sources only the known spurious and the flagged "
+        "are shown (default: %(default)s)",
     )
     report.add_argument(
         "--max-size",

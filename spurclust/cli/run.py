@@ -58,8 +58,8 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         "--reference",
         choices=("random", "diverse"),
         default="random",
-        help="how the uninspected ones are drawn: each alike, or rare kinds rather; for that, the "
-        "cutouts of a pool five times as large are read and measured (default: %(default)s)",
+        help="how the uninspected ones are drawn: uniformly, or with rare kinds more often, for "
+        "which the cutouts of a pool five times as large are read (default: %(default)s)",
     )
 
 
@@ -158,6 +158,10 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         settings=_settings(args),
         log=say,
     )
+    if plot_formats:
+        import matplotlib as mpl
+
+        mpl.use("Agg")  # no window, whatever the machine shows
     replaces = Path(args.out, "summary.json").exists()
     analysis.save(args.out, **saving, log=say)
     print_outcome(analysis, args.out, replaces=replaces)
@@ -195,11 +199,10 @@ def make_detector(args: argparse.Namespace) -> Any:
 
     return SpuriousRegionDetector(
         args.n_components or DEFAULT_COMPONENTS[args.region_on],
-        args.threshold or 0.05,
+        **({} if args.threshold is None else {"threshold": args.threshold}),
         perplexity=args.perplexity,
         assignment=args.assignment,
         flatten=_flatten(args),
-        unlabeled=-1,
         random_state=args.random_state,
         n_jobs=args.jobs,
     )
@@ -225,7 +228,6 @@ def make_search(args: argparse.Namespace) -> Any:
         ),
         protocol=args.protocol,
         assignment=args.assignment,
-        unlabeled=-1,
         random_state=args.random_state,
         n_jobs=args.jobs,
     )

@@ -17,7 +17,7 @@ from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped
 from spurclust.errors import CatalogError
 
 ARRAY_BYTES = 2**26
-"""Bytes in a partition, about, unless told otherwise."""
+"""Approximate bytes in a partition, by default."""
 
 _NUMBER = re.compile(r"\s*0*(\d+)(?:\.0*)?\s*")
 _EXAMPLES = 3
@@ -180,7 +180,7 @@ class ArraySource:
         return np.asarray(self.images[key])
 
     def _with_channels(self, images: NDArray[Any], like: ImageFormat | None) -> NDArray[Any]:
-        """Check the shape of cutouts; grey ones are repeated where others have channels."""
+        """Check the shape of cutouts; gray ones are repeated where others have channels."""
         if like is None or images.shape[1:] == like.shape:
             return images
         if images.shape[1:] != like.shape[:2]:

@@ -1,7 +1,7 @@
 """One image file in, one array of its own pixels out, averaged down if asked.
 
 The format is told from the content, never from the suffix. Nothing is lost on the way except an
-alpha channel: 16 bits stay 16 bits, and a file cut short is an error, not a partly grey picture.
+alpha channel: 16 bits stay 16 bits, and a file cut short is an error, not a partly gray picture.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spurclust.compilation import kernel
 from spurclust.errors import CatalogError, import_optional
 
-# 8192 x 8192 grey values. No cutout comes near; a header that declares more is damaged or a
+# 8192 x 8192 gray values. No cutout comes near; a header that declares more is damaged or a
 # decompression bomb.
 MAX_VALUES = 2**26
 # The largest array with 8 bytes a value, and room for headers.
@@ -29,7 +29,7 @@ INFINITE = "it has infinite pixels: replace them, by NaN where there are no data
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
-# By color type: grey, RGB, palette, and the first two with alpha.
+# By color type: gray, RGB, palette, and the first two with alpha.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 # What Pillow converts to where one color or palette entry stands for transparent.
 _WITH_ALPHA = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}
@@ -60,7 +60,7 @@ class Decoded(NamedTuple):
 def read_image(
     path: str, *, size: tuple[int, int] | None = None, reduce: int | None = None
 ) -> Decoded:
-    """Read one image file in native byte order, without alpha, grey as one channel."""
+    """Read one image file in native byte order, without alpha, gray as one channel."""
     try:
         data = _read_bytes(path)
     except OSError as error:
@@ -74,7 +74,7 @@ def read_image(
         raise UnreadableCutoutError(path, name)
     try:
         image, lost_alpha = decode(data)
-        image = _grey_as_one_channel(canonical(image))
+        image = _gray_as_one_channel(canonical(image))
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # decoders raise whatever they like
@@ -137,7 +137,7 @@ def _decode_png(data: bytes) -> tuple[NDArray[Any], bool]:
 
 
 def _decode_png_with_pillow(data: bytes) -> NDArray[Any]:
-    """Decode a PNG of 8 or fewer bits, or of 16 bits of grey."""
+    """Decode a PNG of 8 or fewer bits, or of 16 bits of gray."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
@@ -147,19 +147,19 @@ def _decode_png_with_pillow(data: bytes) -> NDArray[Any]:
             return np.asarray(picture.convert(_WITH_ALPHA[picture.mode]))
         if picture.mode == "P":
             return np.asarray(picture.convert("RGB"))
-        # Older Pillow gives 16-bit grey as 32-bit integers.
+        # Older Pillow gives 16-bit gray as 32-bit integers.
         image = np.asarray(picture)
         return image.astype(np.uint16) if picture.mode.startswith("I") else image
 
 
 def _decode_jpeg(data: bytes) -> tuple[NDArray[Any], bool]:
-    """Decode a grey or RGB JPEG."""
+    """Decode a gray or RGB JPEG."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as picture:
         check_size((picture.height, picture.width, len(picture.getbands())))
         if picture.mode not in ("L", "RGB"):
-            raise ValueError(f"its colors are {picture.mode}: save it as grey or RGB")
+            raise ValueError(f"its colors are {picture.mode}: save it as gray or RGB")
         return np.asarray(picture), False
 
 
@@ -176,7 +176,7 @@ def _decode_tiff(data: bytes) -> tuple[NDArray[Any], bool]:
             _check_extents(part.dataoffsets, part.databytecounts, len(data))
         colors = page.photometric.name
         if colors not in ("MINISBLACK", "MINISWHITE", "RGB", "PALETTE"):
-            raise ValueError(f"its colors are {colors}: save it as grey or RGB")
+            raise ValueError(f"its colors are {colors}: save it as gray or RGB")
         image, axes = series.asarray(), series.axes
         channel = [k for k, axis in enumerate(axes) if axis not in "YX"]
         if len(axes) - len(channel) != 2 or len(channel) > 1:
@@ -263,15 +263,15 @@ def _split_alpha(image: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     return image[..., :-1], bool(alpha.min() != alpha.max())
 
 
-def _grey_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
+def _gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
     """Return one channel of an image whose channels are all equal, else the image."""
     if image.ndim == 2:
         return image
     if image.dtype == np.uint8 and image.shape[2] == 3:
         # The usual cutout, for which numpy's strided comparison takes half as long as decoding.
-        grey = np.empty(image.shape[:2], dtype=np.uint8)
+        gray = np.empty(image.shape[:2], dtype=np.uint8)
         rows = np.require(image, requirements=["C", "W"]).reshape(len(image), -1)
-        return grey if _take_first_of_equal(rows, grey) else image
+        return gray if _take_first_of_equal(rows, gray) else image
     first, equal_nan = image[..., 0], image.dtype.kind == "f"
     others = (image[..., k] for k in range(1, image.shape[2]))
     are_equal = all(np.array_equal(first, other, equal_nan=equal_nan) for other in others)
@@ -279,12 +279,12 @@ def _grey_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
 
 
 @kernel("boolean(uint8[:, ::1], uint8[:, ::1])")
-def _take_first_of_equal(rows, grey):  # type: ignore[no-untyped-def]
+def _take_first_of_equal(rows, gray):  # type: ignore[no-untyped-def]
     """Copy one of three channels; False, and nothing of use, where they are not equal."""
     different = np.uint8(0)
-    for y in range(grey.shape[0]):
-        three, one = rows[y], grey[y]
-        for x in range(grey.shape[1]):
+    for y in range(gray.shape[0]):
+        three, one = rows[y], gray[y]
+        for x in range(gray.shape[1]):
             red = three[3 * x]
             different |= (red ^ three[3 * x + 1]) | (red ^ three[3 * x + 2])
             one[x] = red

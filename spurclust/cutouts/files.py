@@ -15,10 +15,10 @@ from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, gather, 
 from spurclust.errors import CatalogError
 
 PARTITION_SIZE = 2000
-"""Sources in a partition of files, unless told otherwise."""
+"""Sources in a partition of files, by default."""
 
 MANIFEST, PREDICTIONS = "manifest.json", "spurclust predictions"
-"""The file that tells a folder of predictions, and what it says near its beginning."""
+"""Name of the manifest in a folder of predictions, and a word near its beginning."""
 
 _SUFFIXES = (
     ".png",

@@ -53,7 +53,7 @@ class ImageFormat(NamedTuple):
 
     @property
     def n_channels(self) -> int:
-        """Number of channels, 1 for grey."""
+        """Number of channels, 1 for gray."""
         return self.shape[2] if len(self.shape) == 3 else 1
 
 
@@ -70,7 +70,7 @@ class ReadOptions:
     reduce : int, default=None
         Shrink by this factor. Not together with `size`.
     like : ImageFormat, default=None
-        What every cutout must fit, that of an earlier set; grey ones are repeated for channels.
+        What every cutout must fit, that of an earlier set; gray ones are repeated for channels.
         None takes what the cutouts have in common.
     on_error : {"raise", "skip"}, default="raise"
         Raise an error for a cutout that cannot be read, or list it in `Cutouts.skipped`.
@@ -141,7 +141,7 @@ class Cutouts:
     Attributes
     ----------
     images : ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-        The pixels, `images[i, y, x]`; without the last axis when every cutout is grey.
+        The pixels, `images[i, y, x]`; without the last axis when every cutout is gray.
     source_ids : list of str
         The ids, all different.
     paths : list of str
@@ -174,7 +174,7 @@ class MisfitError(CatalogError):
 
 
 class _Stack:
-    """Images of one format in one array, which is widened at most once, from grey to color."""
+    """Images of one format in one array, which is widened at most once, from gray to color."""
 
     def __init__(self, capacity: int, like: ImageFormat | None, *, keep: bool) -> None:
         self._capacity, self._keep, self._like = capacity, keep, like
@@ -195,8 +195,8 @@ class _Stack:
         if new.n_channels > 1:
             self._first_colored = self._first_colored or name
         if self.images is not None:
-            is_grey_in_color = len(common.shape) > image.ndim
-            self.images[len(self.names)] = image[..., np.newaxis] if is_grey_in_color else image
+            is_gray_in_color = len(common.shape) > image.ndim
+            self.images[len(self.names)] = image[..., np.newaxis] if is_gray_in_color else image
         self.names.append(name)
 
     def _common(self, name: str, old: ImageFormat, new: ImageFormat) -> ImageFormat:

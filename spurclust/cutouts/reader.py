@@ -140,7 +140,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         Returns
         -------
         ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-            The images, in the order of `X`; grey ones repeated if `fit` saw colored ones.
+            The images, in the order of `X`; gray ones repeated if `fit` saw colored ones.
 
         Raises
         ------

@@ -260,8 +260,8 @@ def read_cutouts(
     -----
     Arrays are taken as they are. Of files, uint8 stays uint8, uint16 stays uint16 (also in color),
     signed and 32-bit integers stay; 64-bit integers and all floats become float32. One-bit pixels
-    become 0 and 255, a palette its colors. Grey saved as equal channels becomes one channel; when
-    some cutouts are colored, grey ones are repeated.
+    become 0 and 255, a palette its colors. Gray saved as equal channels becomes one channel; when
+    some cutouts are colored, gray ones are repeated.
 
     An alpha channel is left out and the colors stay as stored: blending them with a background
     would invent pixels. A warning says so when it was not constant.

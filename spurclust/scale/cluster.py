@@ -13,8 +13,8 @@ CONNECT_SECONDS = 20
 """How long to wait for a scheduler's answer."""
 
 MALLOC, MALLOC_BYTES = "MALLOC_MMAP_THRESHOLD_", 2**25
-"""Dask has glibc give back freed memory at once, and with it each array of over 128 kB comes anew
-from the system, which takes a third of the time; below this many bytes arrays reuse memory."""
+"""Dask makes glibc return freed memory to the system at once, which costs a third of the time.
+Arrays of fewer bytes than this reuse memory."""
 
 
 def current_client() -> Any:

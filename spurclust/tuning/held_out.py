@@ -41,8 +41,8 @@ LABEL_BLIND_MODULES = (
     "sklearn.preprocessing.",
     "sklearn.random_projection",
 )
-"""Where transformers live whose fit ignores labels unless their tags require them. Of any other, a
-UMAP say, it cannot be known."""
+"""Modules whose transformers use labels only if their tags say so. Any other transformer, a
+UMAP say, may use them."""
 
 
 class SearchSpace(NamedTuple):

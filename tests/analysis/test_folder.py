@@ -1,3 +1,4 @@
+import copy
 import json
 
 import pytest
@@ -25,8 +26,10 @@ def test_all_files_are_there(saved):
 
 
 def test_formats_and_parts_can_be_chosen(analysis, tmp_path):
+    summary = copy.deepcopy(analysis.summary)
     analysis.save(tmp_path, plots=False, report=False, table_format="votable")
     assert files_of(tmp_path) == (FILES - {"sources.ecsv", "report.html"}) | {"sources.vot"}
+    assert analysis.summary == summary
     (tmp_path / "notes.txt").write_text("mine")
     analysis.save(tmp_path, plot_formats=["svg", "pdf"], report=False)
     drawn = {f"plots/{name}.{suffix}" for name in PLOTS for suffix in ("svg", "pdf")}

@@ -111,6 +111,11 @@ def test_a_search_chooses_the_settings(cutouts, y):
     assert not hasattr(search, "best_estimator_")
 
 
+def test_a_detector_and_tune_exclude_each_other(cutouts, y):
+    with pytest.raises(ValueError, match="give a SpuriousRegionDetectorCV as the detector"):
+        analyze(cutouts.images, y, detector=make_detector(), tune=True)
+
+
 def test_nothing_is_ranked_where_nothing_is_known(cutouts, y):
     with pytest.warns(UserWarning, match="spurious"):
         found = analyze(cutouts.images, np.where(y == 1, -1, y), detector=make_detector())

@@ -58,16 +58,16 @@ def test_predict_reads_names_of_another_kind(survey, results, tmp_path):
     assert pd.read_csv(table)["source_id"].tolist() == [0, 1, 2]
 
 
-def test_predict_takes_grey_cutouts_where_some_fitted_ones_were_coloured(copied, tmp_path):
+def test_predict_takes_gray_cutouts_where_some_fitted_ones_were_colored(copied, tmp_path):
     path = Path(cutouts.list_cutouts(copied)[0])
     pixels = np.array(Image.open(path).convert("RGB"))
     pixels[0, 0] = (255, 0, 0)
     Image.fromarray(pixels).save(path)
     assert run(copied, tmp_path / "out", "--no-plots") == 0
-    table = tmp_path / "grey.csv"
-    grey = cutouts.list_cutouts(copied)[1:]
+    table = tmp_path / "gray.csv"
+    gray = cutouts.list_cutouts(copied)[1:]
     model = str(tmp_path / "out" / "model.skops")
-    assert main(["predict", model, *grey, "--out", str(table)]) == 0
+    assert main(["predict", model, *gray, "--out", str(table)]) == 0
     fitted = pd.read_csv(tmp_path / "out" / "sources.csv")
     assert pd.read_csv(table)["flagged"].tolist() == fitted["flagged"][1:].tolist()
 

@@ -24,7 +24,7 @@ from spurclust.errors import CatalogError
 
 RNG = np.random.default_rng(7)
 HEIGHT, WIDTH = 9, 13
-N_SAMPLES = {"grey": 1, "grey+alpha": 2, "rgb": 3, "rgba": 4}
+N_SAMPLES = {"gray": 1, "gray+alpha": 2, "rgb": 3, "rgba": 4}
 
 
 def pixels(n_samples, dtype, shape=(HEIGHT, WIDTH)):
@@ -84,11 +84,11 @@ def assert_same(decoded, expected):
 def test_png_keeps_every_bit(read, png_decoder, dtype, color):
     image = pixels(N_SAMPLES[color], dtype)
     data = imagecodecs.png_encode(image)
-    if png_decoder == "Pillow" and dtype == np.uint16 and color != "grey":
+    if png_decoder == "Pillow" and dtype == np.uint16 and color != "gray":
         with pytest.raises(ImportError, match="16-bit color PNG needs .*pip install .*survey"):
             read(data)
         return
-    has_alpha = color in ("grey+alpha", "rgba")
+    has_alpha = color in ("gray+alpha", "rgba")
     decoded = read(data)
     assert_same(decoded, image[..., :-1] if has_alpha else image)
     assert decoded.lost_alpha == has_alpha
@@ -179,7 +179,7 @@ def test_jpeg_cut_short_is_an_error(read, progressive):
 def test_jpeg_of_inks_is_an_error(read):
     buffer = io.BytesIO()
     Image.new("CMYK", (8, 8)).save(buffer, "JPEG")
-    with pytest.raises(CatalogError, match="CMYK: save it as grey or RGB"):
+    with pytest.raises(CatalogError, match="CMYK: save it as gray or RGB"):
         read(buffer.getvalue())
 
 
@@ -192,11 +192,11 @@ def test_jpeg_of_inks_is_an_error(read):
 @pytest.mark.parametrize("color", N_SAMPLES)
 def test_tiff_keeps_every_bit(read, color, dtype, byteorder, compression):
     image = pixels(N_SAMPLES[color], dtype)
-    has_alpha = color in ("grey+alpha", "rgba")
+    has_alpha = color in ("gray+alpha", "rgba")
     data = tiff_of(
         image,
         photometric="rgb" if color.startswith("rgb") else "minisblack",
-        planarconfig=None if color == "grey" else "contig",
+        planarconfig=None if color == "gray" else "contig",
         extrasamples=["unassalpha"] if has_alpha else None,
         byteorder=byteorder,
         compression=compression,

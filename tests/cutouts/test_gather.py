@@ -22,7 +22,7 @@ from spurclust.errors import CatalogError
 RNG = np.random.default_rng(3)
 
 
-def grey(n, shape=(6, 8), dtype=np.uint8):
+def gray(n, shape=(6, 8), dtype=np.uint8):
     return [RNG.integers(0, 256, shape).astype(dtype) for _ in range(n)]
 
 
@@ -40,7 +40,7 @@ def write(folder, images, *, name="z6_{}_F606W_crop.png", first=1):
 
 @pytest.mark.parametrize("n_jobs", [None, 1, 2, 7, -1])
 def test_threads_change_nothing(tmp_path, n_jobs):
-    images = grey(60)
+    images = gray(60)
     write(tmp_path, map(as_rgb, images))
     cutouts = read_cutouts(tmp_path, n_jobs=n_jobs)
     np.testing.assert_array_equal(cutouts.images, images)
@@ -50,7 +50,7 @@ def test_threads_change_nothing(tmp_path, n_jobs):
 
 
 def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
-    write(tmp_path, grey(80))
+    write(tmp_path, gray(80))
     threads, started, waiting, stored = set(), [], [], []
     read = gather.read_image
 
@@ -76,7 +76,7 @@ def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
 
 
 def test_an_error_stops_the_threads(tmp_path, monkeypatch):
-    paths = write(tmp_path, grey(200))
+    paths = write(tmp_path, gray(200))
     Path(paths[0]).write_bytes(b"")
     started = []
     read = gather.read_image
@@ -91,7 +91,7 @@ def test_an_error_stops_the_threads(tmp_path, monkeypatch):
 @pytest.mark.parametrize("position", [0, 2, 4])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_one_colored_cutout_makes_the_set_colored(tmp_path, position, n_jobs):
-    images = grey(5)
+    images = gray(5)
     expected = [as_rgb(image) for image in images]
     expected[position][-1, -1, 2] ^= 1  # by the least possible amount
     images[position] = expected[position]
@@ -123,13 +123,13 @@ def test_different_channels_or_types_are_an_error_even_when_skipping(tmp_path, o
         tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="minisblack")
     with pytest.raises(CatalogError, match=r"3\.tif: it has 4 channels, and .*2\.tif has 5"):
         read_cutouts(tmp_path, on_error=on_error)
-    write(tmp_path, grey(1, dtype=np.uint16), name="1b.png")
+    write(tmp_path, gray(1, dtype=np.uint16), name="1b.png")
     with pytest.raises(CatalogError, match=r"1b\.png: .*uint16, and .*1\.tif of type uint8"):
         read_cutouts(tmp_path, on_error=on_error)
 
 
 def test_lost_transparency_is_reported_once_where_the_user_called(tmp_path):
-    write(tmp_path, [np.dstack([as_rgb(image), image]) for image in grey(3)])
+    write(tmp_path, [np.dstack([as_rgb(image), image]) for image in gray(3)])
     with pytest.warns(UserWarning, match=r"3 cutouts are partly transparent, .*_1_") as caught:
         read_cutouts(tmp_path)
     assert [warning.filename for warning in caught] == [__file__]
@@ -137,7 +137,7 @@ def test_lost_transparency_is_reported_once_where_the_user_called(tmp_path):
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
 def test_two_sizes_are_counted(tmp_path, on_error):
-    write(tmp_path, [*grey(1, (5, 5)), *grey(3, (6, 8))])
+    write(tmp_path, [*gray(1, (5, 5)), *gray(3, (6, 8))])
     expected = (
         r"2 sizes: 3 of 6 x 8 pixels \(height x width\), as .*_2_F606W_crop\.png; 1 of 5 x 5 .*_1_"
         r".*size=\(height, width\)"
@@ -145,7 +145,7 @@ def test_two_sizes_are_counted(tmp_path, on_error):
     with pytest.raises(CatalogError, match=expected):
         read_cutouts(tmp_path, on_error=on_error)
     assert read_cutouts(tmp_path, size=(3, 4)).images.shape == (4, 3, 4)
-    write(tmp_path, [image for k in range(5) for image in grey(1, (9, 10 + k))], first=5)
+    write(tmp_path, [image for k in range(5) for image in gray(1, (9, 10 + k))], first=5)
     with pytest.raises(CatalogError, match="7 sizes.*and 2 more sizes"):
         read_cutouts(tmp_path, on_error=on_error)
 
@@ -153,7 +153,7 @@ def test_two_sizes_are_counted(tmp_path, on_error):
 @pytest.mark.parametrize("odd", [0, 7, 19])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_skip_passes_over_an_odd_size_when_the_majority_is_clear(tmp_path, odd, n_jobs):
-    images = grey(20)
+    images = gray(20)
     # Colored, so that it would change the set if it took part.
     written = [*images]
     written[odd] = RNG.integers(0, 256, (6, 9, 3)).astype(np.uint8)
@@ -172,11 +172,11 @@ def test_skip_passes_over_an_odd_size_when_the_majority_is_clear(tmp_path, odd, 
 
 @settings(deadline=None, max_examples=30)
 @given(
-    kinds=st.lists(st.sampled_from(["grey", "color", "damaged"]), min_size=1, max_size=30),
+    kinds=st.lists(st.sampled_from(["gray", "color", "damaged"]), min_size=1, max_size=30),
     n_jobs=st.integers(1, 3),
 )
 def test_images_stay_in_order_whatever_is_passed_over_or_colored(kinds, n_jobs):
-    images = grey(len(kinds))
+    images = gray(len(kinds))
     with tempfile.TemporaryDirectory() as folder:
         colors = [
             np.dstack([image, image, image + (kind == "color")])
@@ -202,7 +202,7 @@ def test_images_stay_in_order_whatever_is_passed_over_or_colored(kinds, n_jobs):
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "text", "folder", "missing"])
 def test_an_unreadable_file_is_named_and_skipping_loses_no_other(tmp_path, damage):
-    images = grey(5)
+    images = gray(5)
     paths = write(tmp_path, images)
     path = Path(paths[2])
     data = path.read_bytes()
@@ -219,7 +219,7 @@ def test_an_unreadable_file_is_named_and_skipping_loses_no_other(tmp_path, damag
 
 
 def test_a_cutout_smaller_than_size_can_be_skipped(tmp_path):
-    write(tmp_path, [*grey(2, (6, 8)), *grey(1, (3, 8))])
+    write(tmp_path, [*gray(2, (6, 8)), *gray(1, (3, 8))])
     with pytest.raises(CatalogError, match=r"_3_.*3 x 8 pixels.*only ever shrunk"):
         read_cutouts(tmp_path, size=6)
     with pytest.warns(UserWarning, match="1 of 3 cutouts were skipped"):
@@ -233,7 +233,7 @@ def test_nothing_readable_is_an_error_even_when_skipping(tmp_path):
 
 
 def test_a_long_list_of_skipped_files_is_cut_in_the_warning_only(tmp_path):
-    write(tmp_path, grey(1), first=99)
+    write(tmp_path, gray(1), first=99)
     for k in range(30):
         (tmp_path / f"{k}.png").touch()
     with pytest.warns(UserWarning, match=r"30 of 31[\s\S]*and more, all of them in Cutouts\.skipp"):
@@ -242,7 +242,7 @@ def test_a_long_list_of_skipped_files_is_cut_in_the_warning_only(tmp_path):
 
 
 def test_a_progress_bar_on_a_terminal_with_tqdm(tmp_path, capsys, monkeypatch):
-    paths = write(tmp_path, grey(12))
+    paths = write(tmp_path, gray(12))
     read_cutouts(paths, progress=True)
     assert not capsys.readouterr().err
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
@@ -256,10 +256,10 @@ def test_a_progress_bar_on_a_terminal_with_tqdm(tmp_path, capsys, monkeypatch):
 
 
 def test_with_a_format_what_does_not_fit_is_an_error_or_passed_over(tmp_path):
-    good = write(tmp_path, grey(1, (6, 8)), name="good.png")
-    large = write(tmp_path, grey(1, (7, 8)), name="large.png")
-    deep = write(tmp_path, grey(1, (6, 8), dtype=np.uint16), name="deep.png")
-    colored = write(tmp_path, grey(1, (6, 8, 3)), name="colored.png")
+    good = write(tmp_path, gray(1, (6, 8)), name="good.png")
+    large = write(tmp_path, gray(1, (7, 8)), name="large.png")
+    deep = write(tmp_path, gray(1, (6, 8), dtype=np.uint16), name="deep.png")
+    colored = write(tmp_path, gray(1, (6, 8, 3)), name="colored.png")
     like = ImageFormat((6, 8), np.dtype(np.uint8))
     source = open_cutouts([*large, *good, *deep, *colored])
     cutouts = source.read(options=ReadOptions(like=like, on_error="skip"))

@@ -18,12 +18,12 @@ from spurclust.cutouts import CutoutReader, gather, read_cutouts
 from spurclust.embedding import ImageFlattener
 from spurclust.errors import CatalogError
 
-from .test_gather import RNG, as_rgb, grey, write
+from .test_gather import RNG, as_rgb, gray, write
 
 
 @pytest.fixture
 def paths(tmp_path):
-    return write(tmp_path, grey(12))
+    return write(tmp_path, gray(12))
 
 
 def test_reader_takes_lists_arrays_columns_and_tables(paths):
@@ -40,7 +40,7 @@ def test_reader_takes_lists_arrays_columns_and_tables(paths):
 
 @pytest.mark.parametrize("colored", [False, True])
 def test_fit_then_transform_equals_fit_transform(tmp_path, colored):
-    images = grey(4)
+    images = gray(4)
     if colored:
         images[2] = RNG.integers(0, 256, (6, 8, 3)).astype(np.uint8)
     paths = write(tmp_path, images)
@@ -67,7 +67,7 @@ def test_each_file_is_read_once(paths, monkeypatch):
 
 
 def test_transparency_is_reported_where_the_user_called(tmp_path):
-    paths = write(tmp_path, [np.dstack([as_rgb(image), image]) for image in grey(3)])
+    paths = write(tmp_path, [np.dstack([as_rgb(image), image]) for image in gray(3)])
     reader = CutoutReader().fit(paths)
     with pytest.warns(UserWarning, match="3 cutouts are partly transparent") as caught:
         reader.fit_transform(paths)
@@ -81,8 +81,8 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
         CutoutReader().transform(paths)
     with pytest.raises(CatalogError, match="0 sample"):
         CutoutReader().fit([])
-    large = write(tmp_path, grey(1, (7, 8)), name="large.png")
-    colored = write(tmp_path, grey(1, (6, 8, 3)), name="c.png")
+    large = write(tmp_path, gray(1, (7, 8)), name="large.png")
+    colored = write(tmp_path, gray(1, (6, 8, 3)), name="c.png")
     with pytest.raises(CatalogError, match=r"large\.png: it is 7 x 8 .* are 6 x 8 .*size="):
         CutoutReader().fit(paths).transform(large)
     with pytest.raises(CatalogError, match=r"c\.png: it has 3 channels, and the fitted set has 1"):
@@ -171,7 +171,7 @@ def test_clone_and_pickle(paths):
     assert clone(reader).reduce == 2
 
 
-def test_grey_is_repeated_where_the_fitted_were_colored(tmp_path):
-    plain, colored = write(tmp_path, [grey(1)[0], grey(1, (6, 8, 3))[0]])
+def test_gray_is_repeated_where_the_fitted_were_colored(tmp_path):
+    plain, colored = write(tmp_path, [gray(1)[0], gray(1, (6, 8, 3))[0]])
     images = CutoutReader().fit([colored, plain]).transform([plain])
     np.testing.assert_array_equal(images[0], as_rgb(np.asarray(Image.open(plain))))

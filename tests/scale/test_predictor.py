@@ -92,7 +92,7 @@ def test_infinite_pixels_are_unreadable_in_arrays_and_files(tmp_path):
         assert "infinite pixels: replace them, by NaN" in reason
 
 
-def test_grey_cutouts_for_a_model_of_colors(tmp_path):
+def test_gray_cutouts_for_a_model_of_colors(tmp_path):
     images = make_images(60, 3)
     colored = np.stack([images, images // 2, images // 3], axis=-1)
     detector = SpuriousRegionDetector(3, perplexity=8, random_state=0)
