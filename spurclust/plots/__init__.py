@@ -1,7 +1,8 @@
 """Pictures of a fitted detector: the embedding, the components, the region, the cutouts.
 
-Each display holds arrays and draws them with ``plot(ax=...)``; ``from_estimator`` takes them from
-a fitted `SpuriousRegionDetector` and draws. matplotlib is imported when the first picture is drawn.
+Each display holds arrays and draws them with ``plot(ax=...)``, after which it has `ax_` and
+`figure_`, matplotlib's axes and figure; ``from_estimator`` takes them from a fitted
+`SpuriousRegionDetector` and draws. matplotlib is imported when the first picture is drawn.
 """
 
 from spurclust.plots.boundaries import ComponentsDisplay, RegionDisplay

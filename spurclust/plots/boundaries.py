@@ -117,10 +117,6 @@ class RegionDisplay(style.Display):
     covariances : array-like of shape (n_components, 2, 2), default=None
         Covariance matrix of each Gaussian; None leaves out the ellipses.
 
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
-
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -296,10 +292,6 @@ class ComponentsDisplay(style.Display):
         The spurious fraction at which a component joins the region, from 0 to 1.
     sort : {"component", "fraction"}, default="component"
         By number, or the highest fraction first.
-
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
 
     Examples
     --------

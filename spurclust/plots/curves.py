@@ -52,10 +52,6 @@ class CompletenessDisplay(style.Display):
     intervals : tuple of two tuples of float, default=None
         The 95 % interval of the point's workload, and that of its completeness.
 
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
-
     Examples
     --------
     >>> from matplotlib.figure import Figure
@@ -152,10 +148,6 @@ class TuningDisplay(style.Display):
     best_index : int, default=None
         Index of the chosen setting, to be marked. When perplexities were searched as well, the
         surface is that of the chosen one, or of the first.
-
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
 
     Examples
     --------
@@ -263,10 +255,6 @@ class StabilityDisplay(style.Display):
         Share of runs in which a source is flagged, see `spurclust.tuning.flag_stability`.
     label : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected.
-
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
 
     Examples
     --------

@@ -204,10 +204,6 @@ class EmbeddingDisplay(style.Display):
         Why a source is spurious; blank, None or NaN where it is not known. The five most frequent
         reasons have signs of their own, the others share one.
 
-    Attributes
-    ----------
-    ax_, figure_ : matplotlib Axes, Figure
-
     Examples
     --------
     >>> from matplotlib.figure import Figure

@@ -114,7 +114,7 @@ class Display:
         Returns
         -------
         Display
-            The display itself, with `ax_` and `figure_`.
+            The display itself, with `ax_` and `figure_`, the axes and the figure drawn on.
         """
         axes = self._draw(ax, width or self._default_width())
         self.ax_, self.figure_ = axes, axes.figure

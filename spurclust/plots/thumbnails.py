@@ -198,10 +198,7 @@ def _choose_thumbnails(
 
 
 def _distance(points: Points, others: Points, size: Points) -> Points:
-    """Return how far each point is from the nearest of others, which are in the way, in sizes.
-
-    A point at less than a half lies in a thumbnail there; two at less than 1 overlap.
-    """
+    """Return the distance to the nearest of others in thumbnails: < 1/2 is inside, < 1 overlaps."""
     from scipy.spatial import cKDTree
 
     return np.asarray(cKDTree(others / size).query(points / size, p=np.inf)[0])
