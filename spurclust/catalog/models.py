@@ -339,6 +339,8 @@ def load_fitted(path: str | os.PathLike[str]) -> FittedModels:
     if beside.exists():
         ranker = _load_instance(beside, InspectionRanker, "ranker: move it away, or run again")
     saved = read_model_metadata(path).get("reading", {})
+    if not isinstance(saved, dict):
+        raise CatalogError(_damaged(path, "how its cutouts were read is not known"))
     return FittedModels(detector, ranker, {name: saved.get(name) for name in READING})
 
 
