@@ -1,13 +1,13 @@
 """`spurclust audit`: what is printed of a sample, and of what it proves."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from spurclust.cli.main import main
 from spurclust.metrics import completeness_lower_bound, remaining_upper_bound
+
+from .conftest import write_results
 
 N_POOL = 160
 
@@ -18,16 +18,8 @@ def results(tmp_path):
     label = np.full(200, np.nan)
     label[:8], label[20:38], label[38:40] = 1, 0, 1
     flagged = np.arange(200) < 20
-    table = pd.DataFrame({"source_id": [f"{number:05d}" for number in range(200)], "path": "x.png"})
-    table = table.assign(label=label, reason="", tsne_x=0.0, tsne_y=0.0, component=0)
-    table = table.assign(spurious_probability=0.1, flagged=flagged)
-    table.to_csv(tmp_path / "sources.csv", index=False)
-    (tmp_path / "components.csv").write_text(
-        "component,size,n_inspected,n_spurious,fraction,fraction_low,fraction_high,in_region\n"
-        "0,200,28,10,0.357,0.2,0.6,True\n"
-    )
-    (tmp_path / "summary.json").write_text(json.dumps({"written_by": "spurclust"}))
-    return tmp_path
+    ids = [f"{number:05d}" for number in range(200)]
+    return write_results(tmp_path, source_id=ids, path="x.png", label=label, flagged=flagged)
 
 
 def judge(folder, n_spurious=0):
@@ -79,8 +71,7 @@ def test_the_same_random_state_draws_the_same(results):
 
 
 def test_nothing_to_draw(results, capsys):
-    table = pd.read_csv(results / "sources.csv")
-    change_table(results, label=table["label"].fillna(0))
+    change_table(results, label=0)
     assert main(["audit", str(results)]) == 0
     assert "inspected already" in capsys.readouterr().out
 
@@ -98,42 +89,41 @@ def test_a_sample_shared_out(results, capsys):
     assert "2 drawn at random were inspected: 0 spurious" in capsys.readouterr().out
 
 
-class TestWrong:
-    def refused(self, capsys, *arguments):
-        assert main(["audit", *map(str, arguments)]) == 1
-        return capsys.readouterr().err
+def refused(capsys, *arguments):
+    assert main(["audit", *map(str, arguments)]) == 1
+    return capsys.readouterr().err
 
-    def test_no_results(self, tmp_path, capsys):
-        assert "sources.csv is missing" in self.refused(capsys, tmp_path)
 
-    def test_a_sample_is_not_overwritten(self, results, capsys):
-        main(["audit", str(results), "--sample", "4"])
-        assert "audit.csv exists" in self.refused(capsys, results, "--sample", "4")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sample", "161"], "more than the 160"),
+        (["--max-remaining", "160"], "without an inspection"),
+        (["--labels", "sources.csv"], "draw a sample first"),
+    ],
+)
+def test_what_cannot_be_drawn_or_judged(results, capsys, options, words):
+    assert words in refused(capsys, results, *options)
+    assert not (results / "audit.csv").exists()
 
-    def test_too_large_a_sample(self, results, capsys):
-        assert "more than the 160" in self.refused(capsys, results, "--sample", "161")
-        assert not (results / "audit.csv").exists()
 
-    def test_nothing_to_prove(self, results, capsys):
-        printed = self.refused(capsys, results, "--max-remaining", "160")
-        assert "without an inspection" in printed
+def test_no_results(tmp_path, capsys):
+    assert "sources.csv is missing" in refused(capsys, tmp_path)
 
-    def test_judged_before_it_was_drawn(self, results, capsys):
-        (results / "x.csv").write_text("Source_ID,Reliable_Source\n1,0\n")
-        assert "draw a sample first" in self.refused(capsys, results, "--labels", results / "x.csv")
 
-    def test_part_of_the_sample_is_blank(self, results, capsys):
-        main(["audit", str(results), "--sample", "4"])
-        judged = judge(results)
-        table = pd.read_csv(judged, dtype=str)
-        table.loc[2, "Reliable_Source"] = ""
-        table.to_csv(judged, index=False)
-        printed = self.refused(capsys, results, "--labels", judged)
-        assert "1 of the 4 sources of the sample have no label" in printed
-        assert table["Source_ID"][2] in printed
+def test_a_sample_is_neither_overwritten_nor_judged_in_part(results, capsys):
+    main(["audit", str(results), "--sample", "4"])
+    assert "audit.csv exists" in refused(capsys, results, "--sample", "4")
+    judged = judge(results)
+    table = pd.read_csv(judged, dtype=str)
+    table.loc[2, "Reliable_Source"] = ""
+    table.to_csv(judged, index=False)
+    printed = refused(capsys, results, "--labels", judged)
+    assert "1 of the 4 sources of the sample have no label" in printed
+    assert table["Source_ID"][2] in printed
 
-    def test_a_sample_of_other_results(self, results, capsys):
-        main(["audit", str(results), "--sample", "4"])
-        judged = judge(results)
-        change_table(results, flagged=np.arange(200) != 40)
-        assert "drawn from other results" in self.refused(capsys, results, "--labels", judged)
+
+def test_a_sample_of_other_results(results, capsys):
+    main(["audit", str(results), "--sample", "4"])
+    change_table(results, flagged=np.arange(200) != 40)
+    assert "drawn from other results" in refused(capsys, results, "--labels", judge(results))

@@ -1,13 +1,14 @@
-"""`--labels` given more than once: which labels count, and what is printed."""
+"""`--labels` given more than once: which labels count, what is printed, and their positions."""
 
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from spurclust.cli.main import main
+
+from .conftest import write_images
 
 N_SOURCES = 30
 
@@ -15,11 +16,8 @@ N_SOURCES = 30
 @pytest.fixture
 def survey(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "strips").mkdir()
-    rng = np.random.default_rng(3)
-    for number in range(N_SOURCES):
-        pixels = rng.integers(0, 256, (6, 18), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / "strips" / f"{number}.png")
+    images = np.random.default_rng(3).integers(0, 256, (N_SOURCES, 6, 18))
+    write_images(tmp_path / "strips", images)
     write("old.csv", {number: (number > 3, "spike" * (number <= 3)) for number in range(20)})
     return tmp_path
 
@@ -31,20 +29,9 @@ def write(path, rows):
 
 
 def run(*tables):
-    options = [word for table in tables for word in ("--labels", table)]
-    quick = [
-        "--perplexity",
-        "5",
-        "-N",
-        "2",
-        "--no-plots",
-        "--no-report",
-        "--jobs",
-        "1",
-        "--out",
-        "out",
-    ]
-    return main(["run", "strips", *options, *quick])
+    labels = [word for table in tables for word in ("--labels", table)]
+    quick = "--perplexity 5 -N 2 --no-plots --no-report --no-ranking --jobs 1 --out out"
+    return main(["run", "strips", *labels, *quick.split()])
 
 
 def test_later_labels_win_and_it_is_said(survey, capsys):
@@ -53,25 +40,13 @@ def test_later_labels_win_and_it_is_said(survey, capsys):
     assert run("old.csv", "judged.csv") == 0
     printed = capsys.readouterr().out.splitlines()
     assert "old.csv: 20 labels" in printed
-    expected = "judged.csv: 7 labels, 2 replace earlier ones (1 with the other verdict)"
-    assert expected in printed
+    assert "judged.csv: 7 labels, 2 replace earlier ones (1 with the other verdict)" in printed
     table = pd.read_csv("out/sources.csv", dtype={"source_id": str}).set_index("source_id")
     assert table.loc[["0", "1", "2", "3"], "label"].tolist() == [0, 1, 1, 1]
     assert table.loc[["1", "2"], "reason"].tolist() == ["spike", "edge data"]
-    assert table["label"].notna().sum() == 25
     summary = json.loads((survey / "out" / "summary.json").read_text())
-    assert summary["labels"]["n_inspected"] == 25
+    assert table["label"].notna().sum() == summary["labels"]["n_inspected"] == 25
     assert summary["settings"]["labels"] == ["old.csv", "judged.csv"]
-
-
-def test_of_one_table_nothing_is_said(survey, capsys):
-    assert run("old.csv") == 0
-    assert "old.csv" not in capsys.readouterr().out
-
-
-def test_a_table_that_is_missing_is_one_error(survey, capsys):
-    assert run("old.csv", "gone.csv") == 1
-    assert "gone.csv cannot be read" in capsys.readouterr().err
 
 
 def test_positions_come_along(survey, capsys):
@@ -80,18 +55,21 @@ def test_positions_come_along(survey, capsys):
     table["RA"], table["Dec"] = 150 + ids / 1000, 2.5
     table.loc[0, ["RA", "Dec"]] = np.nan
     table.to_csv("placed.csv", index=False)
+    regions = survey / "out" / "flagged.reg"
     assert run("placed.csv") == 0
     sources = pd.read_csv("out/sources.csv", dtype={"source_id": str}).set_index("source_id")
     assert list(sources.columns)[-3:] == ["ra", "dec", "sky_viewer"]
     assert sources.loc["7", ["ra", "dec"]].tolist() == [150.007, 2.5]
     assert sources.loc[["0", "25"], ["ra", "sky_viewer"]].isna().all(axis=None)
-    circles = (survey / "out" / "flagged.reg").read_text().count("circle(")
-    assert circles == int((sources["flagged"] & sources["ra"].notna()).sum())
+    n_placed = int((sources["flagged"] & sources["ra"].notna()).sum())
+    assert regions.read_text().count("circle(") == n_placed
     assert "flagged.reg" in json.loads((survey / "out" / "summary.json").read_text())["files"]
+    capsys.readouterr()
     # A run without positions takes the regions of the earlier one away.
     assert run("old.csv") == 0
-    assert not (survey / "out" / "flagged.reg").exists()
-    (survey / "out" / "flagged.reg").write_text("mine")
+    assert "old.csv" not in capsys.readouterr().out
+    assert not regions.exists()
+    regions.write_text("mine")
     assert run("placed.csv") == 1
     assert "flagged.reg, not from an earlier result" in capsys.readouterr().err
-    assert (survey / "out" / "flagged.reg").read_text() == "mine"
+    assert regions.read_text() == "mine"

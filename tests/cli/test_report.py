@@ -5,11 +5,11 @@ import shutil
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
 
 from spurclust.cli.main import main
+
+from .conftest import write_images, write_results
 
 pytest.importorskip("bokeh")
 pytest.importorskip("jinja2")
@@ -17,32 +17,16 @@ pytest.importorskip("jinja2")
 
 @pytest.fixture
 def folder(tmp_path):
-    strips, out = tmp_path / "strips", tmp_path / "out"
-    strips.mkdir()
-    out.mkdir()
-    for number in range(6):
-        pixels = np.full((8, 24), 20 * number, dtype=np.uint8)
-        pixels[:4] = 255
-        Image.fromarray(pixels).save(strips / f"z6_{number}.png")
-    pd.DataFrame(
-        {
-            "source_id": range(6),
-            "path": [f"strips/z6_{number}.png" for number in range(6)],
-            "label": [1, 0, None, None, 0, None],
-            "reason": ["spike", "", "", "", "", ""],
-            "tsne_x": np.arange(6.0),
-            "tsne_y": np.arange(6.0) ** 2,
-            "component": 0,
-            "spurious_probability": 1 / 3,
-            "flagged": True,
-        }
-    ).to_csv(out / "sources.csv", index=False)
-    (out / "components.csv").write_text(
-        "component,size,n_inspected,n_spurious,fraction,fraction_low,fraction_high,in_region\n"
-        "0,6,3,1,0.333,0.01,0.9,True\n"
+    pixels = np.full((6, 8, 24), 255)
+    pixels[:, 4:] = 20 * np.arange(6)[:, None, None]
+    write_images(tmp_path / "strips", pixels)
+    (tmp_path / "out").mkdir()
+    paths = [f"strips/{number}.png" for number in range(6)]
+    places = {"tsne_x": np.arange(6.0), "tsne_y": np.arange(6.0) ** 2}
+    label = [1, 0, None, None, 0, None]
+    return write_results(
+        tmp_path / "out", source_id=range(6), path=paths, label=label, flagged=True, **places
     )
-    (out / "summary.json").write_text(json.dumps({"written_by": "spurclust", "files": []}))
-    return out
 
 
 @pytest.fixture
@@ -76,8 +60,8 @@ def test_missing_cutouts_are_counted_and_found_elsewhere(folder, tmp_path, monke
     assert main(["report", "."]) == 0
     said = capsys.readouterr().out
     assert "cutouts of 0 of 6 sources" in said
-    assert "6 cutouts were not found or not readable, strips/z6_0.png for one" in said
-    (tmp_path / "strips" / "z6_3.png").write_text("no picture")
+    assert "6 cutouts were not found or not readable, strips/0.png for one" in said
+    (tmp_path / "strips" / "3.png").write_text("no picture")
     moved = shutil.move(tmp_path / "strips", tmp_path / "moved")
     assert main(["report", ".", "--cutouts", str(moved)]) == 0
     assert "cutouts of 5 of 6 sources" in capsys.readouterr().out
