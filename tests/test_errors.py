@@ -13,33 +13,27 @@ def test_a_module_that_is_there_is_returned():
     assert import_optional("json.decoder", feature="Reading") is json.decoder
 
 
-def test_the_error_names_feature_package_and_command():
+@pytest.mark.parametrize(("extra", "named"), [({"extra": "scale"}, "scale"), ({}, "survey")])
+def test_the_error_names_feature_package_and_command(extra, named):
     message = "Reading FITS cutouts needs the package no_such_package, which is not installed: "
-    message += "pip install 'spurclust[scale]'"
+    message += f"pip install 'spurclust[{named}]'"
     with pytest.raises(ImportError, match=re.escape(message)) as caught:
-        import_optional("no_such_package.io.fits", feature="Reading FITS cutouts", extra="scale")
+        import_optional("no_such_package.io.fits", feature="Reading FITS cutouts", **extra)
     assert caught.value.name == "no_such_package"
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 
-def test_the_extra_is_that_of_the_survey_unless_named():
-    with pytest.raises(ImportError, match=re.escape("spurclust[survey]")):
-        import_optional("no_such_package", feature="Drawing")
-
-
-def test_what_a_package_itself_lacks_is_not_hidden(tmp_path, monkeypatch):
-    (tmp_path / "lacking_package.py").write_text("import no_such_dependency\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("import no_such_dependency", "no_such_dependency"), ("raise ImportError('odd')", "^odd$")],
+)
+def test_what_fails_inside_a_package_is_not_hidden(tmp_path, monkeypatch, code, message):
+    (tmp_path / "failing_package.py").write_text(code)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ModuleNotFoundError, match="no_such_dependency") as caught:
-        import_optional("lacking_package", feature="Drawing")
-    assert caught.value.name == "no_such_dependency"
-
-
-def test_a_package_that_fails_while_it_loads_is_not_hidden(tmp_path, monkeypatch):
-    (tmp_path / "failing_package.py").write_text("raise ImportError('odd')\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ImportError, match="^odd$"):
+    sys.modules.pop("failing_package", None)
+    with pytest.raises(ImportError, match=message) as caught:
         import_optional("failing_package", feature="Drawing")
+    assert "pip install" not in str(caught.value)
 
 
 def test_without_an_extra_the_command_that_installs_it_is_named(tmp_path):

@@ -57,7 +57,7 @@ def test_means_of_surveys_span_their_range(quality):
 @pytest.mark.slow
 def test_every_method_orders(quality):
     survey = simulate_survey(160, 32, random_state=0)
-    results = list(quality.judge(survey.images, survey.y, 1))
+    results = list(quality.judge(survey.images[:, ::5, ::5], survey.y, 1))
     assert [result["method"] for result in results] == list(quality.METHODS)
     by_method = {result["method"]: result for result in results}
     ours = by_method["InspectionRanker"]["average precision"][0]

@@ -109,7 +109,7 @@ def test_the_copy_runs_and_cannot_take_a_cache(script, tmp_path):
         cold_start.run_with(code.replace("spurclust.__file__", "'elsewhere'"), tmp_path, path=copy)
 
 
-SIZES_OF_REFERENCE = ("--sources", 300, "--seeds", 1, "--inspected", 100, "--share", 0.1)
+SIZES_OF_REFERENCE = ("--sources", 150, "--seeds", 1, "--inspected", 50, "--share", 0.1)
 RUNS = {
     "imports": (("--repeats", 1), ["`spurclust --help`"]),
     "whole_run": (
@@ -134,8 +134,8 @@ RUNS = {
         [f"transform of {n} rows onto 160" for n in (20, 40)],
     ),
     "reference": (
-        (*SIZES_OF_REFERENCE, "--sizes", 150, "--jobs", 2),
-        ["| the inspected |  | ", "| 150 | random |", "| 150 | diverse |", "| all |  | "],
+        (*SIZES_OF_REFERENCE, "--sizes", 80, "--jobs", 2),
+        ["| the inspected |  | ", "| 80 | random |", "| 80 | diverse |", "| all |  | "],
     ),
     "drift": (("--sources", 60, "--jobs", 2), ["| none | 0.", "| a fifth of the strip lost |"]),
 }

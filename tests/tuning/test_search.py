@@ -32,7 +32,8 @@ from spurclust.tuning import (
     pool_metrics,
 )
 
-N_COMPONENTS, THRESHOLDS, PERPLEXITIES = (2, 5, 9), (0.05, 0.2, 0.6, 1.0), (8, 15)
+N_COMPONENTS, THRESHOLDS, PERPLEXITIES = (2, 5, 9), (0.05, 0.6, 1.0), (8, 15)
+FEW_TREES = GuidedProjection(5, n_estimators=15)
 CV = InspectedStratifiedKFold(3, random_state=1)
 
 
@@ -144,7 +145,11 @@ def test_transductive_is_a_fit_with_the_labels_of_the_test_fold_hidden(
 @pytest.mark.parametrize("protocol", ["transductive", "inductive"])
 @pytest.mark.parametrize(
     "steps",
-    [{}, {"flatten": CutoutFeatures()}, {"reduce": PCA(3), "mixture": BayesianGaussianMixture()}],
+    [
+        {},
+        {"flatten": CutoutFeatures(), "reduce": FEW_TREES},
+        {"reduce": PCA(3), "mixture": BayesianGaussianMixture()},
+    ],
     ids=str,
 )
 def test_the_best_is_a_fresh_fit_to_the_bit(survey, search, protocol, steps):
@@ -176,34 +181,15 @@ def test_threads_change_no_bit(survey, search, protocol):
     assert two.best_estimator_.n_jobs == 2
 
 
-class CountedTSNE(TSNE):
-    """A t-SNE that counts its fits."""
-
-    n_fits = 0
+def counted(base, method):
+    """Return a subclass of an estimator that counts its fits."""
 
     def fit(self, X, y=None):
-        CountedTSNE.n_fits += 1
-        return super().fit(X, y)
+        cls.n_fits += 1
+        return getattr(super(cls, self), method)(X, y)
 
-
-class CountedPCA(PCA):
-    """A PCA that counts its fits."""
-
-    n_fits = 0
-
-    def fit_transform(self, X, y=None):
-        CountedPCA.n_fits += 1
-        return super().fit_transform(X, y)
-
-
-class CountedMixture(GaussianMixture):
-    """A mixture that counts its fits."""
-
-    n_fits = 0
-
-    def fit(self, X, y=None):
-        CountedMixture.n_fits += 1
-        return super().fit(X, y)
+    cls = type(f"Counted{base.__name__}", (base,), {"n_fits": 0, method: fit})
+    return cls
 
 
 @pytest.mark.parametrize(
@@ -214,21 +200,21 @@ class CountedMixture(GaussianMixture):
         ("inductive", True, (3 + 1, 3 * 2 + 1, 3 * 2 * 3 + 1)),
     ],
 )
-def test_nothing_is_fitted_twice(survey, search, monkeypatch, protocol, blind, n_expected):
-    counted = (CountedPCA, CountedTSNE, CountedMixture)
-    for each in counted:
-        monkeypatch.setattr(each, "n_fits", 0)
-        if blind:  # only of known modules is it known that their fits ignore labels
-            monkeypatch.setattr(each, "__module__", "sklearn.manifold.counted")
+def test_nothing_is_fitted_twice(survey, search, protocol, blind, n_expected):
+    reduce, embed = counted(PCA, "fit_transform"), counted(TSNE, "fit")
+    mixture = counted(GaussianMixture, "fit")
+    for each in (reduce, embed, mixture):
+        # Only of known modules is it known that their fits ignore labels.
+        each.__module__ = "sklearn.manifold.counted" if blind else __name__
     search(
         perplexity=PERPLEXITIES,
         protocol=protocol,
         completeness=0.5,
-        reduce=CountedPCA(10),
-        embed=CountedTSNE(max_iter=250),
-        mixture=CountedMixture(),
+        reduce=reduce(10),
+        embed=embed(max_iter=250),
+        mixture=mixture(),
     ).fit(*survey)
-    assert tuple(each.n_fits for each in counted) == n_expected
+    assert (reduce.n_fits, embed.n_fits, mixture.n_fits) == n_expected
 
 
 def test_features_are_extracted_once(survey, search, monkeypatch):
@@ -238,12 +224,12 @@ def test_features_are_extracted_once(survey, search, monkeypatch):
     monkeypatch.setattr(
         CutoutFeatures, "transform", lambda self, X: n_sources.append(len(X)) or extract(self, X)
     )
-    search(completeness=0.5).fit_assign(X.reshape(-1, 3, 4), y)
+    search(completeness=0.5, reduce=FEW_TREES).fit_assign(X.reshape(-1, 3, 4), y)
     assert n_sources == [len(X)]
 
 
 @pytest.mark.parametrize("protocol", ["transductive", "inductive"])
-@pytest.mark.parametrize("reduce", [None, MeansOfLabels(), GuidedProjection(5)], ids=str)
+@pytest.mark.parametrize("reduce", [None, MeansOfLabels(), FEW_TREES], ids=str)
 def test_the_labels_of_a_test_fold_do_not_leak(survey, protocol, reduce):
     X, y = survey
     train, test = next(CV.split(X, y))

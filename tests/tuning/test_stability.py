@@ -35,10 +35,11 @@ def test_it_is_the_share_of_detectors_that_flag(survey, detector, assignment):
 
 
 def test_threads_and_runs_change_no_bit_and_nothing_is_fitted(survey, detector):
-    before = repr(detector)
-    one, two = (flag_stability(*survey, detector, n_jobs=n_jobs) for n_jobs in (1, 2))
+    before, runs = repr(detector), {"random_states": range(2), "perplexities": [8, 12]}
+    one, two = (flag_stability(*survey, detector, **runs, n_jobs=n_jobs) for n_jobs in (1, 2))
     assert_array_equal(one, two)
-    assert_array_equal(one, flag_stability(*survey, clone(detector).set_params(random_state=None)))
+    unset = clone(detector).set_params(random_state=None)
+    assert_array_equal(one, flag_stability(*survey, unset, **runs))
     assert repr(detector) == before
     assert not hasattr(detector, "pipeline_")
 
