@@ -1,5 +1,6 @@
 """The embedding with the spurious marked, and how sources are drawn in any picture of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -176,8 +177,7 @@ def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list
         groups.append(("spurious", spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER)))
     else:
         named = np.array(name_reasons(reason))
-        names, counts = np.unique(named[spurious], return_counts=True)
-        names = names[np.argsort(-counts, kind="stable")]
+        names = [name for name, _ in Counter(sorted(named[spurious].tolist())).most_common()]
         for name, mark in zip(names, style.REASON_STYLES, strict=False):
             groups.append((f"spurious: {name}", spurious & (named == name), mark))
         rest = names[len(style.REASON_STYLES) :]

@@ -1,5 +1,6 @@
 """The interactive plots as Bokeh models, and the ways to color the embedding."""
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from typing import Any
@@ -119,9 +120,9 @@ def _by_label(results: Results) -> Coloring:
 def _by_reason(results: Results) -> Coloring:
     """Color the spurious by their reasons, the most frequent first; the rare share a color."""
     spurious = results.label == SPURIOUS
-    names, sizes = np.unique(results.reasons[spurious].astype(str), return_counts=True)
-    kept = names[np.argsort(-sizes, kind="stable")[:_MAX_REASONS]].tolist()
-    n_kept, n_rare = len(kept), len(names) - len(kept)
+    counts = Counter(sorted(results.reasons[spurious]))
+    kept = [name for name, _ in counts.most_common(_MAX_REASONS)]
+    n_kept, n_rare = len(kept), len(counts) - len(kept)
     code_of = {name: code for code, name in enumerate(kept)}
     by_reason = [code_of.get(reason, n_kept) for reason in results.reasons]
     # Reliable sources are faint here and blue elsewhere: the question is what the spurious are.

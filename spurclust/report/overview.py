@@ -52,9 +52,8 @@ def inspection_order(results: Results) -> InspectionOrder:
     probability = _complete(results.column("inspection_probability"))
     rank = _complete(results.column("inspection_rank"))
     ids = results.sources["source_id"].tolist()
-    by_id = np.empty(len(ids), dtype=np.int64)
-    by_id[sorted(range(len(ids)), key=lambda row: _id_key(ids[row]))] = np.arange(len(ids))
-    order = np.lexsort((by_id, -fraction if rank is None else rank))
+    score = (-fraction if rank is None else rank).tolist()
+    order = sorted(range(len(ids)), key=lambda row: (score[row], _id_key(ids[row])))
     positions = np.empty(len(order), dtype=np.int64)
     positions[order] = np.arange(1, len(order) + 1)
     return InspectionOrder(

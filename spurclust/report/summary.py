@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -228,9 +229,8 @@ def _split_by_reason(
     if not len(reasons):
         return {}
     given = np.array(name_reasons(reasons))
-    names, sizes = np.unique(given[chosen], return_counts=True)
-    ordered = names[np.argsort(-sizes, kind="stable")]
-    return {str(name): chosen & (given == name) for name in ordered}
+    counts = Counter(sorted(given[chosen].tolist()))
+    return {name: chosen & (given == name) for name, _ in counts.most_common()}
 
 
 def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sklearn.cluster import KMeans
 from sklearn.mixture import GaussianMixture
 
 from spurclust.plots import ComponentsDisplay, RegionDisplay
-from spurclust.plots.boundaries import RegionGrid, evaluate_region
+from spurclust.plots.boundaries import evaluate_region
 from spurclust.plots.style import OUTSIDE_COLOR, PAGE_WIDTH, REGION_COLOR, REGION_FILL_COLOR
 
 
@@ -90,14 +90,17 @@ class TestRegion:
         assert not is_region_filled(display)
         assert legend_texts(display) == ["source outside", "1 sigma", "2 sigma"]
 
-    def test_everything_is_in_the_region(self, legend, legend_texts):
-        everywhere, steps = np.ones((5, 5), dtype=bool), np.linspace(0, 1, 5)
-        grid = RegionGrid(steps, steps, np.zeros((5, 5), dtype=int), everywhere, everywhere)
-        display = RegionDisplay(np.eye(2), [1, 1], [0, 0], [True] * 2, [True], grid=grid).plot()
+    @pytest.mark.parametrize(
+        ("embedding", "y"), [([[0, 0], [3, 1]], [1, 0]), ([[4, 4]] * 3, [1] * 3)]
+    )
+    def test_few_sources_and_everything_in_the_region(
+        self, build_detector, embedding, y, stays_inside, legend_texts
+    ):
+        display = RegionDisplay.from_estimator(build_detector(embedding, y, 1), y)
+        assert stays_inside(display)
         assert is_region_filled(display)
-        title = legend(display).get_title().get_text()
-        assert title == "flagged 2 of 2, 2 of 2 known spurious"
-        assert legend_texts(display) == ["known spurious", "region"]
+        names = ["source in the region"] * (0 in y) + ["known spurious", "region"]
+        assert legend_texts(display) == [*names, "1 sigma", "2 sigma"]
 
     @pytest.mark.parametrize("n_components", [1, 40])
     def test_numbers_do_not_overlap(self, build_detector, n_components, overlaps, stays_inside):
@@ -124,12 +127,6 @@ class TestRegion:
         display = RegionDisplay(np.eye(2), [0, 1], [0, 0], [False] * 2, [False] * 2, **arrays)
         assert len(display.plot().ax_.lines) == 2
         assert [text.get_text() for text in display.ax_.texts] == ["0"]
-
-    @pytest.mark.parametrize("embedding", [[[0.0, 0], [3, 1]], np.full((3, 2), 4.0)])
-    def test_few_sources(self, build_detector, embedding, stays_inside):
-        y = np.array([1, 0, 0])[: len(embedding)]
-        display = RegionDisplay.from_estimator(build_detector(embedding, y, 1), y)
-        assert stays_inside(display)
 
 
 def table(n_components, **columns):

@@ -130,9 +130,6 @@ def test_the_figure_is_as_wide_as_asked_and_wastes_no_height(detector, survey):
     ("unlabeled", "y"),
     [
         (-1, [1, 0, -1, 0]),
-        (-1, np.array([1.0, 0.0, -1.0, 0.0])),
-        (np.nan, [1.0, 0.0, np.nan, 0.0]),
-        ("?", ["spurious", "reliable", "?", "reliable"]),
         ("?", pd.Series(["spurious", "reliable", "?", "reliable"])),
         (np.nan, pd.array([1, 0, None, 0], dtype="Int64")),
     ],

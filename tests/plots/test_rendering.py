@@ -85,17 +85,28 @@ def test_channels_side_by_side_or_their_mean():
     assert mean[3, 3, 0] == 255
 
 
-@pytest.mark.parametrize("kind", [CutoutEmbeddingDisplay, GalleryDisplay])
-def test_frames_show_what_is_known(kind, legend_texts):
-    given = {"label": [1, 0, 1, -1], "flagged": [True, True, False, False], "origin": "lower"}
-    images = np.zeros((4, 9, 9), dtype=np.uint8)
+def embed(images, **options):
     points = [[0, 0], [10, 0], [20, 9], [30, 9]]
-    positions = (points, images) if kind is CutoutEmbeddingDisplay else (images,)
-    display = kind(*positions, **given).plot()
-    frames = display.ax_.collections[-1]
-    colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
-    assert colors == [SPURIOUS_COLOR, REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR]
-    widths = frames.get_linewidth()
-    assert widths[0] > widths[1] > widths[3]
-    assert legend_texts(display) == ["known spurious", "flagged", "other"]
-    assert {image.origin for image in display.ax_.images} == {"lower"}
+    return CutoutEmbeddingDisplay(points, images, **options)
+
+
+@pytest.mark.parametrize("build", [embed, GalleryDisplay])
+class TestBothDisplaysOfCutouts:
+    def test_frames_show_what_is_known(self, build, legend_texts):
+        given = {"label": [1, 0, 1, -1], "flagged": [True, True, False, False]}
+        display = build(np.zeros((4, 9, 9), dtype=np.uint8), **given, origin="lower").plot()
+        frames = display.ax_.collections[-1]
+        colors = [to_hex(color).upper() for color in frames.get_edgecolor()]
+        assert colors == [SPURIOUS_COLOR, REGION_COLOR, SPURIOUS_COLOR, UNINSPECTED_COLOR]
+        widths = frames.get_linewidth()
+        assert widths[0] > widths[1] > widths[3]
+        assert legend_texts(display) == ["known spurious", "flagged", "other"]
+        assert {image.origin for image in display.ax_.images} == {"lower"}
+
+    def test_a_crop_shows_that_part(self, build, frame_boxes):
+        images = np.zeros((4, 17, 79), dtype=np.uint8)
+        images[:, 2:12, 20:40] = 200
+        display = build(images, crop=(2, 12, 20, 40)).plot()
+        assert all((image.get_array() == 200).all() for image in display.ax_.images)
+        width, height = frame_boxes(display)[0, 2:] - frame_boxes(display)[0, :2]
+        assert width / height == pytest.approx(2)

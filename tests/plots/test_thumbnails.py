@@ -89,17 +89,6 @@ def test_nothing_is_covered_and_nothing_is_crossed(seed, n_sources, shape, max_c
         assert priority[display.shown_[blocked[source]]].max(initial=-1) >= priority[source]
 
 
-def test_a_crop_shows_that_part(detector, survey, frame_boxes):
-    cutouts = np.zeros((len(survey[1]), 17, 79), dtype=np.uint8)
-    cutouts[:, 2:12, 20:40] = 200
-    display = CutoutEmbeddingDisplay.from_estimator(
-        detector, survey[1], cutouts, crop=(2, 12, 20, 40), max_cutouts=30
-    )
-    assert (display.ax_.images[0].get_array() == 200).all()
-    width, height = frame_boxes(display)[0, 2:] - frame_boxes(display)[0, :2]
-    assert width / height == pytest.approx(2)
-
-
 def test_the_mean_of_a_cube_is_shown():
     cube = np.zeros((2, 4, 4, 5), dtype=np.float32)
     cube[:, 1, 2] = 1
