@@ -12,6 +12,8 @@ from spurclust.embedding import ImageFlattener
 from spurclust.novelty import NoveltyScale, drift_message
 from spurclust.simulate import simulate_survey
 
+N_FITTED, N_NEW = 120, 60
+
 
 def rows(n, n_columns=6, seed=0):
     return np.random.default_rng(seed).normal(size=(n, n_columns)).astype(np.float32)
@@ -19,14 +21,14 @@ def rows(n, n_columns=6, seed=0):
 
 @pytest.fixture(scope="module")
 def survey():
-    return simulate_survey(300, 20, random_state=4)
+    return simulate_survey(N_FITTED + N_NEW, 20, random_state=4, n_jobs=2)
 
 
 @pytest.fixture(scope="module", params=["features", "pixels"])
 def detector(request, survey):
     flatten = None if request.param == "features" else ImageFlattener()
     fitted = SpuriousRegionDetector(4, perplexity=15, flatten=flatten, random_state=0, n_jobs=2)
-    return fitted.fit(survey.images[:200], survey.y[:200])
+    return fitted.fit(survey.images[:N_FITTED], survey.y[:N_FITTED])
 
 
 def share_of_novel(detector, images):
@@ -51,17 +53,17 @@ def test_more_rows_than_landmarks(monkeypatch):
 
 
 def test_fitted_sources_are_not_novel(detector, survey):
-    assert not detector.assign(survey.images[:200]).novelty.any()
+    assert not detector.assign(survey.images[:N_FITTED]).novelty.any()
 
 
 def test_unchanged_cutouts_raise_no_alarm(detector, survey):
-    n_novel = int((detector.assign(survey.images[200:]).novelty > 1).sum())
-    assert drift_message(n_novel, 100) is None
+    n_novel = int((detector.assign(survey.images[N_FITTED:]).novelty > 1).sum())
+    assert drift_message(n_novel, N_NEW) is None
 
 
 @pytest.mark.parametrize("change", ["inverted", "brighter", "gamma"])
 def test_other_stretches_raise_the_alarm(detector, survey, change):
-    images = survey.images[200:].astype(float)
+    images = survey.images[N_FITTED:].astype(float)
     if change == "inverted":
         images = 255 - images
     elif change == "brighter":
@@ -70,14 +72,14 @@ def test_other_stretches_raise_the_alarm(detector, survey, change):
         images = 255 * np.sqrt(images / 255)
     share = share_of_novel(detector, images.astype(np.uint8))
     assert share > 0.3
-    assert f"({share:.0%}".removesuffix("%") in drift_message(round(100 * share), 100)
+    assert f"({share:.0%}".removesuffix("%") in drift_message(round(N_NEW * share), N_NEW)
 
 
 @pytest.mark.parametrize("change", ["blurred", "zoomed"])
 def test_another_instrument_raises_the_alarm_on_features(detector, survey, change):
     if isinstance(detector.flatten, ImageFlattener):
         pytest.skip("pixels do not tell a blurred cutout from a smooth galaxy")
-    images = survey.images[200:]
+    images = survey.images[N_FITTED:]
     if change == "blurred":
         images = np.stack([gaussian_filter(image, 1.5) for image in images])
     else:
@@ -86,7 +88,7 @@ def test_another_instrument_raises_the_alarm_on_features(detector, survey, chang
         images = np.stack([one[height // 2 :, width // 2 :][:height, :width] for one in larger])
     share = share_of_novel(detector, images)
     assert share > 0.5
-    assert drift_message(round(100 * share), 100)
+    assert drift_message(round(N_NEW * share), N_NEW)
 
 
 def test_a_factor_on_all_pixels_is_no_drift_for_features(survey):
@@ -98,7 +100,7 @@ def test_a_factor_on_all_pixels_is_no_drift_for_features(survey):
 def test_a_saved_model_measures_the_same(detector, survey, tmp_path):
     save_model(detector, tmp_path / "model.skops")
     loaded = load_model(tmp_path / "model.skops")
-    new = survey.images[200:]
+    new = survey.images[N_FITTED:]
     np.testing.assert_array_equal(loaded.assign(new).novelty, detector.assign(new).novelty)
 
 

@@ -14,10 +14,12 @@ from PIL import Image
 from spurclust.simulate import draw_strips, simulate_survey, write_survey
 from spurclust.simulate.defects import count_defects
 
+N_SOURCES, N_SPURIOUS = 20, 8
+
 
 @pytest.fixture(scope="module")
 def survey():
-    return simulate_survey(40, 16, random_state=5)
+    return simulate_survey(N_SOURCES, N_SPURIOUS, random_state=5)
 
 
 def digest(survey):
@@ -33,19 +35,19 @@ def assert_equal(one, two):
 
 
 def test_shapes_and_types(survey):
-    assert len(survey) == 40
-    assert (survey.cubes.shape, survey.cubes.dtype) == ((40, 51, 51, 6), np.float32)
-    assert (survey.images.shape, survey.images.dtype) == ((40, 170, 950), np.uint8)
-    assert (survey.y.shape, survey.y.dtype) == ((40,), np.int8)
+    assert len(survey) == N_SOURCES
+    assert (survey.cubes.shape, survey.cubes.dtype) == ((N_SOURCES, 51, 51, 6), np.float32)
+    assert (survey.images.shape, survey.images.dtype) == ((N_SOURCES, 170, 950), np.uint8)
+    assert (survey.y.shape, survey.y.dtype) == ((N_SOURCES,), np.int8)
     assert survey.images is survey.images
     assert (np.diff(np.array(survey.source_ids, dtype=int)) > 0).all()
     assert survey.truth["source_id"].tolist() == survey.source_ids
 
 
 def test_as_many_spurious_as_asked_for_in_their_proportions(survey):
-    assert survey.y.sum() == 16
+    assert survey.y.sum() == N_SPURIOUS
     counts = Counter(reason for reason in survey.reasons if reason)
-    assert counts == count_defects(16)
+    assert counts == count_defects(N_SPURIOUS)
     assert [reason != "" for reason in survey.reasons] == survey.y.astype(bool).tolist()
 
 
@@ -58,10 +60,10 @@ def test_truth_is_known_of_reliable_sources_only(survey):
 
 
 def test_same_seed_same_bits_on_any_number_of_threads(survey):
-    assert_equal(survey, simulate_survey(40, 16, random_state=5, n_jobs=2))
-    assert digest(survey) != digest(simulate_survey(40, 16, random_state=6))
+    assert_equal(survey, simulate_survey(N_SOURCES, N_SPURIOUS, random_state=5, n_jobs=2))
+    assert digest(survey) != digest(simulate_survey(N_SOURCES, N_SPURIOUS, random_state=6))
     with joblib.parallel_config(backend="loky", n_jobs=2):
-        assert_equal(survey, simulate_survey(40, 16, random_state=5))
+        assert_equal(survey, simulate_survey(N_SOURCES, N_SPURIOUS, random_state=5))
 
 
 def test_same_seed_same_bits_in_another_process():
