@@ -65,13 +65,14 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
 
     if scheduler is not None:
         try:
-            client = Client(scheduler, timeout=CONNECT_SECONDS)
+            # A default client that fails to connect would stay the default of this process.
+            client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, ImportError) as error:
             raise CatalogError(
                 f"no dask scheduler answers at {scheduler} ({error}): start it with "
                 "`dask scheduler`, or correct the address"
             ) from error
-        with _silent("distributed.client"), client:
+        with _silent("distributed.client"), client, client.as_current():
             if not client.nthreads():
                 warnings.warn(
                     f"the scheduler at {scheduler} has no workers yet: the work begins when there "
