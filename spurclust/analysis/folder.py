@@ -19,6 +19,9 @@ TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": "
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
 """Pictures of every analysis."""
 
+PLOT_FORMATS = ("png", "svg", "pdf")
+"""Formats of the pictures; the first is the default."""
+
 TUNING_PLOTS = ("completeness", "tuning")
 GALLERIES = ("spurious", "flagged")
 
@@ -37,6 +40,17 @@ def save_analysis(
     """Write an analysis; see `Analysis.save`."""
     from spurclust.catalog.output import write_results
 
+    if analysis.detector is None:
+        raise ValueError("the analysis was loaded without its models: load it with models=True")
+    check_folder(
+        folder,
+        table_format=table_format,
+        plot_formats=plot_formats,
+        report=report,
+        ranking=analysis.ranker is not None,
+        tune=analysis.tuning is not None,
+        stability="stability" in analysis.sources,
+    )
     # What saving takes belongs to what is saved, not to what is in memory.
     seconds = dict(analysis.summary["seconds"])
     analysis = replace(analysis, summary={**analysis.summary, "seconds": seconds})
@@ -96,8 +110,7 @@ def _write_models(analysis: Any, folder: Path) -> None:
     from spurclust.catalog.results import RANKER
 
     metadata = {"reading": analysis.summary["reading"]}
-    if analysis.detector is not None:
-        catalog.save_model(analysis.detector, folder / MODEL, metadata=metadata)
+    catalog.save_model(analysis.detector, folder / MODEL, metadata=metadata)
     if analysis.ranker is not None:
         catalog.save_model(analysis.ranker, folder / RANKER, metadata=metadata)
 
@@ -135,6 +148,8 @@ def check_folder(
     ------
     CatalogError
         When the folder cannot be written to, or holds files of others by these names.
+    ValueError
+        When a format is not known.
     ImportError
         When a package that saving needs is not installed.
 
@@ -146,6 +161,10 @@ def check_folder(
     from spurclust.catalog.output import check_output_folder
     from spurclust.catalog.results import RANKER
 
+    if table_format not in TABLE_SUFFIXES:
+        raise ValueError(f"table_format={table_format!r}: it must be one of {[*TABLE_SUFFIXES]}")
+    if isinstance(plot_formats, str) or not set(plot_formats) <= set(PLOT_FORMATS):
+        raise ValueError(f"plot_formats={plot_formats!r}: it must be a list of {[*PLOT_FORMATS]}")
     names = ["sources.csv", f"sources{TABLE_SUFFIXES[table_format]}", "components.csv"]
     names += ["summary.json", MODEL, REGIONS, *["tuning.csv"] * tune]
     names += [REPORT] * report + [RANKER] * ranking
@@ -181,7 +200,7 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
     Raises
     ------
     CatalogError
-        When there is a report.html that is not of an earlier report.
+        When there is a report.html that is not of an earlier report, or the cutouts are no files.
 
     Examples
     --------
@@ -194,6 +213,11 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
     if path.exists() and REPORT not in files:
         raise CatalogError(
             f"{path} is not from an earlier report: move it away, or choose another file with --out"
+        )
+    if not analysis.sources["path"].any():
+        raise CatalogError(
+            f"{path} is kept: the cutouts are no files, so that a page made now would lack them; "
+            "the page of the run itself has them"
         )
     notes: list[str] = analysis.write_report(path, **options)
     if REPORT not in files:

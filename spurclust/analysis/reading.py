@@ -53,7 +53,7 @@ def read_survey(
     from spurclust.catalog.label_matching import format_counts
     from spurclust.cutouts import open_cutouts, warn_of_losses
 
-    tables = _label_tables(labels)
+    tables = label_tables(labels)
     source = open_cutouts(cutouts, **opening)
     known = _match(source, labels, tables, stages)
     chosen = None
@@ -66,7 +66,11 @@ def read_survey(
         read = source.read(chosen, options)
     warn_of_losses(read, stacklevel=3)
     rows = np.arange(len(source)) if chosen is None else chosen
-    matched = known.of(_rows_read(source, rows, read))
+    rows_read = _rows_read(source, rows, read)
+    matched = known.of(rows_read)
+    lost = known.of(np.setdiff1d(rows, rows_read)).y != UNINSPECTED
+    if lost.any():
+        warnings.warn(f"{lost.sum()} of the skipped cutouts have a label", stacklevel=3)
     stages.say(format_counts(count_labels(matched.y, matched.reasons)))
     return Survey(
         name=source.name.rstrip("/").rpartition("/")[2] or source.name,
@@ -110,7 +114,7 @@ class _KnownLabels(NamedTuple):
         )
 
 
-def _label_tables(labels: Any) -> list[Any]:
+def label_tables(labels: Any) -> list[Any]:
     """Read label tables; an array of labels is none."""
     import pandas as pd
 
@@ -125,6 +129,8 @@ def _label_tables(labels: Any) -> list[Any]:
 
 def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stages) -> _KnownLabels:
     """Join labels to those sources of a survey that they can mean."""
+    import pandas as pd
+
     from spurclust.catalog import MatchedLabels, match_labels, merge_labels
     from spurclust.catalog.label_matching import format_merge
 
@@ -140,11 +146,17 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
             "no labels are given: inspect some sources, and pass their labels as a table or as an "
             "array with 1 for spurious, 0 for reliable and -1 for uninspected"
         )
-    y = np.asarray(labels)
-    if y.shape != (len(source),) or not np.isin(y, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
+    y = np.asarray(labels, dtype=object)
+    if y.shape != (len(source),):
         raise ValueError(
-            f"labels are an array of shape {y.shape}: give one of 1 (spurious), 0 (reliable) and "
-            f"-1 (uninspected) for each of the {len(source)} sources, or a table of labels"
+            f"labels are an array of shape {y.shape}: give one label for each of the {len(source)} "
+            "sources, or a table of labels"
+        )
+    y = np.where(pd.isna(y), UNINSPECTED, y)
+    for row in np.flatnonzero(~np.isin(y, (SPURIOUS, RELIABLE, UNINSPECTED))):
+        raise ValueError(
+            f"label {y[row]!r} of source {row} is none of 1 (spurious), 0 (reliable) and -1 or "
+            "missing (uninspected)"
         )
     matched = MatchedLabels(y.astype(np.int8), [""] * len(y), [], [])
     return _KnownLabels(np.arange(len(y)), matched)
@@ -169,6 +181,8 @@ def _choose(
     """Choose the sources to fit on; for "diverse", by the features of a pool of them."""
     from spurclust.reference import choose_reference
 
+    if method not in ("random", "diverse"):
+        raise ValueError(f'reference={method!r}: it must be "random" or "diverse"')
     if method == "random" or size >= len(y):
         return choose_reference(y, size, random_state=random_state)
     pool = choose_reference(y, min(POOL * size, len(y)), random_state=random_state)

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from spurclust.analysis.folder import MODEL
 from spurclust.analysis.outcome import Analysis
+from spurclust.analysis.reading import label_tables
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED
@@ -288,6 +288,8 @@ def draw_audit(
     from spurclust.catalog.output import atomic_write
     from spurclust.metrics import audit_sample_size, draw_audit_sample, remaining_upper_bound
 
+    if sample is not None and max_remaining is not None:
+        raise ValueError("sample and max_remaining cannot both be given: choose one")
     pool = _pool(load_analysis(folder, models=False))
     if not len(pool):
         return None
@@ -310,15 +312,18 @@ def draw_audit(
         raise CatalogError(
             f"--sample {n} is more than the {n_pool} sources that are neither flagged nor inspected"
         )
+    if n < 1:
+        raise ValueError(f"sample={sample}: it must be at least 1")
+    most_remaining = remaining_upper_bound(n_pool, n, 0, confidence)
     rows = draw_audit_sample(pool.index.to_numpy(), n, random_state=random_state)
     drawn = pool.loc[rows, ["source_id", "path"]].rename(columns={"source_id": "Source_ID"})
     with atomic_write(path) as part:
         drawn.assign(Reliable_Source="", Reason="").to_csv(part, index=False)
-    return AuditSample(path, n, n_pool, remaining_upper_bound(n_pool, n, 0, confidence))
+    return AuditSample(path, n, n_pool, most_remaining)
 
 
 def evaluate_audit(
-    folder: str | os.PathLike[str], labels: Sequence[Any], *, confidence: float = 0.95
+    folder: str | os.PathLike[str], labels: Any, *, confidence: float = 0.95
 ) -> AuditResult | None:
     """Bound how many spurious sources can remain, from an inspected sample.
 
@@ -326,7 +331,7 @@ def evaluate_audit(
     ----------
     folder : str or path-like
         A saved analysis, in which `draw_audit` has drawn the sample.
-    labels : sequence of paths or DataFrames
+    labels : path, DataFrame, or sequence of these
         The sample with its column filled in; several tables if it was shared out.
     confidence : float, default=0.95
         Confidence of the bounds, between 0 and 1.
@@ -383,23 +388,23 @@ def _pool(analysis: Analysis) -> "pd.DataFrame":
     return pool
 
 
-def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Sequence[Any]) -> tuple[int, int]:
+def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Any) -> tuple[int, int]:
     """Count the inspected and the spurious of the sample that was drawn, which must be whole."""
     import pandas as pd
 
-    from spurclust.catalog import match_labels, merge_labels, read_labels
+    from spurclust.catalog import match_labels, merge_labels
 
     path = folder / SAMPLE
     if not path.is_file():
         raise CatalogError(f"{path} is missing: draw a sample first, spurclust audit {folder}")
-    drawn = pd.read_csv(path, dtype=str)["Source_ID"].tolist()
+    drawn = pd.read_csv(path, dtype=str, keep_default_na=False)["Source_ID"].tolist()
     strangers = sorted(set(drawn) - set(pool["source_id"]))
     if strangers:
         raise CatalogError(
             f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
             "now. Move the file away and draw anew"
         )
-    merged = merge_labels([read_labels(table) for table in labels], source_ids=drawn).labels
+    merged = merge_labels(label_tables(labels), source_ids=drawn).labels
     y = match_labels(merged, drawn).y
     blank = [name for name, label in zip(drawn, y, strict=True) if label < 0]
     if blank:

@@ -21,6 +21,10 @@ DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
 would hold too few labels. See benchmarks/quality.py."""
 
 
+DETECTOR_SETTINGS = ("n_components", "threshold", "perplexity", "assignment", "random_state")
+"""What the summary records of the detector."""
+
+
 def analyze(
     cutouts: Any,
     labels: Any = None,
@@ -125,6 +129,8 @@ default=None
     """
     from spurclust.cutouts import ReadOptions
 
+    if reference_size is None and reference != "random":
+        raise ValueError(f"reference={reference!r} needs a reference_size: give one")
     if tune and detector is not None:
         raise ValueError(
             "a detector and tune=True are given: give a SpuriousRegionDetectorCV as the detector, "
@@ -263,6 +269,13 @@ def _rank_sources(
     return _RankedSources(ranker, columns, effort)
 
 
+def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:
+    """Return the settings, with those of the detector where they were left open."""
+    used = {name: getattr(detector, name) for name in DETECTOR_SETTINGS}
+    plain = {name: value for name, value in used.items() if isinstance(value, int | float | str)}
+    return {**plain, **{name: value for name, value in settings.items() if value is not None}}
+
+
 def _collect(
     survey: Survey,
     fitted: _Fitted,
@@ -296,7 +309,7 @@ def _collect(
         labels.y,
         reasons=labels.reasons,
         counts=count_labels(labels.y, labels.reasons),
-        settings={**survey.settings, **settings},
+        settings=_all_settings({**survey.settings, **settings}, detector),
         seconds=stages.seconds,
         search=fitted.search,
         stability=stability,

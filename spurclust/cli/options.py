@@ -6,12 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from spurclust.analysis.folder import TABLE_SUFFIXES
+from spurclust.analysis.folder import PLOT_FORMATS, TABLE_SUFFIXES
 
 CUTOUTS = "folder, glob, files, a Parquet table of ids and paths, or a zarr store"
-
-PLOT_FORMATS = ("png", "svg", "pdf")
-"""What `--plot-format` may be; the first is the default."""
 
 
 def number(

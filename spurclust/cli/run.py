@@ -155,7 +155,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         random_state=args.random_state,
         n_jobs=args.jobs,
         name=Path(args.out).resolve().name,
-        settings=_settings(args),
+        settings={**_settings(args), "plot_format": plot_formats},
         log=say,
     )
     if plot_formats:

@@ -1,6 +1,7 @@
 """Many image files in, one array out, in threads and within the memory of the result."""
 
 import os
+import reprlib
 import sys
 import warnings
 from collections import Counter
@@ -379,4 +380,4 @@ def path_text(path: object) -> str:
         text = os.fspath(path)
         if isinstance(text, str):
             return str(text)
-    raise CatalogError(f"{path!r} is not a path: give text or pathlib.Path")
+    raise CatalogError(f"{reprlib.repr(path)} is not a path: give text or pathlib.Path")

@@ -215,8 +215,8 @@ def _check_columns(table: Path, schema: Any, *wanted: str) -> None:
         if name not in names:
             raise CatalogError(
                 f"{table} has no column {name!r}; its columns are {', '.join(names)}: name the "
-                "columns of ids and paths with id_column and path_column (--id-column, or, of fit, "
-                "--cutout-id-column, and --path-column)"
+                "columns of ids and paths with id_column and path_column (--path-column, and "
+                "--cutout-id-column or, of predict, --id-column)"
             )
         kind = schema.field(name).type
         if pa.types.is_nested(kind):

@@ -175,6 +175,10 @@ def open_cutouts(
     (10, (['9'], ['']), (8, 8))
     """
     if hasattr(source, "in_files") and hasattr(source, "partitions"):
+        if source_ids is not None:
+            raise CatalogError(
+                "source_ids are for arrays and lists of files: an open source has ids"
+            )
         opened: CutoutSource = source
         return opened
     if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "OU":

@@ -1,5 +1,6 @@
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -70,3 +71,36 @@ def test_a_page_is_added_to_a_folder_once_it_is_ours(analysis, tmp_path):
         notes = save_report(load_analysis(tmp_path, models=False), tmp_path, max_cutouts=5)
         assert "cutouts of 5 of 60 sources" in notes[0]
         assert "report.html" in json.loads((tmp_path / "summary.json").read_text())["files"]
+
+
+def test_an_analysis_without_its_models_does_not_replace_one_with_them(analysis, tmp_path):
+    analysis.save(tmp_path, plots=False, report=False)
+    before = files_of(tmp_path)
+    with pytest.raises(ValueError, match="models=True"):
+        load_analysis(tmp_path, models=False).save(tmp_path, plots=False)
+    assert files_of(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "options", [{"table_format": "csv"}, {"plot_formats": "png"}, {"plot_formats": ["gif"]}]
+)
+def test_formats_that_cannot_be_saved(tmp_path, options):
+    with pytest.raises(ValueError, match=r"(table_format|plot_formats)="):
+        check_folder(tmp_path, **options)
+
+
+def test_the_settings_that_were_used_are_recorded(saved):
+    settings = json.loads((saved / "summary.json").read_text(encoding="utf-8"))["settings"]
+    assert settings["n_components"] == 3
+    assert (settings["threshold"], settings["perplexity"]) == (0.05, 8)
+
+
+def test_a_page_without_cutouts_does_not_replace_one_with_them(analysis, tmp_path):
+    of_array = replace(analysis, sources=analysis.sources.assign(path=""))
+    of_array.save(tmp_path, plots=False)
+    page = (tmp_path / "report.html").read_bytes()
+    with pytest.raises(CatalogError, match="the cutouts are no files"):
+        save_report(load_analysis(tmp_path, models=False), tmp_path)
+    assert (tmp_path / "report.html").read_bytes() == page
+    with pytest.raises(ValueError, match="not saved with an analysis"):
+        load_analysis(tmp_path).plot_cutouts()

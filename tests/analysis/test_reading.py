@@ -55,6 +55,7 @@ def test_a_pool_has_the_size_of_its_first_cutouts(copied, monkeypatch):
         draw(copied, copied, on_error="skip")
 
 
+@pytest.mark.filterwarnings("ignore:.*of the skipped cutouts have a label")
 def test_a_blank_path_in_a_table(folder, cutouts, tmp_path):
     paths = [*cutouts.paths]
     paths[3], paths[5] = None, ""

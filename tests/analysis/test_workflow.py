@@ -111,6 +111,21 @@ def test_a_search_chooses_the_settings(cutouts, y):
     assert not hasattr(search, "best_estimator_")
 
 
+def test_missing_labels_are_uninspected(cutouts, y):
+    given = pd.array(np.where(np.arange(len(y)) < 30, y, -1)).astype("Int64")
+    given[given == -1] = pd.NA
+    found = analyze(cutouts.images, given, detector=make_detector(), ranking=False)
+    np.testing.assert_array_equal(found.y, np.where(np.arange(len(y)) < 30, y, -1))
+
+
+@pytest.mark.parametrize("options", [{"reference": "diverse"}, {"reference": "odd"}])
+def test_a_reference_is_of_a_known_kind_and_size(cutouts, y, options):
+    with pytest.raises(ValueError, match="reference="):
+        analyze(cutouts.images, y, **options)
+    with pytest.raises(ValueError, match="reference='odd'"):
+        analyze(cutouts.images, y, reference="odd", reference_size=40)
+
+
 def test_a_detector_and_tune_exclude_each_other(cutouts, y):
     with pytest.raises(ValueError, match="give a SpuriousRegionDetectorCV as the detector"):
         analyze(cutouts.images, y, detector=make_detector(), tune=True)
@@ -152,7 +167,8 @@ def test_unreadable_cutouts_are_named_or_skipped(folder, tmp_path, y):
     settings = {"detector": make_detector(), "reduce": 5, "ranking": False}
     with pytest.raises(CatalogError, match=r"cannot read .*: it is not a PNG"):
         analyze(copied, y, **settings)
-    with pytest.warns(UserWarning, match="1 of 60 cutouts were skipped"):
+    told = pytest.warns(UserWarning, match="1 of the skipped cutouts have a label")
+    with told, pytest.warns(UserWarning, match="1 of 60 cutouts were skipped"):
         found = analyze(copied, y, on_error="skip", **settings)
     np.testing.assert_array_equal(found.y, np.delete(y, 5))
     assert list(found.summary["skipped"]) == [broken]
@@ -160,7 +176,11 @@ def test_unreadable_cutouts_are_named_or_skipped(folder, tmp_path, y):
 
 @pytest.mark.parametrize(
     ("labels", "words"),
-    [(None, "no labels are given"), ([1, 0], "shape (2,)"), ([7] * N_SOURCES, "1 (spurious)")],
+    [
+        (None, "no labels are given"),
+        ([1, 0], "shape (2,)"),
+        ([0] * (N_SOURCES - 1) + [7], f"label 7 of source {N_SOURCES - 1} is none of 1 (spurious)"),
+    ],
 )
 def test_labels_that_cannot_be_used(cutouts, labels, words):
     with pytest.raises(ValueError, match=words.replace("(", r"\(").replace(")", r"\)")):
