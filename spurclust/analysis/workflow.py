@@ -129,13 +129,7 @@ default=None
     """
     from spurclust.cutouts import ReadOptions
 
-    if reference_size is None and reference != "random":
-        raise ValueError(f"reference={reference!r} needs a reference_size: give one")
-    if tune and detector is not None:
-        raise ValueError(
-            "a detector and tune=True are given: give a SpuriousRegionDetectorCV as the detector, "
-            "or leave one of the two out"
-        )
+    _check_options(detector, tune, reference_size, reference)
     stages = Stages(log)
     survey = read_survey(
         cutouts,
@@ -165,6 +159,17 @@ default=None
             ranks = _rank_sources(ranker, fitted, survey, random_state=random_state, n_jobs=n_jobs)
     survey = survey._replace(name=name or survey.name)
     return _collect(survey, fitted, ranks, shares, stages, settings or {})
+
+
+def _check_options(detector: Any, tune: bool, reference_size: int | None, reference: str) -> None:
+    """Raise for options that exclude each other."""
+    if reference_size is None and reference != "random":
+        raise ValueError(f"reference={reference!r} needs a reference_size: give one")
+    if tune and detector is not None:
+        raise ValueError(
+            "a detector and tune=True are given: give a SpuriousRegionDetectorCV as the detector, "
+            "or leave one of the two out"
+        )
 
 
 def default_detector(
@@ -276,6 +281,35 @@ def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:
     return {**plain, **{name: value for name, value in settings.items() if value is not None}}
 
 
+def _summarize(
+    survey: Survey,
+    fitted: _Fitted,
+    ranks: _RankedSources,
+    stability: NDArray[np.float64] | None,
+    stages: Stages,
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the summary as plain values."""
+    from spurclust.catalog import count_labels
+    from spurclust.report import summarize_run
+
+    cutouts, labels, detector = survey.cutouts, survey.labels, fitted.detector
+    summary = summarize_run(
+        detector,
+        labels.y,
+        reasons=labels.reasons,
+        counts=count_labels(labels.y, labels.reasons),
+        settings=_all_settings({**survey.settings, **settings}, detector),
+        seconds=stages.seconds,
+        search=fitted.search,
+        stability=stability,
+        effort=ranks.effort,
+    )
+    summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
+    summary["reading"] = survey.reading
+    return summary
+
+
 def _collect(
     survey: Survey,
     fitted: _Fitted,
@@ -287,8 +321,7 @@ def _collect(
     """Put all that was found into tables and a summary."""
     import pandas as pd
 
-    from spurclust.catalog import count_labels, sources_table
-    from spurclust.report import summarize_run
+    from spurclust.catalog import sources_table
 
     cutouts, labels, detector = survey.cutouts, survey.labels, fitted.detector
     sources = sources_table(
@@ -304,19 +337,7 @@ def _collect(
         positions=labels.positions,
         **ranks.columns,
     )
-    summary = summarize_run(
-        detector,
-        labels.y,
-        reasons=labels.reasons,
-        counts=count_labels(labels.y, labels.reasons),
-        settings=_all_settings({**survey.settings, **settings}, detector),
-        seconds=stages.seconds,
-        search=fitted.search,
-        stability=stability,
-        effort=ranks.effort,
-    )
-    summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
-    summary["reading"] = survey.reading
+    summary = _summarize(survey, fitted, ranks, stability, stages, settings)
     tuning = None
     if fitted.search is not None:
         results = fitted.search.cv_results_.items()

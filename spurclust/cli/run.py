@@ -111,7 +111,6 @@ def run_fit(args: argparse.Namespace) -> None:
 def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) -> None:
     """Analyze the named cutouts with the named labels, save the folder, and print the outcome."""
     from spurclust import analyze
-    from spurclust.catalog import read_labels
 
     cutouts = args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
     columns = options.path_columns(
@@ -130,19 +129,9 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         tune=tune,
         stability=bool(args.stability),
     )
-    tables = [
-        read_labels(
-            table,
-            id_column=args.id_column,
-            label_column=args.label_column,
-            reason_column=args.reason_column,
-            spurious_value=args.spurious_value,
-        )
-        for table in args.labels
-    ]
     analysis = analyze(
         cutouts,
-        tables,
+        _read_labels(args),
         detector=make_search(args) if tune else make_detector(args),
         ranking=not args.no_ranking,
         stability=args.stability,
@@ -165,6 +154,22 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     replaces = Path(args.out, "summary.json").exists()
     analysis.save(args.out, **saving, log=say)
     print_outcome(analysis, args.out, replaces=replaces)
+
+
+def _read_labels(args: argparse.Namespace) -> list[Any]:
+    """Read the label tables that are named."""
+    from spurclust.catalog import read_labels
+
+    return [
+        read_labels(
+            table,
+            id_column=args.id_column,
+            label_column=args.label_column,
+            reason_column=args.reason_column,
+            spurious_value=args.spurious_value,
+        )
+        for table in args.labels
+    ]
 
 
 def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
