@@ -38,9 +38,9 @@ POSITION = """(row) => {
   const view = [...Bokeh.index.roots].find((root) => root.model.name === "embedding");
   const { x, y } = embedding.source.data;
   const box = view.el.getBoundingClientRect();
-  const place = embedding.place[row];
-  return [box.x + view.frame.x_scale.compute(x[place]),
-          box.y + view.frame.y_scale.compute(y[place])];
+  const index = embedding.indexOf[row];
+  return [box.x + view.frame.x_scale.compute(x[index]),
+          box.y + view.frame.y_scale.compute(y[index])];
 }"""
 
 A_CARD = """
@@ -137,7 +137,7 @@ def page(opened):
 
 
 def show_embedding(page):
-    page.evaluate("document.getElementById('map').scrollIntoView()")
+    page.evaluate("document.getElementById('embedding-section').scrollIntoView()")
     page.wait_for_timeout(150)
 
 
@@ -146,15 +146,15 @@ def drag_around(page, inside, tool):
     show_embedding(page)
     page.click(f'[data-drag="{tool}"]')
     corners = [page.evaluate(POSITION, row) for row in inside]
-    x, y = [place[0] for place in corners], [place[1] for place in corners]
+    x, y = [corner[0] for corner in corners], [corner[1] for corner in corners]
     left, right, top, bottom = min(x) - 14, max(x) + 14, min(y) - 14, max(y) + 14
     path = [(left, top), (right, bottom)]
     if tool == "lasso":
         path = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     page.mouse.move(*path[0])
     page.mouse.down()
-    for place in path[1:]:
-        page.mouse.move(*place, steps=4)
+    for point in path[1:]:
+        page.mouse.move(*point, steps=4)
     page.mouse.up()
     page.wait_for_selector("#selection:not([hidden])")
 
@@ -380,7 +380,7 @@ def test_beside_a_cutout_are_the_sky_and_the_most_similar(page, report):
     link = page.locator("#judge-about a")
     assert link.get_attribute("href") == f"https://sky.example/?target={shown_row(page)}"
     assert link.get_attribute("rel") == "noopener noreferrer"
-    # Neither a source without a position nor a script in the place of a link.
+    # Neither a source without a position nor a script instead of a link.
     assert page.evaluate("[0, 1].flatMap(skyLinkOf).length") == 0
     assert page.locator("#known-cards .card a.sky").count() == int((report.label == 1).sum()) - 1
 

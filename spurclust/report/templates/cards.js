@@ -12,11 +12,11 @@ function cardOf(row, { about, onPress, missed = false }) {
   return card;
 }
 
-/** Put cards into a place; a button adds the next ones. */
-function fillCards(place, chosen, options, empty) {
-  place.replaceChildren();
+/** Put cards into a container; a button adds the next ones. */
+function fillCards(container, chosen, options, empty) {
+  container.replaceChildren();
   if (!chosen.length) {
-    place.append(make("p", { className: "empty" }, empty));
+    container.append(make("p", { className: "empty" }, empty));
     return;
   }
   let shown = 0;
@@ -28,11 +28,11 @@ function fillCards(place, chosen, options, empty) {
     more.hidden = shown >= chosen.length;
     more.textContent = `Show more: ${shown} of ${chosen.length} shown`;
   };
-  place.append(more);
+  container.append(more);
   more.addEventListener("click", () => {
-    const before = place.children.length - 1;
+    const before = container.children.length - 1;
     add();
-    place.children[before]?.querySelector("button")?.focus();
+    container.children[before]?.querySelector("button")?.focus();
   });
   add();
 }

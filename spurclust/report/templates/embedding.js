@@ -1,6 +1,6 @@
 /* The embedding: colors, legend, tools, and what the pointer is over. */
 
-const embedding = { plot: null, source: null, shown: new Map(), place: null, hidden: new Map(), way: null };
+const embedding = { plot: null, source: null, shown: new Map(), indexOf: null, hidden: new Map(), way: null };
 const DRAG_TOOLS = new Map([["pan", "pan"], ["box", "box"], ["lasso", "lasso"]]);
 const MARKER_PATHS = new Map([
   ["circle", "M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 1 1 0-11z"],
@@ -54,9 +54,9 @@ function showGroups() {
   const { codes, markers } = embedding.way;
   const order = embedding.source.data.row;
   const kept = new Map([...embedding.shown.keys()].map((marker) => [marker, []]));
-  for (let place = 0; place < order.length; place += 1) {
-    const code = codes[order[place]];
-    if (!hidden.has(code)) kept.get(markers[code]).push(place);
+  for (let index = 0; index < order.length; index += 1) {
+    const code = codes[order[index]];
+    if (!hidden.has(code)) kept.get(markers[code]).push(index);
   }
   for (const [marker, filter] of embedding.shown) {
     filter.indices = kept.get(marker);
@@ -64,7 +64,7 @@ function showGroups() {
     embedding.plot.select_one(`dots-${marker}`).visible = kept.get(marker).length > 0;
   }
   const selected = embedding.source.selected.indices;
-  const still = selected.filter((place) => !hidden.has(codes[order[place]]));
+  const still = selected.filter((index) => !hidden.has(codes[order[index]]));
   if (still.length !== selected.length) embedding.source.selected.indices = still;
 }
 
@@ -94,13 +94,13 @@ function colorBy(key) {
   showGroups();
 }
 
-/** Rows to places in Bokeh's table, and select them. */
+/** Select the sources of some rows. */
 function selectRows(chosen) {
-  embedding.source.selected.indices = chosen.map((row) => embedding.place[row]);
+  embedding.source.selected.indices = chosen.map((row) => embedding.indexOf[row]);
 }
 
 function selectedRows() {
-  return embedding.source.selected.indices.map((place) => embedding.source.data.row[place]);
+  return embedding.source.selected.indices.map((index) => embedding.source.data.row[index]);
 }
 
 function useTool(name) {
@@ -182,7 +182,7 @@ function startTools() {
     button.addEventListener("click", () => {
       const number = Number(button.dataset.component);
       selectRows(rows.filter((row) => data.component[row] === number));
-      find("map").scrollIntoView();
+      find("embedding-section").scrollIntoView();
     });
   }
 }
@@ -200,7 +200,7 @@ function startLegend() {
   colorBy(data.colorings[0].key);
 }
 
-/** Whether a graphics card draws; a program in its place is slower than the plain canvas. */
+/** Whether a graphics card draws; a program that replaces one is slower than the plain canvas. */
 function drawsOnCard() {
   const context = document.createElement("canvas").getContext("webgl", { failIfMajorPerformanceCaveat: true });
   if (context === null) return false;
@@ -227,8 +227,8 @@ async function startEmbedding() {
   for (const marker of MARKER_PATHS.keys()) {
     embedding.shown.set(marker, models.get_model_by_name(`shown-${marker}`));
   }
-  embedding.place = new Int32Array(rows.length);
-  embedding.source.data.row.forEach((row, place) => { embedding.place[row] = place; });
+  embedding.indexOf = new Int32Array(rows.length);
+  embedding.source.data.row.forEach((row, index) => { embedding.indexOf[row] = index; });
   startLegend();
   startTools();
   startHover();
@@ -236,7 +236,7 @@ async function startEmbedding() {
   darkScheme.addEventListener("change", () => colorBy(embedding.way.key));
 }
 
-/** Bokeh draws on a canvas: the colors of the page must be told to it. */
+/** Bokeh draws on a canvas: it needs the colors of the page. */
 function paintCurve(plot) {
   const style = getComputedStyle(document.documentElement);
   const [ink, muted, line] = ["--ink", "--muted", "--line"].map((name) => style.getPropertyValue(name).trim());

@@ -1,6 +1,6 @@
 /* One cutout at a time, as large as fits, a key for every verdict. */
 
-const judge = { key: "", queue: [], place: 0 };
+const judge = { key: "", queue: [], index: 0 };
 const MAX_REASON_KEYS = 9;
 
 function allReasons() {
@@ -9,7 +9,7 @@ function allReasons() {
 }
 
 function judgeRow() {
-  return judge.queue[judge.place];
+  return judge.queue[judge.index];
 }
 
 /** Only what can be seen can be judged. */
@@ -29,14 +29,14 @@ function openJudge(key, row = null) {
 function chooseQueue(key, row = null) {
   judge.key = key;
   judge.queue = judgeQueue(key);
-  judge.place = row === null ? firstOpen(0) : Math.max(0, judge.queue.indexOf(row));
+  judge.index = row === null ? firstOpen(0) : Math.max(0, judge.queue.indexOf(row));
   showJudge();
 }
 
-/** The first place from one on without a verdict, then from the start; the end if there is none. */
+/** The first index without a verdict, from a given one on, then from 0; the length if there is none. */
 function firstOpen(from) {
   const isOpen = (row) => !verdicts.has(row);
-  const later = judge.queue.findIndex((row, place) => place >= from && isOpen(row));
+  const later = judge.queue.findIndex((row, index) => index >= from && isOpen(row));
   if (later >= 0) return later;
   const earlier = judge.queue.findIndex(isOpen);
   return earlier >= 0 ? earlier : judge.queue.length;
@@ -46,20 +46,20 @@ function giveVerdict(kind, reason = "") {
   const row = judgeRow();
   if (row === undefined) return;
   putVerdict(row, { kind, reason });
-  judge.place = firstOpen(judge.place + 1);
+  judge.index = firstOpen(judge.index + 1);
   showJudge();
 }
 
 function moveJudge(step) {
-  judge.place = Math.min(judge.queue.length, Math.max(0, judge.place + step));
+  judge.index = Math.min(judge.queue.length, Math.max(0, judge.index + step));
   showJudge();
 }
 
 function undoJudge() {
   const row = undoVerdict();
   if (row === null) return;
-  const place = judge.queue.indexOf(row);
-  if (place >= 0) judge.place = place;
+  const index = judge.queue.indexOf(row);
+  if (index >= 0) judge.index = index;
   showJudge();
 }
 
@@ -87,10 +87,10 @@ function showPicture(row) {
 }
 
 function showReasons(current) {
-  find("judge-reasons").replaceChildren(...allReasons().map((reason, place) => {
+  find("judge-reasons").replaceChildren(...allReasons().map((reason, index) => {
     const button = make("button", {
       type: "button", title: reason, "aria-pressed": String(current?.kind === "spurious" && current.reason === reason),
-    }, ...(place < MAX_REASON_KEYS ? [make("kbd", {}, String(place + 1)), " "] : []), make("span", { dir: "auto" }, reason));
+    }, ...(index < MAX_REASON_KEYS ? [make("kbd", {}, String(index + 1)), " "] : []), make("span", { dir: "auto" }, reason));
     button.addEventListener("click", () => { giveVerdict("spurious", reason); find("judge-stage").focus(); });
     return button;
   }));
@@ -139,7 +139,7 @@ function showJudge() {
     button.disabled = row === undefined;
   }
   find("judge-undo").disabled = undoable.length === 0;
-  find("judge-back").disabled = judge.place === 0;
+  find("judge-back").disabled = judge.index === 0;
   find("judge-skip").disabled = row === undefined;
 }
 
@@ -186,7 +186,7 @@ function forgetAll() {
   verdicts.clear();
   undoable = [];
   keepVerdicts();
-  judge.place = firstOpen(0);
+  judge.index = firstOpen(0);
   showJudge();
 }
 

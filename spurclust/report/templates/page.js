@@ -68,7 +68,7 @@ function factsOf(row) {
   return facts;
 }
 
-/** A link to the place on the sky, which only a person follows; nothing without a position. */
+/** A link to the position on the sky, which only a person follows; nothing without a position. */
 function skyLinkOf(row) {
   const end = data.sky?.ends[row] ?? null;
   if (end === null) return [];
@@ -102,7 +102,7 @@ function fillSelect(select, choices) {
   select.replaceChildren(...choices.map(([value, text]) => make("option", { value }, text)));
 }
 
-/** Tell the style sheet how wide the cutouts are, so that cards of strips are wide. */
+/** Set the width of cutouts in the style sheet, so that cards of strips are wide. */
 function measureCutouts() {
   const first = Object.values(data.cutouts)[0];
   if (first === undefined) return;

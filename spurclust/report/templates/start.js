@@ -1,4 +1,4 @@
-/* Everything in its turn: what needs no drawing works at once. */
+/* Start what needs no drawing first, so that it works at once. */
 
 measureCutouts();
 readVerdicts();
