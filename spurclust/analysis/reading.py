@@ -14,7 +14,7 @@ from spurclust.errors import CatalogError
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
-    from spurclust.catalog import MatchedLabels
+    from spurclust.catalog import Labels, MatchedLabels
     from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
 
 POOL = 5
@@ -41,6 +41,7 @@ def read_survey(
     cutouts: Any,
     labels: Any,
     *,
+    catalogue: Any,
     stages: Stages,
     opening: Mapping[str, Any],
     options: "ReadOptions",
@@ -56,6 +57,8 @@ def read_survey(
     tables = label_tables(labels)
     source = open_cutouts(cutouts, **opening)
     known = _match(source, labels, tables, stages)
+    if catalogue is not None:
+        known = _describe(source, known, _as_catalogue(catalogue), stages)
     chosen = None
     if reference_size is not None:
         with stages("choosing"):
@@ -99,18 +102,23 @@ class _KnownLabels(NamedTuple):
         return y
 
     def of(self, rows: NDArray[np.intp]) -> "MatchedLabels":
-        """Return labels, reasons and positions of some sources."""
+        """Return labels, reasons, positions and other columns of some sources."""
+        from spurclust.catalog.source_columns import keep_columns
+
         index = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
         known = self.rows[index] == rows
-        positions = self.matched.positions
+        positions, columns = self.matched.positions, self.matched.columns
         if positions is not None:
             positions = np.where(known[:, None], positions[index], np.nan)
+        if columns is not None:
+            columns = keep_columns(columns, np.where(known, index, -1))
         reasons = self.matched.reasons
         return replace(
             self.matched,
             y=np.where(known, self.matched.y[index], UNINSPECTED).astype(np.int8),
             reasons=[reasons[k] if is_in else "" for k, is_in in zip(index, known, strict=True)],
             positions=positions,
+            columns=columns,
         )
 
 
@@ -160,6 +168,35 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
         )
     matched = MatchedLabels(y.astype(np.int8), [""] * len(y), [], [])
     return _KnownLabels(np.arange(len(y)), matched)
+
+
+def _as_catalogue(catalogue: Any) -> "Labels":
+    """Read a table of sources."""
+    from spurclust.catalog import Labels, read_catalogue
+
+    return catalogue if isinstance(catalogue, Labels) else read_catalogue(catalogue)
+
+
+def _describe(
+    source: "CutoutSource", known: _KnownLabels, catalogue: "Labels", stages: Stages
+) -> _KnownLabels:
+    """Add what a catalogue knows of the sources; what a label table says of one counts more."""
+    from spurclust.catalog import match_labels
+    from spurclust.catalog.source_columns import join_columns
+
+    rows, ids = source.find(catalogue.table["source_id"].tolist())
+    described = match_labels(catalogue, ids)
+    n_described = len(ids) - len(described.ids_without_row)
+    stages.say(f"{catalogue.origin} describes {n_described} of the {len(source)} sources")
+    every = np.union1d(rows, known.rows)
+    labels, others = known.of(every), _KnownLabels(rows, described).of(every)
+    positions = labels.positions
+    if positions is None or others.positions is None:
+        positions = others.positions if positions is None else positions
+    else:
+        positions = np.where(np.isnan(positions), others.positions, positions)
+    columns = join_columns(others.columns, labels.columns)
+    return _KnownLabels(every, replace(labels, positions=positions, columns=columns))
 
 
 def _rows_read(source: "CutoutSource", rows: NDArray[np.intp], read: "Cutouts") -> NDArray[np.intp]:

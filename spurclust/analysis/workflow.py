@@ -29,6 +29,7 @@ def analyze(
     cutouts: Any,
     labels: Any = None,
     *,
+    catalogue: Any = None,
     detector: "SpuriousRegionDetector | SpuriousRegionDetectorCV | None" = None,
     ranker: "InspectionRanker | None" = None,
     tune: bool = False,
@@ -61,6 +62,10 @@ default=None
         Label tables, the later over the earlier, which are matched by source_id; or one label
         per source, in the order of the cutouts: 1 spurious, 0 reliable, -1 uninspected. At least
         one source must be labeled.
+    catalogue : path, DataFrame or Labels, default=None
+        A table of sources: ids, positions and other columns, such as magnitudes, which the
+        sources' table and the report then have. `spurclust.catalog.read_catalogue` reads one with
+        other names of columns. A label table can have such columns as well.
     detector : SpuriousRegionDetector or SpuriousRegionDetectorCV, default=None
         Unfitted; a clone of it is fitted. A SpuriousRegionDetectorCV is a search, as with `tune`.
     ranker : InspectionRanker, default=None
@@ -134,6 +139,7 @@ default=None
     survey = read_survey(
         cutouts,
         labels,
+        catalogue=catalogue,
         stages=stages,
         opening={
             "source_ids": source_ids,
@@ -335,6 +341,7 @@ def _collect(
         flagged=detector.flagged_,
         stability=stability,
         positions=labels.positions,
+        columns=labels.columns,
         **ranks.columns,
     )
     summary = _summarize(survey, fitted, ranks, stability, stages, settings)

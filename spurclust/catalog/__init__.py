@@ -7,7 +7,7 @@ from spurclust.catalog.label_matching import (
     match_labels,
     merge_labels,
 )
-from spurclust.catalog.label_tables import Labels, read_labels
+from spurclust.catalog.label_tables import Labels, read_catalogue, read_labels
 from spurclust.catalog.models import (
     FittedModels,
     load_fitted,
@@ -30,6 +30,7 @@ __all__ = [
     "load_model",
     "match_labels",
     "merge_labels",
+    "read_catalogue",
     "read_labels",
     "read_model_metadata",
     "read_results",

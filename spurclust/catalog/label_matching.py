@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spurclust.catalog.label_tables import Labels, id_text
 from spurclust.catalog.sky import find_positions
+from spurclust.catalog.source_columns import keep_columns
 from spurclust.catalog.table_readers import cell_text, shorten
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
@@ -39,6 +40,9 @@ class MatchedLabels:
     positions : ndarray of shape (n_sources, 2) or None
         Right ascension and declination in degrees, NaN where unknown; None when no cutout has a
         position in the table.
+    columns : DataFrame or None
+        The other columns of the table, without those of positions; blank where a cutout has no
+        row. None when there are none.
     """
 
     y: NDArray[np.int8]
@@ -46,6 +50,7 @@ class MatchedLabels:
     ids_without_row: list[str]
     ids_without_cutout: list[str]
     positions: NDArray[np.float64] | None = None
+    columns: pd.DataFrame | None = None
 
 
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
@@ -78,7 +83,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     Warns
     -----
     UserWarning
-        When rows of the table have no cutout, or a position that cannot be read.
+        When rows of a table of labels have no cutout, or a position that cannot be read.
 
     Examples
     --------
@@ -108,10 +113,10 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     without_cutout[rows[found]] = False
     unused = [known[row] for row in np.flatnonzero(without_cutout)]
     notes: list[str] = []
-    positions = find_positions(labels.table, rows, notes)
+    positions, names = find_positions(labels.table, rows, notes)
     for note in notes:
         warnings.warn(f"{labels.origin}: {note}", stacklevel=2)
-    if unused:
+    if unused and labels.has_labels:
         n_labeled = int((labels.table["label"].to_numpy()[without_cutout] != UNINSPECTED).sum())
         letters = f"; {shorten(ambiguous)} are compared letter by letter" if ambiguous else ""
         warnings.warn(
@@ -127,6 +132,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
         ids_without_row=[wanted[k] for k in np.flatnonzero(~found)],
         ids_without_cutout=unused,
         positions=positions,
+        columns=keep_columns(labels.table.drop(columns=names), rows),
     )
 
 

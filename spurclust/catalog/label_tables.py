@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from spurclust.catalog.source_columns import as_numbers
 from spurclust.catalog.table_readers import (
     Sheet,
     cell_text,
@@ -35,8 +36,6 @@ _SCIENTIFIC = re.compile(r"-?[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}")
 # Beyond these, neighboring floating-point numbers are more than 1 apart.
 _LARGEST_EXACT = 2**53 - 1
 _LARGEST_EXACT_SINGLE = 2**24 - 1
-# Without leading zeros, which mean a code, and with no more digits than a float holds.
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +52,13 @@ class Labels:
         their names in the file. A name that is taken already gets " (in table)" after it.
     origin : str
         The name of the file, for messages.
+    has_labels : bool
+        False for a catalogue, in which all sources are uninspected.
     """
 
     table: pd.DataFrame
     origin: str
+    has_labels: bool = True
 
     def __len__(self) -> int:
         return len(self.table)
@@ -137,6 +139,62 @@ def read_labels(
     for note in notes:
         warnings.warn(f"{source.origin}: {note}", stacklevel=2)
     return Labels(_with_other_columns(rows, source, columns), source.origin)
+
+
+def read_catalogue(
+    table: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    id_column: str = "Source_ID",
+    sheet: str | None = None,
+) -> Labels:
+    """Read a table of sources: ids, positions and other columns, but no labels.
+
+    Use it for what the survey knows of its sources, inspected or not. `match_labels` finds the
+    positions, and hands on the other columns.
+
+    Parameters
+    ----------
+    table : str, path or DataFrame
+        A file in one of the formats of `read_labels`.
+    id_column : str, default="Source_ID"
+        Name of the column of ids.
+    sheet : str, default=None
+        Name of the sheet of a workbook; None is the first.
+
+    Returns
+    -------
+    Labels
+        The sources, all uninspected.
+
+    Raises
+    ------
+    CatalogError
+        When the file or the column of ids is missing, the file is damaged, an id has lost digits,
+        or two rows have one id.
+    ImportError
+        When the format needs a package that is not installed; the message has the command.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"Source_ID": ["00123"], "RA": [10.5], "Dec": [-5.0], "mag": [27.1]})
+    >>> read_catalogue(table).table["mag"].tolist()
+    [27.1]
+    """
+    source = read_sheet(table, sheet=sheet)
+    column = find_column(source, id_column, "ids", "id_column", option="--catalogue-id-column")
+    rows = _parse_rows(source, [column, None, None], 0)
+    notes: list[str] = []
+    rows = _without_blank_rows(rows, source, notes)
+    repeated = rows[rows.duplicated("source_id", keep=False)]
+    if len(repeated):
+        raise CatalogError(
+            f"{source.origin}: several rows have one id: {shorten(repeated['name'])}. Keep one of "
+            "them"
+        )
+    for note in notes:
+        warnings.warn(f"{source.origin}: {note}", stacklevel=2)
+    return Labels(_with_other_columns(rows, source, [column]), source.origin, has_labels=False)
 
 
 def _find_columns(
@@ -346,18 +404,7 @@ def _with_other_columns(
         while free in CANONICAL or free in others:
             free += " (in table)"
         cells = source.frame.iloc[rows.index, index].reset_index(drop=True)
-        others[free] = _as_numbers(cells)
+        is_text = pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells)
+        others[free] = as_numbers(cells) if is_text else cells
     kept = rows[list(CANONICAL)].reset_index(drop=True)
     return pd.concat([kept, pd.DataFrame(others, index=kept.index)], axis=1)
-
-
-def _as_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Turn a column of text into numbers if that loses nothing of it."""
-    if not (pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells)):
-        return cells
-    texts = [cell_text(cell) for cell in cells]
-    if not any(texts) or not all(_NUMBER.fullmatch(text) for text in texts if text):
-        return cells
-    if all(text and text.lstrip("-").isdecimal() for text in texts):
-        return pd.Series([int(text) for text in texts])
-    return pd.Series([float(text) if text else np.nan for text in texts])

@@ -11,13 +11,16 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from spurclust.catalog.sky import sky_viewer_links
+from spurclust.catalog.source_columns import OWN_COLUMNS, TEXT_COLUMNS, free_names, plain_column
 from spurclust.errors import CatalogError
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+
+SOURCES = "sources.csv"
+"""The file of the sources' table."""
 
 RANKER = "ranker.skops"
 """The file of a run's ranker, beside that of its detector."""
 
-_TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 _SOURCES_NEEDED = (
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
     *("component", "spurious_probability", "flagged"),
@@ -68,6 +71,7 @@ def sources_table(
     inspection_probability: ArrayLike | None = None,
     nearest_spurious: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
+    columns: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return what is known of every source as one table.
 
@@ -106,6 +110,8 @@ def sources_table(
     positions : array-like of shape (n_sources, 2), default=None
         Right ascension and declination in degrees, NaN where unknown; None leaves ra, dec and
         sky_viewer out.
+    columns : DataFrame, default=None
+        Other columns, such as magnitudes, one row per source.
 
     Returns
     -------
@@ -113,8 +119,8 @@ def sources_table(
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
         spurious_probability, flagged, and, where they are given, novelty, stability,
         inspection_rank, inspection_probability, nearest_spurious, ra, dec and sky_viewer (the
-        address of the position in Aladin Lite). An uninspected source's label is missing, a blank
-        in csv.
+        address of the position in Aladin Lite), then the other columns; " (in table)" follows a
+        name that is one of these. An uninspected source's label is missing, a blank in csv.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def sources_table(
     if not np.isin(labels, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
         raise ValueError("y has values other than 1 (spurious), 0 (reliable), -1 (uninspected)")
     points = _pairs(embedding, "embedding")
-    columns: dict[str, Sized] = {
+    given: dict[str, Sized] = {
         "source_id": [str(source_id) for source_id in source_ids],
         "path": [""] * n_sources if paths is None else [os.fspath(path) for path in paths],
         "label": labels,
@@ -157,20 +163,26 @@ def sources_table(
     }
     for name, (values, kind) in numbers.items():
         if values is not None:
-            columns[name] = np.asarray(values, dtype=kind)
+            given[name] = np.asarray(values, dtype=kind)
     if nearest_spurious is not None:
-        columns["nearest_spurious"] = list(nearest_spurious)
+        given["nearest_spurious"] = list(nearest_spurious)
     if positions is not None:
         on_sky = _pairs(positions, "positions")
-        columns["ra"], columns["dec"] = on_sky.T
-        columns["sky_viewer"] = sky_viewer_links(on_sky)
-    lengths = {name: len(cells) for name, cells in columns.items()}
+        given["ra"], given["dec"] = on_sky.T
+        given["sky_viewer"] = sky_viewer_links(on_sky)
+    if columns is not None:
+        others = (plain_column(columns.iloc[:, k]) for k in range(columns.shape[1]))
+        given |= {
+            name: cells.reset_index(drop=True)
+            for name, cells in zip(free_names(columns), others, strict=True)
+        }
+    lengths = {name: len(cells) for name, cells in given.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of different lengths: {lengths}")
     table = pd.DataFrame(
         {
             name: _as_column(cells) if isinstance(cells, list) else cells
-            for name, cells in columns.items()
+            for name, cells in given.items()
         }
     )
     return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
@@ -246,11 +258,15 @@ def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise CatalogError(f"{path} has no column {', '.join(missing)}: {_AGAIN}")
-    columns = {
-        name: cells if name in _TEXT else _parsed(path, str(name), cells)
-        for name, cells in table.items()
-    }
-    return pd.DataFrame(columns)
+    return pd.DataFrame({name: _typed(path, str(name), cells) for name, cells in table.items()})
+
+
+def _typed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
+    """Give a column of text its type; other columns than those of spurclust have any."""
+    if name in TEXT_COLUMNS:
+        return cells
+    is_own = path.name != SOURCES or name in OWN_COLUMNS
+    return _parsed(path, name, cells) if is_own else plain_column(cells)
 
 
 def _parsed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":

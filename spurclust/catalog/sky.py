@@ -49,8 +49,11 @@ _LINE_ENDS = re.compile(r"[\0-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 
 def find_positions(
     table: pd.DataFrame, rows: NDArray[np.intp], notes: list[str]
-) -> NDArray[np.float64] | None:
-    """Return the positions of the cutouts in degrees, NaN where there is none; None without any."""
+) -> tuple[NDArray[np.float64] | None, list[str]]:
+    """Return the positions of some rows in degrees, and the columns that they were read from.
+
+    A row -1, and one without a position, has NaN; the positions are None when no row has one.
+    """
     used = np.flatnonzero(rows >= 0)
     chosen = table.iloc[rows[used]]
     names: dict[str, list[str]] = {}
@@ -58,9 +61,11 @@ def find_positions(
         names.setdefault(folded(name), []).append(name)
     found = np.full((len(used), 2), np.nan)
     refused: dict[int, str] = {}
+    used_names: list[str] = []
     for ra_name, dec_name in ((ra, dec) for ra, others in _NAMES.items() for dec in others):
         for ra, dec in zip(names.get(ra_name, ()), names.get(dec_name, ()), strict=False):
-            _fill(found, list(chosen[ra]), list(chosen[dec]), refused)
+            if _fill(found, list(chosen[ra]), list(chosen[dec]), refused):
+                used_names += [ra, dec]
     wrong = [row for row in sorted(refused) if np.isnan(found[row, 0])]
     if wrong:
         ids = chosen["source_id"].tolist()
@@ -70,10 +75,11 @@ def find_positions(
             f"hours and degrees: {listed}"
         )
     if np.isnan(found).all():
-        return None
+        return None, []
     positions = np.full((len(rows), 2), np.nan)
     positions[used] = found
-    return positions
+    # Cells that could not be read stay in sight.
+    return positions, [] if wrong else used_names
 
 
 def _fill(
@@ -81,8 +87,9 @@ def _fill(
     right_ascensions: Sequence[object],
     declinations: Sequence[object],
     refused: dict[int, str],
-) -> None:
-    """Fill the rows without a position from two columns; collect what cannot be read."""
+) -> bool:
+    """Fill rows without a position from two columns, if any; collect what cannot be read."""
+    before = np.isnan(found[:, 0]).sum()
     for row in np.flatnonzero(np.isnan(found[:, 0])).tolist():
         cells = right_ascensions[row], declinations[row]
         if not any(cell_text(cell) for cell in cells):
@@ -93,6 +100,7 @@ def _fill(
             found[row] = ra % 360, dec
         else:
             refused[row] = f"{cell_text(cells[0])!r}, {cell_text(cells[1])!r}"
+    return bool(np.isnan(found[:, 0]).sum() < before)
 
 
 def _degrees(cell: Any, per_unit: int) -> float:

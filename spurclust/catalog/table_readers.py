@@ -62,7 +62,9 @@ def read_sheet(table: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | Non
     return found
 
 
-def find_column(source: Sheet, wanted: str, content: str, parameter: str) -> int:
+def find_column(
+    source: Sheet, wanted: str, content: str, parameter: str, option: str | None = None
+) -> int:
     """Return the index of a column, or raise an error that says which columns there are."""
     names = [str(name) for name in source.frame.columns]
     found = find_names(names, wanted)
@@ -78,7 +80,7 @@ def find_column(source: Sheet, wanted: str, content: str, parameter: str) -> int
     by_folded = {folded(name): name for name in reversed(names)}
     close = get_close_matches(folded(wanted), by_folded, n=1)
     advice = f"Did you mean {by_folded[close[0]]!r}? " if close else ""
-    option = "--" + parameter.replace("_", "-")
+    option = option or "--" + parameter.replace("_", "-")
     raise CatalogError(
         f"{source.origin} has no column {wanted!r} of {content}{source.hint}; its columns are "
         f"{present}{f' and {more} more' if more > 0 else ''}. {advice}Choose it with {parameter} "

@@ -74,6 +74,7 @@ def add_input(run: argparse.ArgumentParser) -> None:
         choices=(0, 1),
         help="which label means spurious (default: %(default)s)",
     )
+    add_catalogue(run)
     reading = run.add_argument_group("reading cutouts")
     reading.add_argument(
         "--id-pattern",
@@ -118,6 +119,30 @@ def path_columns(
 def add_labels(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
     """Add the option of label tables, which can be repeated."""
     parser.add_argument("--labels", action="append", required=required, metavar="TABLE", help=text)
+
+
+def add_catalogue(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a table of sources."""
+    group = parser.add_argument_group("a table of sources, inspected or not")
+    group.add_argument(
+        "--catalogue",
+        metavar="TABLE",
+        help="ids, positions and other columns, such as magnitudes, for the results and the report",
+    )
+    group.add_argument(
+        "--catalogue-id-column", metavar="NAME", help="ids (default: as --id-column)"
+    )
+
+
+def read_catalogue(args: argparse.Namespace) -> Any:
+    """Read the table of sources that is named, if any."""
+    from spurclust.catalog import read_catalogue
+
+    if args.catalogue is None:
+        if args.catalogue_id_column is not None:
+            raise ValueError("--catalogue-id-column needs a --catalogue: give one")
+        return None
+    return read_catalogue(args.catalogue, id_column=args.catalogue_id_column or args.id_column)
 
 
 def add_skipping(parser: argparse._ActionsContainer) -> None:

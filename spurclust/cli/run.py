@@ -132,6 +132,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     analysis = analyze(
         cutouts,
         _read_labels(args),
+        catalogue=options.read_catalogue(args),
         detector=make_search(args) if tune else make_detector(args),
         ranking=not args.no_ranking,
         stability=args.stability,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.catalog.source_columns import OWN_COLUMNS, TEXT_COLUMNS
 from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
 from spurclust.metrics import binomial_interval
 from spurclust.tuning import pool_metrics
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
 _METRICS = ("completeness", "purity", "workload")
-_TEXT = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 # Enough to distinguish two results, short enough for the name of a stored item.
 _IDENTITY_LENGTH = 24
 
@@ -93,13 +93,18 @@ class Results:
         digest = hashlib.sha256()
         for name in sorted(self.sources.columns):
             column = self.sources[name]
-            if name in _TEXT:
+            if column.dtype == object:
                 content = json.dumps(column.tolist()).encode("ascii")
             else:
                 # The last bits of a number may depend on how it was written to a file and read.
                 content = column.to_numpy(dtype="<f4").tobytes()
             digest.update(name.encode() + content)
         return digest.hexdigest()[:_IDENTITY_LENGTH]
+
+    @property
+    def other_columns(self) -> list[str]:
+        """Return the names of the columns that came from the team's tables."""
+        return [str(name) for name in self.sources if name not in OWN_COLUMNS]
 
     def column(self, name: str) -> NDArray[np.float64] | None:
         """Return a column of numbers.
@@ -125,7 +130,7 @@ def _plain_table(table: "pd.DataFrame") -> "pd.DataFrame":
 
     columns: dict[Any, Any] = {}
     for name, column in table.items():
-        if name in _TEXT:
+        if name in TEXT_COLUMNS or not pd.api.types.is_numeric_dtype(column):
             columns[name] = column.astype(object).where(column.notna(), "")
         else:
             columns[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from spurclust import analyze
+from spurclust import analyze, load_analysis
 from spurclust.analysis import reading
+from spurclust.catalog import read_catalogue
 from spurclust.cutouts import list_cutouts
 from spurclust.errors import CatalogError
 
@@ -78,3 +79,31 @@ def test_a_reference_without_room_for_all_labels(folder):
         draw(folder, folder, reference="random", reference_size=20, detector=detector)
     with pytest.raises(ValueError, match="at least the 12 known spurious"):
         draw(folder, folder, reference_size=5)
+
+
+def test_other_columns_go_through_to_the_sources(folder, cutouts, tmp_path):
+    ids = cutouts.source_ids
+    labels = pd.read_excel(folder / "labels.xlsx", dtype={"Source_ID": str}).iloc[:50]
+    labels["mag"] = [27.5] * 49 + [None]
+    catalogue = pd.DataFrame(
+        {"name": ids, "RA": 150.0, "Dec": 2.0, "mag": 20.0, "field": ["N", "S"] * 30}
+    )
+    found = analyze(
+        folder,
+        labels,
+        catalogue=read_catalogue(catalogue, id_column="name"),
+        detector=make_detector(),
+        reduce=5,
+        ranking=False,
+    )
+    sources = found.sources.set_index("source_id")
+    assert sources.loc[ids, "field"].tolist() == ["N", "S"] * 30
+    # What a label table says of a source counts more than the catalogue.
+    known = labels["Source_ID"].tolist()
+    assert sources["ra"].drop(known).eq(150).all()
+    assert not sources.loc[known, "ra"].eq(150).any()
+    assert sources.loc[known, "mag"].tolist() == [27.5] * 49 + [20.0]
+    assert sources["mag"].drop(known).eq(20).all()
+    found.save(tmp_path / "results", plots=False, report=False)
+    saved = load_analysis(tmp_path / "results", models=False).sources
+    pd.testing.assert_frame_equal(saved, found.sources, check_dtype=False)
