@@ -149,8 +149,7 @@ class _Forces:
         from spurclust.embedding.kernels import attract, read_field
 
         x, y = self.x, self.y
-        pairs = np.ascontiguousarray(self.points.T).view(np.int64)[:, 0]
-        fixed = pairs, self.starts, self.neighbors, self.affinities, np.float32(exaggeration)
+        fixed = x, y, self.starts, self.neighbors, self.affinities, np.float32(exaggeration)
         if self.fields is None:
 
             def pull_and_push(share: tuple[int, int]) -> None:

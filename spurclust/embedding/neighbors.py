@@ -23,6 +23,9 @@ ROUNDING = 6e-8
 CENTERED_VALUES = 250_000
 """Numbers that are centered in float64 at a time: 2 MB, which stay in cache."""
 
+N_BISECTIONS, ENTROPY_TOLERANCE = 100, 1e-6
+"""Most bisections for the bandwidth of a row, and the difference of entropy at which they end."""
+
 LARGEST_EXPONENT = 120
 """Largest power of two, either way, by which rows are scaled: 2^127 is the end of float32."""
 
@@ -113,16 +116,43 @@ def nearest_neighbors(
     return distances, indices
 
 
+def _conditional_affinities(distances: Float32, perplexity: float) -> Float32:
+    """Find each row's Gaussian bandwidth by bisection; each row of affinities sums to 1."""
+    target = np.log(perplexity)
+    all_gaps = gaps = distances - distances[:, :1].astype(np.float64)
+    mean = gaps.mean(axis=1)
+    precision = 1 / np.where(mean > 0, mean, 1)
+    low, high = np.zeros_like(mean), np.full_like(mean, np.inf)
+    found = np.empty_like(mean)
+    rows = np.arange(len(distances))  # those whose bandwidth is still sought
+    for _ in range(N_BISECTIONS):
+        weights = np.exp(-gaps * precision[:, np.newaxis])
+        total = weights.sum(axis=1)
+        entropy = np.log(total) + precision * np.einsum("ij,ij->i", weights, gaps) / total
+        found[rows] = precision
+        low = np.where(entropy > target, precision, low)
+        high = np.where(entropy > target, high, precision)
+        precision = np.where(np.isinf(high), precision * 2, (low + high) / 2)
+        sought = np.abs(entropy - target) > ENTROPY_TOLERANCE
+        if not sought.any():
+            break
+        if not sought.all():
+            rows, gaps, precision = rows[sought], gaps[sought], precision[sought]
+            low, high = low[sought], high[sought]
+    weights = np.exp(-all_gaps * found[:, np.newaxis])
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights, dtype=np.float32)
+
+
 def neighbor_affinities(
     distances: Float32, perplexity: float, n_jobs: int | None = None
 ) -> Float32:
     """Turn squared distances, ascending, into probabilities of a perplexity; rows sum to 1."""
-    from spurclust.embedding.kernels import conditional_affinities
-
     affinities = np.empty_like(distances)
 
     def calibrate(bounds: tuple[int, int]) -> None:
-        conditional_affinities(distances, float(perplexity), *bounds, affinities)
+        part = slice(*bounds)
+        affinities[part] = _conditional_affinities(distances[part], perplexity)
 
     map_threads(calibrate, _row_ranges(len(distances)), n_jobs)
     return affinities

@@ -91,7 +91,8 @@ def median_difference(panels, out):  # type: ignore[no-untyped-def]
 def sum_parts(rows, weights, pixels, starts, n_squared, out):  # type: ignore[no-untyped-def]
     """Sum the weighted pixels of each part; then the squared pixels of the first `n_squared`."""
     n_parts, n_pixels = starts.shape[0] - 1, rows.shape[1]
-    tile = np.zeros((n_pixels, TILE), dtype=np.float32)
+    tile = np.empty((n_pixels, TILE), dtype=np.float32)
+    tile[:] = 0
     total = np.empty(TILE, dtype=np.float32)
     for first in range(0, rows.shape[0], TILE):
         n_panels = min(TILE, rows.shape[0] - first)

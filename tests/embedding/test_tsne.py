@@ -79,7 +79,7 @@ def test_forces_and_divergence_are_those_of_the_definition():
     attraction, repulsion = np.empty((2, 2, 60), np.float32)
     sums = np.empty(60)
     index = (p.indptr.astype(np.int64), p.indices.astype(np.int32), p.data)
-    attract(points.view(np.int64)[:, 0], *index, np.float32(1), 0, 60, attraction)
+    attract(x, y, *index, np.float32(1), 0, 60, attraction)
     repel_by_all(x, y, 0, 60, repulsion, sums)
     assert_allclose(sums - 1, q.sum(axis=1), rtol=1e-5)
     gradient = 4 * ((dense - q / q.sum()) * q)[..., None] * offsets
