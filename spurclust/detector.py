@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.features.images import validate_images
+from spurclust.fitted import COUNT, IMAGES, Maybe, Number, Part, Plain, Values
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
 from spurclust.region import (
@@ -33,6 +34,7 @@ from spurclust.region import (
     spurious_probability,
 )
 from spurclust.steps import (
+    FEATURE_STEPS,
     FittedSteps,
     configure_mixture,
     configure_steps,
@@ -183,6 +185,34 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
     }
+
+    _fitted_attributes: ClassVar[dict[str, Any]] = {
+        **IMAGES,
+        "n_components_": COUNT,
+        "classes_": Values("b i u f U", (2,)),
+        "stage_seconds_": Plain(),
+        "perplexity_": Maybe(Number(0)),
+        "pipeline_": Part(Pipeline),
+        "novelty_scale_": Part(NoveltyScale),
+        "embedding_": Values("f8", ("n_samples", "n_axes")),
+        "component_": Values("i8", ("n_samples",), 0, "n_components_"),
+        "component_counts_": Values("i8", ("n_components_", 3), 0),
+        "region_": Values("b1", ("n_components_",)),
+        "spurious_probability_": Values("f8", ("n_samples",), 0, 1 + 1e-6),
+        "flagged_": Values("b1", ("n_samples",)),
+    }
+
+    def _fitted_problem(self) -> str | None:
+        """Return what is wrong where parts do not belong together."""
+        if list(self.pipeline_.named_steps) != [*FEATURE_STEPS, "mixture"]:
+            return "the steps are not flatten, reduce, embed and mixture"
+        mixture = self.pipeline_.named_steps["mixture"]
+        sizes, inspected, spurious = self.component_counts_.T
+        found = np.bincount(self.component_, minlength=self.n_components_)
+        if (spurious > inspected).any() or (inspected > sizes).any() or (sizes != found).any():
+            return "the counts of the components are not those of the sources"
+        same = count_components(mixture, self.component_) == self.n_components_
+        return None if same else "the components are not those of the mixture"
 
     def __init__(
         self,

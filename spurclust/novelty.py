@@ -1,12 +1,13 @@
 """How far new sources lie from the fitted ones, and whether so many are far that it is drift."""
 
-from typing import NamedTuple, Self
+from typing import Annotated, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
 from spurclust.embedding.neighbors import center_rows, nearest_neighbors, unit_scale
+from spurclust.fitted import POSITIVE, Number, Values
 
 __all__ = ["NoveltyScale", "drift_message"]
 
@@ -56,10 +57,10 @@ class NoveltyScale(NamedTuple):
     True
     """
 
-    landmarks: Float32
-    center: NDArray[np.float64]
-    scale: float
-    unit: float
+    landmarks: Annotated[Float32, Values("f4", ("n_landmarks", "n_columns"))]
+    center: Annotated[NDArray[np.float64], Values("f8", ("n_columns",))]
+    scale: Annotated[float, POSITIVE]
+    unit: Annotated[float, Number(0)]
 
     @classmethod
     def fit(cls, rows: ArrayLike, n_jobs: int | None = None) -> Self:

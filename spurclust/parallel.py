@@ -135,13 +135,14 @@ class ThreadTeam:
 
     def run(self, function: Callable[[Item], object], items: Iterable[Item]) -> None:
         """Apply a function that releases the GIL to every item; free threads take the next."""
-        remaining = iter(list(items))  # of which one thread at a time takes the next
+        waiting = list(items)
+        remaining = iter(waiting)  # of which one thread at a time takes the next
 
         def work() -> None:
             for item in remaining:
                 function(item)
 
-        helpers = [self._pool.submit(work) for _ in range(self.n_threads - 1)]
+        helpers = [self._pool.submit(work) for _ in waiting[1 : self.n_threads]]
         work()
         for helper in helpers:
             helper.result()

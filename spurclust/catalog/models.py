@@ -18,6 +18,7 @@ from spurclust.catalog.results import RANKER
 from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.errors import CatalogError, import_optional
 from spurclust.features import CutoutFeatures
+from spurclust.fitted import check_attributes
 from spurclust.ranking import InspectionRanker
 
 READING = ("size", "reduce", "id_pattern", "dtype")
@@ -136,13 +137,25 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
     try:
         unknown = sorted(set(skops_io.get_untrusted_types(file=path)) - set(allowed))
         if not unknown:
-            return skops_io.load(path, trusted=allowed)
+            model = skops_io.load(path, trusted=allowed)
+            if not trusted:  # what is of others is theirs to check
+                check_model(model)
+            return model
     except Exception as error:  # a damaged file can fail in any way
         raise CatalogError(_damaged(path, error)) from error
     raise CatalogError(
         f"{path}: the model holds types that are not trusted: {', '.join(unknown)}. If you know "
         f"them, load it with load_model(..., trusted={unknown})"
     )
+
+
+def check_model(model: Any) -> None:
+    """Raise an error where a model holds what no fit has left in it, or predicts nothing."""
+    check_attributes(model)
+    shape = getattr(model, "image_shape_", (model.n_features_in_,))
+    blank = np.zeros((1, *shape), dtype=np.float32)
+    methods = "assign", "predict_proba", "transform", "predict"
+    next(getattr(model, name) for name in methods if hasattr(model, name))(blank)
 
 
 def read_model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Images to rows: one source, one row of pixels."""
 
-from typing import Any, Self
+from numbers import Real
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from spurclust.features.images import (
     find_layout,
     validate_images,
 )
+from spurclust.fitted import COUNT, IMAGES, Maybe, Values
 
 LAYOUT_SOURCES = 256
 """From so many sources a layout is found, before it is compared with all."""
@@ -120,6 +122,26 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
            [4, 5, 6, 7]], dtype=uint8)
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"fill_value": [Real]}
+
+    _fitted_attributes: ClassVar[dict[str, Any]] = {
+        **IMAGES,
+        "kept_rows_": Maybe(Values("i8", ("n_rows",), 0)),
+        "kept_columns_": Maybe(Values("i8", ("n_columns",), 0)),
+        "n_channels_": Maybe(COUNT),
+    }
+
+    def _fitted_problem(self) -> str | None:
+        """Return what is wrong where pixels are taken that an image has not."""
+        if len(self.image_shape_) == 1:
+            return None
+        kept = self.kept_rows_, self.kept_columns_, np.arange(self.n_channels_)
+        sound = [
+            (np.diff(lines) > 0).all() and lines[-1] < size
+            for lines, size in zip(kept, (*self.image_shape_, 1), strict=False)
+        ]
+        return None if all(sound) else "the pixels that are taken are none of the image"
+
     def __init__(self, *, fill_value: float = 0.0) -> None:
         self.fill_value = fill_value
 
@@ -139,6 +161,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
         ImageFlattener
             Itself.
         """
+        self._validate_params()
         images = validate_images(self, X, reset=True)
         if images.ndim > 2:
             layout = find_lossless_layout(as_channels(images))

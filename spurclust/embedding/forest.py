@@ -6,7 +6,7 @@ fitted sources is as good as that on new ones, no better.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from joblib import parallel_config
@@ -15,6 +15,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import check_random_state
 
 from spurclust.embedding.neighbors import Float32, row_keys
+from spurclust.fitted import Part, Several, Values
 from spurclust.parallel import count_threads, map_threads
 
 MAX_FEATURES = 0.3
@@ -28,13 +29,24 @@ BLOCK_ROWS = 64
 class PackedTrees(NamedTuple):
     """The trees of one fold as arrays, which one compiled loop reads and files hold as they are."""
 
-    roots: NDArray[np.int64]
-    features: NDArray[np.int32]  # negative in leaves
-    thresholds: NDArray[np.float64]
-    children: NDArray[np.int32]
-    missing_left: NDArray[np.bool_]
-    shares: NDArray[np.float64]  # of each class, in each node
-    importances: NDArray[np.float64]
+    roots: Annotated[NDArray[np.int64], Values("i8", ("n_trees",), 0)]
+    # Negative in leaves.
+    features: Annotated[NDArray[np.int32], Values("i4", ("n_nodes",), high="n_features")]
+    thresholds: Annotated[NDArray[np.float64], Values("f8", ("n_nodes",))]
+    children: Annotated[NDArray[np.int32], Values("i4", ("n_nodes", 2))]
+    missing_left: Annotated[NDArray[np.bool_], Values("b1", ("n_nodes",))]
+    # Of each class, in each node.
+    shares: Annotated[NDArray[np.float64], Values("f8", ("n_nodes", "n_classes"), 0, 1)]
+    importances: Annotated[NDArray[np.float64], Values("f8", ("n_features",))]
+
+    def _fitted_problem(self) -> str | None:
+        """Return what is wrong where a way down leads up again, or out of the trees."""
+        n_nodes = len(self.features)
+        inner = np.flatnonzero(self.features >= 0)
+        children = self.children[inner]
+        down = (children > inner[:, None]) & (children < n_nodes)
+        sound = down.all() and self.roots.max() < n_nodes
+        return None if sound else "trees do not lead downwards"
 
     @classmethod
     def pack(cls, grown: ExtraTreesClassifier, n_classes: int) -> Self:
@@ -60,9 +72,19 @@ class PackedTrees(NamedTuple):
 class CrossFittedForest(NamedTuple):
     """Extremely randomized trees, grown without each fold of the labeled sources in turn."""
 
-    trees: list[PackedTrees]  # one a fold
-    keys: NDArray[np.uint64]  # of the fitted rows, sorted
-    folds: NDArray[np.int16]  # of these rows
+    # One a fold.
+    trees: Annotated[
+        list[PackedTrees],
+        Several(Part(PackedTrees, {"n_features": "n_features", "n_classes": "n_classes"}), list),
+    ]
+    # Of the fitted rows, sorted.
+    keys: Annotated[NDArray[np.uint64], Values("u8", ("n_samples",))]
+    # Of these rows.
+    folds: Annotated[NDArray[np.int16], Values("i2", ("n_samples",), 0)]
+
+    def _fitted_problem(self) -> str | None:
+        """Return what is wrong where a row has a fold that there is none of."""
+        return "folds and trees differ" if self.folds.max() >= len(self.trees) else None
 
     @classmethod
     def grow(

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust.embedding.forest import CrossFittedForest
 from spurclust.embedding.neighbors import Float32
+from spurclust.fitted import COUNT, INPUT, POSITIVE, TINY, Part, Values
 from spurclust.labels import is_uninspected
 from spurclust.parallel import map_row_blocks, single_threaded_blas
 
@@ -102,6 +103,20 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         "unlabeled": "no_validation",
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
+    }
+
+    _fitted_attributes: ClassVar[dict[str, Any]] = {
+        **INPUT,
+        "n_components_": COUNT,
+        "classes_": Values("b i u f U", ("n_classes",)),
+        "forest_": Part(
+            CrossFittedForest, {"n_features": "n_features_in_", "n_classes": "n_classes"}
+        ),
+        "_quantiles": Part(QuantileTransformer),
+        "_components": Part(PCA),
+        "_scale": POSITIVE,
+        "_score_mean": Values("f8", ("n_scores",)),
+        "_score_deviation": Values("f8", ("n_scores",), TINY),
     }
 
     def __init__(

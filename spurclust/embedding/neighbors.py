@@ -84,6 +84,8 @@ def nearest_neighbors(
     # With `exclude_self`, query i is reference i. Bits do not depend on the other queries.
     from spurclust.embedding.kernels import keep_nearest
 
+    if queries.shape[1] != references.shape[1]:  # which the kernel would not see
+        raise ValueError(f"rows of {queries.shape[1]} and {references.shape[1]} numbers compared")
     queries, references = (
         np.require(rows, np.float32, ["C", "W"]) for rows in (queries, references)
     )

@@ -13,8 +13,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from spurclust.embedding.descent import LEAST_RATE, Schedule, descend_divergence, kl_divergence
-from spurclust.embedding.field import N_START_NEIGHBORS, Lattice, make_field, place_new_rows
+from spurclust.embedding.field import (
+    LEAST_NODES,
+    N_START_NEIGHBORS,
+    SPACING,
+    Lattice,
+    make_field,
+    place_new_rows,
+)
 from spurclust.embedding.neighbors import (
+    LARGEST_EXPONENT,
     Float32,
     center_rows,
     distinct_rows,
@@ -22,6 +30,7 @@ from spurclust.embedding.neighbors import (
     nearest_neighbors,
     unit_scale,
 )
+from spurclust.fitted import INPUT, Number, Plain, Several, Values
 from spurclust.parallel import single_threaded_blas
 
 EXACT_ROWS = 5_000
@@ -33,6 +42,10 @@ arithmetic on another processor may differ by."""
 
 START_SCALE = 1e-4
 """Standard deviation of the starting points (Kobak and Berens 2019)."""
+
+
+FARTHEST = 1e9
+"""No point of a saved embedding is farther out: squares stay within float32."""
 
 
 def allowed_perplexity(perplexity: float, n_rows: int) -> float:
@@ -171,6 +184,28 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
     }
+
+    _fitted_attributes: ClassVar[dict[str, Any]] = {
+        **INPUT,
+        "embedding_": Values("f4", ("n_samples", 2), -FARTHEST, FARTHEST),
+        "reference_rows_": Values("f4", ("n_distinct", "n_features_in_")),
+        "reference_embedding_": Values("f4", ("n_distinct", 2), -FARTHEST, FARTHEST),
+        "center_": Values("f8", ("n_features_in_",)),
+        "scale_": Number(2.0**-LARGEST_EXPONENT, 2.0**LARGEST_EXPONENT),
+        "field_": Values("f4", ("n_lines", "n_columns")),
+        "field_lattice_": Several(Number(-FARTHEST, FARTHEST)),
+        "perplexity_": Number(0),
+        "kl_divergence_": Number(),
+        "n_iter_": Number(0, whole=True),
+        "learning_rate_": Number(0),
+        "method_": Plain(),
+    }
+
+    def _fitted_problem(self) -> str | None:
+        """Return what is wrong where the kernels cannot read the field."""
+        sound = len(self.field_lattice_) == 3 and self.field_lattice_[2] >= SPACING
+        large = min(self.field_.shape) >= LEAST_NODES
+        return None if sound and large else "the field is too small"
 
     def __init__(
         self,

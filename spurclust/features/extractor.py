@@ -4,6 +4,7 @@ A strip becomes features in three steps: its panels are found and cut out (`imag
 (`panels`), and measured (`measurements`).
 """
 
+from copy import copy
 from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -20,10 +21,12 @@ from spurclust.features.images import (
     as_channels,
     cut_panels,
     find_layout,
+    lies_within,
     validate_images,
 )
 from spurclust.features.measurements import Features, compare_panels, measure_panels
 from spurclust.features.panels import Float32, panel_geometry, prepare_panels
+from spurclust.fitted import COUNT, IMAGES, Part, Plain, Several
 from spurclust.parallel import map_row_blocks
 
 BLOCK_PIXELS = 1_000_000
@@ -106,6 +109,23 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         "n_jobs": [None, Integral],
     }
 
+    _fitted_attributes: ClassVar[dict[str, Any]] = {
+        **IMAGES,
+        "_layout": Part(PanelLayout),
+        "_names": Plain(),
+        "n_panels_": COUNT,
+        "panel_shape_": Several(COUNT),
+        "enlargement_": Several(COUNT),
+    }
+
+    def _fitted_problem(self) -> str | None:
+        """Return what is wrong where panels are not in the image, or not as described."""
+        image = as_channels(np.zeros((1, *self.image_shape_), dtype=np.uint8))
+        if not lies_within(self._layout, image.shape[1:]):
+            return "panels lie outside of the image"
+        same = vars(copy(self)._describe(image)) == vars(self)
+        return None if same else "the panels are not as they are described"
+
     def __init__(
         self,
         *,
@@ -138,6 +158,10 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         self._validate_params()
         images = as_channels(validate_images(self, X, reset=True))
         self._layout = find_layout(images, self.panels, self.enlargement)
+        return self._describe(images)
+
+    def _describe(self, images: NDArray[Any]) -> Self:
+        """Name the features, and describe the panels that were found."""
         some = cut_panels(images[:1], self._layout, self.panel_size)
         self._names = list(measure_cutouts(some))
         self.n_panels_ = self._layout.n_panels

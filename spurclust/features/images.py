@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from math import gcd
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
+
+from spurclust.fitted import COUNT, Number, Part, Several
 
 LAYOUT_SOURCES = 256
 """A layout is found from so many sources, evenly spaced: enough that no gap is an accident."""
@@ -61,22 +63,32 @@ def as_channels(images: NDArray[Any]) -> NDArray[Any]:
 class PanelAxis(NamedTuple):
     """The panels along one axis of a strip, in pixels of the strip."""
 
-    starts: tuple[int, ...]
-    length: int
-    enlargement: int
+    starts: Annotated[tuple[int, ...], Several(Number(0, whole=True))]
+    length: Annotated[int, COUNT]
+    enlargement: Annotated[int, COUNT]
 
 
 class PanelLayout(NamedTuple):
     """The panels of a cutout: a grid of rows and columns, for each of its channels."""
 
-    rows: PanelAxis
-    columns: PanelAxis
-    n_channels: int
+    rows: Annotated[PanelAxis, Part(PanelAxis)]
+    columns: Annotated[PanelAxis, Part(PanelAxis)]
+    n_channels: Annotated[int, COUNT]
 
     @property
     def n_panels(self) -> int:
         """Panels of a cutout, those of all channels."""
         return len(self.rows.starts) * len(self.columns.starts) * self.n_channels
+
+
+def lies_within(layout: PanelLayout, shape: tuple[int, ...]) -> bool:
+    """Return whether the panels lie within images of shape (height, width, n_channels)."""
+    axes = zip((layout.rows, layout.columns), shape, strict=False)
+    inside = [
+        max(axis.starts) + axis.length <= size and axis.enlargement <= axis.length
+        for axis, size in axes
+    ]
+    return all(inside) and layout.n_channels <= shape[2]
 
 
 def find_layout(

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from spurclust.embedding.forest import CrossFittedForest
 from spurclust.features import CutoutFeatures
 from spurclust.features.images import validate_images
+from spurclust.fitted import IMAGES, Number, Part, Step, Values
 from spurclust.labels import SPURIOUS, UNINSPECTED, labels_of_fit, warn_if_none_spurious
 from spurclust.ranking.similarity import SimilaritySpace
 from spurclust.ranking.suggestions import Strategy, inspection_rank, outlyingness, suggest_sources
@@ -108,6 +109,24 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         "unlabeled": "no_validation",
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
+    }
+
+    _fitted_attributes: ClassVar[dict[str, Any]] = {
+        **IMAGES,
+        "classes_": Values("b i u f U", (2,)),
+        "extractor_": Step(),
+        "feature_names_": Values("O", ("n_features",)),
+        "inspected_": Values("b1", ("n_samples",)),
+        "forest_": Part(CrossFittedForest, {"n_features": "n_features", "n_classes": 2}),
+        "feature_importances_": Values("f8", ("n_features",)),
+        "typical_": Values("f4", ("n_features",), missing=True),
+        "_similarity": Part(
+            SimilaritySpace, {"n_features": "n_features", "n_samples": "n_samples"}
+        ),
+        "_slope": Number(0),
+        "_offset": Number(),
+        "inspection_probability_": Values("f8", ("n_samples",), 0, 1),
+        "inspection_rank_": Values("i8", ("n_samples",), 1),
     }
 
     def __init__(

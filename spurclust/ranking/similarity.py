@@ -1,13 +1,14 @@
 """Which known spurious sources are most similar to a source."""
 
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from spurclust.embedding.neighbors import row_keys
+from spurclust.fitted import TINY, Values
 from spurclust.labels import SPURIOUS
 from spurclust.parallel import map_row_blocks
 
@@ -40,12 +41,12 @@ class SimilaritySpace(NamedTuple):
     `keys` and `indices` identify the known spurious among the fitted sources.
     """
 
-    center: Float32
-    spread: Float32
-    weight: Float32
-    spurious: Float32
-    keys: NDArray[np.uint64]
-    indices: NDArray[np.intp]
+    center: Annotated[Float32, Values("f4", ("n_features",))]
+    spread: Annotated[Float32, Values("f4", ("n_features",), TINY)]
+    weight: Annotated[Float32, Values("f4", ("n_features",), 0)]
+    spurious: Annotated[Float32, Values("f4", ("n_spurious", "n_features"), empty=True)]
+    keys: Annotated[NDArray[np.uint64], Values("u8", ("n_spurious",), empty=True)]
+    indices: Annotated[NDArray[np.intp], Values("i8", ("n_spurious",), 0, "n_samples", empty=True)]
 
     @classmethod
     def fit(cls, rows: Float32, codes: NDArray[np.int8], importances: NDArray[np.float64]) -> Self:

@@ -7,7 +7,12 @@ import zipfile
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
+from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from spurclust import InspectionRanker, SpuriousRegionDetector
 from spurclust.catalog import (
@@ -223,6 +228,114 @@ def test_an_odd_stamp_is_refused(path, values):
     restamp(path, **values)
     with pytest.raises(CatalogError, match="stamp is not complete"):
         load_model(path)
+
+
+# What is loaded is as it was fitted, or refused by name
+
+
+def set_in_trees(model, **values):
+    forest = model.pipeline_["reduce"].forest_
+    trees = [forest.trees[0]._replace(**values), *forest.trees[1:]]
+    model.pipeline_["reduce"].forest_ = forest._replace(trees=trees)
+
+
+def lead_upwards(model):
+    children = model.pipeline_["reduce"].forest_.trees[0].children
+    set_in_trees(model, children=np.zeros_like(children))
+
+
+def ask_a_feature_there_is_none_of(model):
+    features = model.pipeline_["reduce"].forest_.trees[0].features
+    set_in_trees(model, features=np.where(features >= 0, 10_000, features).astype(np.int32))
+
+
+def add_a_fold(model):
+    forest = model.pipeline_["reduce"].forest_
+    model.pipeline_["reduce"].forest_ = forest._replace(folds=forest.folds + np.int16(9))
+
+
+def narrow_the_novelty(model):
+    scale = model.novelty_scale_
+    model.novelty_scale_ = scale._replace(landmarks=scale.landmarks[:, :1], center=scale.center[:1])
+
+
+def move_the_panels(model):
+    flatten = model.pipeline_["flatten"]
+    rows = flatten._layout.rows._replace(starts=(10**6,))
+    flatten._layout = flatten._layout._replace(rows=rows)
+
+
+def shrink_the_field(model):
+    model.pipeline_["embed"].field_ = model.pipeline_["embed"].field_[:3, :3]
+
+
+def setter(step, **values):
+    return lambda model: vars(model.pipeline_[step] if step else model).update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lead_upwards, "forest_ trees trees do not lead downwards"),
+        (ask_a_feature_there_is_none_of, "trees features holds numbers outside"),
+        (add_a_fold, "forest_ folds and trees differ"),
+        (narrow_the_novelty, "rows of .* and 1 numbers compared"),
+        (move_the_panels, "panels lie outside"),
+        (shrink_the_field, "the field is too small"),
+        (setter("embed", field_lattice_=(0.0, 0.0, 1e-300)), "the field is too small"),
+        (setter("embed", center_=np.full(11, np.nan)), "center_ holds numbers that are not finite"),
+        (setter("embed", n_jobs=10**9), "n_jobs is 1000000000"),
+        (setter("embed", tol="small"), "'tol' parameter of TSNE"),
+        (setter("embed", transform=3), "TSNE has a strange transform"),
+        (setter("mixture", means_=np.zeros((3, 1))), r"means_ has shape \(3, 1\)"),
+        (setter("mixture", n_components=2), "weights_ has shape"),
+        (setter("reduce", _components=3), "_components is a int, not a PCA"),
+        (setter(None, component_=np.full(50, 9)), "component_ holds numbers outside 0 to 2"),
+        (setter(None, component_=np.zeros(50, int)), "counts of the components"),
+        (setter(None, image_shape_=(99, 1)[::-1] * 2), r"image_shape_ is \(1, 99, 1, 99\)"),
+        (lambda model: vars(model).pop("region_"), "region_ is missing"),
+    ],
+)
+def test_what_no_fit_leaves_is_one_error(detector, tmp_path, change, named):
+    path = tmp_path / "model.skops"
+    altered = pickle.loads(pickle.dumps(detector))
+    change(altered)
+    save_model(altered, path)
+    with pytest.raises(CatalogError, match=rf"model\.skops: .*{named}"):
+        load_model(path)
+
+
+def test_a_state_of_a_generator_that_reads_beyond_it_is_refused(images, tmp_path):
+    rng = np.random.RandomState(0)
+    ranker = InspectionRanker(10, random_state=rng).fit(images, np.arange(60) % 2)
+    state = rng.get_state(legacy=False)
+    state["state"]["pos"] = 10**6
+    rng.set_state(state)
+    save_model(ranker, tmp_path / "ranker.skops")
+    with pytest.raises(CatalogError, match=r"ranker\.skops.*random_state is no state"):
+        load_model(tmp_path / "ranker.skops")
+
+
+@pytest.mark.parametrize(
+    ("reduce", "mixture"),
+    [
+        (PCA(3, whiten=True), GaussianMixture(covariance_type="tied")),
+        (make_pipeline(StandardScaler(), PCA(3)), BayesianGaussianMixture()),
+        (MinMaxScaler(), GaussianMixture(covariance_type="spherical")),
+        (TruncatedSVD(3), MiniBatchKMeans(random_state=0)),
+        (None, KMeans(random_state=0)),
+    ],
+)
+def test_steps_of_scikit_learn_are_loaded(images, tmp_path, reduce, mixture):
+    detector = SpuriousRegionDetector(
+        2, perplexity=8, reduce=reduce, mixture=mixture, random_state=0, flatten=CutoutFeatures()
+    )
+    detector.set_params(flatten__n_jobs=1).note = "seen by two people"
+    detector.fit(images, np.arange(60) % 2)
+    save_model(detector, tmp_path / "model.skops")
+    loaded = load_model(tmp_path / "model.skops")
+    assert loaded.note == detector.note
+    np.testing.assert_array_equal(loaded.predict(images), detector.predict(images))
 
 
 # Detector and ranker together
