@@ -259,7 +259,7 @@ def cutout_loader(
     analysis: Any, folder: str | os.PathLike[str] | None
 ) -> "Callable[[int], NDArray[Any] | None]":
     """Return what loads the cutout of a row, its top row of pixels first."""
-    from spurclust.cutouts.decode import read_image
+    from spurclust.cutouts.bands import read_source
 
     paths = analysis.sources["path"].tolist()
     # Shrunk cutouts do for an embedding, not for people: those are read again.
@@ -273,7 +273,7 @@ def cutout_loader(
             # A path of another system may have backslashes.
             name = paths[row].replace("\\", "/").rpartition("/")[2]
             try:
-                pixels = read_image(str(Path(folder, name)) if folder else paths[row]).image
+                pixels = read_source(str(Path(folder, name)) if folder else paths[row]).image
             except ValueError:
                 return None
         return pixels[::-1] if pixels is not None and _is_fits(paths[row]) else pixels

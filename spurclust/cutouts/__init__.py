@@ -1,6 +1,7 @@
 """Where cutouts come from: files, tables of paths, array stores, arrays."""
 
-from spurclust.cutouts.files import list_cutouts, source_ids_from_paths
+from spurclust.cutouts.bands import source_ids_from_paths
+from spurclust.cutouts.files import list_cutouts
 from spurclust.cutouts.gather import (
     Cutouts,
     ImageFormat,

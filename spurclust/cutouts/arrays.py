@@ -55,6 +55,7 @@ class ArraySource:
     """
 
     in_files = False
+    filters: list[str] | None = None
 
     def __init__(
         self,

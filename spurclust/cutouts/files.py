@@ -1,9 +1,12 @@
-"""Which files are cutouts, in which order, which source each one shows; files as a source."""
+"""Which files are cutouts, in which order; files as a source."""
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from glob import glob, has_magic
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from glob import escape, glob, has_magic
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.cutouts.bands import SUFFIXES, files_of, group_files
 from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, gather, path_text
 from spurclust.errors import CatalogError
 
@@ -20,22 +24,7 @@ PARTITION_SIZE = 2000
 MANIFEST, PREDICTIONS = "manifest.json", "spurclust predictions"
 """Name of the manifest in a folder of predictions, and a word near its beginning."""
 
-_SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".tif",
-    ".tiff",
-    ".fits",
-    ".fit",
-    ".fts",
-    ".fits.gz",
-    ".fit.gz",
-    ".fts.gz",
-    ".fits.fz",
-)
-# As strips are named: z6_12345_F115W_F150W_crop.png is source 12345.
-_STRIP_NAME = re.compile(r"z\d+(?:\.\d+)?_(?P<source_id>.+?)_F")
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 
 def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -48,9 +37,10 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     ----------
     source : str, path, or sequence of them
         A folder (its own image files, not those of its subfolders), a glob pattern ("**" goes into
-        subfolders), a single file, or a sequence of files. In a folder or pattern, hidden
-        files and those without the suffix of an image (.png, .jpg, .jpeg, .tif, .tiff, .fits, .fit,
-        .fts, .fits.gz, .fit.gz, .fts.gz, .fits.fz, in either case) are passed over.
+        subfolders, each once, wherever links lead), a single file, or a sequence of files. In a
+        folder or pattern, hidden files and those without the suffix of an image (.png, .jpg,
+        .jpeg, .tif, .tiff, .fits, .fit, .fts, .fits.gz, .fit.gz, .fts.gz, .fits.fz) are passed
+        over; upper and lower case of a suffix are the same, in a pattern as well.
 
     Returns
     -------
@@ -61,6 +51,11 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     ------
     CatalogError
         When nothing of that name exists, or no image is found.
+
+    Warns
+    -----
+    UserWarning
+        When something was passed over: how many of each kind.
 
     Examples
     --------
@@ -75,104 +70,84 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     text = path_text(source)
     path = Path(text).expanduser()
     if path.is_dir():
-        found: Iterable[str] = (str(path / name) for name in os.listdir(path))  # noqa: PTH208 (names are all that is needed)
+        found = [str(path / name) for name in os.listdir(path)]  # noqa: PTH208 (names are all that is needed)
     elif os.path.lexists(path):
+        if path.name.lower().endswith(_ARCHIVES):
+            raise CatalogError(f"{text} is an archive: unpack it, and give the folder")
         return [str(path)]
     elif has_magic(text):
-        found = glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+        found = _match_pattern(path)
     else:
         raise CatalogError(f"there is no file or folder {text}: correct the path")
-    paths = [name for name in found if is_image_name(Path(name).name)]
+    paths = [name for name in found if is_image_name(os.path.basename(name))]  # noqa: PTH119 (faster)
+    others = _count_kinds(found)
     if not paths:
+        there = f"; what is there: {others}" if others else ""
+        if "folder" in others:
+            there += f", for whose files give '{path / '**' / '*'}'"
         raise CatalogError(
-            f"no cutout in {text}: looked for files ending in {', '.join(_SUFFIXES)}"
+            f"no cutout in {text}: looked for files ending in {', '.join(SUFFIXES)}{there}"
         )
+    if others:
+        warnings.warn(f"{text}: passed over {others}", stacklevel=2)
     return sorted(paths, key=_natural_order)
 
 
-def source_ids_from_paths(
-    paths: Sequence[str | os.PathLike[str]], *, id_pattern: str | re.Pattern[str] | None = None
-) -> list[str]:
-    r"""Take the id of every source from the name of its file.
+def _match_pattern(path: Path) -> list[str]:
+    """Find what a pattern means; the names of folders that exist are taken as they stand."""
+    parts = path.parts
+    n_plain = next(
+        k for k, part in enumerate(parts) if has_magic(part) and not Path(*parts[: k + 1]).exists()
+    )
+    base = Path(*parts[:n_plain])
+    *inner, last = parts[n_plain:]
+    suffix = max((s for s in SUFFIXES if last.lower().endswith(s)), key=len, default="")
+    either_case = "".join(f"[{one}{one.upper()}]" if one.isalpha() else one for one in suffix)
+    pattern = [*inner, last[: len(last) - len(suffix)] + either_case]
+    if "**" not in pattern:
+        found = glob(os.path.join(escape(str(base)), *pattern))  # noqa: PTH118, PTH207 (of texts)
+        return [str(Path(name)) for name in found]
+    real_files: dict[tuple[str, str], str] = {}
+    for parent, real, names in _walk(str(base), (".",)):
+        inside = Path(parent).relative_to(base).parts
+        for name in names:
+            if _matches((*inside, name), pattern):
+                real_files.setdefault((real, name), str(Path(parent, name)))
+    return list(real_files.values())
 
-    Ids are kept as text, so leading zeros stay. Only the file's name is looked at, not its folder.
 
-    Parameters
-    ----------
-    paths : sequence of str or path
-        The files.
-    id_pattern : str or compiled regular expression, default=None
-        Searched for in the file name; its named group ``(?P<source_id>...)`` is the id. By default,
-        names as ``z6_12345_F115W_crop.png`` give what stands between ``z<digits>_`` and the first
-        ``_F`` after it, and all others the name without suffix.
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Return whether the parts of a path match those of a pattern, "**" for any number."""
+    if not pattern or not parts:
+        return not parts and all(part == "**" for part in pattern)
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
-    Returns
-    -------
-    list of str
-        One id per path, all different.
 
-    Raises
-    ------
-    CatalogError
-        When the pattern is not valid, a file does not match it, or two files have one id.
-
-    Examples
-    --------
-    >>> source_ids_from_paths(["z6_00123_F115W_crop.png", "galaxy-7.fits.gz"])
-    ['00123', 'galaxy-7']
-    >>> source_ids_from_paths(["cut_7_v2.png"], id_pattern=r"cut_(?P<source_id>\d+)")
-    ['7']
-    """
-    pattern = None if id_pattern is None else _compiled(id_pattern)
-    seen: dict[str, str] = {}
-    for path in map(path_text, paths):
-        source_id = _source_id(path, pattern)
-        if source_id in seen:
-            raise CatalogError(
-                f"{seen[source_id]} and {path} both have the id {source_id!r}: leave one out, or "
-                "give an id_pattern that tells them apart"
-            )
-        seen[source_id] = path
-    return list(seen)
+def _count_kinds(paths: Iterable[str]) -> str:
+    """Count what is no image by kinds; hidden files count where they are named as images."""
+    kinds: Counter[str] = Counter()
+    for path in paths:
+        name = Path(path).name
+        if name.startswith("."):
+            kinds["hidden file"] += name.lower().endswith(SUFFIXES)
+        elif not is_image_name(name):
+            kind = Path(name).suffix.lower() or "other"
+            kinds["folder" if Path(path).is_dir() else f"{kind} file"] += 1
+    counts = sorted((-n, kind) for kind, n in kinds.items() if n)
+    return ", ".join(f"{-n} {kind}{'s' * (n < -1)}" for n, kind in counts)
 
 
 def is_image_name(name: str) -> bool:
     """Return whether a file is listed as an image."""
-    return not name.startswith(".") and name.lower().endswith(_SUFFIXES)
+    return not name.startswith(".") and name.lower().endswith(SUFFIXES)
 
 
 def _natural_order(path: str) -> tuple[list[str | int], str]:
     """Key that sorts by file name with numbers as numbers, then by the whole path."""
     parts = re.split(r"([0-9]+)", Path(path).name)
     return [int(part) if k % 2 else part for k, part in enumerate(parts)], path
-
-
-def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
-    """Compile a pattern that has the group for the id."""
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise CatalogError(
-            f"id_pattern {pattern!r} is not a regular expression: {error}"
-        ) from error
-    if "source_id" not in compiled.groupindex:
-        raise CatalogError(
-            f"id_pattern {compiled.pattern!r} lacks the named group for the id: write it as "
-            "(?P<source_id>...)"
-        )
-    return compiled
-
-
-def _source_id(path: str, pattern: re.Pattern[str] | None) -> str:
-    """Take the id from one file name."""
-    name = Path(path).name
-    match = _STRIP_NAME.match(name) if pattern is None else pattern.search(name)
-    if match and match["source_id"]:
-        return match["source_id"]
-    if pattern is not None:
-        raise CatalogError(f"id_pattern {pattern.pattern!r} finds no id in the name of {path}")
-    suffix = max((s for s in _SUFFIXES if name.lower().endswith(s)), key=len, default="")
-    return (name[: -len(suffix)] if suffix else Path(name).stem) or name
 
 
 _TABLE_SUFFIXES = (".parquet", ".pq")
@@ -212,29 +187,42 @@ def find_tables(folder: str | os.PathLike[str]) -> Iterator[Path]:
     Files and folders whose names begin with "_" or "." are passed over, and the folders of
     predictions in it that `spurclust predict` has written.
     """
-    seen = set()
     if _holds_predictions(folder):
         raise CatalogError(
             f"{folder} holds predictions of spurclust: give the tables of paths in another folder"
         )
-    for parent, folders, names in os.walk(folder, onerror=_refuse_closed, followlinks=True):
-        # A link to a folder above would lead round and round.
-        real = os.path.realpath(parent)
-        if real in seen or _holds_predictions(parent):
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith(("_", ".")))
-        for name in sorted(names):
-            if name.lower().endswith(_TABLE_SUFFIXES) and not name.startswith(("_", ".")):
-                yield Path(parent, name)
+    seen = set()
+    for parent, real, names in _walk(str(folder), ("_", "."), _holds_predictions):
+        if real not in seen:
+            seen.add(real)
+            for name in names:
+                if name.lower().endswith(_TABLE_SUFFIXES) and not name.startswith(("_", ".")):
+                    yield Path(parent, name)
 
 
-def _refuse_closed(error: OSError) -> None:
-    """Raise an error for a folder that cannot be listed, whose tables would be left out."""
-    raise CatalogError(
-        f"{error.filename} cannot be listed ({error.strerror}): permit it, or move it away"
-    ) from error
+def _walk(
+    folder: str,
+    hidden: tuple[str, ...],
+    is_closed: Callable[[str], bool] = lambda _: False,
+    above: tuple[str, ...] = (),
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield folders, where they really are, and the names of their files, through links as well."""
+    real = os.path.realpath(folder)
+    # A link to a folder above would lead round and round.
+    if real in above or is_closed(folder):
+        return
+    try:
+        with os.scandir(folder) as entries:
+            is_folder = {entry.name: entry.is_dir() for entry in entries}
+    except OSError as error:
+        raise CatalogError(
+            f"{error.filename} cannot be listed ({error.strerror}): permit it, or move it away"
+        ) from error
+    names = sorted(is_folder)
+    yield folder, real, [name for name in names if not is_folder[name]]
+    for name in names:
+        if is_folder[name] and not name.startswith(hidden):
+            yield from _walk(str(Path(folder, name)), hidden, is_closed, (*above, real))
 
 
 def _holds_predictions(folder: str | os.PathLike[str]) -> bool:
@@ -253,9 +241,15 @@ class FileSource:
     lazy = None
     image_format: ImageFormat | None = None
 
-    def __init__(self, source_ids: Sequence[str], paths: Sequence[str], name: str = "") -> None:
+    def __init__(
+        self,
+        source_ids: Sequence[str],
+        paths: Sequence[str],
+        name: str = "",
+        filters: list[str] | None = None,
+    ) -> None:
         self.source_ids, self.paths = list(source_ids), list(paths)
-        self.name = name
+        self.name, self.filters = name, filters
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -301,7 +295,7 @@ class FileSource:
     def stamp(self) -> str:
         """Hash what changes when the files do: their sizes and times."""
         marks: list[object] = []
-        for path in self.paths:
+        for path in (file for one in self.paths for file in files_of(one)):
             try:
                 status = os.stat(path)  # noqa: PTH116 (a Path for each costs as much again)
                 marks += [status.st_size, status.st_mtime_ns]
@@ -311,17 +305,20 @@ class FileSource:
 
 
 def open_files(
-    source: Any, source_ids: Sequence[object] | None, id_pattern: str | re.Pattern[str] | None
+    source: Any,
+    source_ids: Sequence[object] | None,
+    id_pattern: str | re.Pattern[str] | None,
+    filters: Sequence[str] | None,
 ) -> FileSource:
     """List files, and take their ids from their names unless they are given."""
-    paths = list_cutouts(source)
+    paths, channels = list_cutouts(source), None
     if source_ids is None:
-        ids = source_ids_from_paths(paths, id_pattern=id_pattern)
+        ids, paths, channels = group_files(paths, id_pattern, filters)
     else:
         ids = check_source_ids(source_ids, len(paths), "files")
     is_name = isinstance(source, (str, os.PathLike))
     name = os.path.abspath(source) if is_name else f"{paths[0]} and {len(paths) - 1} more"  # noqa: PTH100
-    return FileSource(ids, paths, name)
+    return FileSource(ids, paths, name, channels)
 
 
 def check_source_ids(source_ids: Sequence[object], n_sources: int, what: str) -> list[str]:

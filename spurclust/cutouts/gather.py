@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.cutouts.decode import Decoded, UnreadableCutoutError, read_image
+from spurclust.cutouts.bands import read_source
+from spurclust.cutouts.decode import Decoded, UnreadableCutoutError
 from spurclust.errors import CatalogError
 from spurclust.parallel import iterate_threads
 
@@ -315,7 +316,7 @@ def _images(
         if not paths[k]:
             return UnreadableCutoutError(names[k], NO_PATH)
         try:
-            return read_image(paths[k], **options.shrinking)
+            return read_source(paths[k], **options.shrinking)
         except UnreadableCutoutError as error:
             return error
 

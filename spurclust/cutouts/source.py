@@ -55,6 +55,10 @@ class CutoutSource(Protocol):
         """Shape and type of the cutouts of an array; None for files."""
 
     @property
+    def filters(self) -> list[str] | None:
+        """Names of the bands that are the channels; None where they are not known."""
+
+    @property
     def fingerprint(self) -> str:
         """Hash of the list of sources: names and sizes enter, and pixels of numpy arrays only."""
 
@@ -131,6 +135,7 @@ def open_cutouts(
     *,
     source_ids: Sequence[object] | None = None,
     id_pattern: str | re.Pattern[str] | None = None,
+    filters: Sequence[str] | None = None,
     id_column: str = "source_id",
     path_column: str = "path",
 ) -> CutoutSource:
@@ -148,7 +153,12 @@ def open_cutouts(
         Ids of a list of files or of an array, all different; None takes them from the names of the
         files, and counts arrays from 0.
     id_pattern : str or compiled regular expression, default=None
-        Where in a file's name the id stands, see `source_ids_from_paths`.
+        Where in a file's name the id stands, see `source_ids_from_paths`. With a second group,
+        ``(?P<filter>...)``, the files of one id are the channels of its cutout; where one is
+        missing, its channel is blank: NaN, or 0 where pixels are integers.
+    filters : sequence of str, default=None
+        The filters of such files, in the order of the channels; files of others are passed over.
+        None takes all, by wavelength (names as F115W, or as g and Ks), or else by name.
     id_column : str, default="source_id"
         Column of a table of paths that has the ids.
     path_column : str, default="path"
@@ -199,7 +209,7 @@ def open_cutouts(
         from spurclust.cutouts.path_tables import TableSource
 
         return TableSource(source, id_column, path_column)
-    return open_files(source, source_ids, id_pattern)
+    return open_files(source, source_ids, id_pattern, filters)
 
 
 def read_cutouts(
@@ -212,6 +222,7 @@ def read_cutouts(
     on_error: Literal["raise", "skip"] = "raise",
     n_jobs: int | None = None,
     progress: bool = False,
+    filters: Sequence[str] | None = None,
     id_column: str = "source_id",
     path_column: str = "path",
 ) -> Cutouts:
@@ -242,6 +253,8 @@ def read_cutouts(
         Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
     progress : bool, default=False
         Show a progress bar on standard error, if that is a terminal.
+    filters : sequence of str, default=None
+        The filters that are channels, where each is a file of its own, see `open_cutouts`.
     id_column : str, default="source_id"
         Column of a table of paths that has the ids.
     path_column : str, default="path"
@@ -292,6 +305,7 @@ def read_cutouts(
         source,
         source_ids=source_ids,
         id_pattern=id_pattern,
+        filters=filters,
         id_column=id_column,
         path_column=path_column,
     )

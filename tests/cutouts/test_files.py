@@ -1,12 +1,11 @@
 """Which files are cutouts, in which order, and the ids in their names."""
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spurclust.cutouts.files import list_cutouts, source_ids_from_paths
+from spurclust.cutouts.files import list_cutouts
 from spurclust.errors import CatalogError
 
 
@@ -31,12 +30,15 @@ def test_a_folder_in_natural_order_without_other_files(tmp_path):
         "labels.xlsx", "Thumbs.db", ".hidden.png", "._z6_9_F1.png", "README", "sub/z6_1_F1.png",
     )  # fmt: skip
     expected = ["a.jpeg", "b.tif", "c.fits.fz", "z6_2_F1.fits.gz", "z6_9_F1.PNG", "z6_10_F1.png"]
-    assert names(list_cutouts(tmp_path)) == expected
-    assert list_cutouts(str(tmp_path)) == [str(tmp_path / name) for name in expected]
+    others = "2 hidden files, 1 .db file, 1 .xlsx file, 1 folder, 1 other file"
+    with pytest.warns(UserWarning, match=f"passed over {others}$"):
+        assert names(list_cutouts(tmp_path)) == expected
+    with pytest.warns(UserWarning, match=f"{tmp_path.name}: passed over"):
+        assert list_cutouts(str(tmp_path)) == [str(tmp_path / name) for name in expected]
 
 
 def test_a_glob_goes_into_subfolders(tmp_path):
-    touch(tmp_path, "b/2.png", "a/10.png", "a/b/1.png", "a/labels.xlsx", "a/2.png")
+    touch(tmp_path, "b/2.png", "a/10.png", "a/b/1.png", "a/2.png")
     found = list_cutouts(f"{tmp_path}/**/*")
     assert found == [
         str(tmp_path / name) for name in ("a/b/1.png", "a/2.png", "b/2.png", "a/10.png")
@@ -77,52 +79,40 @@ def test_what_is_no_path_is_an_error(wrong):
         list_cutouts(["a.png", wrong])
 
 
-@pytest.mark.parametrize(
-    ("name", "source_id"),
-    [
-        ("z6_12345_F606W_F814W_crop.png", "12345"),
-        ("z0_10158_Fugriz_crop.png", "10158"),
-        ("z10_00042_F115W.fits", "00042"),
-        ("z6.5_7_F115W.tif", "7"),
-        ("z6_GOODS_N_12_F606W_crop.png", "GOODS_N_12"),
-        ("z6_J1234-0042_FUV.png", "J1234-0042"),
-        ("10224.fits", "10224"),
-        ("10224.fits.gz", "10224"),
-        ("10224.FITS.FZ", "10224"),
-        ("galaxy.v2.png", "galaxy.v2"),
-        ("az6_12345_F606W.png", "az6_12345_F606W"),
-        ("strange.dat", "strange"),
-        (".png", ".png"),
-    ],
-)
-def test_ids_by_default(name, source_id):
-    assert source_ids_from_paths([f"z1_folder_F/{name}"]) == [source_id]
-    assert source_ids_from_paths([Path(name)]) == [source_id]
+def test_suffixes_of_either_case_match_a_pattern(tmp_path):
+    touch(tmp_path, "1.png", "2.PNG", "3.Fits.GZ", "4.fits.gz")
+    assert names(list_cutouts(f"{tmp_path}/*.png")) == ["1.png", "2.PNG"]
+    assert names(list_cutouts(f"{tmp_path}/**/*.PNG")) == ["1.png", "2.PNG"]
+    assert names(list_cutouts(f"{tmp_path}/?.fits.gz")) == ["3.Fits.GZ", "4.fits.gz"]
 
 
-def test_ids_by_pattern():
-    paths = ["f9/cut-12-a.png", "f9/cut-13-b.png"]
-    for pattern in (r"(?P<source_id>\d+)", re.compile(r"cut-(?P<source_id>\d+)")):
-        assert source_ids_from_paths(paths, id_pattern=pattern) == ["12", "13"]
+def test_every_folder_is_listed_once_wherever_links_lead(tmp_path):
+    touch(tmp_path, "top/a/b/1.png", "top/a/b/2.png", "top/.hidden/3.png")
+    (tmp_path / "top/a/loop").symlink_to("..")
+    (tmp_path / "top/z").symlink_to("a/b")
+    (tmp_path / "linked").symlink_to("top/a/b")
+    (tmp_path / "top/a/b/9.png").symlink_to("/nowhere.png")
+    assert names(list_cutouts(f"{tmp_path}/top/**/*.png")) == ["1.png", "2.png", "9.png"]
+    assert names(list_cutouts(f"{tmp_path}/t*/**/b/*.png")) == ["1.png", "2.png", "9.png"]
+    assert names(list_cutouts(tmp_path / "linked")) == ["1.png", "2.png", "9.png"]
 
 
-@pytest.mark.parametrize(
-    ("pattern", "reason"),
-    [
-        (r"(\d+", r"'\(\\\\d\+' is not a regular expression"),
-        (r"(\d+)", r"lacks the named group.*\?P<source_id>"),
-        (r"no-(?P<source_id>\d+)", r"finds no id in the name of f/a1\.png"),
-        (r"a(?P<source_id>x*)", r"finds no id in the name of f/a1\.png"),
-        (r"(?P<source_id>b)?a", r"finds no id in the name of f/a1\.png"),
-    ],
-)
-def test_patterns_that_give_no_id(pattern, reason):
-    with pytest.raises(CatalogError, match=reason):
-        source_ids_from_paths(["f/a1.png"], id_pattern=pattern)
+def test_folders_with_brackets_in_their_names_are_taken_as_they_stand(tmp_path):
+    touch(tmp_path, "run [1]/src [2] a.png", "run [1]/b/3.png", "run 1/4.png")
+    assert names(list_cutouts(f"{tmp_path}/run [1]/*.png")) == ["src [2] a.png"]
+    assert names(list_cutouts(f"{tmp_path}/run [1]/**/*")) == ["3.png", "src [2] a.png"]
 
 
-def test_two_files_with_one_id():
-    with pytest.raises(CatalogError, match=r"a/7\.png and b/7\.fits both have the id '7'"):
-        source_ids_from_paths(["a/7.png", "a/8.png", "b/7.fits"])
-    with pytest.raises(CatalogError, match="both have the id"):
-        source_ids_from_paths(["a.png", "a.png"])
+def test_what_a_folder_without_cutouts_holds_is_said(tmp_path):
+    touch(tmp_path, "a/1.png", "b.bmp")
+    with pytest.raises(
+        CatalogError, match=r"what is there: 1 \.bmp file, 1 folder.*give '.*/\*\*/\*'"
+    ):
+        list_cutouts(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["cutouts.tar.gz", "cutouts.7z"])
+def test_an_archive_is_to_be_unpacked(tmp_path, name):
+    touch(tmp_path, name)
+    with pytest.raises(CatalogError, match="is an archive: unpack it, and give the folder"):
+        list_cutouts(tmp_path / name)

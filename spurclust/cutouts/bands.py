@@ -1,0 +1,377 @@
+"""What the name of a file says: source and band; the files of one source as one cutout.
+
+The files of one source, one a band, are written as one path with braces, as a shell has it:
+``1001_{F115W,F277W,F444W}.fits``. Where a band is missing, there is nothing between two commas.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from spurclust.cutouts.decode import Decoded, UnreadableCutoutError, read_image
+from spurclust.errors import CatalogError
+
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".tif",
+    ".tiff",
+    ".fits",
+    ".fit",
+    ".fts",
+    ".fits.gz",
+    ".fit.gz",
+    ".fts.gz",
+    ".fits.fz",
+)
+"""How the names of images end."""
+
+# As strips are named: z6_12345_F115W_F150W_crop.png is source 12345.
+_STRIP_NAME = re.compile(r"z\d+(?:\.\d+)?_(?P<source_id>.+?)_F")
+_BRACES = re.compile(r"(.*)\{([^{}]*,[^{}]*)\}([^{}]*)", re.DOTALL)
+
+# Filters of JWST below 10 micrometers whose numbers are hundredths of a micrometer; HST's of such
+# numbers are nanometers. Below 200 and from 1000 on, all are hundredths of a micrometer.
+_MICROMETERS = {
+    "F200W", "F210M", "F212N", "F250M", "F277W", "F300M", "F322W2", "F323N", "F335M", "F356W",
+    "F360M", "F380M", "F405N", "F410M", "F430M", "F444W", "F460M", "F466N", "F470N", "F480M",
+    "F560W", "F770W",
+}  # fmt: skip
+# Nanometers.
+_BROAD_BANDS = {
+    "FUV": 154, "NUV": 227, "u": 355, "U": 365, "B": 445, "g": 475, "V": 551, "r": 620, "R": 658,
+    "VIS": 715, "i": 750, "I": 806, "z": 880, "Z": 880, "y": 990, "Y": 1020, "J": 1250, "H": 1640,
+    "K": 2200, "Ks": 2150,
+}  # fmt: skip
+_FILTER = r"(?P<filter>[Ff][0-9]{3,4}[A-Za-z]{1,2}[0-9]?)"
+# Patterns to suggest where files look like one source in several bands, the surest first.
+_PATTERNS = (
+    r"z[0-9.]+_(?P<source_id>.+?)_" + _FILTER + r"(?![A-Za-z0-9])",
+    r"(?P<source_id>.+?)[_-]" + _FILTER + r"(?![A-Za-z0-9])",
+    _FILTER + r"[_-](?P<source_id>[^.]+)",
+    _FILTER + r"/(?P<source_id>[^/.]+)",
+    r"(?P<source_id>.+)[_-](?P<filter>[A-Za-z]+[A-Za-z0-9]*)\.",
+)
+_MOST_FILTERS = 20
+_MAX_LISTED = 5
+
+
+class Grouped(NamedTuple):
+    """Sources with their paths, and the filters that are their channels; None for whole cutouts."""
+
+    source_ids: list[str]
+    paths: list[str]
+    filters: list[str] | None = None
+
+
+class _Name(NamedTuple):
+    """What a pattern finds in a path: id and filter, and the text before and after the filter."""
+
+    path: str
+    source_id: str
+    filter: str = ""
+    before: str = ""
+    after: str = ""
+
+
+def source_ids_from_paths(
+    paths: Sequence[str | os.PathLike[str]], *, id_pattern: str | re.Pattern[str] | None = None
+) -> list[str]:
+    r"""Take the id of every source from the name of its file.
+
+    Ids are kept as text, so leading zeros stay.
+
+    Parameters
+    ----------
+    paths : sequence of str or path
+        The files.
+    id_pattern : str or compiled regular expression, default=None
+        Searched for in the file name, or, if it has a slash, in the whole path; its named group
+        ``(?P<source_id>...)`` is the id, with ``(?P<field>...)`` and a slash before it if there is
+        such a group. By default, names as ``z6_12345_F115W_crop.png`` give what stands between
+        ``z<digits>_`` and the first ``_F`` after it, and all others the name without suffix.
+
+    Returns
+    -------
+    list of str
+        One id per path, all different.
+
+    Raises
+    ------
+    CatalogError
+        When the pattern is not valid, a file does not match it, or two files have one id.
+
+    Examples
+    --------
+    >>> source_ids_from_paths(["z6_00123_F115W_crop.png", "galaxy-7.fits.gz"])
+    ['00123', 'galaxy-7']
+    >>> source_ids_from_paths(["cut_7_v2.png"], id_pattern=r"cut_(?P<source_id>\d+)")
+    ['7']
+    >>> source_ids_from_paths(["cdfs/7.png", "egs/7.png"], id_pattern=r"(?P<source_id>\w+/\d+)")
+    ['cdfs/7', 'egs/7']
+    """
+    pattern = None if id_pattern is None else _compiled(id_pattern)
+    texts = [os.fspath(path) for path in paths]
+    seen: dict[str, str] = {}
+    for path in texts:
+        source_id = _default_id(path) if pattern is None else _find(path, pattern).source_id
+        if source_id in seen:
+            raise CatalogError(
+                f"{seen[source_id]} and {path} both have the id {source_id!r}: "
+                + _advice_on_doubles(texts, seen[source_id], path)
+            )
+        seen[source_id] = path
+    return list(seen)
+
+
+def group_files(
+    paths: Sequence[str],
+    id_pattern: str | re.Pattern[str] | None,
+    filters: Sequence[str] | None,
+) -> Grouped:
+    """Take ids from the names of files, and put the files of one source together, one a band."""
+    pattern = None if id_pattern is None else _compiled(id_pattern)
+    if pattern is None or "filter" not in pattern.groupindex:
+        if filters is not None:
+            raise CatalogError(
+                "filters are given, and no id_pattern with a group for them: write it as "
+                "(?P<source_id>...)_(?P<filter>...) (--id-pattern)"
+            )
+        if pattern is None:
+            _refuse_bands(paths)
+        return Grouped(source_ids_from_paths(paths, id_pattern=pattern), list(paths))
+    sources: dict[str, dict[str, _Name]] = {}
+    for name in (_find(path, pattern) for path in paths):
+        bands = sources.setdefault(name.source_id, {})
+        if name.filter in bands:
+            raise CatalogError(
+                f"{bands[name.filter].path} and {name.path} both are {name.filter} of the source "
+                f"{name.source_id!r}: leave one out, or give an id_pattern that tells them apart"
+            )
+        bands[name.filter] = name
+    found = dict.fromkeys(one for bands in sources.values() for one in bands)
+    ordered = order_filters(found) if filters is None else _chosen_filters(found, filters)
+    notes = _notes_on_bands(sources, ordered)
+    if notes:
+        warnings.warn("; ".join(notes), stacklevel=4)
+    grouped = {
+        source_id: _join([bands.get(one) for one in ordered])
+        for source_id, bands in sources.items()
+        if not bands.keys().isdisjoint(ordered)
+    }
+    return Grouped(list(grouped), list(grouped.values()), ordered)
+
+
+def order_filters(filters: Any) -> list[str]:
+    """Return filters by wavelength if all are known, else by name."""
+    lengths = {name: _wavelength(name) for name in sorted(filters)}
+    return sorted(lengths, key=lambda name: lengths[name] if all(lengths.values()) else 0)
+
+
+def _wavelength(name: str) -> int:
+    """Return the wavelength of a filter in nanometers, 0 if it is not known."""
+    number = re.fullmatch(r"F(\d{3,4})[A-Z]{1,2}\d?", name.upper())
+    if number is None:
+        return _BROAD_BANDS.get(name, 0)
+    value = int(number[1])
+    return value if 200 <= value < 1000 and name.upper() not in _MICROMETERS else 10 * value
+
+
+def _chosen_filters(found: Sequence[str] | dict[str, None], filters: Sequence[str]) -> list[str]:
+    """Return filters that are given as they are written in the names of the files."""
+    written = {name.casefold(): name for name in found}
+    for name in filters:
+        if name.casefold() not in written:
+            raise CatalogError(
+                f"no file is of the filter {name!r}: the names of the files have "
+                f"{', '.join(order_filters(found))} (filters, --filters)"
+            )
+    if len({name.casefold() for name in filters}) < len(filters):
+        raise CatalogError(f"filters {', '.join(filters)}: name each of them once")
+    return [written[name.casefold()] for name in filters]
+
+
+def _notes_on_bands(sources: dict[str, dict[str, _Name]], filters: list[str]) -> list[str]:
+    """Say which sources lack bands, and which files are not read."""
+    notes = []
+    without = [one for one, bands in sources.items() if bands.keys().isdisjoint(filters)]
+    others = [name for bands in sources.values() for name in bands if name not in filters]
+    lacking = {
+        name: [one for one, bands in sources.items() if name not in bands and one not in without]
+        for name in filters
+    }
+    n_lacking = len(set().union(*lacking.values()))
+    if n_lacking:
+        named = "; ".join(f"{name} of {listed(ids)}" for name, ids in lacking.items() if ids)
+        notes.append(
+            f"{n_lacking} of {len(sources)} sources lack a band, which is blank (NaN, or 0 where "
+            f"pixels are integers): {named}"
+        )
+    if without:
+        notes.append(f"{len(without)} sources have none of the filters: {listed(without)}")
+    if others:
+        names = ", ".join(order_filters(set(others)))
+        notes.append(f"{len(others)} files of other filters are passed over: {names}")
+    return notes
+
+
+def listed(ids: Sequence[str]) -> str:
+    """Return the first of some ids, and how many more there are."""
+    more = len(ids) - _MAX_LISTED
+    return ", ".join(ids[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _join(bands: Sequence[_Name | None]) -> str:
+    """Write the files of a source as one path."""
+    there = [band for band in bands if band]
+    if len(bands) == 1:
+        return there[0].path
+    expected = [band.path if band else "" for band in bands]
+    if len({(band.before, band.after) for band in there}) == 1:
+        before, after = there[0].before, there[0].after
+    else:
+        common = os.path.commonpath([str(Path(band.path).parent) for band in there])
+        before, after = (os.path.join(common, "") if common else ""), ""  # noqa: PTH118 (with a slash)
+    end = -len(after) or None
+    inner = [path[len(before) : end] for path in expected]
+    joined = f"{before}{{{','.join(inner)}}}{after}"
+    if files_of(joined) != expected:
+        raise CatalogError(f"{there[0].path}: its name has braces or commas: rename it")
+    return joined
+
+
+def files_of(path: str) -> list[str]:
+    """Return the files of a source, one a band, "" for a missing one; of most, its only file."""
+    match = _BRACES.fullmatch(path) if "{" in path else None
+    if match is None or os.path.lexists(path):
+        return [path]
+    return [match[1] + one + match[3] if one else "" for one in match[2].split(",")]
+
+
+def read_source(path: str, **options: Any) -> Decoded:
+    """Read the image of a source; bands in files of their own become channels."""
+    files = files_of(path)
+    if len(files) == 1:
+        return read_image(path, **options)
+    bands = {file: read_image(file, **options) for file in files if file}
+    formats = {file: (band.image.shape, band.image.dtype) for file, band in bands.items()}
+    (first, (shape, dtype)), *others = formats.items()
+    if len(shape) != 2:
+        raise UnreadableCutoutError(first, "it has several channels, and is one band of a source")
+    for file, other in others:
+        if other != (shape, dtype):
+            raise UnreadableCutoutError(
+                path,
+                f"{Path(first).name} has shape {shape} and pixels of type {dtype}, and "
+                f"{Path(file).name} {other[0]} and {other[1]}: cut all bands on one grid of "
+                "pixels, or shrink them with size (--size)",
+            )
+    blank = np.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype)
+    stacked = np.stack([bands[file].image if file else blank for file in files], axis=-1)
+    return Decoded(stacked, any(band.lost_alpha for band in bands.values()))
+
+
+def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
+    """Compile a pattern that has the group for the id."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise CatalogError(
+            f"id_pattern {pattern!r} is not a regular expression: {error}"
+        ) from error
+    if "source_id" not in compiled.groupindex:
+        raise CatalogError(
+            f"id_pattern {compiled.pattern!r} lacks the named group for the id: write it as "
+            "(?P<source_id>...)"
+        )
+    return compiled
+
+
+def _find(path: str, pattern: re.Pattern[str]) -> _Name:
+    """Find what a pattern looks for in the name of a file, or in its path."""
+    in_path = "/" in pattern.pattern.replace("[^/", "")
+    start = 0 if in_path else len(path) - len(Path(path).name)
+    matches = list(pattern.finditer(path[start:]))
+    # In a path the names at its end count, in a name what comes first.
+    match = (matches[-1] if in_path else matches[0]) if matches else None
+    groups = match.groupdict() if match else {}
+    for group, what in (("source_id", "id"), ("filter", "filter"), ("field", "field")):
+        if group in pattern.groupindex and not groups.get(group):
+            raise CatalogError(
+                f"id_pattern {pattern.pattern!r} finds no {what} in the name of {path}"
+            )
+    field = f"{groups['field']}/" if "field" in groups else ""
+    if match is None or "filter" not in groups:
+        return _Name(path, field + groups["source_id"])
+    begin, end = (start + edge for edge in match.span("filter"))
+    return _Name(path, field + groups["source_id"], match["filter"], path[:begin], path[end:])
+
+
+def _default_id(path: str) -> str:
+    """Take the id from a file's name: of a strip what the survey calls it, else all but suffix."""
+    name = Path(path).name
+    match = _STRIP_NAME.match(name)
+    if match:
+        return match["source_id"]
+    suffix = max((s for s in SUFFIXES if name.lower().endswith(s)), key=len, default="")
+    return (name[: -len(suffix)] if suffix else Path(name).stem) or name
+
+
+def _pattern_of_bands(paths: Sequence[str]) -> str | None:
+    """Return a pattern that finds in all names a source and one of several bands, if there is."""
+    for text in _PATTERNS:
+        pattern = re.compile(text)
+        names: list[_Name] = []
+        try:
+            names.extend(_find(path, pattern) for path in paths)
+        except CatalogError:
+            continue
+        sources = {name.source_id for name in names}
+        filters = {name.filter for name in names}
+        is_one_each = len({(name.source_id, name.filter) for name in names}) == len(names)
+        # Words that only may be filters must be the same of nearly every source.
+        least = 1.5 if text.count(_FILTER) else max(0.9 * len(filters), 1.5)
+        is_surest = text.count(_FILTER) or len(sources) > 2
+        if (
+            is_one_each
+            and is_surest
+            and 2 <= len(filters) <= _MOST_FILTERS
+            and len(names) >= least * len(sources)
+        ):
+            return text
+    return None
+
+
+def _refuse_bands(paths: Sequence[str]) -> None:
+    """Raise an error for files that look like sources in several bands, one a file."""
+    pattern = _pattern_of_bands(paths)
+    if pattern is not None:
+        raise CatalogError(
+            f"{len(paths)} files, as {paths[0]}, look like sources in several bands, one a file: "
+            f"give id_pattern (--id-pattern) '{pattern}' to have the bands as channels; if each "
+            "file is a source of its own, give '(?P<source_id>[^.]+)'"
+        )
+
+
+def _advice_on_doubles(paths: Sequence[str], first: str, second: str) -> str:
+    """Return what to do with two files of one id."""
+    pattern = _pattern_of_bands(paths)
+    if pattern is not None:
+        return (
+            "if they are bands of one source, give id_pattern (--id-pattern) "
+            f"'{pattern}' to have them as channels"
+        )
+    if Path(first).name == Path(second).name:
+        return (
+            "if they are two sources, give id_pattern (--id-pattern) "
+            "'(?P<source_id>[^/]+/[^/.]+)' for ids as "
+            f"'{Path(first).parent.name}/{Path(first).stem}', which the label table must have, or "
+            "its column of fields named by --field-column; otherwise leave one out"
+        )
+    return "leave one out, or give an id_pattern (--id-pattern) that tells them apart"
