@@ -56,6 +56,8 @@ def read_survey(
 
     tables = label_tables(labels)
     source = open_cutouts(cutouts, **opening)
+    for note in source.notes:
+        stages.say(note)
     known = _match(source, labels, tables, stages)
     if catalogue is not None:
         known = _describe(source, known, _as_catalogue(catalogue), stages)
@@ -83,6 +85,7 @@ def read_survey(
             "size": options.size,
             "reduce": options.reduce,
             "id_pattern": opening["id_pattern"],
+            "filters": source.filters,
             "dtype": str(read.images.dtype),
         },
         settings={"cutouts": source.name, "labels": [table.origin for table in tables]},

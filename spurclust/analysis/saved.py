@@ -135,7 +135,7 @@ def flag_sources(
     spurclust.errors.CatalogError: missing.skops: there is no such model file
     """
     from spurclust.catalog import load_fitted, sources_table
-    from spurclust.cutouts import read_cutouts
+    from spurclust.cutouts import ReadOptions, open_cutouts, warn_of_losses
     from spurclust.novelty import drift_message
     from spurclust.ranking import inspection_rank
     from spurclust.region import is_flagged
@@ -144,17 +144,20 @@ def flag_sources(
     with stages("model"):
         models = load_fitted(model).set_jobs(n_jobs)
     with stages("reading"):
-        read = read_cutouts(
-            cutouts,
-            size=models.reading["size"],
-            reduce=models.reading["reduce"],
-            id_pattern=id_pattern or models.reading["id_pattern"],
-            id_column=id_column,
-            path_column=path_column,
+        source = open_cutouts(
+            cutouts, **models.naming(id_pattern), id_column=id_column, path_column=path_column
+        )
+        for note in source.notes:
+            stages.say(note)
+        options = ReadOptions(
+            models.reading["size"],
+            models.reading["reduce"],
             on_error=on_error,
             n_jobs=n_jobs,
             progress=log is not None,
         )
+        read = source.read(options=options)
+        warn_of_losses(read)
     with stages("predicting"):
         images, shape = read.images, models.detector.image_shape_
         if images.ndim == 3 and len(shape) == 3 and shape[2] == 3:

@@ -39,6 +39,7 @@ def analyze(
     reference: Literal["random", "diverse"] = "random",
     source_ids: Sequence[object] | None = None,
     id_pattern: str | None = None,
+    filters: Sequence[str] | None = None,
     id_column: str = "source_id",
     path_column: str = "path",
     size: int | tuple[int, int] | None = None,
@@ -87,7 +88,10 @@ default=None
     source_ids : sequence, default=None
         Ids of the sources; by default they come from file names, columns or positions.
     id_pattern : str, default=None
-        Regular expression with a group ``(?P<source_id>...)`` for ids in file names.
+        Regular expression with a group ``(?P<source_id>...)`` for ids in file names, and perhaps
+        ``(?P<filter>...)``, where each source is one file a band.
+    filters : sequence of str, default=None
+        The filters of such files in the order of the channels; None is all, by wavelength.
     id_column : str, default="source_id"
         Column of ids in a table of paths.
     path_column : str, default="path"
@@ -144,6 +148,7 @@ default=None
         opening={
             "source_ids": source_ids,
             "id_pattern": id_pattern,
+            "filters": filters,
             "id_column": id_column,
             "path_column": path_column,
         },

@@ -21,7 +21,7 @@ from spurclust.features import CutoutFeatures
 from spurclust.fitted import check_attributes
 from spurclust.ranking import InspectionRanker
 
-READING = ("size", "reduce", "id_pattern", "dtype")
+READING = ("size", "reduce", "id_pattern", "filters", "dtype")
 """What a run saves of how its cutouts were read."""
 
 FORMAT = "spurclust model"
@@ -241,13 +241,30 @@ class FittedModels(NamedTuple):
     ranker : InspectionRanker or None
         The ranker of the same run; None where there is none.
     reading : dict
-        How the cutouts were read: size, reduce, id_pattern, and dtype of their pixels, each None
-        where it is not known.
+        How the cutouts were read: size, reduce, id_pattern, the filters that are their channels,
+        and dtype of their pixels, each None where it is not known.
     """
 
     detector: SpuriousRegionDetector
     ranker: InspectionRanker | None
     reading: dict[str, Any]
+
+    def naming(self, id_pattern: str | None) -> dict[str, Any]:
+        """Return how the names of more files are read: as those of the fit, or by a new pattern.
+
+        Parameters
+        ----------
+        id_pattern : str or None
+            The new pattern, if there is one.
+
+        Returns
+        -------
+        dict
+            The arguments `id_pattern` and `filters` of `spurclust.cutouts.open_cutouts`.
+        """
+        pattern = id_pattern or self.reading["id_pattern"]
+        has_filters = "(?P<filter>" in (pattern or "")
+        return {"id_pattern": pattern, "filters": self.reading["filters"] if has_filters else None}
 
     def set_jobs(self, n_jobs: int | None) -> "FittedModels":
         """Set the number of threads of all steps.

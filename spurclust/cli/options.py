@@ -79,7 +79,14 @@ def add_input(run: argparse.ArgumentParser) -> None:
     reading.add_argument(
         "--id-pattern",
         metavar="REGEX",
-        help="where the id is in a file's name: a regular expression with (?P<source_id>...)",
+        help="where the id is in a file's name: a regular expression with (?P<source_id>...), and "
+        "(?P<filter>...) where each source is one file a band; one with a slash is of the path",
+    )
+    reading.add_argument(
+        "--filters",
+        type=lambda text: text.split(","),
+        metavar="F1,F2",
+        help="the filters of such files in the order of the channels (default: all, by wavelength)",
     )
     reading.add_argument(
         "--size",

@@ -137,6 +137,7 @@ def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, A
                 strict=args.strict,
                 n_jobs=args.jobs,
                 progress=sys.stderr.isatty(),
+                log=say,
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(

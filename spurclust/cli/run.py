@@ -138,6 +138,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         stability=args.stability,
         **reference,
         id_pattern=args.id_pattern,
+        filters=args.filters,
         **columns,
         size=_size(args.size),
         reduce=args.reduce,

@@ -56,6 +56,7 @@ class ArraySource:
 
     in_files = False
     filters: list[str] | None = None
+    notes: Sequence[str] = ()
 
     def __init__(
         self,

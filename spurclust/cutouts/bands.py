@@ -49,11 +49,11 @@ _BROAD_BANDS = {
     "VIS": 715, "i": 750, "I": 806, "z": 880, "Z": 880, "y": 990, "Y": 1020, "J": 1250, "H": 1640,
     "K": 2200, "Ks": 2150,
 }  # fmt: skip
-_FILTER = r"(?P<filter>[Ff][0-9]{3,4}[A-Za-z]{1,2}[0-9]?)"
+_FILTER = r"(?P<filter>[Ff][0-9]{3,4}[A-Za-z0-9]+)"
 # Patterns to suggest where files look like one source in several bands, the surest first.
 _PATTERNS = (
-    r"z[0-9.]+_(?P<source_id>.+?)_" + _FILTER + r"(?![A-Za-z0-9])",
-    r"(?P<source_id>.+?)[_-]" + _FILTER + r"(?![A-Za-z0-9])",
+    r"z[0-9.]+_(?P<source_id>.+?)_" + _FILTER,
+    r"(?P<source_id>.+?)[_-]" + _FILTER,
     _FILTER + r"[_-](?P<source_id>[^.]+)",
     _FILTER + r"/(?P<source_id>[^/.]+)",
     r"(?P<source_id>.+)[_-](?P<filter>[A-Za-z]+[A-Za-z0-9]*)\.",

@@ -2,7 +2,6 @@
 
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -52,21 +51,21 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     CatalogError
         When nothing of that name exists, or no image is found.
 
-    Warns
-    -----
-    UserWarning
-        When something was passed over: how many of each kind.
-
     Examples
     --------
     >>> list_cutouts(["z6_10_F606W.png", "z6_2_F606W.png"])
     ['z6_10_F606W.png', 'z6_2_F606W.png']
     """
+    return _list_files(source)[0]
+
+
+def _list_files(source: Any) -> tuple[list[str], str]:
+    """List image files, and count what else there is by kinds."""
     if not isinstance(source, (str, os.PathLike)):
         paths = [path_text(path) for path in source]
         if not paths:
             raise CatalogError("the list of cutouts is empty: give at least one file")
-        return paths
+        return paths, ""
     text = path_text(source)
     path = Path(text).expanduser()
     if path.is_dir():
@@ -74,7 +73,7 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     elif os.path.lexists(path):
         if path.name.lower().endswith(_ARCHIVES):
             raise CatalogError(f"{text} is an archive: unpack it, and give the folder")
-        return [str(path)]
+        return [str(path)], ""
     elif has_magic(text):
         found = _match_pattern(path)
     else:
@@ -88,9 +87,7 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
         raise CatalogError(
             f"no cutout in {text}: looked for files ending in {', '.join(SUFFIXES)}{there}"
         )
-    if others:
-        warnings.warn(f"{text}: passed over {others}", stacklevel=2)
-    return sorted(paths, key=_natural_order)
+    return sorted(paths, key=_natural_order), others
 
 
 def _match_pattern(path: Path) -> list[str]:
@@ -247,9 +244,10 @@ class FileSource:
         paths: Sequence[str],
         name: str = "",
         filters: list[str] | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self.source_ids, self.paths = list(source_ids), list(paths)
-        self.name, self.filters = name, filters
+        self.name, self.filters, self.notes = name, filters, notes
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -311,14 +309,17 @@ def open_files(
     filters: Sequence[str] | None,
 ) -> FileSource:
     """List files, and take their ids from their names unless they are given."""
-    paths, channels = list_cutouts(source), None
+    (paths, others), channels = _list_files(source), None
     if source_ids is None:
         ids, paths, channels = group_files(paths, id_pattern, filters)
     else:
         ids = check_source_ids(source_ids, len(paths), "files")
     is_name = isinstance(source, (str, os.PathLike))
     name = os.path.abspath(source) if is_name else f"{paths[0]} and {len(paths) - 1} more"  # noqa: PTH100
-    return FileSource(ids, paths, name, channels)
+    notes = [f"Passed over in {name}: {others}"] if others else []
+    if channels:
+        notes.append(f"The channels are {', '.join(channels)}")
+    return FileSource(ids, paths, name, channels, notes)
 
 
 def check_source_ids(source_ids: Sequence[object], n_sources: int, what: str) -> list[str]:

@@ -97,6 +97,7 @@ class TableSource:
     in_files = True
     image_format: ImageFormat | None = None
     filters: list[str] | None = None
+    notes: Sequence[str] = ()
 
     def __init__(self, source: str | os.PathLike[str], id_column: str, path_column: str) -> None:
         place = Path(source).expanduser().absolute()

@@ -59,6 +59,10 @@ class CutoutSource(Protocol):
         """Names of the bands that are the channels; None where they are not known."""
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What people should know: what was passed over, and what the channels are."""
+
+    @property
     def fingerprint(self) -> str:
         """Hash of the list of sources: names and sizes enter, and pixels of numpy arrays only."""
 

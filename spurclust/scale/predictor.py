@@ -128,7 +128,7 @@ def prepare(
         models = model if isinstance(model, FittedModels) else load_fitted(model)
     in_files = isinstance(model, (str, os.PathLike))
     fingerprint = _digest_of_files(model) if in_files else _digest_of_results(models)
-    source = open_cutouts(cutouts, id_pattern=id_pattern or models.reading["id_pattern"], **options)
+    source = open_cutouts(cutouts, **models.naming(id_pattern), **options)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
     if source.in_files and models.reading["dtype"] is None:

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from itertools import islice
 from operator import attrgetter
@@ -90,6 +90,7 @@ def write_predictions(
     strict: bool = False,
     n_jobs: int | None = None,
     progress: bool = False,
+    log: Callable[[str], None] | None = None,
 ) -> Written:
     """Predict a survey of any size into a folder, and go on where an earlier call has stopped.
 
@@ -134,6 +135,8 @@ def write_predictions(
         Threads, without a client; workers of a cluster use one for each task.
     progress : bool, default=False
         Show a bar on standard error, if that is a terminal.
+    log : callable, default=None
+        Called with each line about what was opened; ``print`` shows them.
 
     Returns
     -------
@@ -178,6 +181,9 @@ def write_predictions(
         id_column=id_column,
         path_column=path_column,
     )
+    for note in source.notes:
+        if log is not None:
+            log(note)
     partitions, size = source.partitions(partition_size)
     identity = identity_of(predictor, source, len(partitions), size)
     job = Job(str(out), predictor.fingerprint, source.fingerprint, strict)

@@ -182,7 +182,9 @@ def test_bands_on_other_grids_are_refused_unless_they_are_shrunk(tmp_path):
     with pytest.raises(CatalogError, match=r"1_F115W\.fits has shape \(8, 8\).*1_F277W.*--size"):
         read_cutouts(tmp_path, id_pattern=PATTERN)
     assert read_cutouts(tmp_path, id_pattern=PATTERN, size=4).images.shape == (1, 4, 4, 2)
-    fits.PrimaryHDU(np.arange(32.0).reshape(2, 4, 4)).writeto(tmp_path / "1_F115W.fits", overwrite=True)
+    fits.PrimaryHDU(np.arange(32.0).reshape(2, 4, 4)).writeto(
+        tmp_path / "1_F115W.fits", overwrite=True
+    )
     with pytest.raises(CatalogError, match="several channels, and is one band"):
         read_cutouts(tmp_path, id_pattern=PATTERN)
 

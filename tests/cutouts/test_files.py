@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spurclust.cutouts import open_cutouts
 from spurclust.cutouts.files import list_cutouts
 from spurclust.errors import CatalogError
 
@@ -30,11 +31,10 @@ def test_a_folder_in_natural_order_without_other_files(tmp_path):
         "labels.xlsx", "Thumbs.db", ".hidden.png", "._z6_9_F1.png", "README", "sub/z6_1_F1.png",
     )  # fmt: skip
     expected = ["a.jpeg", "b.tif", "c.fits.fz", "z6_2_F1.fits.gz", "z6_9_F1.PNG", "z6_10_F1.png"]
+    assert names(list_cutouts(tmp_path)) == expected
+    assert list_cutouts(str(tmp_path)) == [str(tmp_path / name) for name in expected]
     others = "2 hidden files, 1 .db file, 1 .xlsx file, 1 folder, 1 other file"
-    with pytest.warns(UserWarning, match=f"passed over {others}$"):
-        assert names(list_cutouts(tmp_path)) == expected
-    with pytest.warns(UserWarning, match=f"{tmp_path.name}: passed over"):
-        assert list_cutouts(str(tmp_path)) == [str(tmp_path / name) for name in expected]
+    assert list(open_cutouts(tmp_path).notes) == [f"Passed over in {tmp_path}: {others}"]
 
 
 def test_a_glob_goes_into_subfolders(tmp_path):

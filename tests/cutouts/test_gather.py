@@ -52,7 +52,7 @@ def test_threads_change_nothing(tmp_path, n_jobs):
 def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
     write(tmp_path, gray(80))
     threads, started, waiting, stored = set(), [], [], []
-    read = gather.read_image
+    read = gather.read_source
 
     def watched_read(path, **options):
         threads.add(threading.get_ident())
@@ -65,7 +65,7 @@ def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
             stored.append(image)
             yield image
 
-    monkeypatch.setattr(gather, "read_image", watched_read)
+    monkeypatch.setattr(gather, "read_source", watched_read)
     monkeypatch.setattr("tqdm.auto.tqdm", watch)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     with joblib.parallel_config(n_jobs=2, backend="threading"):
@@ -79,9 +79,9 @@ def test_an_error_stops_the_threads(tmp_path, monkeypatch):
     paths = write(tmp_path, gray(200))
     Path(paths[0]).write_bytes(b"")
     started = []
-    read = gather.read_image
+    read = gather.read_source
     monkeypatch.setattr(
-        gather, "read_image", lambda path, **options: started.append(path) or read(path, **options)
+        gather, "read_source", lambda path, **options: started.append(path) or read(path, **options)
     )
     with pytest.raises(CatalogError, match=r"z6_1_.*it is empty .*on_error=.skip"):
         read_cutouts(tmp_path, n_jobs=2)

@@ -55,9 +55,11 @@ def test_fit_then_transform_equals_fit_transform(tmp_path, colored):
 
 def test_each_file_is_read_once(paths, monkeypatch):
     read = []
-    original = gather.read_image
+    original = gather.read_source
     monkeypatch.setattr(
-        gather, "read_image", lambda path, **options: read.append(path) or original(path, **options)
+        gather,
+        "read_source",
+        lambda path, **options: read.append(path) or original(path, **options),
     )
     reader = CutoutReader()
     reader.fit_transform(paths)
