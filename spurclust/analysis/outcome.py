@@ -400,12 +400,14 @@ class Analysis:
         n_jobs: int = -1,
     ) -> tuple[str, list[str]]:
         """Return the page, and sentences about what it leaves out."""
+        from spurclust.cutouts.filters import filter_names
         from spurclust.parallel import count_threads
         from spurclust.report import Results, render_report
 
         return render_report(
             Results(self.name, self.sources, self.components, self.summary, self.tuning),
             cutout_loader(self, cutouts),
+            panel_names=filter_names(self.sources["path"].tolist()),
             max_cutouts=max_cutouts,
             max_side=cutout_size,
             max_bytes=round(1e6 * max_size),

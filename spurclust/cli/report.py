@@ -41,7 +41,7 @@ def add_commands(commands: Any) -> None:
         "--cutout-size",
         type=COUNT,
         metavar="PIXELS",
-        help="longer side of a cutout in the page (default: at most 640, and about 10 kB each)",
+        help="longer side of a cutout in the page (default: its own pixels, if all find room)",
     )
     add_jobs(report)
 

@@ -308,8 +308,9 @@ def curve_plot(results: Results) -> dict[str, Any] | None:
     _add_curves(plot, results)
     _add_tried(plot, results)
     _add_region(plot, results)
-    plot.xaxis.axis_label = "workload: share of the sources inspected"
-    plot.yaxis.axis_label = "completeness: share of the spurious found"
+    plot.xaxis.axis_label = "workload (sources inspected)"
+    plot.yaxis.axis_label = "completeness (spurious found)"
+    plot.axis.ticker = models.FixedTicker(ticks=[0, 0.25, 0.5, 0.75, 1])
     plot.axis.formatter = models.NumeralTickFormatter(format="0 %")
     plot.legend.location = "bottom_right"
     plot.legend.click_policy = "hide"

@@ -82,13 +82,12 @@ def _id_key(text: str) -> tuple[bool, int, str]:
 
 
 def percent(fraction: float) -> str:
-    """Format a fraction as a percentage that is never rounded to all or nothing."""
+    """Format a fraction as a percentage with one digit, never rounded to all or nothing."""
     if 0 < fraction < 0.001:
         return "< 0.1 %"
     if 0.999 < fraction < 1:
         return "> 99.9 %"
-    digits = 0 if 0.1 <= fraction <= 0.9 or fraction in (0, 1) else 1
-    return f"{f'{100 * fraction:.{digits}f}'.removesuffix('.0')} %"
+    return f"{100 * fraction:.1f} %"
 
 
 def between(low: float, high: float) -> str:
@@ -235,7 +234,7 @@ def _text_of(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_text_of, value))
-    return str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def label_options(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from spurclust.report.summary import Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (
-    *("page.js", "cards.js", "embedding.js", "selection.js"),
+    *("page.js", "pictures.js", "cards.js", "embedding.js", "selection.js"),
     *("verdicts.js", "judge.js", "start.js"),
 )
 _DIGITS = 5
@@ -35,6 +35,7 @@ def render_report(
     results: Results,
     load: Load,
     *,
+    panel_names: Sequence[str] = (),
     max_cutouts: int = 12_000,
     max_side: int | None = None,
     max_bytes: int = 40_000_000,
@@ -53,11 +54,13 @@ def render_report(
     load : callable
         Returns the pixels of the source in a row, ``cutout[y, x]`` with the top row first, or None
         where there is no cutout. Called from several threads.
+    panel_names : sequence of str, default=()
+        Names of the panels of a cutout, which are its filters; without them, panels have numbers.
     max_cutouts : int, default=12_000
         Most cutouts in the page.
     max_side : int, default=None
-        Pixels of their longer side, however many bytes that takes; None chooses at most 640, and
-        10 kB a cutout.
+        Pixels of their longer side, however many bytes that takes; by default, all that they have
+        if these find room.
     max_bytes : int, default=40_000_000
         Most bytes of all of them.
     n_threads : int, default=1
@@ -81,6 +84,7 @@ def render_report(
     pictures = encode_cutouts(
         choose_rows(results.label, results.flagged, order.rank, max_cutouts),
         load,
+        n_panels=len(panel_names) or None,
         max_side=max_side,
         max_bytes=max_bytes,
         n_threads=n_threads,
@@ -104,7 +108,7 @@ def render_report(
         listings=overview.listings(summary),
         command=overview.next_command(summary),
         identity=results.identity,
-        data=page_data(results, order, pictures),
+        data=page_data(results, order, pictures, panel_names),
         embedding=embedding_plot(results),
         curve=curve_plot(results),
         policy=content_policy(scripts.values()),
@@ -115,7 +119,10 @@ def render_report(
 
 
 def page_data(
-    results: Results, order: overview.InspectionOrder, pictures: Pictures
+    results: Results,
+    order: overview.InspectionOrder,
+    pictures: Pictures,
+    panel_names: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the page's script works with: plain values, lists with one entry per source."""
     names, reason = np.unique(results.reasons.astype(str), return_inverse=True)
@@ -137,6 +144,10 @@ def page_data(
         "sky": _sky_links(results),
         "colorings": [way.as_dict() for way in colorings(results, probability)],
         "cutouts": pictures.encoded,
+        "n_panels": pictures.n_panels,
+        "panel": pictures.panel,
+        "panel_names": _name_panels(pictures.n_panels, panel_names),
+        "whole": pictures.whole,
         "reason_keys": list((results.summary.get("labels") or {}).get("reasons") or {}),
         "no_reason": NO_REASON,
         "label_options": overview.label_options(results.summary),
@@ -144,6 +155,13 @@ def page_data(
         "dot_size": dot_size(len(results)),
         "spurious_scale": SPURIOUS_SCALE,
     }
+
+
+def _name_panels(n_panels: int, names: Sequence[str]) -> list[str]:
+    """Return names of as many panels, or of all filters where the panels were not found."""
+    if n_panels in (1, len(names)):
+        return list(names)
+    return [str(number) for number in range(1, n_panels + 1)]
 
 
 def _rounded(values: Any) -> list[float | None] | None:
@@ -180,9 +198,12 @@ def _sky_links(results: Results) -> dict[str, Any] | None:
 def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
     """Return sentences on which cutouts the page has, which it lacks, and how to change that."""
     n, n_shown, n_missing = len(results), len(pictures.encoded), len(pictures.missing)
+    size = ", with all their pixels" if n_shown else ""
+    if n_shown and pictures.is_shrunk:
+        size = f", shrunk to {pictures.side} pixels on their longer side (see --max-size)"
     sentences = [
         f"The page holds the cutouts of {overview.grouped(n_shown)} of {overview.grouped(n)} "
-        f"sources, at most {pictures.side} pixels wide or high."
+        f"sources{size}."
     ]
     if n_missing:
         example = results.sources["path"].iloc[pictures.missing[0]] or "without a path"

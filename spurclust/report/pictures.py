@@ -1,14 +1,16 @@
-"""The cutouts as small JPEG files that a page can hold, within a limit of bytes."""
+"""The cutouts as JPEG files that a page can hold: their own pixels, within a limit of bytes."""
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.features.images import PanelAxis, as_channels, find_layout
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.parallel import iterate_threads
 from spurclust.plots.rendering import render_cutout
@@ -16,17 +18,14 @@ from spurclust.plots.rendering import render_cutout
 Load = Callable[[int], NDArray[Any] | None]
 """Returns the pixels of the source in a row, its top row first; None where there is no cutout."""
 
-MAX_SIDE = 640
-"""Pixels of the longer side: a strip of six panels of 100 pixels keeps them all."""
-
 SOURCE_BYTES = 10_000
-"""Of one cutout in the page, so that those of 2000 sources are 20 MB."""
+"""Of one cutout in the better quality, so that those of 2000 sources are 20 MB."""
 
-_QUALITY = 75
+_BETTER_QUALITY, _QUALITY = 90, 75
 _SHRINK = 0.9
 _MIN_SIDE = 48
-# So many cutouts show how large all will be.
-_SAMPLE = 24
+# So many cutouts show where the panels are, and how large all will be.
+_SAMPLE = 48
 # Four letters of base64 for three bytes, and the row's number.
 _LETTERS = 4 / 3
 _OVERHEAD = 12
@@ -34,11 +33,20 @@ _OVERHEAD = 12
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """The cutouts of a page: base64 text by row, pixels of the longer side, rows without one."""
+    """The cutouts of a page.
 
-    encoded: dict[int, str]
-    side: int
-    missing: list[int]
+    Base64 text by row; pixels of the longer side, and whether that is fewer than the cutouts have;
+    the rows without a cutout; how many panels lie side by side in a picture, and the width and
+    height of one; and the rows whose pictures are not of such panels.
+    """
+
+    encoded: dict[int, str] = field(default_factory=dict)
+    side: int = 0
+    is_shrunk: bool = False
+    missing: list[int] = field(default_factory=list)
+    n_panels: int = 1
+    panel: tuple[int, int] = (1, 1)
+    whole: list[int] = field(default_factory=list)
 
 
 def choose_rows(
@@ -57,34 +65,53 @@ def encode_cutouts(
     rows: Sequence[int] | NDArray[np.intp],
     load: Load,
     *,
+    n_panels: int | None = None,
     max_side: int | None = None,
     max_bytes: int = 40_000_000,
     n_threads: int = 1,
 ) -> Pictures:
-    """Encode cutouts in their order, as small as needed for all, until there is no more room."""
+    """Encode cutouts in their order, in their own pixels if all find room, until there is none."""
     wanted = [int(row) for row in rows]
-    sample: dict[int, bytes | None] = {}
-    side = max_side
-    if side is None:
-        chosen = wanted[:: max(1, len(wanted) // _SAMPLE)]
-        side, sample = _fit_side(chosen, load, min(SOURCE_BYTES, max_bytes / max(len(wanted), 1)))
-    pictures = Pictures({}, side, [])
+    chosen = wanted[:: max(1, len(wanted) // _SAMPLE)]
+    sample = dict(zip(chosen, [_load_picture(row, load) for row in chosen], strict=True))
+    layout = _find_panels([one for one in sample.values() if one is not None], n_panels)
+    cut = [layout.cut(one)[0] for one in sample.values() if one is not None]
+    own_side = max(layout.width, layout.height)
+    if max_side is None:
+        side, quality = _fit(cut, own_side, layout.n_panels, max_bytes / max(len(wanted), 1))
+    else:
+        side, quality = max_side, _QUALITY
+    # Pictures that are not of such panels are the larger ones.
+    whole_side = side if max_side or side < own_side else None
+    width, height = _shrunk_size(layout.width, layout.height, side, layout.n_panels)
+    pictures = Pictures(
+        side=min(side, own_side),
+        is_shrunk=side < own_side,
+        n_panels=layout.n_panels,
+        panel=(width // layout.n_panels, height),
+    )
 
-    def encode(row: int) -> bytes | None:
-        if row in sample:
-            return sample[row]
-        picture = _load_picture(row, load)
-        return None if picture is None else encode_picture(picture, pictures.side)
+    def encode(row: int) -> tuple[bytes, bool] | None:
+        picture = sample[row] if row in sample else _load_picture(row, load)
+        if picture is None:
+            return None
+        cut, is_whole = layout.cut(picture)
+        if is_whole:
+            return encode_picture(cut, whole_side, quality), True
+        return encode_picture(cut, side, quality, layout.n_panels), False
 
     room = float(max_bytes)
-    for row, data in zip(wanted, iterate_threads(encode, wanted, n_threads), strict=True):
-        if data is None:
+    for row, encoded in zip(wanted, iterate_threads(encode, wanted, n_threads), strict=True):
+        if encoded is None:
             pictures.missing.append(row)
             continue
+        data, is_whole = encoded
         room -= _LETTERS * len(data) + _OVERHEAD
         if room < 0:
             break
         pictures.encoded[row] = base64.b64encode(data).decode("ascii")
+        if is_whole:
+            pictures.whole.append(row)
     return pictures
 
 
@@ -100,28 +127,91 @@ def _load_picture(row: int, load: Load) -> NDArray[np.uint8] | None:
     return first if (picture == first[:, :, None]).all() else picture
 
 
-def _fit_side(rows: list[int], load: Load, each: float) -> tuple[int, dict[int, bytes | None]]:
-    """Find the largest side at which a sample of cutouts takes so many bytes each; encode it."""
-    loaded = {row: _load_picture(row, load) for row in rows}
-    pictures = {row: picture for row, picture in loaded.items() if picture is not None}
-    side = min(MAX_SIDE, max((max(p.shape[:2]) for p in pictures.values()), default=MAX_SIDE))
-    while True:
-        encoded = {row: encode_picture(picture, side) for row, picture in pictures.items()}
-        letters = sum(_LETTERS * len(data) + _OVERHEAD for data in encoded.values())
-        if letters <= each * len(encoded) or side <= _MIN_SIDE:
-            return side, {row: encoded.get(row) for row in rows}
+class _Panels(NamedTuple):
+    """Where the panels of cutouts are: those of one picture, and along which ranges."""
+
+    frame: NDArray[np.uint8]
+    rows: PanelAxis
+    columns: PanelAxis
+
+    @property
+    def n_panels(self) -> int:
+        return len(self.rows.starts) * len(self.columns.starts)
+
+    @property
+    def width(self) -> int:
+        """Pixels of a picture of all panels."""
+        return self.n_panels * (self.columns.length // self.columns.enlargement)
+
+    @property
+    def height(self) -> int:
+        """Pixels of a picture of all panels."""
+        return self.rows.length // self.rows.enlargement
+
+    def cut(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
+        """Return the panels side by side, each pixel once, or all of it if that loses anything."""
+        if picture.shape != self.frame.shape:
+            return picture, True
+        rows, columns = self.rows, self.columns
+        panels, again = [], self.frame.copy()
+        for top in rows.starts:
+            for left in columns.starts:
+                part = np.s_[top : top + rows.length, left : left + columns.length]
+                panel = picture[part][:: rows.enlargement, :: columns.enlargement]
+                again[part] = panel.repeat(rows.enlargement, 0).repeat(columns.enlargement, 1)
+                panels.append(panel)
+        # What is left out must be the same in all: edge data must not be lost with a margin.
+        if (again != picture).any():
+            return picture, True
+        return np.concatenate(panels, axis=1), False
+
+
+def _find_panels(pictures: list[NDArray[np.uint8]], n_panels: int | None) -> _Panels:
+    """Find the panels of the most frequent shape; `n_panels` settles what the pixels do not."""
+    if not pictures:
+        pictures = [np.zeros((1, 1), dtype=np.uint8)]
+    shape = Counter(picture.shape for picture in pictures).most_common(1)[0][0]
+    images = as_channels(np.stack([one for one in pictures if one.shape == shape]))
+    layout = find_layout(images, None, None)
+    if n_panels not in (None, layout.n_panels // layout.n_channels) and shape[1] % n_panels == 0:
+        layout = find_layout(images, n_panels, None)
+    return _Panels(images[0].reshape(shape), layout.rows, layout.columns)
+
+
+def _fit(
+    pictures: list[NDArray[np.uint8]], side: int, n_panels: int, each: float
+) -> tuple[int, int]:
+    """Find the side and the quality at which a sample of pictures takes so many bytes each."""
+
+    def letters(side: int, quality: int) -> float:
+        sizes = [len(encode_picture(one, side, quality, n_panels)) for one in pictures]
+        return _LETTERS * float(np.mean(sizes)) + _OVERHEAD if sizes else 0.0
+
+    if letters(side, _BETTER_QUALITY) <= min(each, _LETTERS * SOURCE_BYTES):
+        return side, _BETTER_QUALITY
+    while side > _MIN_SIDE and letters(side, _QUALITY) > each:
         side = max(_MIN_SIDE, int(_SHRINK * side))
+    return side, _QUALITY
 
 
-def encode_picture(picture: NDArray[np.uint8], side: int) -> bytes:
-    """Return a JPEG file of a picture, shrunk to at most so many pixels a side."""
+def encode_picture(
+    picture: NDArray[np.uint8], side: int | None, quality: int = _QUALITY, n_panels: int = 1
+) -> bytes:
+    """Return a JPEG file of a picture, shrunk if it is larger than so many pixels a side."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(picture))
-    scale = side / max(image.size)
-    if scale < 1:
-        size = (max(1, round(scale * image.width)), max(1, round(scale * image.height)))
+    size = _shrunk_size(image.width, image.height, side or max(image.size), n_panels)
+    if size != image.size:
         image = image.resize(size, Image.Resampling.BOX)
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+    image.save(file, "JPEG", quality=quality, subsampling=0, optimize=True)
     return file.getvalue()
+
+
+def _shrunk_size(width: int, height: int, side: int, n_panels: int) -> tuple[int, int]:
+    """Return the size of a picture shrunk to about so many pixels a side, panel by panel."""
+    scale = side / max(width, height)
+    if scale >= 1:
+        return width, height
+    return n_panels * max(1, int(scale * width / n_panels)), max(1, round(scale * height))

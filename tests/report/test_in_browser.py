@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 from importlib.util import find_spec
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,7 +76,8 @@ def report(tmp_path_factory, make_results, load):
     pytest.importorskip("bokeh")
     results = make_results(ranking=True)
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_report(results, load)[0], encoding="utf-8", newline="\n")
+    page = render_report(results, load, panel_names=["F090W", "F115W", "F150W"])[0]
+    path.write_text(page, encoding="utf-8", newline="\n")
     by_rank = np.argsort(results.column("inspection_rank"))
     wanted = results.flagged & (results.label < 0)
     return SimpleNamespace(
@@ -206,7 +208,7 @@ def test_pointing_shows_the_cutout_and_what_is_known(page, report):
     page.mouse.move(x, y, steps=3)
     page.wait_for_selector("#hover:not([hidden])")
     assert page.evaluate("Number(find('hover').dataset.row)") == row
-    picture = page.locator("#hover img")
+    picture = page.locator("#hover img").first
     picture.evaluate("image => image.decode()")
     assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [60, 20]
     text = page.inner_text("#hover")
@@ -271,7 +273,7 @@ def test_every_coloring_and_tool_works(page):
 def test_judging_with_keys_survives_a_reload_and_is_read_back(visitor, report, tmp_path):
     desk = visitor.visit(report.path)
     desk.click("#bar-judge")
-    assert desk.locator("#judge-picture img").is_visible()
+    assert desk.locator("#judge-picture img").first.is_visible()
     seen = []
     for key in ("s", "r", "1", "u", "R", "2"):
         seen.append(shown_row(desk))
@@ -385,6 +387,19 @@ def test_beside_a_cutout_are_the_sky_and_the_most_similar(page, report):
     assert page.locator("#known-cards .card a.sky").count() == int((report.label == 1).sum()) - 1
 
 
+@pytest.mark.parametrize("width", [390, 1280, 2560])
+def test_panels_are_enlarged_by_whole_numbers_and_named(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.click("#bar-judge")
+    page.wait_for_function("find('judge-picture').querySelector('.picture').style.length > 0")
+    assert page.locator("#judge-picture .filter").all_inner_texts() == ["F090W", "F115W", "F150W"]
+    sizes = page.locator("#judge-picture .window, #judge-nearest .window").evaluate_all(
+        "windows => windows.flatMap((one) => [one.clientWidth, one.clientHeight])"
+    )
+    assert all(size % 20 == 0 for size in sizes)  # a panel has 20 x 20 pixels
+    assert min(sizes[:6]) >= 100
+
+
 def test_a_graphics_card_draws_where_there_is_one(visitor, report):
     visitor.context.add_init_script(A_CARD)
     assert visitor.visit(report.path, READY).evaluate("embedding.plot.output_backend") == "webgl"
@@ -461,11 +476,25 @@ def test_nothing_sticks_out(page, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_it_prints_without_its_controls(page):
-    page.emulate_media(media="print")
-    for part in (".bar", ".tools", "#next-judge"):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_prints_light_and_in_one_column(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_timeout(100)
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.emulate_media(media="print", color_scheme=scheme)
+    for part in (".bar", ".tools", "#next-judge", "#embedding > :not(.printed)"):
         assert not page.locator(part).first.is_visible()
-    assert page.locator("#known-cards .card").first.is_visible()
+    inks = """['--ink', '--page', '--accent'].map(
+      (name) => getComputedStyle(document.body).getPropertyValue(name))"""
+    assert page.evaluate(inks) == ["#000", "#fff", "#0a5c99"]
+    inverted = page.locator(".printed").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).filter != 'none')"
+    )
+    assert inverted == 2 * [scheme == "dark"]
+    boxes = [page.locator(name).bounding_box() for name in ("#embedding", "#components", "#work")]
+    assert all(one["y"] + one["height"] <= next["y"] for one, next in pairwise(boxes))
+    assert page.locator("#known-cards .card").count() == 6
     assert len(page.pdf(format="A4")) > 10_000
 
 

@@ -13,15 +13,15 @@ from spurclust.report.overview import inspection_order
 @example(0.9996)
 def test_only_all_is_100_and_only_nothing_is_0(fraction):
     text = overview.percent(fraction)
-    assert (text == "100 %") == (fraction == 1)
-    assert (text == "0 %") == (fraction == 0)
+    assert (text == "100.0 %") == (fraction == 1)
+    assert (text == "0.0 %") == (fraction == 0)
 
 
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.077, 0.17, "7.7 to 17 %"),
-        (0, 0.0004, "0 to < 0.1 %"),
+        (0.077, 0.17, "7.7 to 17.0 %"),
+        (0, 0.0004, "0.0 to < 0.1 %"),
         (0.0004, 0.9999, "< 0.1 % to > 99.9 %"),
     ],
 )
@@ -35,7 +35,7 @@ def test_the_counts_are_those_of_the_table(results):
     metrics = {metric.name: metric for metric in overview.count_metrics(results)}
     assert metrics["sources"].value == "40"
     assert metrics["known spurious"].value == "6"
-    assert metrics["flagged"].detail == "workload 50 %"
+    assert metrics["flagged"].detail == "workload 50.0 %"
     n_next = (results.flagged & (results.label < 0)).sum()
     assert metrics["flagged, not yet inspected"].value == str(n_next)
 
@@ -59,8 +59,8 @@ def test_held_out_metrics_come_first_and_are_the_ones_stated(make_results):
         ("completeness", "in_sample"),
         ("purity", "in_sample"),
     ]
-    assert metrics[0].detail == "held out, at a workload of 30 %"
-    assert overview.statement(results).endswith("expect it to hold 90 % (80 to 95 %).")
+    assert metrics[0].detail == "held out, at a workload of 30.0 %"
+    assert overview.statement(results).endswith("expect it to hold 90.0 % (80.0 to 95.0 %).")
     assert overview.reason_metrics(results.summary)[0] == "held out"
     chosen = overview.listings(results.summary)["Chosen on held-out labels"]
     assert chosen == [("threshold", "0.1"), ("protocol", "inductive")]

@@ -48,8 +48,8 @@ def test_numbers_are_formatted(make_results):
 
     page = render_report(make_results(ranking=True, change=change), nothing)[0]
     words = " ".join(re.sub("<[^>]*>", " ", SCRIPT.sub("", page)).split())
-    region = words.index("1 region 12 345 11 2 18 % 1 to 60 % Show")
-    assert words.index("0 12 345 13 4 not known 1 to 60 % Show") > region
+    region = words.index("1 region 12 345 11 2 18.2 % 1.0 to 60.0 % Show")
+    assert words.index("0 12 345 13 4 not known 1.0 to 60.0 % Show") > region
     assert "95 % of the spurious 1 400 120 to 1 800" in words
 
 
@@ -70,10 +70,10 @@ def test_a_page_of_the_least_there_may_be(make_results):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ({}, ["38 of 40 sources, at most 60 pixels", "2 cutouts were not found"]),
+        ({}, ["38 of 40 sources, with all their pixels", "2 cutouts were not found"]),
         (
             {"max_cutouts": 7, "max_side": 50, "n_threads": 2},
-            ["6 of 40 sources, at most 50", "1 cutout was not found", "33 were left out"],
+            ["6 of 40 sources, shrunk to 50 pixels", "1 cutout was not found", "33 were left out"],
         ),
     ],
 )

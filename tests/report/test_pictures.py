@@ -21,6 +21,7 @@ def test_small_cutouts_stay_as_large_as_they_are():
     assert list(pictures.encoded) == [3, 1]
     assert {decode(text).size for text in pictures.encoded.values()} == {(60, 20)}
     assert pictures.missing == []
+    assert (pictures.side, pictures.is_shrunk, pictures.n_panels) == (60, False, 3)
 
 
 def test_many_are_made_smaller_until_they_fit():
@@ -30,7 +31,8 @@ def test_many_are_made_smaller_until_they_fit():
     assert sum(map(len, pictures.encoded.values())) <= limit
     assert pictures.side < 180
     width, height = decode(pictures.encoded[0]).size
-    assert width == pictures.side
+    assert pictures.is_shrunk
+    assert 0 <= pictures.side - width < 3
     assert width / height == pytest.approx(3, rel=0.03)
 
 
@@ -60,6 +62,42 @@ def test_every_cutout_is_loaded_once(max_side):
 
     encode_cutouts(range(60), load, max_side=max_side, max_bytes=10**6)
     assert sorted(loaded) == list(range(60))
+
+
+def strip(row, margin=255):
+    """Draw three panels of 7 x 7 pixels, each enlarged three times, with gaps between them."""
+    panels = [noise(row * 3 + k, (7, 7)).repeat(3, 0).repeat(3, 1) for k in range(3)]
+    gap = np.full((21, 4), margin, dtype=np.uint8)
+    return np.hstack([gap, *[part for panel in panels for part in (panel, gap)]])
+
+
+def test_panels_keep_each_pixel_once():
+    pictures = encode_cutouts(range(12), strip)
+    assert (pictures.n_panels, pictures.side, pictures.whole) == (3, 21, [])
+    image = decode(pictures.encoded[5])
+    assert image.size == (21, 7)
+    own = np.hstack([noise(15 + k, (7, 7)) for k in range(3)])
+    assert np.abs(np.asarray(image).astype(int) - own).mean() < 10
+
+
+def test_what_differs_from_the_panels_of_most_is_shown_whole():
+    def load(row):
+        if row == 7:
+            return strip(row, margin=0)  # edge data in the margin
+        return noise(row, (30, 30)) if row == 10 else strip(row)
+
+    pictures = encode_cutouts(range(200), load)
+    assert pictures.whole == [7, 10]
+    assert decode(pictures.encoded[7]).size == strip(7).shape[::-1]
+    assert decode(pictures.encoded[10]).size == (30, 30)
+
+
+def test_names_settle_how_many_panels_a_strip_without_gaps_has():
+    shapes = {}
+    for n_panels in (None, 2, 7):
+        pictures = encode_cutouts(range(5), lambda row: noise(row, (20, 32)), n_panels=n_panels)
+        shapes[n_panels] = pictures.n_panels
+    assert shapes == {None: 1, 2: 2, 7: 1}
 
 
 def test_nothing_at_all():

@@ -26,7 +26,7 @@ function fillCards(container, chosen, options, empty) {
     more.before(...next.map((row) => cardOf(row, { ...options, missed: options.isMissed?.(row) })));
     shown += next.length;
     more.hidden = shown >= chosen.length;
-    more.textContent = `Show more: ${shown} of ${chosen.length} shown`;
+    more.textContent = `${grouped(shown)} of ${grouped(chosen.length)} shown: show more`;
   };
   container.append(more);
   more.addEventListener("click", () => {
@@ -62,7 +62,7 @@ function firstQueue() {
 }
 
 function queueChoices() {
-  return [...queues].map(([key, { title, members }]) => [key, `${title} (${members.length})`]);
+  return [...queues].map(([key, { title, members }]) => [key, `${title} (${grouped(members.length)})`]);
 }
 
 function showNext() {
@@ -81,7 +81,7 @@ function showKnown() {
     (reason === "" || reasonOf(row) === data.reasons[Number(reason)]) && (!missed || !data.flagged[row]));
   const outside = known.filter((row) => !data.flagged[row]).length;
   find("known-count").textContent =
-    `${counted(chosen.length, "source", "sources")} shown; ${outside} of all ${known.length} lie outside the region (dashed).`;
+    `${counted(chosen.length, "source", "sources")} shown; ${grouped(outside)} of all ${grouped(known.length)} lie outside the region (dashed).`;
   fillCards(find("known-cards"), chosen, {
     about: aboutCard, onPress: (row) => openJudge("known", row), isMissed: (row) => !data.flagged[row],
   }, "None.");
@@ -102,4 +102,8 @@ function startCards() {
   find("known-missed").addEventListener("change", showKnown);
   showNext();
   showKnown();
+  window.addEventListener("beforeprint", () => {
+    const more = find("known-cards").querySelector(".more");
+    while (more && !more.hidden) more.click();
+  });
 }

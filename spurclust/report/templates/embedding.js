@@ -1,7 +1,8 @@
 /* The embedding: colors, legend, tools, and what the pointer is over. */
 
-const embedding = { plot: null, source: null, shown: new Map(), indexOf: null, hidden: new Map(), way: null };
+const embedding = { plot: null, source: null, shown: new Map(), indexOf: null, hidden: new Map(), way: null, isDark: false };
 const DRAG_TOOLS = new Map([["pan", "pan"], ["box", "box"], ["lasso", "lasso"]]);
+const HOVER_WIDTH = 480;
 const MARKER_PATHS = new Map([
   ["circle", "M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 1 1 0-11z"],
   ["triangle", "M8 2L14.5 13.5H1.5z"],
@@ -37,7 +38,7 @@ function drawLegend() {
   const entries = names.map((name, code) => {
     const button = make("button", { type: "button", "aria-pressed": String(!hidden.has(code)) },
       swatch(markers[code], colorOf(colors[code])), make("span", { dir: "auto" }, name),
-      make("span", { className: "count" }, String(counts[code])));
+      make("span", { className: "count" }, grouped(counts[code])));
     button.addEventListener("click", () => {
       if (!hidden.delete(code)) hidden.add(code);
       button.setAttribute("aria-pressed", String(!hidden.has(code)));
@@ -71,6 +72,8 @@ function showGroups() {
 function paint() {
   const { codes, colors } = embedding.way;
   const { source } = embedding;
+  embedding.isDark = darkScheme.matches;
+  find("legend").classList.toggle("inverted", embedding.isDark);
   const painted = colors.map(colorOf);
   const room = Math.min(1.9, Math.max(0.8, find("embedding").clientWidth / 900));
   const size = data.dot_size * room;
@@ -85,6 +88,17 @@ function paint() {
   numbers.glyph.text_font_size = `${Math.round(13 * room)}px`;
   numbers.glyph.text_color = ink.getPropertyValue("--ink").trim();
   numbers.glyph.background_fill_color = ink.getPropertyValue("--panel").trim();
+}
+
+/** Copy the plots as they are for print, whose page is not as wide; from a dark page, inverted. */
+function printPlots() {
+  for (const view of [...Bokeh.index.roots].filter((root) => find(root.model.name))) {
+    const { canvas } = view.export("auto", true);
+    canvas.className = embedding.isDark ? "printed inverted" : "printed";
+    canvas.removeAttribute("style");
+    find(view.model.name).querySelector(".printed")?.remove();
+    find(view.model.name).append(canvas);
+  }
 }
 
 function colorBy(key) {
@@ -130,9 +144,11 @@ function showHover(row, event) {
   const box = find("hover");
   const lines = factsOf(row).map(([name, text]) => make("div", {},
     make("span", { className: "muted" }, `${name} `), make("span", { dir: "auto" }, text)));
-  box.replaceChildren(pictureOf(row), make("b", { dir: "auto" }, data.ids[row]), ...lines);
+  const picture = pictureOf(row);
+  box.replaceChildren(picture, make("b", { dir: "auto" }, data.ids[row]), ...lines);
   box.dataset.row = row;
   box.hidden = false;
+  fitPicture(picture, Math.min(HOVER_WIDTH, 0.9 * window.innerWidth), 0.5 * window.innerHeight);
   const gap = 18;
   const width = box.offsetWidth;
   const height = box.offsetHeight;
@@ -234,6 +250,7 @@ async function startEmbedding() {
   startHover();
   startSelection();
   darkScheme.addEventListener("change", () => colorBy(embedding.way.key));
+  window.addEventListener("beforeprint", printPlots);
 }
 
 /** Bokeh draws on a canvas: it needs the colors of the page. */

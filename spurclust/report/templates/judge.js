@@ -2,6 +2,7 @@
 
 const judge = { key: "", queue: [], index: 0 };
 const MAX_REASON_KEYS = 9;
+const narrow = window.matchMedia("(max-width: 640px)");
 
 function allReasons() {
   const known = data.reason_keys.filter((reason) => reason !== data.no_reason);
@@ -86,6 +87,18 @@ function showPicture(row) {
     ...skyLinkOf(row).flatMap((link) => [" · ", link]));
 }
 
+/** Make the cutout as large as fits, and the similar ones smaller: three in a line where it is wide. */
+function fitJudge() {
+  const box = find("judge-picture");
+  const width = box.clientWidth;
+  const height = narrow.matches ? window.innerHeight / 2 : box.clientHeight;
+  for (const picture of box.querySelectorAll(".picture")) fitPicture(picture, width, height);
+  const [across, down] = narrow.matches ? [1, 0.12] : [0.31, 0.26];
+  for (const picture of find("judge-nearest").querySelectorAll(".picture")) {
+    fitPicture(picture, across * width, down * window.innerHeight);
+  }
+}
+
 function showReasons(current) {
   find("judge-reasons").replaceChildren(...allReasons().map((reason, index) => {
     const button = make("button", {
@@ -100,7 +113,7 @@ function showProgress() {
   const done = judge.queue.filter((row) => verdicts.has(row)).length;
   find("judge-bar").max = Math.max(1, judge.queue.length);
   find("judge-bar").value = done;
-  find("judge-count").textContent = `${done} of ${judge.queue.length} judged`;
+  find("judge-count").textContent = `${grouped(done)} of ${grouped(judge.queue.length)} judged`;
   const expected = expectation();
   if (expected === null) {
     find("judge-expected").textContent = "";
@@ -128,6 +141,7 @@ function showJudge() {
   const current = row === undefined ? undefined : verdicts.get(row);
   showPicture(row);
   showNearest(row);
+  fitJudge();
   showReasons(current);
   showProgress();
   showSent();
@@ -181,6 +195,18 @@ function downloadJudged() {
   unsaved = false;
 }
 
+/** Copy the command, or select it where the browser refuses to copy. */
+async function copyCommand() {
+  const command = find("judge-command");
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    find("judge-copied").textContent = "Copied";
+  } catch {
+    window.getSelection().selectAllChildren(command);
+    find("judge-copied").textContent = "Selected: copy it with the keyboard or the menu";
+  }
+}
+
 function forgetAll() {
   if (!window.confirm(`Forget ${counted(verdicts.size, "verdict", "verdicts")} of this page?`)) return;
   verdicts.clear();
@@ -195,6 +221,7 @@ function startJudge() {
   // Not of the dialog: a button that has just been disabled has the focus, and hears nothing.
   document.addEventListener("keydown", (event) => { if (dialog.open) pressJudge(event); });
   dialog.addEventListener("close", () => { showNext(); showKnown(); });
+  new ResizeObserver(fitJudge).observe(find("judge-picture"));
   find("judge-close").addEventListener("click", () => dialog.close());
   find("judge-queue").addEventListener("change", (event) => { chooseQueue(event.target.value); find("judge-stage").focus(); });
   for (const button of document.querySelectorAll("[data-verdict]")) {
@@ -207,6 +234,7 @@ function startJudge() {
   find("judge-download").addEventListener("click", downloadJudged);
   find("bar-download").addEventListener("click", downloadJudged);
   find("judge-unsure").addEventListener("click", () => download("unsure.csv", csvText(unsureTable())));
+  find("judge-copy").addEventListener("click", copyCommand);
   find("judge-forget").addEventListener("click", forgetAll);
   find("bar-judge").addEventListener("click", () => openJudge(firstQueue()));
   window.addEventListener("storage", (event) => {

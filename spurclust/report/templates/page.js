@@ -24,36 +24,24 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** A share with one digit, as everywhere in the page; never rounded to nothing or all. */
 function percentOf(fraction) {
   if (fraction === null || fraction === undefined) return "not known";
   if (fraction > 0 && fraction < 0.001) return "< 0.1 %";
   if (fraction > 0.999 && fraction < 1) return "> 99.9 %";
-  const digits = (fraction >= 0.1 && fraction <= 0.9) || fraction === 0 || fraction === 1 ? 0 : 1;
-  return `${(100 * fraction).toFixed(digits).replace(/\.0$/, "")} %`;
+  return `${(100 * fraction).toFixed(1)} %`;
+}
+
+function grouped(number) {
+  return number.toLocaleString("en").replaceAll(",", "\u202f");
 }
 
 function counted(number, one, many) {
-  return `${number.toLocaleString("en").replaceAll(",", "\u202f")} ${number === 1 ? one : many}`;
+  return `${grouped(number)} ${number === 1 ? one : many}`;
 }
 
 function reasonOf(row) {
   return data.reasons[data.reason[row]];
-}
-
-/** The cutout of a source as a picture, or words where the page has none. */
-function pictureOf(row) {
-  const encoded = data.cutouts[row];
-  if (encoded === undefined) {
-    return make("span", { className: "no-picture" }, "cutout not in this page");
-  }
-  return make("img", {
-    className: "picture", alt: `Cutout of source ${data.ids[row]}`, decoding: "async",
-    src: `data:image/jpeg;base64,${encoded}`,
-  });
-}
-
-function hasCutout(row) {
-  return data.cutouts[row] !== undefined;
 }
 
 /** What is known of a source, as pairs of name and text. */
@@ -63,7 +51,7 @@ function factsOf(row) {
   facts.push(["component", `${data.component[row]}${data.flagged[row] ? ", flagged" : ""}`]);
   facts.push(["spurious probability", percentOf(data.fraction[row])]);
   if (data.calibrated) facts.push(["by the ranking", percentOf(data.probability[row])]);
-  facts.push(["position in the order", `${data.rank[row]} of ${rows.length}`]);
+  facts.push(["position in the order", `${grouped(data.rank[row])} of ${grouped(rows.length)}`]);
   if (data.stability) facts.push(["flagged in", `${percentOf(data.stability[row])} of runs`]);
   return facts;
 }
@@ -100,19 +88,4 @@ function download(name, text) {
 
 function fillSelect(select, choices) {
   select.replaceChildren(...choices.map(([value, text]) => make("option", { value }, text)));
-}
-
-/** Set the width of cutouts in the style sheet, so that cards of strips are wide. */
-function measureCutouts() {
-  const first = Object.values(data.cutouts)[0];
-  if (first === undefined) return;
-  const probe = new Image();
-  probe.onload = () => {
-    const aspect = probe.naturalWidth / probe.naturalHeight;
-    const isStrip = aspect > 2;
-    document.documentElement.style.setProperty("--card", isStrip ? "21rem" : "10rem");
-    document.documentElement.style.setProperty("--hover", isStrip ? "30rem" : "15rem");
-    find("judge-nearest").classList.toggle("square", !isStrip);
-  };
-  probe.src = `data:image/jpeg;base64,${first}`;
 }

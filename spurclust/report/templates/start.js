@@ -1,6 +1,6 @@
 /* Start what needs no drawing first, so that it works at once. */
 
-measureCutouts();
+measureCards();
 readVerdicts();
 startCards();
 startJudge();

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from spurclust.cutouts.filters import filter_names
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("z6_10003_F090WF115WF150W2_crop.png", ["F090W", "F115W", "F150W2"]),
+        ("7_f814w-f850lp.tif", ["F814W", "F850LP"]),
+        ("F1000W_9.png", ["F1000W"]),
+        ("galaxy_F12_7.png", []),
+    ],
+)
+def test_names_of_files_hold_filters(name, expected):
+    assert filter_names([f"a F444W folder/{name}", f"other/{name}"]) == expected
+
+
+def test_files_of_different_filters_have_no_common_ones():
+    assert filter_names(["7_F115W.png", "8_F150W.png"]) == []
+
+
+def write_fits(path, *filters):
+    images = [fits.ImageHDU(np.zeros((3, 3))) for _ in filters]
+    for image, name in zip(images, filters, strict=True):
+        if name:
+            image.header["FILTER"] = name
+    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
+    return str(path)
+
+
+def test_headers_of_fits_files_hold_filters(tmp_path):
+    assert filter_names([write_fits(tmp_path / "7.fits", "HSC-G", "HSC-R")]) == ["HSC-G", "HSC-R"]
+    assert filter_names([write_fits(tmp_path / "8.fits", "HSC-G", None)]) == []
+    assert filter_names([str(tmp_path / "missing.fits")]) == []
