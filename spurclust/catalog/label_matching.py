@@ -1,9 +1,8 @@
 """Join labels by id to the cutouts and to the labels of earlier rounds, and count them."""
 
-import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.label_tables import Labels, id_text
+from spurclust.catalog.formats.sheets import cell_text, shorten
+from spurclust.catalog.ids import comparable_ids, id_text, match_ids, name_near, near_ids
+from spurclust.catalog.label_tables import Labels
+from spurclust.catalog.label_words import VERDICT_COUNTS, pool_verdicts
 from spurclust.catalog.sky import find_positions
 from spurclust.catalog.source_columns import keep_columns
-from spurclust.catalog.table_readers import cell_text, shorten
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
 
-_WHOLE_NUMBER = re.compile(r"(-?)0*([0-9]+)(?:\.0*)?")
+_N_EXAMPLES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,8 @@ class MatchedLabels:
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     """Join labels to cutouts by id, whatever the order of the rows.
 
-    "00123", 123 and 123.0 are one id, unless two of them occur in the table or among the cutouts:
+    "00123", 123, 123.0 and "123.png" are one id, as are the forms that Unicode has for one text,
+    its blanks and its signs of minus, unless two of them occur in the table or among the cutouts:
     then only these are compared letter by letter. If the cutouts "00123" and "123" both exist, a
     row 123 belongs to the second and none to the first.
 
@@ -105,9 +107,9 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     if not found.any():
         raise CatalogError(
             f"no id of {labels.origin} is that of a cutout: the table has for example "
-            f"{_examples(known)}, the cutouts {_examples(wanted)}. Choose the column of ids with "
-            "id_column (--id-column), or how ids are taken from file names with id_pattern "
-            "(--id-pattern)"
+            f"{_examples(known, wanted)}, the cutouts {_examples(wanted)}. Choose the column of "
+            "ids with id_column (--id-column), or how ids are taken from file names with "
+            "id_pattern (--id-pattern)"
         )
     without_cutout = np.ones(len(known), dtype=bool)
     without_cutout[rows[found]] = False
@@ -118,10 +120,11 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
         warnings.warn(f"{labels.origin}: {note}", stacklevel=2)
     if unused and labels.has_labels:
         n_labeled = int((labels.table["label"].to_numpy()[without_cutout] != UNINSPECTED).sum())
+        named = shorten(name_near(unused, [wanted[k] for k in np.flatnonzero(~found)]))
         letters = f"; {shorten(ambiguous)} are compared letter by letter" if ambiguous else ""
         warnings.warn(
             f"{len(unused)} of the {len(known)} sources in {labels.origin} have no cutout, "
-            f"{n_labeled} of them labeled: {shorten(unused)}{letters}",
+            f"{n_labeled} of them labeled: {named}{letters}",
             stacklevel=2,
         )
     y = np.where(found, labels.table["label"].to_numpy()[rows], UNINSPECTED).astype(np.int8)
@@ -136,45 +139,14 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     )
 
 
-def _examples(ids: Sequence[str]) -> str:
-    """Show three ids."""
-    return ", ".join(repr(text) for text in ids[:3]) or "none"
-
-
-def match_ids(ids: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-    """Return the index in `ids` of each wanted id, -1 for none, and the ambiguous ids, sorted."""
-    (known, asked), ambiguous = comparable_ids(ids, wanted)
-    index_of = {key: index for index, key in enumerate(known)}
-    found = np.fromiter((index_of.get(key, -1) for key in asked), dtype=np.intp, count=len(asked))
-    return found, ambiguous
-
-
-def comparable_ids(*catalogs: Sequence[str]) -> tuple[list[list[tuple[bool, str]]], list[str]]:
-    """Return a key for each id, equal for equal ids of two catalogs, and the ambiguous ids."""
-    # "00123", "123" and "123.0" are one id, unless two of them occur in one catalog: then these are
-    # ambiguous, and are compared letter by letter.
-    shared = set().union(*map(_shared_numbers, catalogs))
-    keys = [[_key(text, shared) for text in ids] for ids in catalogs]
-    every = (text for ids in catalogs for text in ids) if shared else ()
-    return keys, sorted({text for text in every if _number(text) in shared})
-
-
-def _key(text: str, shared: set[str]) -> tuple[bool, str]:
-    """Return what two ids have in common when they are one."""
-    number = _number(text)
-    return (True, text) if number in shared else (False, number)
-
-
-def _shared_numbers(ids: Iterable[str]) -> set[str]:
-    """Return the numbers that are written in several ways."""
-    first: dict[str, str] = {}
-    return {_number(text) for text in ids if first.setdefault(_number(text), text) != text}
-
-
-def _number(text: str) -> str:
-    """Write a whole number without leading zeros and point; leave any other text as it is."""
-    match = _WHOLE_NUMBER.fullmatch(text)
-    return match[1] + match[2] if match else text
+def _examples(ids: Sequence[str], others: Sequence[str] = ()) -> str:
+    """Show three ids, with those of others that are nearly the same."""
+    near = near_ids(ids[:_N_EXAMPLES], others)
+    shown = [
+        f"{text!r} (nearly {near[text]!r})" if text in near else repr(text)
+        for text in ids[:_N_EXAMPLES]
+    ]
+    return ", ".join(shown) or "none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +175,8 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     "not inspected here": the earlier label and its reason stay. To withdraw a label, clear it in
     the table that gave it. A reason belongs to its label; it is kept beside a later label only if
     that is the same label without a reason. In the other columns, too, the last cell that is not
-    blank counts.
+    blank counts. Tables that were all read with `verdicts` are of several inspectors: their
+    verdicts are counted together, and none wins.
 
     Parameters
     ----------
@@ -238,6 +211,7 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     keys, _ = comparable_ids(
         *(part.table["source_id"].tolist() for part in tables), list(map(str, source_ids))
     )
+    pooled = tables[0].verdicts if all(part.verdicts for part in tables) else None
     sources: dict[Any, dict[str, Any]] = {}
     counts = []
     for part, part_keys in zip(tables, keys[:-1], strict=True):
@@ -247,6 +221,8 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
         known = [sources[key] for key in part_keys]
         counts.append({"origin": part.origin, **_count_added(part.table["label"], known)})
         for source, row in zip(known, _filled_cells(part.table), strict=True):
+            if pooled:
+                row = _pool(source, row, pooled)
             _update(source, row)
     names = list(dict.fromkeys(name for part in tables for name in part.table))
     merged = pd.DataFrame(list(sources.values()), columns=names, dtype=object)
@@ -254,7 +230,19 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     merged = merged.apply(lambda cells: cells if cells.isna().any() else cells.infer_objects())
     merged = merged.astype({"source_id": str, "label": np.int8, "reason": str})
     origin = " and ".join(dict.fromkeys(part.origin for part in tables))
-    return MergedLabels(Labels(merged, origin), pd.DataFrame(counts))
+    return MergedLabels(Labels(merged, origin, verdicts=pooled), pd.DataFrame(counts))
+
+
+def _pool(source: dict[str, Any], row: dict[str, Any], verdicts: str) -> dict[str, Any]:
+    """Return a later row as if its verdicts and the earlier ones were given in one table."""
+    sums = {name: row.get(name, 0) + source.get(name, 0) for name in VERDICT_COUNTS}
+    n_spurious, n_verdicts = (np.array([sums[name]]) for name in VERDICT_COUNTS)
+    label = int(pool_verdicts(n_spurious, n_verdicts, verdicts)[0])
+    reason = row.get("reason", "") if row["label"] == label else ""
+    # A reason goes with the label that it explains.
+    source["label"] = label
+    source["reason"] = (source["reason"] or reason) if label == SPURIOUS else ""
+    return {**row, **sums, "label": label, "reason": source["reason"]}
 
 
 def _count_added(label: "pd.Series[Any]", known: Sequence[dict[str, Any]]) -> dict[str, int]:

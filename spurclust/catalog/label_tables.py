@@ -1,41 +1,45 @@
 """Read people's labels from a table: cells to ids, labels and reasons, one row per source."""
 
 import os
-import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from numbers import Integral, Number, Real
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from spurclust.catalog.source_columns import as_numbers
-from spurclust.catalog.table_readers import (
+from spurclust.catalog.formats.sheets import (
     Sheet,
     cell_text,
     find_column,
     find_names,
     folded,
     is_missing,
-    read_sheet,
     shorten,
 )
+from spurclust.catalog.ids import id_text
+from spurclust.catalog.label_words import (
+    VERDICT_COUNTS,
+    VERDICTS,
+    LabelReader,
+    pool_rows,
+    pool_verdicts,
+)
+from spurclust.catalog.source_columns import as_numbers
+from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
-from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.labels import SPURIOUS, UNINSPECTED
 
 CANONICAL = ("source_id", "label", "reason")
 """The columns that every label table has, whatever they are called in the file."""
 
 _DEFAULT_REASON = "Reason"
-_TRUTH_WORDS = {"true": 1.0, "false": 0.0}
-# As spreadsheets and printf write large numbers. Without point or plus sign, 12e4, it is text.
-_SCIENTIFIC = re.compile(r"-?[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}")
-# Beyond these, neighboring floating-point numbers are more than 1 apart.
-_LARGEST_EXACT = 2**53 - 1
-_LARGEST_EXACT_SINGLE = 2**24 - 1
+_HOW_TO_COUNT = (
+    "Keep one of them, or say how verdicts of several inspectors count: verdicts (--verdicts) "
+    "majority, any or all"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +58,15 @@ class Labels:
         The name of the file, for messages.
     has_labels : bool
         False for a catalogue, in which all sources are uninspected.
+    verdicts : {"majority", "any", "all"} or None
+        How verdicts of several inspectors were counted. Their numbers are then two of the other
+        columns, ``spurious_verdicts`` and ``verdicts``.
     """
 
     table: pd.DataFrame
     origin: str
     has_labels: bool = True
+    verdicts: str | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -68,33 +76,47 @@ def read_labels(
     table: str | os.PathLike[str] | pd.DataFrame,
     *,
     id_column: str = "Source_ID",
-    label_column: str = "Reliable_Source",
+    label_column: str | Sequence[str] = "Reliable_Source",
     reason_column: str | None = _DEFAULT_REASON,
     spurious_value: Literal[0, 1] = 0,
+    label_map: Mapping[Any, str] | None = None,
+    verdicts: Literal["majority", "any", "all"] | None = None,
     sheet: str | None = None,
 ) -> Labels:
     """Read the labels of a survey from a table.
 
     Reads one file, with one row per source. Ids are kept as text, digit by digit, so that 19-digit
-    ids and leading zeros survive.
+    ids and leading zeros survive. Titles and lines that begin with # may stand above the header,
+    which is the first row with the name of the column of ids.
 
     Parameters
     ----------
     table : str, path or DataFrame
-        An Excel workbook (.xlsx, .xlsm), text (.csv with commas, semicolons or tabs; .tsv), a FITS
-        table (.fits, .fit, also with .gz), a VOTable (.vot, .votable, .xml) or ECSV (.ecsv). Text
-        is UTF-8, UTF-16 with its byte-order mark, or else Windows-1252.
+        A workbook (.xlsx, .xlsm; .ods and .xls with a package that reads them), text (.csv, .txt,
+        .dat with commas, semicolons, tabs, bars or blanks; .tsv), a FITS table (.fits, .fit, also
+        with .gz), a VOTable (.vot, .votable, .xml), ECSV (.ecsv) or Parquet (.parquet, .pq). Text
+        is UTF-8, UTF-16 with its byte-order mark, or else Windows-1252; where commas do not
+        separate, numbers may have decimal commas.
     id_column : str, default="Source_ID"
         Name of the column of ids.
-    label_column : str, default="Reliable_Source"
-        Name of the column of labels. Its cells are 0 or 1, also as 0.0, text or a truth value;
-        blank, NaN, masked, "NA", "null" and the like mean uninspected.
+    label_column : str or sequence of str, default="Reliable_Source"
+        Name of the column of labels, or of one for each inspector. Its cells are 0 or 1, yes or no,
+        true or false, or words that say what they mean: reliable, real, good, normal; spurious,
+        bogus, bad, anomaly. Blank, NaN, masked, "NA", "null" and the like mean uninspected, and so
+        do "?", "maybe", "unsure", "unclear", which are counted in a warning.
     reason_column : str, default="Reason"
         Name of the column of reasons. "Reason" may be absent; None reads no reasons.
     spurious_value : {0, 1}, default=0
-        Which of the two means spurious. 1 for a table that `write_table` wrote.
+        Which of the two means spurious; 0 is also "no" and "false". 1 for a table that
+        `write_table` wrote.
+    label_map : mapping of str to str, default=None
+        Other words and numbers, and what they mean: "spurious", "reliable" or "uninspected".
+    verdicts : {"majority", "any", "all"}, default=None
+        How verdicts of several inspectors, in several rows or columns, become the label: spurious
+        if most of them, any or all say so; without a majority, uninspected. By default, verdicts
+        that differ are refused.
     sheet : str, default=None
-        Name of the sheet of a workbook; None is the first.
+        Name of the sheet of a workbook; None is the one that has the columns, or the first.
 
     Returns
     -------
@@ -105,9 +127,9 @@ def read_labels(
     ------
     CatalogError
         When the file or a column is missing, the file is damaged or not what its suffix says, a
-        label is neither 0 nor 1, a labeled row has no id, an id has lost digits, or two rows give
-        one id different labels. The message names the rows, as a spreadsheet counts them (the
-        header is row 1); in FITS, VOTable and ECSV the first row of data is row 1.
+        label is none of the words, a labeled row has no id, an id has lost digits, or two rows
+        give one id different labels. The message names the rows, as a spreadsheet counts them (the
+        header is row 1); in FITS, VOTable, ECSV and Parquet the first row of data is row 1.
     ImportError
         When the format needs a package that is not installed; the message has the command.
 
@@ -116,29 +138,37 @@ def read_labels(
     UserWarning
         When rows repeat an id: they become one, with the label of the row that has one and the
         first of the reasons given. Also when rows have a reason but no label, or other cells but
-        neither id nor label. Blank rows are skipped.
+        neither id nor label, are hidden, or are comments. Blank rows are skipped.
 
     Examples
     --------
     >>> import pandas as pd
     >>> table = pd.DataFrame(
-    ...     {"Source_ID": ["00123", "7"], "Reliable_Source": [0, None], "Reason": ["edge data", ""]}
+    ...     {"Source_ID": ["00123", "7"], "Reliable_Source": ["no", None], "Reason": ["edge", ""]}
     ... )
     >>> read_labels(table).table["label"].tolist()
     [1, -1]
     """
-    if spurious_value not in (0, 1):
-        raise ValueError(f"spurious_value={spurious_value!r}: it must be 0 or 1")
-    source = read_sheet(table, sheet=sheet)
-    notes: list[str] = []
-    columns = _find_columns(source, id_column, label_column, reason_column, notes)
-    rows = _parse_rows(source, columns, spurious_value)
+    if verdicts not in (None, *VERDICTS):
+        raise ValueError(f"verdicts={verdicts!r}: it must be one of {', '.join(VERDICTS)}")
+    reader = LabelReader(spurious_value, label_map)
+    names = [label_column] if isinstance(label_column, str) else list(label_column)
+    source = read_sheet(table, sheet=sheet, wanted=[id_column, *names[:1]])
+    notes = [*source.notes]
+    id_index = find_column(source, id_column, "ids", "id_column")
+    label_indexes = _find_labels(source, names, notes)
+    reason_index = _find_reasons(source, reason_column, notes)
+    rows = _parse_rows(source, id_index, label_indexes, reason_index, reader, verdicts)
+    notes += [reader.note()] * bool(reader.unsure)
     rows = _without_blank_rows(rows, source, notes)
+    if verdicts:
+        rows = pool_rows(rows, verdicts, notes)
     _note_unlabeled_reasons(rows, notes)
     rows = _one_row_per_id(rows, source.origin, notes)
-    for note in notes:
-        warnings.warn(f"{source.origin}: {note}", stacklevel=2)
-    return Labels(_with_other_columns(rows, source, columns), source.origin)
+    _warn(source.origin, notes)
+    used = [id_index, *label_indexes, reason_index]
+    found = _with_other_columns(rows, source, used, VERDICT_COUNTS if verdicts else ())
+    return Labels(found, source.origin, verdicts=verdicts)
 
 
 def read_catalogue(
@@ -181,10 +211,10 @@ def read_catalogue(
     >>> read_catalogue(table).table["mag"].tolist()
     [27.1]
     """
-    source = read_sheet(table, sheet=sheet)
+    source = read_sheet(table, sheet=sheet, wanted=[id_column])
     column = find_column(source, id_column, "ids", "id_column", option="--catalogue-id-column")
-    rows = _parse_rows(source, [column, None, None], 0)
-    notes: list[str] = []
+    rows = _parse_rows(source, column, [], None, LabelReader(0), None)
+    notes = [*source.notes]
     rows = _without_blank_rows(rows, source, notes)
     repeated = rows[rows.duplicated("source_id", keep=False)]
     if len(repeated):
@@ -192,19 +222,28 @@ def read_catalogue(
             f"{source.origin}: several rows have one id: {shorten(repeated['name'])}. Keep one of "
             "them"
         )
-    for note in notes:
-        warnings.warn(f"{source.origin}: {note}", stacklevel=2)
+    _warn(source.origin, notes)
     return Labels(_with_other_columns(rows, source, [column]), source.origin, has_labels=False)
 
 
-def _find_columns(
-    source: Sheet, id_column: str, label_column: str, reason_column: str | None, notes: list[str]
-) -> list[int | None]:
-    """Find where the columns of ids, labels and reasons are."""
-    found: list[int | None] = [
-        find_column(source, id_column, "ids", "id_column"),
-        find_column(source, label_column, "labels", "label_column"),
-    ]
+def _warn(origin: str, notes: Sequence[str]) -> None:
+    """Issue notes on a table as warnings, in the name of the caller's caller."""
+    for note in notes:
+        warnings.warn(f"{origin}: {note}", stacklevel=3)
+
+
+def _find_labels(source: Sheet, names: Sequence[str], notes: list[str]) -> list[int]:
+    """Find where the columns of labels are; of several, not all need be there."""
+    columns = [str(name) for name in source.frame.columns]
+    present = [name for name in names if find_names(columns, name)] or names[:1]
+    if len(present) < len(names):
+        absent = ", ".join(repr(name) for name in names if name not in present)
+        notes.append(f"there is no column {absent}, so its verdicts are not counted")
+    return [find_column(source, name, "labels", "label_column") for name in present]
+
+
+def _find_reasons(source: Sheet, reason_column: str | None, notes: list[str]) -> int | None:
+    """Find where the column of reasons is; the usual one may be absent."""
     names = [str(name) for name in source.frame.columns]
     if reason_column == _DEFAULT_REASON and not find_names(names, reason_column):
         similar = [name for name in names if folded(name) == folded(reason_column)]
@@ -213,43 +252,72 @@ def _find_columns(
                 f"no reasons are read; if they are in the column {similar[0]!r}, choose it with "
                 "reason_column (--reason-column)"
             )
-        reason_column = None
+        return None
     if reason_column is None:
-        return [*found, None]
-    return [*found, find_column(source, reason_column, "reasons", "reason_column")]
+        return None
+    return find_column(source, reason_column, "reasons", "reason_column")
 
 
-def _parse_rows(source: Sheet, columns: Sequence[int | None], spurious_value: int) -> pd.DataFrame:
+def _parse_rows(
+    source: Sheet,
+    id_index: int,
+    label_indexes: Sequence[int],
+    reason_index: int | None,
+    reader: LabelReader,
+    verdicts: str | None,
+) -> pd.DataFrame:
     """Turn the cells into ids, labels and reasons, in rows that keep their index."""
-    ids, labels, reasons = (
-        [None] * len(source.frame) if column is None else list(source.frame.iloc[:, column])
-        for column in columns
-    )
-    numbers = [f"row {source.first_row + row}" for row in range(len(source.frame))]
-    texts, id_problems = _convert_each(ids, _source_id)
-    if id_problems:
-        named = shorten([f"{numbers[row]} ({why})" for row, why in id_problems])
+    n_rows = len(source.frame)
+    numbers = [f"row {source.first_row + row}" for row in range(n_rows)]
+    texts, problems = _convert_each(list(source.frame.iloc[:, id_index]), _source_id)
+    if problems:
+        named = shorten([f"{numbers[row]} ({why})" for row, why in problems])
         raise CatalogError(
             f"{source.origin}: ids that cannot be used, in {named}. Store ids as text or as whole "
             "numbers; a spreadsheet keeps only 15 digits of a number"
         )
-    values, label_problems = _convert_each(labels, lambda cell: _label(cell, spurious_value))
-    if label_problems:
-        named = shorten([f"{numbers[row]} ({why}, id {texts[row]})" for row, why in label_problems])
-        raise CatalogError(
-            f"{source.origin}: labels that are neither 0 nor 1, in {named}. Leave the cell blank "
-            "for an uninspected source"
-        )
     pairs = zip(numbers, texts, strict=True)
+    # What messages call the row.
+    names = [f"{number} (id {text})" if text else number for number, text in pairs]
+    n_spurious, n_verdicts = np.zeros(n_rows, int), np.zeros(n_rows, int)
+    for index in label_indexes:
+        labels = _parse_labels(source, index, texts, numbers, reader)
+        n_spurious += labels == SPURIOUS
+        n_verdicts += labels != UNINSPECTED
+    differing = np.flatnonzero((n_spurious > 0) & (n_spurious < n_verdicts))
+    if len(differing) and not verdicts:
+        raise CatalogError(
+            f"{source.origin}: spurious in one column and reliable in another, in "
+            f"{shorten([names[row] for row in differing])}. {_HOW_TO_COUNT}"
+        )
+    reasons = [None] * n_rows if reason_index is None else source.frame.iloc[:, reason_index]
     return pd.DataFrame(
         {
             "source_id": pd.Series(texts, dtype=str),
-            "label": np.array(values, dtype=np.int8),
+            "label": pool_verdicts(n_spurious, n_verdicts, verdicts or "any"),
             "reason": pd.Series([cell_text(cell) for cell in reasons], dtype=str),
-            # What messages call the row.
-            "name": [f"{number} (id {text})" if text else number for number, text in pairs],
+            "name": names,
+            "spurious_verdicts": n_spurious,
+            "verdicts": n_verdicts,
         }
     )
+
+
+def _parse_labels(
+    source: Sheet, index: int, texts: Sequence[str], numbers: Sequence[str], reader: LabelReader
+) -> NDArray[np.int8]:
+    """Turn a column of cells into labels."""
+    cells = list(source.frame.iloc[:, index])
+    reader.learn(cells)
+    labels, problems = _convert_each(cells, reader.read)
+    if problems:
+        named = shorten([f"{numbers[row]} ({why}, id {texts[row]})" for row, why in problems])
+        raise CatalogError(
+            f"{source.origin}: labels that are neither 0 nor 1 nor a known word, in {named}. Say "
+            "what they mean with label_map (--label-map=WORD=spurious, =reliable or =uninspected), "
+            "or leave the cell blank for an uninspected source"
+        )
+    return np.array(labels, dtype=np.int8)
 
 
 def _convert_each(
@@ -271,57 +339,6 @@ def _source_id(cell: object) -> str:
     """Return an id, "" for none."""
     text = "" if is_missing(cell) else id_text(cell)
     return "" if text.casefold() == "nan" else text
-
-
-def id_text(cell: object) -> str:
-    """Return an id as text, without white space around it; whole numbers become plain integers."""
-    if isinstance(cell, bytes):
-        cell = cell.decode("utf-8", "backslashreplace")
-    if isinstance(cell, str):
-        return _plain(cell.strip())
-    if isinstance(cell, Integral):
-        return str(int(cell))
-    if isinstance(cell, Real):
-        return _whole(cell)
-    raise ValueError(f"{cell!r} is neither a number nor text")
-
-
-def _plain(text: str) -> str:
-    """Write a whole number in scientific notation out, if all its digits are there."""
-    if not _SCIENTIFIC.fullmatch(text):
-        return text
-    value = Decimal(text)
-    n_digits = len(re.sub(r"[eE].*|[-.]", "", text))
-    if n_digits < value.adjusted() + 1 or abs(value) > _LARGEST_EXACT:
-        raise ValueError(f"{text} has lost digits")
-    return str(int(value)) if value == int(value) else text
-
-
-def _whole(number: Real) -> str:
-    """Write a floating-point number, as a whole one if it is."""
-    value = float(number)
-    if not value.is_integer():
-        return str(number)
-    largest = _LARGEST_EXACT_SINGLE if isinstance(number, np.float32) else _LARGEST_EXACT
-    if abs(value) > largest:
-        raise ValueError(f"{number} has lost digits")
-    return str(int(value))
-
-
-def _label(cell: object, spurious_value: int) -> int:
-    """Return the label that a cell stands for."""
-    value: Any = cell
-    if isinstance(cell, (str, bytes)) or is_missing(cell):
-        word = cell_text(cell).casefold()
-        if not word:
-            return UNINSPECTED
-        try:
-            value = _TRUTH_WORDS[word] if word in _TRUTH_WORDS else float(word)
-        except ValueError:
-            raise ValueError(repr(cell)) from None
-    if not isinstance(value, (Number, np.bool_)) or value not in (0, 1):
-        raise ValueError(repr(cell) if isinstance(cell, str) else str(cell))
-    return SPURIOUS if value == spurious_value else RELIABLE
 
 
 def _without_blank_rows(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> pd.DataFrame:
@@ -368,7 +385,7 @@ def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.Dat
     if len(conflicts):
         raise CatalogError(
             f"{origin}: spurious in one row and reliable in another: "
-            f"{shorten(conflicts['name'])}. Keep one of them"
+            f"{shorten(conflicts['name'])}. {_HOW_TO_COUNT}"
         )
     # The row that is kept comes first: the labeled, and of these the one with a reason.
     order = repeated.assign(
@@ -393,18 +410,18 @@ def _differing(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def _with_other_columns(
-    rows: pd.DataFrame, source: Sheet, columns: Sequence[int | None]
+    rows: pd.DataFrame, source: Sheet, columns: Sequence[int | None], counts: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Put the other columns of the file beside ids, labels and reasons."""
+    """Put the other columns of the file beside ids, labels, reasons and numbers of verdicts."""
+    kept = rows[[*CANONICAL, *counts]].reset_index(drop=True)
     others: dict[str, pd.Series[Any]] = {}
     for index, name in enumerate(map(str, source.frame.columns)):
         if index in columns:
             continue
         free = name.strip() or f"column {index + 1}"
-        while free in CANONICAL or free in others:
+        while free in kept or free in others:
             free += " (in table)"
         cells = source.frame.iloc[rows.index, index].reset_index(drop=True)
         is_text = pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells)
         others[free] = as_numbers(cells) if is_text else cells
-    kept = rows[list(CANONICAL)].reset_index(drop=True)
     return pd.concat([kept, pd.DataFrame(others, index=kept.index)], axis=1)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.catalog.formats.sheets import cell_text, folded, shorten
 from spurclust.catalog.output import atomic_write
-from spurclust.catalog.table_readers import cell_text, folded, shorten
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 # Names of right ascension and declination, without case and punctuation: plain ones, those of

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spurclust.catalog.table_readers import cell_text, is_missing
+from spurclust.catalog.formats.sheets import cell_text, is_missing
 
 TEXT_COLUMNS = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 """Columns of text of `sources_table`."""

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from spurclust.catalog.formats.sheets import is_missing
 from spurclust.catalog.output import atomic_write
-from spurclust.catalog.table_readers import is_missing
 from spurclust.errors import CatalogError, import_optional
 
 _MAX_WORKBOOK_ROWS = 1_048_576

@@ -37,6 +37,17 @@ def formats(text: str) -> list[str]:
     return formats
 
 
+def label_map(text: str) -> dict[str, str]:
+    """Convert words and what they mean, a type of argument."""
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    for word, _, meaning in pairs:
+        if not word or meaning not in ("spurious", "reliable", "uninspected"):
+            raise argparse.ArgumentTypeError(
+                f"{text} is not WORD=MEANING, where MEANING is spurious, reliable or uninspected"
+            )
+    return {word: meaning for word, _, meaning in pairs}
+
+
 COUNT = number(int, "a whole number of at least 1", lambda value: value >= 1)
 COUNT_OR_NONE = number(int, "a whole number from 0 up", lambda value: value >= 0)
 STATE = number(int, "a whole number from 0 to 4294967295", lambda value: 0 <= value < 2**32)
@@ -58,22 +69,43 @@ def add_input(run: argparse.ArgumentParser) -> None:
     run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
-        "xlsx, csv, FITS, VOTable or ECSV; repeat it for labels made later: of two labels of a "
+        "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls; repeat it for labels made "
+        "later: of two labels of a "
         "source the later table's counts, and a blank one leaves the earlier as it is",
         required=True,
     )
     run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     columns = run.add_argument_group("columns of the label table")
     columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
-    columns.add_argument("--label-column", default="Reliable_Source", help="default: %(default)s")
+    columns.add_argument(
+        "--label-column",
+        action="append",
+        metavar="NAME",
+        help="default: Reliable_Source; repeat it for several inspectors, a column for each",
+    )
     columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
     columns.add_argument(
         "--spurious-value",
         type=int,
         default=0,
         choices=(0, 1),
-        help="which label means spurious (default: %(default)s)",
+        help="which label means spurious; no and false are 0 (default: %(default)s)",
     )
+    columns.add_argument(
+        "--label-map",
+        type=label_map,
+        action="append",
+        metavar="WORD=MEANING",
+        help="what other words mean: spurious, reliable or uninspected, as in "
+        "art=spurious,gal=reliable",
+    )
+    columns.add_argument(
+        "--verdicts",
+        choices=("majority", "any", "all"),
+        help="how those of several inspectors count, in several rows, columns or tables: spurious "
+        "if most, any or all of them say so (default: where they differ, it is an error)",
+    )
+    columns.add_argument("--sheet", metavar="NAME", help="of workbooks (default: what fits)")
     add_catalogue(run)
     reading = run.add_argument_group("reading cutouts")
     reading.add_argument(

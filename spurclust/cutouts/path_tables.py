@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from spurclust.catalog.ids import ID_FORMS
 from spurclust.cutouts.files import PARTITION_SIZE, FileSource, find_tables
 from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions
 from spurclust.errors import CatalogError
@@ -130,17 +131,17 @@ class TableSource:
         return int(self._starts[-1])
 
     def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-        """Find all rows whose ids can be meant by some ids, where "007" and "7.0" may mean 7.
+        """Find all rows whose ids can be meant by some ids, where "007" and "7.png" may mean 7.
 
         `match_labels` returns of these rows what it would among all: every row that has a part in
         its answer is found.
         """
-        wanted = _as_numbers(pa.array(list(source_ids), pa.string()))
+        wanted = _as_forms(pa.array(list(source_ids), pa.string()))
         rows: list[NDArray[np.intp]] = []
         ids: list[str] = []
         for start, group in zip(self._starts, self._groups, strict=False):
             column = pc.cast(group.read(group.id_column)[group.id_column], pa.string())
-            found = np.array(pc.is_in(_as_numbers(column), value_set=wanted))
+            found = np.array(pc.is_in(_as_forms(column), value_set=wanted))
             found[: max(_EXAMPLES - int(start), 0)] = True
             chosen = np.flatnonzero(found)
             rows.append(start + chosen)
@@ -253,7 +254,9 @@ def _texts(column: Any) -> list[str | None]:
     return texts
 
 
-def _as_numbers(column: Any) -> Any:
-    """Write whole numbers without leading zeros and point, as `match_ids` compares them."""
-    trimmed = pc.utf8_trim_whitespace(column)
-    return pc.replace_substring_regex(trimmed, r"^(-?)0*([0-9]+)(?:\.0*)?$", r"\1\2")
+def _as_forms(column: Any) -> Any:
+    """Write ids as `match_ids` compares them."""
+    forms = pc.utf8_normalize(column, form="NFC")
+    for pattern, replacement in ID_FORMS:
+        forms = pc.replace_substring_regex(forms, pattern, replacement)
+    return forms

@@ -19,6 +19,7 @@ _LABEL_OPTIONS = {
     "reason_column": "Reason",
     "spurious_value": 0,
 }
+_FURTHER_OPTIONS = ("verdicts", "sheet", "catalogue", "catalogue_id_column")
 
 
 @dataclass(frozen=True)
@@ -240,10 +241,13 @@ def _text_of(value: Any) -> str:
 def label_options(summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return how the run has read its labels, which is how the page writes them."""
     given = summary.get("settings") or {}
-    return {
+    options = {
         name: default if given.get(name) is None else given[name]
         for name, default in _LABEL_OPTIONS.items()
     }
+    # Of several inspectors, the first.
+    columns: Any = options["label_column"]
+    return {**options, "label_column": columns if isinstance(columns, str) else columns[0]}
 
 
 def judged_name(summary: Mapping[str, Any]) -> str:
@@ -266,7 +270,13 @@ def next_command(summary: Mapping[str, Any]) -> str:
     words = ["spurclust", "run", *(_paths(summary, "cutouts") or ["CUTOUTS"])]
     for table in [*(_paths(summary, "labels") or ["LABELS"]), judged_name(summary)]:
         words += ["--labels", table]
-    for name, value in label_options(summary).items():
-        if value != _LABEL_OPTIONS[name]:
-            words += [f"--{name.replace('_', '-')}", str(value)]
+    given = summary.get("settings") or {}
+    options = {**label_options(summary), "label_column": _paths(summary, "label_column")}
+    options |= {name: given.get(name) for name in _FURTHER_OPTIONS}
+    for name, values in options.items():
+        for value in values if isinstance(values, list) else [values]:
+            if value not in (None, _LABEL_OPTIONS.get(name)):
+                words += [f"--{name.replace('_', '-')}", str(value)]
+    for part in given.get("label_map") or []:
+        words.append("--label-map=" + ",".join(f"{word}={what}" for word, what in part.items()))
     return shlex.join([*words, "--out", "NEXT"])

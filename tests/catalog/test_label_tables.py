@@ -1,6 +1,6 @@
 """Labels: what a cell means, and which rows count."""
 
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pytest
 from astropy.table import Table
 
 from spurclust.catalog import read_labels
-from spurclust.catalog.label_tables import id_text
+from spurclust.catalog.ids import id_text
 from spurclust.errors import CatalogError
 
 NAMES = ["Source_ID", "Reliable_Source", "Reason"]
@@ -50,16 +50,16 @@ def test_meaning_of_a_cell(label, cells):
 
 
 @pytest.mark.parametrize(
-    "cell", [2, "yes", 0.5, -1, "0,5", "spurious", np.inf, pd.Timestamp(0), b"2"]
+    "cell", [2, "wahr", 0.5, -1, "0,5", "galaxy", np.inf, pd.Timestamp(0), b"2", "-0.0001"]
 )
 def test_label_that_is_neither(cell):
-    with pytest.raises(CatalogError, match=r"neither 0 nor 1, in row 1 \(.*, id b\)\."):
+    with pytest.raises(CatalogError, match=r"neither 0 nor 1 nor .*, in row 1 \(.*, id b\)\. Say"):
         labels_of(["a", 0, ""], ["b", cell, ""])
 
 
 def test_rows_are_numbered_as_in_the_spreadsheet(tmp_path):
     text = "\n".join(["Source_ID,Reliable_Source,Reason", "", *(f"{k},{k},x" for k in range(15))])
-    named = r"labels\.csv: .* row 5 \('2', id 2\), .*, row 14 \('11', id 11\) and 3 more\. Leave"
+    named = r"labels\.csv: .* row 5 \('2', id 2\), .*, row 14 \('11', id 11\) and 3 more\. Say"
     with pytest.raises(CatalogError, match=named):
         read_labels(csv_of(tmp_path, text))
 
@@ -131,9 +131,12 @@ def test_missing_column_names_the_other_sheets(tmp_path):
     with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
         pd.DataFrame({"x": [1]}).to_excel(book, sheet_name="Sheet", index=False)
         frame(["1", 0, "x"]).to_excel(book, sheet_name="verdicts", index=False)
-    with pytest.raises(CatalogError, match=r"sheet=\.\.\.\) reads another: 'verdicts'"):
-        read_labels(tmp_path / "a.xlsx")
+    with pytest.raises(CatalogError, match=r"\(--sheet\) reads another: 'verdicts'"):
+        read_labels(tmp_path / "a.xlsx", id_column="id")
     assert len(read_labels(tmp_path / "a.xlsx", sheet="verdicts")) == 1
+    # Only one sheet can be meant.
+    with pytest.warns(UserWarning, match="read from the sheet 'verdicts', the only one"):
+        assert len(read_labels(tmp_path / "a.xlsx")) == 1
 
 
 def test_reasons_are_optional_but_not_passed_over_in_silence():
@@ -257,6 +260,7 @@ def test_ids_that_differ_in_zeros_are_two_rows():
         ("1.234567E+04", ["1.234567E+04"]),
         ("12e4", ["12e4"]),
         ("galaxy 7", ["galaxy 7"]),
+        ("2024-03-04", [date(2024, 3, 4), datetime(2024, 3, 4)]),
     ],
 )
 def test_id_as_text(text, cells):
@@ -272,7 +276,116 @@ def test_number_that_has_lost_digits(cell):
         id_text(cell)
 
 
-@pytest.mark.parametrize("cell", [date(2024, 3, 4), ("a",), object])
+@pytest.mark.parametrize("cell", [("a",), object])
 def test_id_of_another_type(cell):
     with pytest.raises(ValueError, match="neither a number nor text"):
         id_text(cell)
+
+
+def test_error_of_a_spreadsheet_is_no_id():
+    with pytest.raises(CatalogError, match=r"row 0 \(#NAME\? is an error of the spreadsheet"):
+        labels_of(["#NAME?", 0, ""])
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("words", "label"),
+    [
+        (["spurious", "Bogus", "BAD", "anomaly", "no", "N", "false", "artefact"], 1),
+        (["reliable", "Real", "good ", "normal", "Yes", "y", "TRUE"], 0),
+        (["?", "Maybe", "unsure", "unclear", "not  inspected"], -1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*unsure")
+def test_words(words, label):
+    rows = [[str(k), word, ""] for k, word in enumerate(words)]
+    assert labels_of(*rows).table["label"].tolist() == [label] * len(words)
+
+
+def test_words_that_say_what_they_mean_do_not_turn_with_the_question():
+    rows = [["a", "bogus", ""], ["b", "real", ""], ["c", "yes", ""], ["d", "no", ""]]
+    assert labels_of(*rows).table["label"].tolist() == [1, 0, 0, 1]
+    assert labels_of(*rows, spurious_value=1).table["label"].tolist() == [1, 0, 1, 0]
+
+
+def test_unsure_labels_are_counted():
+    with pytest.warns(UserWarning, match=r"3 labels are unsure .* uninspected: '\?' 2, 'maybe' 1"):
+        labels_of(["a", "?", ""], ["b", "maybe", ""], ["c", "?", ""], ["d", 1, ""])
+
+
+def test_minus_one_is_uninspected_only_beside_both_verdicts():
+    with pytest.warns(UserWarning, match="'-1' 2"):
+        found = labels_of(["a", -1, ""], ["b", 1, ""], ["c", 0, ""], ["d", -1.0, ""])
+    assert found.table["label"].tolist() == [-1, 0, 1, -1]
+    # Here it may be the other verdict.
+    with pytest.raises(CatalogError, match=r"row 0 \(-1, id a\)"):
+        labels_of(["a", -1, ""], ["b", 1, ""])
+
+
+def test_map_of_labels():
+    words = {"art": "spurious", "Gal": "reliable", 2: "uninspected", "good": "spurious"}
+    rows = [["a", "ART", ""], ["b", "gal", ""], ["c", 2.0, ""], ["d", "2", ""], ["e", "good", ""]]
+    with pytest.warns(UserWarning, match="'2' 2"):
+        found = labels_of(*rows, label_map=words)
+    assert found.table["label"].tolist() == [1, 0, -1, -1, 1]
+    with pytest.raises(ValueError, match="label_map: 'x' is 'galaxy', which is none of spurious"):
+        labels_of(*rows, label_map={"x": "galaxy"})
+
+
+# Several inspectors
+
+VOTES = {"a": [0, 0, 1], "b": [1, 1, 0], "c": [0, 1, None], "d": [1, 1, 1], "e": [None] * 3}
+
+
+def long_table():
+    rows = [[name, vote, "spike" if vote == 0 else ""] for name in VOTES for vote in VOTES[name]]
+    return frame(*rows)
+
+
+def wide_table():
+    return frame(*([name, *votes] for name, votes in VOTES.items()), names=["Source_ID", *"ABC"])
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ("majority", [1, 0, -1, 0, -1]),
+        ("any", [1, 1, 1, 0, -1]),
+        ("all", [0, 0, 0, 0, -1]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*(without a majority|have a reason but no label)")
+def test_verdicts_in_rows_or_columns(verdicts, expected):
+    with pytest.warns(UserWarning, match="4 sources have several verdicts, and those on 3 differ"):
+        long = read_labels(long_table(), verdicts=verdicts).table
+    with pytest.warns(UserWarning, match="4 sources have several verdicts, and those on 3 differ"):
+        wide = read_labels(wide_table(), label_column=["A", "B", "C"], verdicts=verdicts).table
+    for table in (long, wide):
+        assert table["source_id"].tolist() == list(VOTES)
+        assert table["label"].tolist() == expected
+        assert table["verdicts"].tolist() == [3, 3, 2, 3, 0]
+        assert table["spurious_verdicts"].tolist() == [2, 1, 1, 0, 0]
+    assert (long["reason"] == "spike").tolist() == [label == 1 for label in expected]
+
+
+def test_verdicts_that_differ_are_refused_by_default():
+    with pytest.raises(CatalogError, match=r"row 0 \(id a\), .*--verdicts\) majority, any or all"):
+        read_labels(long_table())
+    with pytest.raises(CatalogError, match=r"one column and reliable in another, in row 0 "):
+        read_labels(wide_table(), label_column=["A", "B", "C"])
+    assert read_labels(wide_table().iloc[3:], label_column=["A", "B"]).table["label"].tolist() == [
+        0,
+        -1,
+    ]
+    with pytest.raises(ValueError, match="verdicts='mean'"):
+        read_labels(long_table(), verdicts="mean")
+
+
+def test_column_of_an_inspector_that_is_not_there():
+    with pytest.warns(UserWarning, match="there is no column 'Z', so its verdicts"):
+        found = read_labels(wide_table().iloc[3:], label_column=["A", "Z"])
+    assert found.table["label"].tolist() == [0, -1]
+    with pytest.raises(CatalogError, match="no column 'Y' of labels"):
+        read_labels(wide_table(), label_column=["Y", "Z"])

@@ -11,7 +11,8 @@ from astropy.io.votable.tree import VOTableFile
 from astropy.table import MaskedColumn, Table
 
 from spurclust.catalog import write_table
-from spurclust.catalog.table_readers import read_sheet, shorten
+from spurclust.catalog.formats.sheets import shorten
+from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
 
 TEXT = "Source_ID,Reliable_Source,Reason\n00123,0,edge data\n7,1,\n"
@@ -187,7 +188,7 @@ def test_bytes_of_no_encoding_stay_as_escapes(tmp_path):
         ("a.csv", b"Source_ID,Reason\n", "has no rows"),
         ("a.csv", b"a,b\n1,2\n1,2,3\n1,2,3\n", "row 3, row 4: name their columns"),
         ("a.csv", b'a,b\n1,"two', "quotation marks in line 2"),
-        ("a.xls", b"x", "no suffix of a table"),
+        ("a.xls", b"x", "not an old Excel workbook but plain text"),
         ("a", b"x", "no suffix of a table"),
     ],
 )

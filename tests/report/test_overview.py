@@ -170,6 +170,15 @@ def test_labels_are_sent_back_as_the_run_reads_them():
     words += ["--labels", "judged-2.csv", "--id-column", "my id", "--label-column", "bad"]
     assert shlex.split(command) == [*words, "--spurious-value", "1", "--out", "NEXT"]
 
+    more = {"label_column": ["A", "B"], "verdicts": "any", "catalogue": "cat.fits"}
+    more["label_map"] = [{"art": "spurious", "-1": "uninspected"}]
+    assert overview.label_options({"settings": more})["label_column"] == "A"
+    assert overview.next_command({"settings": more}) == (
+        "spurclust run CUTOUTS --labels LABELS --labels judged.csv --label-column A "
+        "--label-column B --verdicts any --catalogue cat.fits "
+        "--label-map=art=spurious,-1=uninspected --out NEXT"
+    )
+
     labels = {"settings": {"labels": ["judged.csv", "judged-2.csv"]}}
     assert overview.judged_name(labels) == "judged-3.csv"
     assert overview.judged_name({"settings": {"labels": "judged.csv"}}) == "judged-2.csv"

@@ -1,0 +1,230 @@
+"""A table as cells: the row of its header, its columns by name, its cells as text."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spurclust.errors import CatalogError
+
+MAX_ROWS, MAX_COLUMNS = 20_000_000, 16_384
+"""Larger tables are refused before they are read: no survey has so many rows or columns."""
+
+_MAX_LISTED, _MAX_COLUMNS_LISTED = 10, 30
+_HEADER_WITHIN = 100
+"""The header is looked for in so many rows."""
+
+# What spreadsheets, pandas and astropy write for "no value".
+_MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "--"})
+# Names of this form, of columns that share an id column, are shown by the thousand otherwise.
+_FORM_OF_NAME = re.compile(r"[\W_]")
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A table as it was read, with what a message needs to name a cell."""
+
+    frame: pd.DataFrame
+    # The file, or "the DataFrame".
+    origin: str
+    # What a person calls the first row: 2 in a spreadsheet, whose header is row 1.
+    first_row: int
+    # Where else the columns may be, for example in another sheet.
+    hint: str = ""
+    # What a person should know of how it was read.
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """The cells of a page of a workbook, or of a text, the header somewhere among them."""
+
+    name: str
+    records: Sequence[Sequence[Any]]
+    notes: list[str] = field(default_factory=list)
+    # Rows of comments; one that holds the names of the columns is a header all the same.
+    comments: frozenset[int] = frozenset()
+    # Whether numbers may have decimal commas.
+    decimal_comma: bool = False
+    # Why the page cannot be read.
+    problem: str = ""
+
+
+def find_column(
+    source: Sheet, wanted: str, content: str, parameter: str, option: str | None = None
+) -> int:
+    """Return the index of a column, or raise an error that says which columns there are."""
+    names = [str(name) for name in source.frame.columns]
+    found = find_names(names, wanted)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CatalogError(
+            f"{source.origin} has {len(found)} columns named {wanted!r}{source.hint}: rename all "
+            f"but the one with the {content}"
+        )
+    present = ", ".join(repr(name) for name in names[:_MAX_COLUMNS_LISTED])
+    more = len(names) - _MAX_COLUMNS_LISTED
+    by_folded = {folded(name): name for name in reversed(names)}
+    close = get_close_matches(folded(wanted), by_folded, n=1)
+    advice = f"Did you mean {by_folded[close[0]]!r}? " if close else ""
+    option = option or "--" + parameter.replace("_", "-")
+    raise CatalogError(
+        f"{source.origin} has no column {wanted!r} of {content}{source.hint}; its columns are "
+        f"{present}{f' and {more} more' if more > 0 else ''}. {advice}Choose it with {parameter} "
+        f"({option})"
+    )
+
+
+def find_names(names: Sequence[str], wanted: str) -> list[int]:
+    """Return where a name is; white space around it, which nobody sees, does not count."""
+    exact = [k for k, name in enumerate(names) if name == wanted]
+    return exact or [k for k, name in enumerate(names) if name.strip() == wanted.strip()]
+
+
+def folded(name: str) -> str:
+    """Return a name without case, white space and punctuation."""
+    return _FORM_OF_NAME.sub("", name).casefold()
+
+
+def shorten(texts: Iterable[str]) -> str:
+    """Join the first ten of many texts, and say how many more there are."""
+    every = list(texts)
+    shown = ", ".join(every[:_MAX_LISTED])
+    return f"{shown} and {len(every) - _MAX_LISTED} more" if len(every) > _MAX_LISTED else shown
+
+
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is masked, NaN or None."""
+    return cell is np.ma.masked or (pd.api.types.is_scalar(cell) and bool(pd.isna(cell)))
+
+
+def cell_text(cell: object) -> str:
+    """Return a cell as text without white space around it, "" for no value or a word for none."""
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "backslashreplace")
+    text = "" if is_missing(cell) else str(cell).strip()
+    return "" if text.casefold() in _MISSING_WORDS else text
+
+
+def find_sheet(
+    pages: Sequence[Page], others: Sequence[str], path: Path, wanted: Sequence[str]
+) -> Sheet:
+    """Return the only page with the wanted names, or else the first; others were not read."""
+    having = [page for page in pages if _header_of(page, wanted[:1]) is not None]
+    best = [page for page in having if _header_of(page, wanted) is not None] or having
+    if len(best) > 1:
+        raise CatalogError(
+            f"{path} has the column {wanted[0]!r} in several sheets: choose one of "
+            f"{', '.join(repr(page.name) for page in best)} with sheet (--sheet)"
+        )
+    page = best[0] if best else pages[0]
+    names = [other.name for other in pages if other is not page] + [*others]
+    listed = ", ".join(map(repr, names))
+    hint = f" (in sheet {page.name!r}; sheet=... (--sheet) reads another: {listed})"
+    found = sheet_of_page(page, path, wanted, hint if names else "")
+    if page is not pages[0]:
+        found.notes.insert(0, f"read from the sheet {page.name!r}, the only one with {wanted[0]!r}")
+    return found
+
+
+def _cells_of(page: Page, row: int) -> list[str]:
+    """Return the cells of a row as names."""
+    return ["" if cell is None else str(cell) for cell in page.records[row]]
+
+
+def _header_of(page: Page, wanted: Sequence[str]) -> int | None:
+    """Return which of the first rows has the wanted names, if any are wanted."""
+    for row in range(min(_HEADER_WITHIN, len(page.records))):
+        names = _cells_of(page, row)
+        if wanted and all(find_names(names, name) for name in wanted):
+            return row
+    return None
+
+
+def _first_filled(page: Page) -> int | None:
+    """Return the first row of two cells or more, else the first that is not blank."""
+    filled = (
+        (row, sum(cell is not None and str(cell).strip() != "" for cell in record))
+        for row, record in enumerate(page.records)
+        if row not in page.comments
+    )
+    rows = [(row, count) for row, count in filled if count]
+    several = (row for row, count in rows[:_HEADER_WITHIN] if count > 1)
+    return next(several, rows[0][0] if rows else None)
+
+
+def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "") -> Sheet:
+    """Make a table of rows, the first with the wanted name being the header."""
+    header = _header_of(page, wanted[:1])
+    if header is None:
+        header = _first_filled(page)
+    if header is None:
+        raise CatalogError(f"{path} is blank{hint}: give a table with a header and rows")
+    if page.problem:
+        raise CatalogError(f"{path}{hint}: {page.problem}")
+    names = _cells_of(page, header)
+    while not names[-1].strip():
+        names.pop()
+    if len(names) > MAX_COLUMNS:
+        raise CatalogError(
+            f"{path} has {len(names)} columns, more than {MAX_COLUMNS}{hint}: leave out those that "
+            "are not needed"
+        )
+    # Counted from 1, as a spreadsheet does.
+    first_row = header + 2
+    notes = [*page.notes]
+    longer: list[str] = []
+    rows = [_row(page, row, names, longer, notes) for row in range(header + 1, len(page.records))]
+    if longer:
+        raise CatalogError(
+            f"{path} has cells to the right of its {len(names)} named columns, in "
+            f"{shorten(longer)}{hint}: name their columns, or put text with separators into "
+            "quotation marks"
+        )
+    while rows and not any(map(_is_filled, rows[-1])):
+        rows.pop()
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
+    if page.decimal_comma:
+        columns = [_with_points(column) for column in columns]
+    frame = pd.DataFrame(dict(enumerate(columns)), dtype=object).set_axis(names, axis=1)
+    return Sheet(frame, str(path), first_row, hint, notes)
+
+
+def _row(
+    page: Page, row: int, names: Sequence[str], longer: list[str], notes: list[str]
+) -> list[Any]:
+    """Return the cells of a row below the header, blank for a comment or for the names again."""
+    n_columns = len(names)
+    record = page.records[row]
+    cells = [*record[:n_columns], *[None] * (n_columns - len(record))]
+    if row in page.comments:
+        notes.append(f"row {row + 1} begins with # and is a comment: {record[0]!r}")
+    elif cells == names:
+        notes.append(f"row {row + 1} repeats the names of the columns")
+    else:
+        if any(map(_is_filled, record[n_columns:])):
+            longer.append(f"row {row + 1}")
+        return cells
+    return [None] * n_columns
+
+
+def _is_filled(cell: Any) -> bool:
+    """Return whether a cell is not blank."""
+    return cell is not None and str(cell).strip() != ""
+
+
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]+(,[0-9]*)?([eE][-+]?[0-9]+)?\s*")
+
+
+def _with_points(cells: list[Any]) -> list[Any]:
+    """Write the decimal commas of a column of numbers as points."""
+    texts = [cell for cell in cells if cell is not None and cell.strip()]
+    if not any("," in text for text in texts) or not all(map(_DECIMAL_COMMA.fullmatch, texts)):
+        return cells
+    return [cell and cell.replace(",", ".") for cell in cells]

@@ -1,0 +1,124 @@
+"""Read tables of text: the encoding, the separator, comments, and what is no formula."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from spurclust.catalog.formats.sheets import Page, find_names
+from spurclust.errors import CatalogError
+
+# A spreadsheet runs a cell that begins like this, and other programs pass over a line that does.
+_RUNS = re.compile(r"'*\s*[=+\-@#]")
+_MARKED = re.compile(r"'+\s*[=+\-@#]")
+# A number or a position, which nothing runs.
+_PLAIN = re.compile(r"[+-]?[0-9.:\s]*[0-9][0-9.:\s]*([eE][-+]?[0-9]+)?|-?inf")
+# How some programs keep the zeros of "00123".
+_AS_TEXT = re.compile(r'="([^"]*)"')
+# Separators in the order of preference; a blank is any white space.
+_SEPARATORS = ",;\t|"
+_LOOKED_AT = 100
+
+
+def mark_text(text: str) -> str:
+    """Return a cell of csv that no spreadsheet runs; `unmark_text` returns it as it was."""
+    return "'" + text if _RUNS.match(text) and not _PLAIN.fullmatch(text) else text
+
+
+def unmark_text(text: str) -> str:
+    """Return a cell of csv without the apostrophe that marks it as text."""
+    if _MARKED.match(text):
+        return text[1:]
+    held = _AS_TEXT.fullmatch(text)
+    return held[1] if held else text
+
+
+def read_text_page(path: Path, wanted: Sequence[str]) -> Page:
+    """Read the cells of a text file; the separator is the one that yields the wanted names."""
+    text = _decoded(path)
+    # Excel's own line that names the separator, not shown as a row.
+    declared = re.match(r'"?sep=(.)"?\r?\n', text)
+    if declared:
+        separator, text = declared[1], text[declared.end() :]
+    elif path.suffix.lower() == ".tsv":
+        separator = "\t"
+    else:
+        separator = _separator(text, wanted)
+    records: list[list[str]] = []
+    comments: set[int] = set()
+    lines = iter(io.StringIO(text, newline=""))
+    n_lines = 0
+    for line in lines:
+        if line.startswith("#"):
+            comments.add(len(records))
+            records.append(_names(line, separator))
+            n_lines += 1
+            continue
+        try:
+            cells, n_read = _record(line, lines, separator)
+        except csv.Error as error:
+            raise CatalogError(
+                f"{path}: the quotation marks in line {n_lines + 1} do not fit ({error}): is the "
+                "end of the file missing?"
+            ) from error
+        n_lines += n_read
+        records.append([unmark_text(cell) for cell in cells])
+    return Page("", records, comments=frozenset(comments), decimal_comma=separator != ",")
+
+
+def _record(line: str, more: Iterator[str], separator: str) -> tuple[list[str], int]:
+    """Return the cells of a line, and of those that a quoted cell goes on into; count them."""
+    # Not pandas: it joins the lines after an unclosed quotation mark without an error.
+    if separator == " ":
+        line = line.replace("\t", " ").strip()
+    reader = csv.reader(
+        chain([line], more), delimiter=separator, strict=True, skipinitialspace=separator == " "
+    )
+    return next(reader, []), reader.line_num
+
+
+def _separator(text: str, wanted: Sequence[str]) -> str:
+    """Return the separator with which a line has the wanted name, or else most cells."""
+    lines = [line for line in _first_lines(text) if line.strip()]
+    headers = dict.fromkeys(_SEPARATORS, lines[:1])
+    if wanted:
+        for separator in (*_SEPARATORS, " "):
+            named = [line for line in lines if find_names(_names(line, separator), wanted[0])]
+            if named and (separator == " " or len(_names(named[0], separator)) > 1):
+                headers = {separator: named}
+                break
+    if len(headers) == 1:
+        return next(iter(headers))
+    first = [line for line in lines if not line.startswith("#")][:1] or lines[:1]
+    counts = {s: len(_names(line, s)) for line in first for s in _SEPARATORS}
+    return max(counts, key=lambda s: counts[s], default=",")
+
+
+def _first_lines(text: str) -> list[str]:
+    """Return the first lines of a text."""
+    lines = io.StringIO(text, newline="")
+    return [line for line, _ in zip(lines, range(_LOOKED_AT), strict=False)]
+
+
+def _names(line: str, separator: str) -> list[str]:
+    """Return the cells of a line that may be a header, or a comment."""
+    text = line.lstrip("#! ").rstrip("\r\n")
+    try:
+        return _record(text, iter(()), separator)[0]
+    except csv.Error:
+        return [text]
+
+
+def _decoded(path: Path) -> str:
+    """Return the text of a file in UTF-8, UTF-16 with its mark, or else Windows-1252."""
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    if b"\0" in data:
+        raise CatalogError(f"{path} is not text: save it as csv in UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "backslashreplace")

@@ -1,0 +1,140 @@
+"""What people write for spurious, reliable and uninspected, and what several of them agree on."""
+
+from collections.abc import Iterable, Mapping
+from numbers import Number
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from spurclust.catalog.formats.sheets import cell_text, is_missing, shorten
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+
+CODES = {"spurious": SPURIOUS, "reliable": RELIABLE, "uninspected": UNINSPECTED}
+"""The words that a map of labels leads to."""
+
+_WORDS = {
+    **dict.fromkeys(("spurious", "bogus", "bad", "anomaly", "anomalous", "artifact"), SPURIOUS),
+    **dict.fromkeys(("artefact", "false detection"), SPURIOUS),
+    **dict.fromkeys(("reliable", "real", "good", "normal"), RELIABLE),
+    **dict.fromkeys(("?", "??", "maybe", "unsure", "unclear", "uncertain"), UNINSPECTED),
+    **dict.fromkeys(("unknown", "uninspected", "not inspected"), UNINSPECTED),
+}
+# Their meaning depends on the question that the column asks.
+_ANSWERS = {"true": 1, "yes": 1, "y": 1, "false": 0, "no": 0, "n": 0}
+
+
+VERDICTS = ("majority", "any", "all")
+"""How verdicts of several inspectors become a label: spurious if most, one or all say so."""
+
+VERDICT_COUNTS = ("spurious_verdicts", "verdicts")
+"""Columns of how many inspectors say spurious, and how many say anything."""
+
+_WHO_SAYS = {"majority": "most of them", "any": "one or more of them", "all": "all of them"}
+
+
+class LabelReader:
+    """Read the cells of a column of labels; count those that are written, and yet no label.
+
+    Parameters
+    ----------
+    spurious_value : {0, 1}
+        Which number means spurious; "yes" and "true" are 1, "no" and "false" 0.
+    label_map : mapping of str to str, default=None
+        Further words, and what they mean: "spurious", "reliable" or "uninspected".
+    """
+
+    def __init__(self, spurious_value: int, label_map: Mapping[Any, str] | None = None) -> None:
+        if spurious_value not in (0, 1):
+            raise ValueError(f"spurious_value={spurious_value!r}: it must be 0 or 1")
+        self.spurious_value = spurious_value
+        self.words: dict[str, int] = dict(_WORDS)
+        self.unsure: dict[str, int] = {}
+        for word, meaning in (label_map or {}).items():
+            if meaning not in CODES:
+                raise ValueError(
+                    f"label_map: {word!r} is {meaning!r}, which is none of {', '.join(CODES)}"
+                )
+            self.words[_key(word)] = CODES[meaning]
+
+    def learn(self, cells: Iterable[object]) -> None:
+        """Take -1 for uninspected where both 0 and 1 occur; elsewhere it may be a verdict."""
+        keys = {_key(cell) for cell in cells}
+        if {"0", "1", "-1"} <= keys:
+            self.words.setdefault("-1", UNINSPECTED)
+
+    def read(self, cell: object) -> int:
+        """Return the label that a cell stands for, or raise a ValueError that shows the cell."""
+        key = _key(cell)
+        if key in self.words:
+            code = self.words[key]
+            if code == UNINSPECTED:
+                self.unsure[key] = self.unsure.get(key, 0) + 1
+            return code
+        if not cell_text(cell):
+            return UNINSPECTED
+        value = _ANSWERS.get(key, {"0": 0, "1": 1}.get(key))
+        if value is None:
+            raise ValueError(repr(cell) if isinstance(cell, str) else str(cell))
+        return SPURIOUS if value == self.spurious_value else RELIABLE
+
+    def note(self) -> str:
+        """Return how many cells were written and yet are no label, "" for none."""
+        if not self.unsure:
+            return ""
+        parts = ", ".join(f"{word!r} {n}" for word, n in self.unsure.items())
+        n_unsure = sum(self.unsure.values())
+        return f"{n_unsure} labels are unsure and count as uninspected: {parts}"
+
+
+def _key(cell: object) -> str:
+    """Return a cell as a word: without case, numbers in their shortest form."""
+    if isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "backslashreplace")
+    if is_missing(cell):
+        return ""
+    if isinstance(cell, (bool, np.bool_)):
+        return "true" if cell else "false"
+    word = " ".join(str(cell).split()).casefold()
+    if not isinstance(cell, (str, Number)):
+        return word
+    try:
+        return f"{float(word) + 0:.17g}"
+    except ValueError:
+        return word
+
+
+def pool_verdicts(
+    n_spurious: NDArray[np.int_], n_verdicts: NDArray[np.int_], verdicts: str
+) -> NDArray[np.int8]:
+    """Return labels from numbers of verdicts; uninspected without one, or without a majority."""
+    known = n_verdicts > 0
+    if verdicts == "majority":
+        known &= 2 * n_spurious != n_verdicts
+        spurious = 2 * n_spurious > n_verdicts
+    else:
+        spurious = n_spurious >= (1 if verdicts == "any" else n_verdicts)
+    return np.where(known, np.where(spurious, SPURIOUS, RELIABLE), UNINSPECTED).astype(np.int8)
+
+
+def pool_rows(rows: pd.DataFrame, verdicts: str, notes: list[str]) -> pd.DataFrame:
+    """Make one row of those of each id, with the label that its verdicts lead to."""
+    groups = rows.groupby("source_id", sort=False)
+    n_spurious, n_verdicts = (groups[name].transform("sum").to_numpy() for name in VERDICT_COUNTS)
+    label = pool_verdicts(n_spurious, n_verdicts, verdicts)
+    # The reasons of those who agree with the label.
+    own = rows["reason"].where((rows["spurious_verdicts"] > 0) & (label == SPURIOUS), "")
+    reason = own.groupby(rows["source_id"]).transform(lambda cells: next(filter(None, cells), ""))
+    first = ~rows.duplicated("source_id").to_numpy()
+    differ = first & (n_spurious > 0) & (n_spurious < n_verdicts)
+    notes.append(
+        f"{(first & (n_verdicts > 1)).sum()} sources have several verdicts, and those on "
+        f"{differ.sum()} differ: spurious is what {_WHO_SAYS[verdicts]} say"
+    )
+    undecided = first & (n_verdicts > 0) & (label == UNINSPECTED)
+    if undecided.any():
+        named = shorten(rows.loc[undecided, "name"])
+        notes.append(f"{undecided.sum()} without a majority count as uninspected: {named}")
+    counts = {"spurious_verdicts": n_spurious, "verdicts": n_verdicts}
+    return rows.assign(**counts, label=label, reason=reason)[first]
