@@ -21,6 +21,9 @@ DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
 would hold too few labels. See benchmarks/quality.py."""
 
 
+N_SUGGESTED = 100
+"""Sources that are suggested for the next inspection, probable and diverse ones in turn."""
+
 DETECTOR_SETTINGS = ("n_components", "threshold", "perplexity", "assignment", "random_state")
 """What the summary records of the detector."""
 
@@ -281,6 +284,7 @@ def _rank_sources(
         "inspection_probability": ranker.inspection_probability_,
         "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
     }
+    columns["inspect_next"] = ranker.suggest(images, N_SUGGESTED, features=shared.get("features"))
     effort = expected_effort(y, ranker.inspection_probability_, unlabeled=UNINSPECTED)
     return _RankedSources(ranker, columns, effort)
 

@@ -69,6 +69,7 @@ def sources_table(
     stability: ArrayLike | None = None,
     inspection_rank: ArrayLike | None = None,
     inspection_probability: ArrayLike | None = None,
+    inspect_next: ArrayLike | None = None,
     nearest_spurious: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
     columns: pd.DataFrame | None = None,
@@ -105,6 +106,8 @@ def sources_table(
         Rank in the order of inspection, from 1; None leaves the column out.
     inspection_probability : array-like of shape (n_sources,), default=None
         Probability that each source is spurious, by a ranker; None leaves the column out.
+    inspect_next : array-like of int of shape (n_suggested,), default=None
+        Indices of the sources to inspect next, the first one first; None leaves the column out.
     nearest_spurious : sequence of str of length n_sources, default=None
         Ids of the most similar known spurious sources; None leaves the column out.
     positions : array-like of shape (n_sources, 2), default=None
@@ -118,9 +121,10 @@ def sources_table(
     DataFrame
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
         spurious_probability, flagged, and, where they are given, novelty, stability,
-        inspection_rank, inspection_probability, nearest_spurious, ra, dec and sky_viewer (the
-        address of the position in Aladin Lite), then the other columns; " (in table)" follows a
-        name that is one of these. An uninspected source's label is missing, a blank in csv.
+        inspection_rank, inspection_probability, inspect_next (from 1, missing where a source is
+        not suggested), nearest_spurious, ra, dec and sky_viewer (the address in Aladin Lite), then
+        the other columns; " (in table)" follows a name that is one of these. An uninspected
+        source's label is missing, a blank in csv.
 
     Raises
     ------
@@ -155,15 +159,19 @@ def sources_table(
         "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
         "flagged": np.asarray(flagged, dtype=bool),
     }
-    numbers = {
+    scores = {
         "novelty": (novelty, np.float64),
         "stability": (stability, np.float64),
         "inspection_rank": (inspection_rank, np.int64),
         "inspection_probability": (inspection_probability, np.float64),
     }
-    for name, (values, kind) in numbers.items():
+    for name, (values, kind) in scores.items():
         if values is not None:
             given[name] = np.asarray(values, dtype=kind)
+    if inspect_next is not None:
+        suggested = np.asarray(inspect_next, dtype=np.intp)
+        numbers = pd.Series(np.arange(1, len(suggested) + 1), index=suggested)
+        given["inspect_next"] = numbers.reindex(range(n_sources)).astype("Int64")
     if nearest_spurious is not None:
         given["nearest_spurious"] = list(nearest_spurious)
     if positions is not None:
@@ -305,7 +313,13 @@ def _checked_sources(path: Path, sources: pd.DataFrame, n_components: int) -> pd
     for name in ("tsne_x", "tsne_y", "flagged"):
         if not np.isfinite(sources[name]).all():
             raise CatalogError(f"{path}: a cell of {name} is not a number: {_AGAIN}")
-    return sources.astype({"label": "Int8", "component": np.int64, "flagged": bool})
+    kinds: dict[str, Any] = {
+        "label": "Int8",
+        "component": np.int64,
+        "flagged": bool,
+        "inspect_next": "Int64",
+    }
+    return sources.astype({name: kind for name, kind in kinds.items() if name in sources})
 
 
 def _read_summary(path: Path) -> dict[str, Any]:

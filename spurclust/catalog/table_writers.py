@@ -39,6 +39,7 @@ _DESCRIPTIONS = {
     "stability": "Share of runs, each started elsewhere, in which the source is flagged",
     "inspection_rank": "Rank in the order of inspection, from 1",
     "inspection_probability": "Probability that the source is spurious, without its own label",
+    "inspect_next": "Number among the sources to inspect next, from 1, missing for all others",
     "nearest_spurious": "The known spurious sources that are most similar",
     "ra": "Right ascension in the label table, taken as ICRS",
     "dec": "Declination in the label table, taken as ICRS",

@@ -69,7 +69,7 @@ def suggest_sources(
     strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
         The most probable sources find most spurious ones at once. The uncertain are nearest to
         even odds. The diverse are farthest from all inspected sources and from each other. Mixed
-        are three quarters probable, the rest diverse.
+        are three quarters probable, the rest diverse, in turn.
     random_state : int, RandomState or None, default=None
         Seed of "random".
 
@@ -119,7 +119,10 @@ def suggest_sources(
     scaled = scale_robustly(values, *center_and_spread(values))
     known = known.copy()
     known[probable] = True
-    return np.concatenate([probable, _farthest_first(scaled, known, n - n_probable)])
+    diverse = _farthest_first(scaled, known, n - n_probable)
+    # In turn, so that whoever stops early has seen both.
+    turn = [np.arange(1, len(one) + 1) / len(one) for one in (probable, diverse) if len(one)]
+    return np.concatenate([probable, diverse])[np.argsort(np.concatenate(turn), kind="stable")]
 
 
 def _farthest_first(

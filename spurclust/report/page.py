@@ -82,7 +82,7 @@ def render_report(
     environment = _environment()
     order = overview.inspection_order(results)
     pictures = encode_cutouts(
-        choose_rows(results.label, results.flagged, order.rank, max_cutouts),
+        choose_rows(results.label, results.flagged, order.rank, max_cutouts, _suggested(results)),
         load,
         n_panels=len(panel_names) or None,
         max_side=max_side,
@@ -140,6 +140,7 @@ def page_data(
         "rank": order.rank.tolist(),
         "probability": _rounded(order.probability),
         "calibrated": order.calibrated,
+        "inspect_next": _suggested(results),
         "nearest": _nearest(results),
         "sky": _sky_links(results),
         "colorings": [way.as_dict() for way in colorings(results, probability)],
@@ -169,6 +170,15 @@ def _rounded(values: Any) -> list[float | None] | None:
     if values is None:
         return None
     return [None if np.isnan(value) else round(float(value), _DIGITS) for value in values]
+
+
+def _suggested(results: Results) -> list[int]:
+    """Return the rows that the run suggests to inspect next, the first one first."""
+    number = results.column("inspect_next")
+    if number is None:
+        return []
+    order = np.argsort(number, kind="stable")
+    return [int(row) for row in order[: np.isfinite(number).sum()]]
 
 
 def _nearest(results: Results) -> list[list[int]] | None:
@@ -216,8 +226,8 @@ def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
     if n_rest:
         what = overview.counted(n_rest, "was", "were")
         sentences.append(
-            f"{what} left out to keep the page small; it has the known spurious and the flagged "
-            "first. --max-cutouts and --max-size raise the limits."
+            f"{what} left out to keep the page small; it has the known spurious, the flagged and "
+            "those to inspect next first. --max-cutouts and --max-size raise the limits."
         )
     return sentences
 

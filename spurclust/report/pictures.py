@@ -50,15 +50,21 @@ class Pictures:
 
 
 def choose_rows(
-    label: NDArray[np.int8], flagged: NDArray[np.bool_], rank: NDArray[np.int64], limit: int
+    label: NDArray[np.int8],
+    flagged: NDArray[np.bool_],
+    rank: NDArray[np.int64],
+    limit: int,
+    suggested: Sequence[int] = (),
 ) -> NDArray[np.intp]:
     """Choose whose cutouts a page shows, the most wanted first: all, or only those that matter."""
-    # Known spurious, flagged but not inspected, otherwise flagged, and all others.
-    need = np.select([label == SPURIOUS, flagged & (label == UNINSPECTED), flagged], [0, 1, 2], 3)
+    # Known spurious, flagged but not inspected, suggested, otherwise flagged, and all others.
+    to_inspect = np.isin(np.arange(len(label)), suggested)
+    known, new = label == SPURIOUS, flagged & (label == UNINSPECTED)
+    need = np.select([known, new, to_inspect, flagged], [0, 1, 2, 3], 4)
     order = np.lexsort((rank, need))
     if len(order) <= limit:
         return order
-    return order[need[order] < 3][:limit]
+    return order[need[order] < 4][:limit]
 
 
 def encode_cutouts(

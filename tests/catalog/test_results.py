@@ -66,6 +66,7 @@ def test_results_are_read_back_as_they_were(make_sources, run_folder):
         novelty=[1, 2, 3, 4],
         stability=[np.nan, 0, 1, 0.1 + 0.2],
         inspection_rank=[4, 3, 2, 1],
+        inspect_next=[2, 0],
         nearest_spurious=["nan", "1, 2", "", "3"],
         positions=[[1, 2], [np.nan, np.nan], [1 / 3, 2 / 3], [0, 0]],
     )
@@ -77,6 +78,7 @@ def test_results_are_read_back_as_they_were(make_sources, run_folder):
     for name, table in {"sources": sources, "components": COMPONENTS, "tuning": tuning}.items():
         pd.testing.assert_frame_equal(getattr(found, name), table, check_exact=True)
     assert found.summary == {"written_by": "spurclust"}
+    assert found.sources["inspect_next"].tolist() == [2, pd.NA, 1, pd.NA]
 
 
 @pytest.mark.parametrize("name", ["sources.csv", "components.csv", "summary.json"])

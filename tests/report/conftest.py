@@ -71,6 +71,7 @@ def make_summary():
 def add_ranking(sources, summary):
     """Add what a run with a ranking has."""
     rank = np.random.default_rng(0).permutation(len(sources)) + 1
+    sources["inspect_next"] = np.where(np.isin(np.arange(len(sources)), [9, 30]), rank, np.nan)
     known = sources["source_id"][sources["label"] == 1].tolist()
     sources["inspection_rank"] = rank
     sources["inspection_probability"] = np.round(0.9 / rank, 4)

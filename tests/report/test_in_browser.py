@@ -85,6 +85,7 @@ def report(tmp_path_factory, make_results, load):
         ids=results.sources["source_id"].to_numpy(),
         label=results.label,
         probability=results.column("inspection_probability"),
+        suggested=sorted([9, 30], key=lambda row: results.column("inspect_next")[row]),
         queue=[int(row) for row in by_rank if wanted[row]],
     )
 
@@ -372,6 +373,16 @@ def test_a_mouse_does_what_keys_do_and_keys_go_on_after_it(page, report):
     assert page.inner_text("#judge-verdict") == "● reliable"
     page.click("#judge-skip")
     assert shown_row(page) == report.queue[-2]
+
+
+def test_the_suggestions_of_the_run_are_offered_in_their_order(page, report):
+    page.select_option("#next-which", "mixed")
+    shown = page.locator("#next-cards .card").evaluate_all(
+        "all => all.map((one) => one.dataset.row)"
+    )
+    assert [int(row) for row in shown] == report.suggested
+    page.click("#next-judge")
+    assert shown_row(page) == report.suggested[0]
 
 
 def test_beside_a_cutout_are_the_sky_and_the_most_similar(page, report):

@@ -126,3 +126,4 @@ def test_few_sources_are_all_chosen_by_need():
     assert choose_rows(label, flagged, rank, 4).tolist() == [2, 1, 0]
     assert choose_rows(label, flagged, rank, 2).tolist() == [2, 1]
     assert choose_rows(label, flagged, rank, 0).tolist() == []
+    assert choose_rows(label, flagged, rank, 4, suggested=[3, 1]).tolist() == [2, 1, 3, 0]

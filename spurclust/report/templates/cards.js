@@ -50,6 +50,7 @@ function aboutCard(row) {
 
 const nextQueues = () => [
   ["flagged", "Flagged, not yet inspected", byRank.filter((row) => data.label[row] < 0 && data.flagged[row])],
+  ...(data.inspect_next.length ? [["mixed", "Mixed: most suspect, and most unusual", data.inspect_next]] : []),
   ["uninspected", "All that nobody has inspected", byRank.filter((row) => data.label[row] < 0)],
   ["doubtful", "Labeled reliable, to inspect again", byRank.filter((row) => data.label[row] === 0)],
   ["known", "Known spurious, to inspect again", byRank.filter((row) => data.label[row] === 1)],
