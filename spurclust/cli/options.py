@@ -8,7 +8,7 @@ from typing import Any
 
 from spurclust.analysis.folder import PLOT_FORMATS, TABLE_SUFFIXES
 
-CUTOUTS = "folder, glob, files, a Parquet table of ids and paths, or a zarr store"
+CUTOUTS = "folder, glob, files, a Parquet table of ids and paths, or a zarr, HDF5, npy or npz store"
 
 
 def number(

@@ -48,6 +48,22 @@ class Block:
         return fingerprint_of([self.version], self.source_ids)
 
 
+def is_channels_first(shape: Sequence[int]) -> bool:
+    """Return whether an array of cutouts has its channels before height and width.
+
+    No cutout is so narrow that its height or width is less than twice the number of its channels.
+    """
+    return len(shape) == 4 and 2 * shape[1] <= min(shape[2:])
+
+
+def channels_last(images: Any) -> Any:
+    """Return an array with its channels last, or without their axis where there is only one."""
+    if is_channels_first(images.shape):
+        images = images.transpose(0, 2, 3, 1)
+        return images[..., 0] if images.shape[3] == 1 else images
+    return images
+
+
 class ArraySource:
     """The cutouts of an array of numpy, dask or zarr, of which only what is asked for is read.
 

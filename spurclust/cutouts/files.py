@@ -148,17 +148,8 @@ def _natural_order(path: str) -> tuple[list[str | int], str]:
 
 
 _TABLE_SUFFIXES = (".parquet", ".pq")
-_ZARR_MARKS = ("zarr.json", ".zarray", ".zgroup")
 # Files in the root of a HATS catalog, which may hold maps of the sky, .fits, as well.
 _HATS_MARKS = ("hats.properties", "properties", "partition_info.csv", "collection.properties")
-
-
-def is_zarr_store(source: object) -> bool:
-    """Return whether something names the folder of a zarr array or group."""
-    if not isinstance(source, (str, os.PathLike)):
-        return False
-    folder = Path(source).expanduser()
-    return folder.suffix == ".zarr" or any((folder / mark).is_file() for mark in _ZARR_MARKS)
 
 
 def is_path_table(source: object) -> bool:

@@ -8,8 +8,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.cutouts.arrays import ArraySource
-from spurclust.cutouts.files import FileSource, is_path_table, is_zarr_store, open_files
+from spurclust.cutouts.array_stores import find_store, open_store
+from spurclust.cutouts.arrays import ArraySource, channels_last
+from spurclust.cutouts.files import FileSource, is_path_table, open_files
 from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, warn_of_losses
 from spurclust.errors import CatalogError, import_optional
 
@@ -150,9 +151,12 @@ def open_cutouts(
     source : str, path, sequence of them, ndarray, dask array, zarr array or group, CutoutSource
         A folder, a glob pattern, or a list or one-dimensional array of image files, see
         `list_cutouts`; a Parquet table of ids and paths, or a folder of such tables (as a HATS
-        catalog); a zarr store; or an array of real numbers, of shape (n_sources, height, width) or
-        (n_sources, height, width, n_channels). A zarr group has it as "images", and its ids as
-        "source_id". What is open already is returned as it is.
+        catalog); a zarr store, an HDF5 file (.h5, .hdf5), or a .npy or .npz file; or an array of
+        real numbers, of shape (n_sources, height, width) or (n_sources, height, width, n_channels);
+        channels can also be the second axis, if cutouts are at least twice as high and wide. A
+        group or file with several arrays has the cutouts as "images", and may have their ids as
+        "source_id"; otherwise a table beside it may, cutouts_metadata.parquet of cutouts.zarr.
+        What is open already is returned as it is.
     source_ids : sequence of length n_sources, default=None
         Ids of a list of files or of an array, all different; None takes them from the names of the
         files, and counts arrays from 0.
@@ -197,13 +201,11 @@ def open_cutouts(
         return opened
     if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "OU":
         source = source.tolist()  # of paths
-    if is_zarr_store(source) or type(source).__module__.partition(".")[0] == "zarr":
-        import_optional("zarr", feature="Reading a zarr store", extra="scale")
-        from spurclust.cutouts.zarr_stores import open_zarr
-
-        return open_zarr(source, source_ids)
+    store = find_store(source)
+    if store is not None or type(source).__module__.partition(".")[0] == "zarr":
+        return open_store(store or source, source_ids)
     if isinstance(source, np.ndarray) or hasattr(source, "__dask_graph__"):
-        return ArraySource(source, source_ids)
+        return ArraySource(channels_last(source), source_ids)
     if is_path_table(source):
         if source_ids is not None:
             raise CatalogError(
