@@ -96,7 +96,10 @@ def _write_tables(analysis: Any, folder: Path, table_format: str) -> None:
     from spurclust.catalog import write_ds9_regions, write_table
 
     write_table(analysis.sources, folder / "sources.csv")
-    write_table(analysis.sources, folder / f"sources{TABLE_SUFFIXES[table_format]}")
+    made_with = {"spurclust": analysis.summary["versions"]["spurclust"]}
+    made_with |= analysis.summary["settings"]
+    path = folder / f"sources{TABLE_SUFFIXES[table_format]}"
+    write_table(analysis.sources, path, settings=made_with)
     if "ra" in analysis.sources:
         write_ds9_regions(analysis.sources, folder / REGIONS)
     write_table(analysis.components, folder / "components.csv")

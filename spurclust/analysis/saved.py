@@ -289,6 +289,7 @@ def draw_audit(
 `spurclust run` wrote
     """
     from spurclust.catalog.output import atomic_write
+    from spurclust.catalog.table_writers import mark_table
     from spurclust.metrics import audit_sample_size, draw_audit_sample, remaining_upper_bound
 
     if sample is not None and max_remaining is not None:
@@ -321,7 +322,7 @@ def draw_audit(
     rows = draw_audit_sample(pool.index.to_numpy(), n, random_state=random_state)
     drawn = pool.loc[rows, ["source_id", "path"]].rename(columns={"source_id": "Source_ID"})
     with atomic_write(path) as part:
-        drawn.assign(Reliable_Source="", Reason="").to_csv(part, index=False)
+        mark_table(drawn.assign(Reliable_Source="", Reason="")).to_csv(part, index=False)
     return AuditSample(path, n, n_pool, most_remaining)
 
 
@@ -396,11 +397,13 @@ def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Any) -> tuple[int,
     import pandas as pd
 
     from spurclust.catalog import match_labels, merge_labels
+    from spurclust.catalog.formats.text_tables import unmark_text
 
     path = folder / SAMPLE
     if not path.is_file():
         raise CatalogError(f"{path} is missing: draw a sample first, spurclust audit {folder}")
-    drawn = pd.read_csv(path, dtype=str, keep_default_na=False)["Source_ID"].tolist()
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    drawn = table["Source_ID"].map(unmark_text).tolist()
     strangers = sorted(set(drawn) - set(pool["source_id"]))
     if strangers:
         raise CatalogError(

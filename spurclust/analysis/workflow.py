@@ -259,6 +259,7 @@ def _rank_sources(
     """Order the sources for inspection, on the features and the forest of the detector."""
     from sklearn.base import clone
 
+    from spurclust.catalog.ids import join_ids
     from spurclust.embedding import GuidedProjection
     from spurclust.features import CutoutFeatures
     from spurclust.ranking import InspectionRanker, expected_effort
@@ -282,7 +283,7 @@ def _rank_sources(
     columns = {
         "inspection_rank": ranker.inspection_rank_,
         "inspection_probability": ranker.inspection_probability_,
-        "nearest_spurious": [", ".join(name for name in row if name) for row in names.tolist()],
+        "nearest_spurious": [join_ids(filter(None, row)) for row in names.tolist()],
     }
     columns["inspect_next"] = ranker.suggest(images, N_SUGGESTED, features=shared.get("features"))
     effort = expected_effort(y, ranker.inspection_probability_, unlabeled=UNINSPECTED)

@@ -1,5 +1,7 @@
 """Ids as text, whatever wrote them, and which ids of two tables are one."""
 
+import csv
+import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +34,7 @@ _SCIENTIFIC = re.compile(r"-?[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}")
 _LARGEST_EXACT = 2**53 - 1
 _LARGEST_EXACT_SINGLE = 2**24 - 1
 _ERRORS = frozenset({"#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!"})
+_SEPARATING = re.compile(r'[,"\r\n]|^\s|\s$')
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DATES = (
     r"(?P<y>\d{4})-(?P<m>\d\d?)-(?P<d>\d\d?)",
@@ -163,3 +166,16 @@ def name_near(texts: Sequence[str], candidates: Sequence[str]) -> list[str]:
     """Return texts, some followed by the candidate that is nearly the same."""
     near = near_ids(texts, candidates)
     return [f"{text} (nearly {near[text]!r})" if text in near else text for text in texts]
+
+
+def join_ids(ids: Iterable[str]) -> str:
+    """Return ids in one cell, separated by ", "; `split_ids` returns them as they were."""
+    quoted = (
+        '"' + text.replace('"', '""') + '"' if _SEPARATING.search(text) else text for text in ids
+    )
+    return ", ".join(quoted)
+
+
+def split_ids(cell: str) -> list[str]:
+    """Return the ids that `join_ids` wrote into a cell."""
+    return next(csv.reader(io.StringIO(cell, newline=""), skipinitialspace=True), [])

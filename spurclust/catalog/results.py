@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.catalog.formats.text_tables import unmark_text
 from spurclust.catalog.sky import sky_viewer_links
 from spurclust.catalog.source_columns import OWN_COLUMNS, TEXT_COLUMNS, free_names, plain_column
 from spurclust.errors import CatalogError
@@ -261,6 +262,7 @@ def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
         # All as text first: the ids "NA" and "007" are neither a missing value nor a number.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        table = table.map(unmark_text).rename(columns=unmark_text)
     except (ValueError, pd.errors.ParserError) as error:
         raise CatalogError(f"{path} cannot be read as a table: {error}") from error
     missing = [name for name in needed if name not in table.columns]

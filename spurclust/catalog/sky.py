@@ -38,11 +38,12 @@ _VIEWER = "https://aladin.cds.unistra.fr/AladinLite/?target={target}&fov={field:
 # Degrees: some 20 arcsec, a few cutouts wide.
 _FIELD_OF_VIEW = 0.006
 _HEADER = """# Region file format: DS9 version 4.1
-# The sources that spurclust flagged; text is the source_id, tag the label.
-global color=red width=1 select=1 edit=1 move=1 delete=1 include=1
+# The sources that spurclust flagged. Their text is the source_id, tag and color the label.
+global color=yellow width=1 select=1 edit=1 move=1 delete=1 include=1
 icrs
 """
 _LABEL_WORDS = {SPURIOUS: "spurious", RELIABLE: "reliable", UNINSPECTED: "uninspected"}
+_COLORS = {"spurious": "red", "reliable": "cyan", "uninspected": "yellow"}
 # DS9 ends a line of its file at these, and a command at none of them inside a delimited text.
 _LINE_ENDS = re.compile(r"[\0-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 
@@ -142,7 +143,8 @@ def write_ds9_regions(
     """Write a circle for each flagged source as a region file of DS9.
 
     Load the file in DS9 to see the flagged sources in their image. The positions are taken as
-    ICRS, whatever system the label table used.
+    ICRS, whatever system the label table used; the color is that of the label: red spurious, cyan
+    reliable, yellow uninspected.
 
     Parameters
     ----------
@@ -174,7 +176,7 @@ def write_ds9_regions(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     n_circles = write_ds9_regions(pd.DataFrame(cells), f"{folder}/flagged.reg")
     ...     print(Path(f"{folder}/flagged.reg").read_text(encoding="utf-8").splitlines()[-1])
-    circle(10.50000000,-5.00000000,1") # text={7} tag={spurious}
+    circle(10.50000000,-5.00000000,1") # color=red text={7} tag={spurious}
     """
     if not radius > 0:
         raise ValueError(f"radius={radius!r}: it must be above 0")
@@ -184,7 +186,8 @@ def write_ds9_regions(
     chosen = table[table["flagged"].astype(bool) & table["ra"].notna() & table["dec"].notna()]
     words = chosen["label"].fillna(UNINSPECTED).astype(int).map(_LABEL_WORDS)
     lines = [
-        f'circle({ra:.8f},{dec:.8f},{radius:g}") # text={_delimited(source_id)} tag={{{word}}}\n'
+        f'circle({ra:.8f},{dec:.8f},{radius:g}") # color={_COLORS[word]} '
+        f"text={_delimited(source_id)} tag={{{word}}}\n"
         for source_id, ra, dec, word in zip(
             chosen["source_id"], chosen["ra"], chosen["dec"], words, strict=True
         )
@@ -195,10 +198,21 @@ def write_ds9_regions(
 
 
 def _delimited(text: object) -> str:
-    """Put text between delimiters of DS9 that do not occur in it."""
+    """Put text between delimiters of DS9 that do not occur in it; keep every digit of a number."""
     line = _LINE_ENDS.sub(" ", str(text)).strip()
+    # Programs take 00123 for 123, and round 19 digits.
+    line = f"id {line}" if _is_shortened(line) else line
     for opening, closing in ("{}", '""', "''"):
         if opening not in line and closing not in line:
             return f"{opening}{line}{closing}"
     # There is no escape in the format.
     return "{" + line.replace("{", "(").replace("}", ")") + "}"
+
+
+def _is_shortened(text: str) -> bool:
+    """Return whether a number is another text when a program has read it."""
+    try:
+        value = float(text)
+    except ValueError:
+        return False
+    return text != (str(int(value)) if value.is_integer() else str(value))

@@ -1,5 +1,6 @@
 """Write a table as csv, tsv, ECSV, VOTable, FITS or xlsx."""
 
+import json
 import os
 import re
 import warnings
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from spurclust.catalog.formats.sheets import is_missing
+from spurclust.catalog.formats.text_tables import mark_text
 from spurclust.catalog.output import atomic_write
 from spurclust.errors import CatalogError, import_optional
 
@@ -53,19 +55,54 @@ _DESCRIPTIONS = {
     "in_region": "Whether the component belongs to the spurious region",
 }
 _UNITS = {"ra": "deg", "dec": "deg"}
-# By these the programs of the Virtual Observatory know which columns are ids and positions.
+# By these the programs of the Virtual Observatory know what columns are.
 _UCDS = {
     "source_id": "meta.id;meta.main",
+    "path": "meta.ref",
+    "label": "meta.code.class",
+    "reason": "meta.note",
+    "tsne_x": "pos.cartesian.x",
+    "tsne_y": "pos.cartesian.y",
+    "component": "meta.code",
+    "spurious_probability": "stat.probability",
+    "flagged": "meta.code.qual",
+    "novelty": "stat.param",
+    "stability": "stat.value",
+    "inspection_rank": "meta.number",
+    "inspection_probability": "stat.probability",
+    "nearest_spurious": "meta.id.assoc",
     "ra": "pos.eq.ra;meta.main",
     "dec": "pos.eq.dec;meta.main",
+    "sky_viewer": "meta.ref.url",
+    "size": "meta.number",
+    "n_inspected": "meta.number",
+    "n_spurious": "meta.number",
+    "fraction": "stat.value",
+    "fraction_low": "stat.value;stat.min",
+    "fraction_high": "stat.value;stat.max",
+    "in_region": "meta.code.qual",
 }
 
 
 class _Meaning(NamedTuple):
-    """Descriptions and units of columns by name, for the formats that keep them."""
+    """What is kept beside the cells by the formats that can: of the table, and of its columns."""
 
-    descriptions: Mapping[str, str]
-    units: Mapping[str, str]
+    name: str = ""
+    settings: Mapping[str, Any] = {}
+    descriptions: Mapping[str, str] = {}
+    units: Mapping[str, str] = {}
+
+    def texts(self, forbidden: re.Pattern[str]) -> dict[str, str]:
+        """Return the settings as texts that a format can hold."""
+        plain = {
+            name: value if isinstance(value, str) else json.dumps(value, default=str)
+            for name, value in self.settings.items()
+            if value is not None
+        }
+        return {
+            forbidden.sub(_escape, name): forbidden.sub(_escape, text)
+            for name, text in plain.items()
+        }
 
 
 def write_table(
@@ -74,13 +111,14 @@ def write_table(
     *,
     descriptions: Mapping[str, str] | None = None,
     units: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     r"""Write a table to a file that appears whole or not at all.
 
     Any table of numbers, truth values and text can be written. Numbers keep every bit, in xlsx 16
-    digits. Text is written as it is, even if a spreadsheet program that opens the csv file would
-    take it for a formula; in xlsx it is marked as text. In csv, a missing value and empty text are
-    both blank.
+    digits. Text that a spreadsheet program would run is marked as text: in csv by an apostrophe
+    before it, as in ``'=1+1``, which `read_labels` takes away again. In csv, a missing value and
+    empty text are both blank.
 
     Parameters
     ----------
@@ -95,6 +133,9 @@ def write_table(
     units : mapping of str to str, default=None
         Units of columns of numbers, as astropy writes them, in addition to degrees for ra and dec.
         Kept in the same formats.
+    settings : mapping, default=None
+        What the table was made with, as plain values. Kept in the same formats, in FITS as its
+        history.
 
     Raises
     ------
@@ -124,7 +165,12 @@ def write_table(
     if not frame.columns.is_unique:
         repeated = frame.columns[frame.columns.duplicated()].unique().tolist()
         raise CatalogError(f"{path}: several columns are named {repeated}: rename them")
-    meaning = _Meaning({**_DESCRIPTIONS, **(descriptions or {})}, {**_UNITS, **(units or {})})
+    meaning = _Meaning(
+        Path(path).stem,
+        settings or {},
+        {**_DESCRIPTIONS, **(descriptions or {})},
+        {**_UNITS, **(units or {})},
+    )
     with atomic_write(path) as part:
         escaped = _write_frame(frame, part, meaning)
     if escaped:
@@ -139,7 +185,7 @@ def check_table_path(path: str | os.PathLike[str]) -> None:
     """Raise an error, before the work is done, if no table can be written to a file."""
     _check_suffix(path)
     with atomic_write(path, dry_run=True) as part:
-        _write_frame(pd.DataFrame({"source_id": ["1"]}), part, _Meaning({}, {}))
+        _write_frame(pd.DataFrame({"source_id": ["1"]}), part, _Meaning())
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:
@@ -168,7 +214,9 @@ def _write_frame(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> list[str
             if clean != texts:
                 escaped.append(name)
         columns[name] = cells
-    writer(pd.DataFrame(columns, index=frame.index), path, meaning)
+    names = [forbidden.sub(_escape, name) for name in columns]
+    escaped += ["the names of columns"] * (names != list(columns))
+    writer(pd.DataFrame(columns, index=frame.index).set_axis(names, axis=1), path, meaning)
     return escaped
 
 
@@ -187,7 +235,20 @@ def _escape(match: re.Match[str]) -> str:
 def _write_csv(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
     """Write comma- or tab-separated text in UTF-8; numbers so that reading gives the same."""
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    frame.to_csv(path, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
+    marked = mark_table(frame)
+    marked.to_csv(path, sep=separator, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def mark_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet runs and no reader takes for a comment."""
+    texts = frame.select_dtypes(exclude=["number", "bool"]).columns
+    marked = frame.assign(
+        **{
+            name: frame[name].map(lambda cell: mark_text(cell) if isinstance(cell, str) else cell)
+            for name in texts
+        }
+    )
+    return marked.rename(columns=mark_text)
 
 
 def _write_workbook(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
@@ -204,6 +265,9 @@ def _write_workbook(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
             for cell in row:
                 if cell.data_type in ("f", "e"):
                     cell.data_type = "s"
+                # So that it stays text when somebody edits the cell.
+                if cell.data_type == "s" and mark_text(cell.value) != cell.value:
+                    cell.quotePrefix = True
 
 
 def _workbook_cell(value: Any) -> Any:
@@ -211,8 +275,8 @@ def _workbook_cell(value: Any) -> Any:
     return str(value) if isinstance(value, int) and abs(value) >= _MAX_WORKBOOK_INTEGER else value
 
 
-def _write_astropy(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
-    """Write FITS, VOTable or ECSV, in types that FITS and VOTable have."""
+def _astropy_table(frame: pd.DataFrame, meaning: _Meaning) -> Any:
+    """Make a table in types that FITS and VOTable have."""
     tables = import_optional("astropy.table", feature="Writing FITS, VOTable and ECSV")
     table = tables.Table()
     for name in frame.columns:
@@ -222,11 +286,49 @@ def _write_astropy(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
             table[name].unit = meaning.units.get(name)
         if name in _UCDS:
             table[name].meta["ucd"] = _UCDS[name]
-    names = {".ecsv": "ascii.ecsv", ".fits": "fits", ".fit": "fits"}
-    name = names.get(path.suffix.lower(), "votable")
-    # With commas, any reader of csv with comments reads ECSV too.
-    options = {"delimiter": ","} if name == "ascii.ecsv" else {}
-    table.write(path, format=name, overwrite=True, **options)
+    return table
+
+
+def _write_ecsv(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
+    """Write ECSV with commas, as any reader of csv with comments reads it."""
+    table = _astropy_table(frame, meaning)
+    table.meta |= {"name": meaning.name, "settings": meaning.texts(_NOT_XML)}
+    table.write(path, format="ascii.ecsv", delimiter=",", overwrite=True)
+
+
+def _write_votable(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
+    """Write a VOTable: positions refer to their system, settings are its infos."""
+    tree = import_optional("astropy.io.votable.tree", feature="Writing VOTable")
+    file = tree.VOTableFile.from_table(_astropy_table(frame, meaning))
+    resource, table = file.resources[0], file.get_first_table()
+    table.name = meaning.name
+    if {"ra", "dec"} <= set(frame):
+        resource.coordinate_systems.append(tree.CooSys(ID="ICRS", system="ICRS"))
+        for field in table.fields:
+            if field.name in ("ra", "dec"):
+                field.ref = "ICRS"
+    for name, value in meaning.texts(_NOT_XML).items():
+        resource.infos.append(tree.Info(name=name, value=value))
+    file.to_xml(str(path))
+
+
+def _write_fits(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
+    """Write a FITS table, whose header says what its columns are."""
+    fits = import_optional("astropy.io.fits", feature="Writing FITS")
+    _astropy_table(frame, meaning).write(path, format="fits", overwrite=True)
+    with fits.open(path, mode="update", memmap=False) as parts:
+        header = parts[1].header
+        header["EXTNAME"] = _NOT_FITS.sub(_escape, meaning.name)
+        if {"ra", "dec"} <= set(frame):
+            header["RADESYS"] = "ICRS"
+        for number, name in enumerate(frame.columns, start=1):
+            if name in meaning.descriptions:
+                text = _NOT_FITS.sub(_escape, meaning.descriptions[name])
+                header.set(f"TCOMM{number}", text, after=f"TTYPE{number}")
+            if name in _UCDS:
+                header.set(f"TUCD{number}", _UCDS[name], after=f"TTYPE{number}")
+        for name, text in meaning.texts(_NOT_FITS).items():
+            header.add_history(f"{name} = {text}")
 
 
 def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
@@ -252,11 +354,11 @@ _Writer = Callable[[pd.DataFrame, Path, _Meaning], None]
 _WRITERS: dict[str, tuple[_Writer, re.Pattern[str]]] = {
     ".csv": (_write_csv, _NOT_CSV),
     ".tsv": (_write_csv, _NOT_CSV),
-    ".ecsv": (_write_astropy, _NOT_ECSV),
-    ".vot": (_write_astropy, _NOT_XML),
-    ".votable": (_write_astropy, _NOT_XML),
-    ".xml": (_write_astropy, _NOT_XML),
-    ".fits": (_write_astropy, _NOT_FITS),
-    ".fit": (_write_astropy, _NOT_FITS),
+    ".ecsv": (_write_ecsv, _NOT_ECSV),
+    ".vot": (_write_votable, _NOT_XML),
+    ".votable": (_write_votable, _NOT_XML),
+    ".xml": (_write_votable, _NOT_XML),
+    ".fits": (_write_fits, _NOT_FITS),
+    ".fit": (_write_fits, _NOT_FITS),
     ".xlsx": (_write_workbook, _NOT_XML),
 }

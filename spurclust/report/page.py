@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spurclust.catalog.ids import split_ids
 from spurclust.errors import import_optional
 from spurclust.labels import NO_REASON
 from spurclust.report import overview
@@ -187,7 +188,7 @@ def _nearest(results: Results) -> list[list[int]] | None:
         return None
     row_of = {name: row for row, name in enumerate(results.sources["source_id"])}
     return [
-        [row_of[name] for name in cell.split(", ") if name in row_of]
+        [row_of[name] for name in split_ids(cell) if name in row_of]
         for cell in results.sources["nearest_spurious"]
     ]
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 import spurclust
 from spurclust.catalog.output import atomic_write
+from spurclust.catalog.table_writers import mark_table
 from spurclust.cutouts import CutoutSource
 from spurclust.cutouts.files import MANIFEST, PREDICTIONS, FileSource, fingerprint_of
 from spurclust.cutouts.path_tables import TableRows
@@ -297,7 +298,7 @@ def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[Partition
     if unreadable:
         table = pd.DataFrame(unreadable, columns=["source_id", "path", "reason"])
         with atomic_write(errors, advice=GO_ON) as part:
-            table.to_csv(part, index=False, lineterminator="\n")
+            mark_table(table).to_csv(part, index=False, lineterminator="\n")
     else:
         errors.unlink(missing_ok=True)
     partitions = [

@@ -25,7 +25,7 @@ from spurclust.errors import CatalogError
 IDS = ["00123", "a b;c", "}", '"{', "x}\"'", "é星", "two\nlines", "# icrs"]
 LINE = re.compile(
     r"""circle\((?P<ra>[\d.]+),(?P<dec>[-\d.]+),(?P<radius>[\d.]+)"\)"""
-    r""" # text=(\{[^{}]*\}|"[^"]*"|'[^']*') tag=\{(?P<tag>[a-z]+)\}"""
+    r""" # color=(?P<color>[a-z]+) text=(\{[^{}]*\}|"[^"]*"|'[^']*') tag=\{(?P<tag>[a-z]+)\}"""
 )
 
 
@@ -60,8 +60,10 @@ def test_a_circle_for_each_flagged_source(tmp_path):
     assert {m["radius"] for m in found} == {"1.5"}
     words = {-1: "uninspected", 0: "reliable", 1: "spurious"}
     assert [m["tag"] for m in found] == [words[y] for y in flagged["label"].fillna(-1)]
-    texts = [m[4][1:-1] for m in found]
-    assert texts == ["00123", "}", '"{', "x)\"'", "é星", "two lines", "# icrs"]
+    colors = {"uninspected": "yellow", "reliable": "cyan", "spurious": "red"}
+    assert [m["color"] for m in found] == [colors[m["tag"]] for m in found]
+    texts = [m[5][1:-1] for m in found]
+    assert texts == ["id 00123", "}", '"{', "x)\"'", "é星", "two lines", "# icrs"]
     assert [path.name for path in tmp_path.iterdir()] == ["flagged.reg"]
 
 
@@ -70,6 +72,22 @@ def test_any_id_stays_on_its_line(tmp_path_factory, ids):
     path = tmp_path_factory.mktemp("any") / "flagged.reg"
     assert write_ds9_regions(example(ids, flagged=[True] * len(ids)), path) == len(ids)
     assert all(LINE.fullmatch(line) for line in lines_of(path))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(max_size=8) | st.sampled_from(IDS), min_size=1, max_size=3))
+def test_the_package_regions_reads_any_id(tmp_path_factory, ids):
+    regions = pytest.importorskip("regions")
+    path = tmp_path_factory.mktemp("any") / "flagged.reg"
+    write_ds9_regions(example(ids, flagged=[True] * len(ids)), path)
+    found = regions.Regions.read(path, format="ds9")
+    assert len(found) == len(ids)
+    texts = [match[5] for match in map(LINE.fullmatch, lines_of(path))]
+    # It takes all delimiters from the ends of a text.
+    ends = " {}\"'"
+    found_texts = [str(circle.meta.get("text", "")).strip(ends) for circle in found]
+    assert found_texts == [text.strip(ends) for text in texts]
+    assert all(circle.visual["edgecolor"] in ("red", "cyan", "yellow") for circle in found)
 
 
 def test_sources_without_a_position_have_no_circle_and_no_link(tmp_path):

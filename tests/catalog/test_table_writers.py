@@ -7,11 +7,15 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from astropy.io import fits
+from astropy.io.votable import parse
+from astropy.io.votable.ucd import check_ucd
 from astropy.table import Table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spurclust.catalog import match_labels, read_labels, write_table
+from spurclust.catalog.formats.text_tables import unmark_text
 from spurclust.catalog.table_writers import check_table_path
 from spurclust.errors import CatalogError
 from spurclust.region import component_table
@@ -54,7 +58,8 @@ def read_back(path):
         page = openpyxl.load_workbook(path).active
         return {name: cells for name, *cells in page.iter_cols(values_only=True)}
     with path.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        lines = csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        header, *rows = [[unmark_text(cell) for cell in cells] for cells in lines]
     columns = zip(*rows, strict=True)
     return {
         name: [cell or None for cell in cells] for name, cells in zip(header, columns, strict=True)
@@ -100,6 +105,7 @@ def test_formats_of_astropy_have_units_and_descriptions(tmp_path, sources, suffi
     assert found["reason"].unit is None
     if suffix not in (".fits", ".fit"):
         assert found["ra"].meta["ucd"] == "pos.eq.ra;meta.main"
+        assert all(check_ucd(found[name].meta["ucd"], True) for name in found.colnames)
     write_table(component_table(np.array([[5, 3, 1], [4, 0, 0]]), 0.05), path)
     found = astropy_read(path)
     assert all(found[name].description for name in found.colnames)
@@ -235,3 +241,56 @@ def test_check_leaves_nothing_and_finds_out_that_a_library_is_missing(tmp_path, 
         check_table_path(tmp_path / "t.fits")
     assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
     assert (tmp_path / "t.csv").read_text() == "mine"
+
+
+SETTINGS = {"labels": ["a.csv", "é.csv"], "perplexity": 50, "size": None, "note": "=1 <&> \x0b"}
+COMMANDS = ["=cmd|' /C calc'!A0", "+cmd", "-cmd", "@SUM(A1)", "#1", " =1+1", "'=1", "-5", "g"]
+
+
+def test_what_a_votable_says_of_itself(tmp_path, sources):
+    write_table(sources, tmp_path / "sources.vot", settings=SETTINGS)
+    file = parse(str(tmp_path / "sources.vot"), verify="exception")
+    (system,) = file.resources[0].coordinate_systems
+    table = file.get_first_table()
+    assert (system.ID, system.system, table.name) == ("ICRS", "ICRS", "sources")
+    assert [field.name for field in table.fields if field.ref == "ICRS"] == ["ra", "dec"]
+    infos = {info.name: info.value for info in file.resources[0].infos}
+    assert infos["perplexity"] == "50"
+    assert infos["labels"] == '["a.csv", "\\u00e9.csv"]'
+    assert infos["note"] == r"=1 <&> \x0b"
+
+
+def test_what_a_fits_table_says_of_itself(tmp_path, sources):
+    write_table(sources, tmp_path / "sources.fits", settings=SETTINGS)
+    with fits.open(tmp_path / "sources.fits") as parts:
+        parts.verify("exception")
+        header = parts[1].header
+    assert header["EXTNAME"] == "sources"
+    for number, name in enumerate(sources, start=1):
+        assert header[f"TTYPE{number}"] == name
+        assert check_ucd(header[f"TUCD{number}"], True)
+        assert header[f"TCOMM{number}"]
+    assert "perplexity = 50" in list(header["HISTORY"])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx"])
+def test_names_that_a_spreadsheet_would_run(tmp_path, suffix):
+    path = tmp_path / f"t{suffix}"
+    table = pd.DataFrame({"source_id": COMMANDS, "label": 0, "=x": COMMANDS})
+    write_table(table, path)
+    found = read_labels(path, id_column="source_id", label_column="label").table
+    assert found["source_id"].tolist() == [text.strip() for text in COMMANDS]
+    assert found["=x"].tolist() == COMMANDS
+    if suffix == ".xlsx":
+        cells = [row[0] for row in openpyxl.load_workbook(path).active.iter_rows(min_row=2)]
+        assert {cell.data_type for cell in cells} == {"s"}
+        assert [bool(cell.quotePrefix) for cell in cells] == [True] * 7 + [False] * 2
+    else:
+        lines = path.read_text().splitlines()[1:]
+        assert [line.startswith("'") for line in lines] == [True] * 7 + [False] * 2
+
+
+def test_names_of_columns_that_fits_cannot_hold(tmp_path):
+    with pytest.warns(UserWarning, match="the names of columns"):
+        write_table(pd.DataFrame({"Prüfung": [1]}), tmp_path / "t.fits")
+    assert Table.read(tmp_path / "t.fits").colnames == [r"Pr\xfcfung"]

@@ -67,9 +67,10 @@ function skyLinkOf(row) {
   }, "sky")];
 }
 
-/** One cell of csv, quoted where it must be. */
+/** One cell of csv, quoted where it must be; an apostrophe keeps a spreadsheet from running it. */
 function csvCell(value) {
-  const text = String(value);
+  const plain = /^[+-]?[0-9.:\s]*[0-9][0-9.:\s]*([eE][-+]?[0-9]+)?$|^-?inf$/.test(value);
+  const text = /^'*\s*[=+\-@#]/.test(value) && !plain ? `'${value}` : String(value);
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
