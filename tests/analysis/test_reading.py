@@ -83,7 +83,9 @@ def test_a_reference_without_room_for_all_labels(folder):
 
 def test_other_columns_go_through_to_the_sources(folder, cutouts, tmp_path):
     ids = cutouts.source_ids
-    labels = pd.read_excel(folder / "labels.xlsx", dtype={"Source_ID": str}).iloc[:50]
+    labels = pd.read_excel(
+        folder / "labels.xlsx", engine="openpyxl", dtype={"Source_ID": str}
+    ).iloc[:50]
     labels["mag"] = [27.5] * 49 + [None]
     catalogue = pd.DataFrame(
         {"name": ids, "RA": 150.0, "Dec": 2.0, "mag": 20.0, "field": ["N", "S"] * 30}
