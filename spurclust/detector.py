@@ -18,6 +18,7 @@ from spurclust.features.images import validate_images
 from spurclust.fitted import COUNT, IMAGES, Maybe, Number, Part, Plain, Values
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
+from spurclust.progress import stage
 from spurclust.region import (
     FlaggingMixin,
     allowed_components,
@@ -329,7 +330,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
         """Do the work of a stage and note its seconds."""
         start = time.perf_counter()
-        result = work()
+        with stage(name):
+            result = work()
         self.stage_seconds_[name] = time.perf_counter() - start
         if self.verbose:
             print(f"[{type(self).__name__}] {name}: {self.stage_seconds_[name]:.2f} s")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError, import_optional
+from spurclust.progress import track
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:
     names = [name for name in PLOTS if shown.get(name, True)]
     names += TUNING_PLOTS if analysis.search is not None else ()
     names += ["stability"] * ("stability" in analysis.sources)
-    for name in names:
+    for name in track(names, len(names), "Plots", "plot"):
         if name in GALLERIES:
             display = analysis.plot_gallery(which=name)
         else:

@@ -244,7 +244,7 @@ def _extract_features(
     first = _first_readable(source, chunks, options)
     extractor = CutoutFeatures(n_jobs=options.n_jobs).fit(first.images)
     like = ImageFormat(first.images.shape[1:], first.images.dtype)
-    options = replace(options, like=like, progress=False)
+    options = replace(options, like=like)
     rows, features, skipped = [], [], []
     for chunk in chunks:
         read = source.read(chunk, options)

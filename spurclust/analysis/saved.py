@@ -154,7 +154,6 @@ def flag_sources(
             models.reading["reduce"],
             on_error=on_error,
             n_jobs=n_jobs,
-            progress=log is not None,
         )
         read = source.read(options=options)
         warn_of_losses(read)

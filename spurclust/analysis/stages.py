@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from spurclust.progress import hidden_bars, showing_progress, stage
+
 Log = Callable[[str], object]
 """What takes a line of progress; ``print`` shows it."""
 
@@ -17,9 +19,10 @@ class Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Time a stage."""
+        """Time a stage, and show its name while it lasts."""
         start = time.perf_counter()
-        yield
+        with showing_progress(self.log is not None), stage(name):
+            yield
         self.add(name, time.perf_counter() - start)
 
     def add(self, name: str, seconds: float) -> None:
@@ -30,4 +33,5 @@ class Stages:
     def say(self, text: str) -> None:
         """Log a line, if somebody listens."""
         if self.log is not None:
-            self.log(text)
+            with hidden_bars():
+                self.log(text)

@@ -10,6 +10,7 @@ from spurclust.analysis.outcome import Analysis
 from spurclust.analysis.reading import Survey, read_survey
 from spurclust.analysis.stages import Log, Stages
 from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.progress import showing_progress
 
 if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
@@ -155,9 +156,7 @@ default=None
             "id_column": id_column,
             "path_column": path_column,
         },
-        options=ReadOptions(
-            size, reduce, on_error=on_error, n_jobs=n_jobs, progress=log is not None
-        ),
+        options=ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs),
         reference_size=reference_size,
         reference=reference,
         random_state=random_state,
@@ -217,7 +216,8 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
 
     detector = clone(detector).set_params(unlabeled=UNINSPECTED)
     if isinstance(detector, SpuriousRegionDetector):
-        features = detector.fit_assign(images, y).features
+        with showing_progress(stages.log is not None):
+            features = detector.fit_assign(images, y).features
         for name, seconds in detector.stage_seconds_.items():
             stages.add(name, seconds)
         return _Fitted(detector, None, features)

@@ -1,12 +1,16 @@
 """The command ``spurclust``: which commands there are, and what a failure prints."""
 
 import argparse
+import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
 
 import spurclust
 from spurclust.cli import audit, demo, predict, report, run
+from spurclust.progress import hidden_bars, showing_progress
 
 __all__ = ["main"]
 
@@ -48,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Also under -W error: a warning of ours is for the reader, not the end of a run.
             warnings.filterwarnings("always", category=UserWarning)
             warnings.showwarning = _print_warning
-            args.call(args)
+            with _output(getattr(args, "quiet", False)):
+                args.call(args)
     except (ValueError, OSError, ImportError, MemoryError) as error:
         print(f"spurclust: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -60,6 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextmanager
+def _output(quiet: bool) -> Iterator[None]:
+    """Show the progress of a command, or neither that nor what it prints."""
+    with ExitStack() as stack:
+        stack.enter_context(showing_progress(not quiet))
+        if quiet:
+            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(nowhere))
+        yield
+
+
 def run_process() -> None:
     """Run the command line as the whole process, and exit with what it returns."""
     sys.exit(main())
@@ -67,5 +83,6 @@ def run_process() -> None:
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Print a warning without the position in the code, each of its lines marked."""
-    for line in str(message).splitlines():
-        print(f"spurclust: warning: {line.strip()}", file=sys.stderr)
+    with hidden_bars():
+        for line in str(message).splitlines():
+            print(f"spurclust: warning: {line.strip()}", file=sys.stderr)

@@ -301,7 +301,10 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add the number of threads."""
+    """Add the number of threads, and whether to be silent."""
     parser.add_argument(
         "--jobs", type=JOBS, default=-1, help="number of threads, -1 is all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--quiet", action="store_true", help="print warnings and errors only, and show no progress"
     )

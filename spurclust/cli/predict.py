@@ -1,7 +1,6 @@
 """``spurclust predict``: flag new sources with a fitted model, into a table or into a folder."""
 
 import argparse
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -136,7 +135,7 @@ def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, A
                 **columns,
                 strict=args.strict,
                 n_jobs=args.jobs,
-                progress=sys.stderr.isatty(),
+                progress=not args.quiet,
                 log=say,
             )
     except KeyboardInterrupt:

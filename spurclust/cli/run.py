@@ -194,7 +194,7 @@ def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options as plain values, for the summary."""
-    return {name: value for name, value in vars(args).items() if name != "call"}
+    return {name: value for name, value in vars(args).items() if name not in ("call", "quiet")}
 
 
 def _size(given: Sequence[int] | None) -> int | tuple[int, int] | None:

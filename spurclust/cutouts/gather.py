@@ -2,14 +2,13 @@
 
 import os
 import reprlib
-import sys
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from numbers import Integral
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +17,7 @@ from spurclust.cutouts.bands import read_source
 from spurclust.cutouts.decode import Decoded, UnreadableCutoutError
 from spurclust.errors import CatalogError
 from spurclust.parallel import iterate_threads
-
-Item = TypeVar("Item")
+from spurclust.progress import track
 
 NO_PATH = "the table has no path for it"
 
@@ -320,25 +318,9 @@ def _images(
         except UnreadableCutoutError as error:
             return error
 
-    with closing(iterate_threads(read, range(len(paths)), options.n_jobs)) as images:
-        yield from (
-            with_progress(images, len(paths), "Reading cutouts", "cutout")
-            if options.progress
-            else images
-        )
-
-
-def with_progress(items: Iterable[Item], total: int, description: str, unit: str) -> Iterator[Item]:
-    """Show a bar on a terminal or in a notebook, if tqdm is installed."""
-    # A notebook's standard error is no terminal.
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        with warnings.catch_warnings(), suppress(ImportError):
-            # Without ipywidgets tqdm advises to install them and falls back to text.
-            warnings.filterwarnings("ignore", "IProgress not found")
-            from tqdm.auto import tqdm
-
-            items = tqdm(items, total=total, desc=description, unit=unit)
-    yield from items
+    n_paths, shown = len(paths), options.progress
+    with closing(iterate_threads(read, range(n_paths), options.n_jobs)) as images:
+        yield from track(images, n_paths, "Reading cutouts", "cutout", shown=shown)
 
 
 def warn_of_losses(cutouts: Cutouts, *, stacklevel: int = 2) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spurclust.embedding.field import FieldMaker
 from spurclust.embedding.neighbors import Float32
 from spurclust.parallel import ThreadTeam
+from spurclust.progress import track
 
 EXAGGERATED_ITER = 250
 """Iterations with early exaggeration."""
@@ -216,7 +217,7 @@ def descend_divergence(
             if iteration and len(start) >= SORTED_ROWS:
                 forces.sort()
             progress = _Progress(schedule, phase.exaggeration)
-            for norm in _steps(forces, phase):
+            for norm in track(_steps(forces, phase), phase.n_iter, "t-SNE", "iteration"):
                 iteration += 1
                 if iteration % CHECK_EVERY == 0:
                     forces.update(phase.exaggeration)

@@ -14,6 +14,7 @@ from spurclust.features.images import PanelAxis, as_channels, find_layout
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.parallel import iterate_threads
 from spurclust.plots.rendering import render_cutout
+from spurclust.progress import track
 
 Load = Callable[[int], NDArray[Any] | None]
 """Returns the pixels of the source in a row, its top row first; None where there is no cutout."""
@@ -107,7 +108,9 @@ def encode_cutouts(
         return encode_picture(cut, side, quality, layout.n_panels), False
 
     room = float(max_bytes)
-    for row, encoded in zip(wanted, iterate_threads(encode, wanted, n_threads), strict=True):
+    found = iterate_threads(encode, wanted, n_threads)
+    tracked = track(found, len(wanted), "Cutouts in the page", "cutout")
+    for row, encoded in zip(wanted, tracked, strict=True):
         if encoded is None:
             pictures.missing.append(row)
             continue

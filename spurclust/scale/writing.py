@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import dask
 
-from spurclust.cutouts.gather import with_progress
 from spurclust.errors import CatalogError
+from spurclust.progress import track
 from spurclust.ranking import InspectionRanker
 from spurclust.scale.cluster import current_client
 from spurclust.scale.parts import (
@@ -192,8 +192,7 @@ def write_predictions(
         warnings.filterwarnings("ignore", "Sending large graph")
         light = light_partitions(out, partitions, size)
         written = write_all(predictor, light, job, client)
-        if progress:
-            written = with_progress(written, len(light), "Partitions", "partition")
+        written = track(written, len(light), "Partitions", "partition", shown=progress)
         summaries = sorted(written, key=attrgetter("number"))
         finish(out, identity, summaries)
     return _written(len(source), summaries)

@@ -1,6 +1,7 @@
 """A simulated survey: in memory, as drawn strips, and as the files that a team keeps."""
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from spurclust.catalog.output import write_results
 from spurclust.errors import import_optional
 from spurclust.labels import RELIABLE, SPURIOUS
-from spurclust.parallel import map_threads
+from spurclust.parallel import iterate_threads
+from spurclust.progress import track
 from spurclust.simulate.defects import DEFECTS, count_defects
 from spurclust.simulate.galaxies import draw_reliable
 from spurclust.simulate.optics import FILTERS, Float32
@@ -145,7 +147,8 @@ def simulate_survey(
     def draw(k: int) -> _Row:
         return _draw_source(cubes[k], reasons[k], _child(root, 1, k), rolls)
 
-    truth = _tabulate(map_threads(draw, range(n_sources), n_jobs))
+    drawn = iterate_threads(draw, range(n_sources), n_jobs)
+    truth = _tabulate(list(track(drawn, n_sources, "Simulating sources", "source")))
     y = np.array([SPURIOUS if reason else RELIABLE for reason in reasons], dtype=np.int8)
     return SimulatedSurvey(cubes, truth["source_id"].tolist(), y, reasons, truth)
 
@@ -340,7 +343,8 @@ def write_survey(
         def write(k: int) -> None:
             _write_strip(survey.cubes[k], staging / strip_name(survey.source_ids[k]))
 
-        map_threads(write, range(len(survey)), n_jobs)
+        written = iterate_threads(write, range(len(survey)), n_jobs)
+        deque(track(written, len(survey), "Drawing strips", "strip"), maxlen=0)
     return target
 
 

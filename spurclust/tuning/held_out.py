@@ -1,20 +1,22 @@
 """What each setting says about the sources that were held out, with as little work as it takes."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.labels import UNINSPECTED
-from spurclust.parallel import map_threads
+from spurclust.parallel import iterate_threads
+from spurclust.progress import track
 from spurclust.region import (
     allowed_components,
     assign_components,
@@ -86,9 +88,8 @@ def predict_held_out(
     """Predict the spurious probabilities of the held-out sources of each split and setting."""
     # Splits that each need an embedding of their own go to where joblib is set to work.
     if protocol == "inductive":
-        return _joined(
-            Parallel()(delayed(_try_unseen)(space, images, codes, split) for split in splits)
-        )
+        tried = [delayed(_try_unseen)(space, images, codes, split) for split in splits]
+        return _joined(tried)
     steps = space.configure(images, space.perplexities[0])
     if all(ignores_labels(step) for step in steps.values()):
         shared = embed_by_perplexity(space, images, codes)
@@ -97,15 +98,18 @@ def predict_held_out(
     if ignores_labels(steps["flatten"]):
         first = fit_steps({"flatten": steps["flatten"]}, images, codes)
     found = _joined(
-        Parallel()(delayed(_try_embedded)(space, images, codes, split, first) for split in splits)
+        [delayed(_try_embedded)(space, images, codes, split, first) for split in splits]
     )
     return found._replace(fitted=first and [first] * len(space.perplexities))
 
 
-def _joined(found: Iterable[HeldOut]) -> HeldOut:
-    """Join the results of all splits."""
+def _joined(tasks: Sequence[Any]) -> HeldOut:
+    """Do the tasks of all splits where joblib is set to work, and join their results."""
+    # One by one, so that progress shows, where the backend can.
+    in_turn = get_active_backend()[0].supports_return_generator
+    found = Parallel(return_as="generator" if in_turn else "list")(tasks)
     joined = HeldOut([], [], [])
-    for one in found:
+    for one in track(found, len(tasks), "Folds", "fold"):
         joined.probabilities.extend(one.probabilities)
         joined.used_components.extend(one.used_components)
         joined.used_perplexities.extend(one.used_perplexities)
@@ -197,8 +201,9 @@ def _try_mixtures(
         used_components.append(used)
         predict = partial(predict_trials, mixture, sources.embedding, own, detector.assignment)
         distinct = sorted(set(used))
+        fits = iterate_threads(predict, distinct, detector.n_jobs)
         predicted = dict(
-            zip(distinct, map_threads(predict, distinct, detector.n_jobs), strict=True)
+            zip(distinct, track(fits, len(distinct), "Mixtures", "mixture"), strict=True)
         )
         for row, n_components in enumerate(used):
             for split, probability in enumerate(predicted[n_components]):

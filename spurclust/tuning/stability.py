@@ -12,6 +12,7 @@ from sklearn.base import clone
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.features.images import validate_images
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
+from spurclust.progress import track
 from spurclust.region import allowed_components, check_mixture, is_flagged
 from spurclust.steps import configure_mixture, configure_steps, fit_steps
 from spurclust.tuning.held_out import (
@@ -106,7 +107,7 @@ def flag_stability(
     n_flagged = np.zeros(len(images), dtype=np.int64)
     used: list[tuple[int, Any]] = []
     with quiet_about_few_sources():
-        for random_state, perplexity in runs:
+        for random_state, perplexity in track(runs, len(runs), "Runs", "run"):
             settings = {"random_state": random_state, "perplexity": perplexity}
             steps["embed"] = _started_elsewhere(embed, settings)
             embedded = fit_steps(steps, images, codes, fitted=first)

@@ -112,3 +112,20 @@ def test_fewer_spurious_than_folds(survey, tmp_path, capsys):
     assert call("tune", survey, out, *options, labels=tmp_path / "few.csv") == 0
     assert "spurclust: warning:" in capsys.readouterr().err
     assert read_summary(out)["held_out"]["n_splits"] == 3
+
+
+def test_a_terminal_shows_the_folds_while_they_are_tried(survey, tmp_path, monkeypatch, capsys):
+    options = [*LEAN, *SETTINGS, "--repeats", "1", "--folds", "2", "--protocol", "inductive"]
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    assert call("tune", survey, tmp_path / "out", *options, "--no-plots") == 0
+    shown = capsys.readouterr().err
+    parts = ["Reading cutouts: ", "tuning ...", "Folds:   0%", "t-SNE: ", "writing"]
+    positions = [shown.index(part) for part in parts]
+    assert positions == sorted(positions)
+    options += ["--no-plots", "--quiet"]
+    assert call("tune", survey, tmp_path / "quiet", *options) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("spurclust: warning: No setting keeps")
+    assert said.err.count("\n") == 1
+    assert "quiet" not in read_summary(tmp_path / "quiet")["settings"]

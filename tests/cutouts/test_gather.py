@@ -60,14 +60,13 @@ def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
         waiting.append(len(started) - len(stored))
         return read(path, **options)
 
-    def watch(images, total, **_):
+    def watch(images, *_, **__):
         for image in images:
             stored.append(image)
             yield image
 
     monkeypatch.setattr(gather, "read_source", watched_read)
-    monkeypatch.setattr("tqdm.auto.tqdm", watch)
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(gather, "track", watch)
     with joblib.parallel_config(n_jobs=2, backend="threading"):
         read_cutouts(tmp_path, progress=True)
     assert len(started) == len(stored) == 80
@@ -248,7 +247,7 @@ def test_a_progress_bar_on_a_terminal_with_tqdm(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     read_cutouts(paths, progress=True)
     output = capsys.readouterr()
-    assert "Reading cutouts: 100%" in output.err
+    assert "Reading cutouts:" in output.err
     assert not output.out
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     assert len(read_cutouts(paths, progress=True)) == 12
