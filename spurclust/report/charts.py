@@ -60,6 +60,8 @@ _RAMP = (
 _PROBABILITY_EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _SHARE_EDGES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
 _MAX_REASONS = 8
+MAX_COLUMNS = 12
+"""So many columns of the team's tables are shown, colored by and filtered by."""
 
 
 def import_bokeh(part: str) -> Any:
@@ -102,6 +104,7 @@ def colorings(results: Results, probability: NDArray[np.float64] | None) -> list
             for key, title, values, edges in graded
             if values is not None
         ],
+        *filter(None, (_by_column(results, name) for name in results.other_columns[:MAX_COLUMNS])),
     ]
 
 
@@ -174,6 +177,46 @@ def _by_grade(
         [*_RAMP, _FAINT],
         ["circle"] * (len(_RAMP) + 1),
         np.where(np.isfinite(values), len(_RAMP) - 1 - steps, len(_RAMP)),
+    )
+
+
+def _by_column(results: Results, name: str) -> Coloring | None:
+    """Color by a column of the team's tables; not by texts or numbers that nearly all differ."""
+    cells = results.sources[name]
+    is_number = cells.dtype != object
+    known = cells.notna() if is_number else cells != ""
+    counts = Counter(cells[known].tolist())
+    if is_number and len(counts) > _MAX_REASONS:
+        return _by_quantile(name, cells.to_numpy())
+    if len(counts) > max(_MAX_REASONS, len(cells) // 2):
+        return None
+    kept = [one for one, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
+    kept = sorted(kept[:_MAX_REASONS])
+    n_kept, n_rare = len(kept), len(counts) - len(kept)
+    code_of = {one: code for code, one in enumerate(kept)}
+    return Coloring(
+        f"column {name}",
+        name,
+        [*[f"{one:g}" if is_number else one for one in kept], f"{n_rare} others", "not known"],
+        [*_PALETTE[:n_kept], _OTHER, _FAINT],
+        [*islice(cycle(_MARKERS), n_kept), "square", "circle"],
+        np.where(known, [code_of.get(one, n_kept) for one in cells], n_kept + 1),
+    )
+
+
+def _by_quantile(name: str, values: NDArray[np.float64]) -> Coloring:
+    """Color by a number of any range, in steps with equally many sources, the largest first."""
+    finite = np.isfinite(values)
+    inner = np.quantile(values[finite], np.linspace(0, 1, len(_RAMP) + 1)[1:-1])
+    edges = np.array([values[finite].min(), *inner, values[finite].max()])
+    steps = np.searchsorted(inner, values, side="right")
+    return Coloring(
+        f"column {name}",
+        name,
+        [*[f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)][::-1], "not known"],
+        [*_RAMP, _FAINT],
+        ["circle"] * (len(_RAMP) + 1),
+        np.where(finite, len(_RAMP) - 1 - steps, len(_RAMP)),
     )
 
 

@@ -14,6 +14,7 @@ from spurclust.errors import import_optional
 from spurclust.labels import NO_REASON
 from spurclust.report import overview
 from spurclust.report.charts import (
+    MAX_COLUMNS,
     SPURIOUS_SCALE,
     colorings,
     curve_plot,
@@ -26,7 +27,7 @@ from spurclust.report.summary import Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (
-    *("page.js", "pictures.js", "cards.js", "embedding.js", "selection.js"),
+    *("page.js", "pictures.js", "filters.js", "cards.js", "embedding.js", "selection.js"),
     *("verdicts.js", "judge.js", "start.js"),
 )
 _DIGITS = 5
@@ -144,6 +145,7 @@ def page_data(
         "inspect_next": _suggested(results),
         "nearest": _nearest(results),
         "sky": _sky_links(results),
+        "columns": _other_columns(results),
         "colorings": [way.as_dict() for way in colorings(results, probability)],
         "cutouts": pictures.encoded,
         "n_panels": pictures.n_panels,
@@ -171,6 +173,20 @@ def _rounded(values: Any) -> list[float | None] | None:
     if values is None:
         return None
     return [None if np.isnan(value) else round(float(value), _DIGITS) for value in values]
+
+
+def _other_columns(results: Results) -> list[dict[str, Any]]:
+    """Return the columns of the team's tables: numbers, or codes of texts."""
+    columns: list[dict[str, Any]] = []
+    for name in results.other_columns[:MAX_COLUMNS]:
+        cells = results.sources[name]
+        if cells.dtype == object:
+            texts, codes = np.unique(cells.to_numpy(dtype=str), return_inverse=True)
+            columns.append({"name": name, "names": texts.tolist(), "codes": codes.tolist()})
+        else:
+            numbers = [float(f"{cell:.7g}") if np.isfinite(cell) else None for cell in cells]
+            columns.append({"name": name, "numbers": numbers})
+    return columns
 
 
 def _suggested(results: Results) -> list[int]:
@@ -229,6 +245,12 @@ def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
         sentences.append(
             f"{what} left out to keep the page small; it has the known spurious, the flagged and "
             "those to inspect next first. --max-cutouts and --max-size raise the limits."
+        )
+    n_columns = len(results.other_columns)
+    if n_columns > MAX_COLUMNS:
+        sentences.append(
+            f"The page shows {MAX_COLUMNS} of the {n_columns} other columns of your tables; "
+            "sources.csv has all of them."
         )
     return sentences
 

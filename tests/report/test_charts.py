@@ -179,3 +179,29 @@ def test_forty_components_differ(make_results):
 
     way = ways_of(make_results(change=change))["component"]
     assert len(set(zip(way.colors, way.markers, strict=True))) == 40
+
+
+def test_other_columns_are_ways_to_color(make_results):
+    def change(sources, components, summary):
+        numbers = np.arange(len(sources))
+        sources["z"] = np.where(numbers < 4, np.nan, numbers)
+        sources["field"] = np.where(numbers < 3, "", np.where(numbers % 3, "S", "N"))
+        sources["name"] = [f"g{number}" for number in numbers]
+        sources["n"] = numbers % 2
+
+    results = make_results(change=change)
+    assert results.other_columns == ["z", "field", "name", "n"]
+    ways = {way.title: way.as_dict() for way in colorings(results, None)}
+    assert {"z", "field", "n"} < set(ways)
+    assert "name" not in ways
+    # In steps of equally many.
+    assert ways["z"]["counts"][-1] == 4
+    assert max(ways["z"]["counts"][:-1]) - min(ways["z"]["counts"][:-1]) <= 1
+    assert ways["z"]["names"][0].endswith(" to 39")
+    assert dict(zip(ways["field"]["names"], ways["field"]["counts"], strict=True)) == {
+        "N": 13,
+        "S": 24,
+        "0 others": 0,
+        "not known": 3,
+    }
+    assert ways["n"]["names"][:2] == ["0", "1"]

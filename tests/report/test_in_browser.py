@@ -518,3 +518,63 @@ def test_the_known_can_be_chosen_by_reason(page):
     page.select_option("#next-which", "known")
     page.click("#next-cards .card:first-of-type button")
     assert page.locator("#judge").get_attribute("open") is not None
+
+
+HOSTILE = "</script><script>window.hacked=5</script>"
+
+
+def add_columns(sources, components, summary):
+    numbers = np.arange(len(sources))
+    sources["mag"] = np.where(numbers == 3, np.nan, 20 + numbers / 4)
+    sources[HOSTILE] = np.where(numbers % 2, "N", np.where(numbers == 0, HOSTILE, "NE"))
+    sources["name"] = [f"g{number}" for number in numbers]
+
+
+@pytest.fixture
+def filtered(visitor, tmp_path, make_results, load):
+    """The page of a run with other columns, such as magnitudes."""
+    results = make_results(ranking=True, change=add_columns)
+    path = tmp_path / "report.html"
+    path.write_text(render_report(results, load)[0], encoding="utf-8", newline="\n")
+    return visitor.visit(path, READY)
+
+
+def shown_rows(page):
+    script = """() => [...embedding.shown.values()].flatMap((filter) => [...filter.indices])
+      .map((index) => embedding.source.data.row[index]).sort((a, b) => a - b)"""
+    return page.evaluate(script)
+
+
+def test_other_columns_are_shown_colored_by_and_filtered_by(filtered):
+    page = filtered
+    assert page.evaluate("factsOf(0)")[-3:] == [["mag", "20"], [HOSTILE, HOSTILE], ["name", "g0"]]
+    assert ["mag", "20.75"] not in page.evaluate("factsOf(3)")
+    titles = page.locator("#color-by option").all_inner_texts()
+    assert titles[-2:] == ["mag", HOSTILE]
+    page.select_option("#color-by", label=HOSTILE)
+    assert page.locator("#legend li:visible").all_inner_texts()[0].split() == [
+        *HOSTILE.split(),
+        "1",
+    ]
+    assert page.evaluate("window.hacked") is None
+    # Numbers, from and to, both ends included; a source without one is not among them.
+    page.fill("#filter-low", "20.5")
+    page.fill("#filter-high", "21")
+    assert shown_rows(page) == [2, 4]
+    assert "2 of 40 sources shown, by mag" in page.inner_text("#filter-count")
+    # Another column narrows it further; a text that is a whole cell means that cell.
+    page.select_option("#filter-by", label=HOSTILE)
+    page.fill("#filter-text", "ne")
+    assert shown_rows(page) == [2, 4]
+    page.fill("#filter-text", "n")
+    assert shown_rows(page) == []
+    assert page.inner_text("#next-cards") == "None."
+    page.click("#filter-clear")
+    assert len(shown_rows(page)) == 40
+    page.fill("#filter-text", "n")
+    assert shown_rows(page) == list(range(1, 40, 2))
+    assert page.evaluate("queues.get('uninspected').members.every((row) => row % 2 === 1)")
+
+
+def test_a_page_without_other_columns_has_no_filters(page):
+    assert page.locator("#filter-by").count() == 0

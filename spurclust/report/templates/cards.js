@@ -48,15 +48,15 @@ function aboutCard(row) {
   return make("span", {}, percentOf(data.probability[row]));
 }
 
-const nextQueues = () => [
-  ["flagged", "Flagged, not yet inspected", byRank.filter((row) => data.label[row] < 0 && data.flagged[row])],
-  ...(data.inspect_next.length ? [["mixed", "Mixed: most suspect, and most unusual", data.inspect_next]] : []),
-  ["uninspected", "All that nobody has inspected", byRank.filter((row) => data.label[row] < 0)],
-  ["doubtful", "Labeled reliable, to inspect again", byRank.filter((row) => data.label[row] === 0)],
-  ["known", "Known spurious, to inspect again", byRank.filter((row) => data.label[row] === 1)],
+const queuesOf = (members) => [
+  ["flagged", "Flagged, not yet inspected", members.filter((row) => data.label[row] < 0 && data.flagged[row])],
+  ...(data.inspect_next.length ? [["mixed", "Mixed: most suspect, and most unusual", data.inspect_next.filter(passes)]] : []),
+  ["uninspected", "All that nobody has inspected", members.filter((row) => data.label[row] < 0)],
+  ["doubtful", "Labeled reliable, to inspect again", members.filter((row) => data.label[row] === 0)],
+  ["known", "Known spurious, to inspect again", members.filter((row) => data.label[row] === 1)],
 ];
 
-const queues = new Map(nextQueues().map(([key, title, members]) => [key, { title, members }]));
+const queues = new Map(queuesOf(byRank).map(([key, title, members]) => [key, { title, members }]));
 
 function firstQueue() {
   return [...queues.keys()].find((key) => queues.get(key).members.length) ?? "flagged";
@@ -86,6 +86,17 @@ function showKnown() {
   fillCards(find("known-cards"), chosen, {
     about: aboutCard, onPress: (row) => openJudge("known", row), isMissed: (row) => !data.flagged[row],
   }, "None.");
+}
+
+/** Work with the sources that the filters let pass. */
+function refreshQueues() {
+  for (const [key, title, members] of queuesOf(byRank.filter(passes))) queues.set(key, { title, members });
+  const which = find("next-which");
+  const chosen = which.value;
+  fillSelect(which, queueChoices());
+  which.value = chosen;
+  showNext();
+  showKnown();
 }
 
 function startCards() {

@@ -53,11 +53,11 @@ function drawLegend() {
 function showGroups() {
   const hidden = hiddenGroups();
   const { codes, markers } = embedding.way;
+  const isShown = (row) => !hidden.has(codes[row]) && passes(row);
   const order = embedding.source.data.row;
   const kept = new Map([...embedding.shown.keys()].map((marker) => [marker, []]));
   for (let index = 0; index < order.length; index += 1) {
-    const code = codes[order[index]];
-    if (!hidden.has(code)) kept.get(markers[code]).push(index);
+    if (isShown(order[index])) kept.get(markers[codes[order[index]]]).push(index);
   }
   for (const [marker, filter] of embedding.shown) {
     filter.indices = kept.get(marker);
@@ -65,7 +65,7 @@ function showGroups() {
     embedding.plot.select_one(`dots-${marker}`).visible = kept.get(marker).length > 0;
   }
   const selected = embedding.source.selected.indices;
-  const still = selected.filter((index) => !hidden.has(codes[order[index]]));
+  const still = selected.filter((index) => isShown(order[index]));
   if (still.length !== selected.length) embedding.source.selected.indices = still;
 }
 

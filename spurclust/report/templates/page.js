@@ -53,6 +53,7 @@ function factsOf(row) {
   if (data.calibrated) facts.push(["by the ranking", percentOf(data.probability[row])]);
   facts.push(["position in the order", `${grouped(data.rank[row])} of ${grouped(rows.length)}`]);
   if (data.stability) facts.push(["flagged in", `${percentOf(data.stability[row])} of runs`]);
+  facts.push(...otherFactsOf(row));
   return facts;
 }
 

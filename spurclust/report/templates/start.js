@@ -5,6 +5,7 @@ readVerdicts();
 startCards();
 startJudge();
 showSent();
+startFilters();
 document.body.dataset.ready = "tables";
 startEmbedding()
   .then(startCurve)
