@@ -407,7 +407,8 @@ class Analysis:
         return render_report(
             Results(self.name, self.sources, self.components, self.summary, self.tuning),
             cutout_loader(self, cutouts),
-            panel_names=filter_names(self.sources["path"].tolist()),
+            panel_names=(self.summary.get("reading") or {}).get("filters")
+            or filter_names(self.sources["path"].tolist()),
             max_cutouts=max_cutouts,
             max_side=cutout_size,
             max_bytes=round(1e6 * max_size),

@@ -70,6 +70,7 @@ def read_survey(
     with stages("reading"):
         read = source.read(chosen, options)
     warn_of_losses(read, stacklevel=3)
+    read = replace(read, skipped=[*source.lost, *read.skipped])
     rows = np.arange(len(source)) if chosen is None else chosen
     rows_read = _rows_read(source, rows, read)
     matched = known.of(rows_read)

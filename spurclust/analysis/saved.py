@@ -147,6 +147,7 @@ def flag_sources(
         source = open_cutouts(
             cutouts, **models.naming(id_pattern), id_column=id_column, path_column=path_column
         )
+        models.check_filters(source.filters)
         for note in source.notes:
             stages.say(note)
         options = ReadOptions(

@@ -266,6 +266,26 @@ class FittedModels(NamedTuple):
         has_filters = "(?P<filter>" in (pattern or "")
         return {"id_pattern": pattern, "filters": self.reading["filters"] if has_filters else None}
 
+    def check_filters(self, filters: Sequence[str] | None) -> None:
+        """Raise an error for channels of other filters than those of the fit, where both are known.
+
+        Parameters
+        ----------
+        filters : sequence of str or None
+            The filters that are the channels of cutouts to predict.
+
+        Raises
+        ------
+        CatalogError
+            When they differ, or their order does.
+        """
+        fitted = self.reading["filters"]
+        if fitted and filters and [*filters] != [*fitted]:
+            raise CatalogError(
+                f"the channels are {', '.join(filters)}, and those of the fit "
+                f"{', '.join(fitted)}: give the same filters in the same order"
+            )
+
     def set_jobs(self, n_jobs: int | None) -> "FittedModels":
         """Set the number of threads of all steps.
 

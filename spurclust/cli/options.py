@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -66,7 +67,7 @@ def say(text: str) -> None:
 
 def add_input(run: argparse.ArgumentParser) -> None:
     """Add what is read, where the results go, and how it is read."""
-    run.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help=CUTOUTS)
+    run.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
         "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls; repeat it for labels made "
@@ -107,6 +108,7 @@ def add_input(run: argparse.ArgumentParser) -> None:
     )
     columns.add_argument("--sheet", metavar="NAME", help="of workbooks (default: what fits)")
     add_catalogue(run)
+    add_mosaics(run)
     reading = run.add_argument_group("reading cutouts")
     reading.add_argument(
         "--id-pattern",
@@ -173,6 +175,57 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_mosaics(parser: argparse.ArgumentParser) -> None:
+    """Add the options of cutouts that are cut out of mosaics."""
+    group = parser.add_argument_group("cutouts from mosaics, in place of CUTOUTS")
+    group.add_argument(
+        "--mosaic",
+        action="append",
+        metavar="FILTER=FILE",
+        help="a FITS image with celestial coordinates; repeat it for further channels; the sources "
+        "are those of the --catalogue",
+    )
+    group.add_argument(
+        "--cutout-size", metavar="SIZE", help="height and width: an angle, as 2arcsec, or pixels"
+    )
+
+
+def choose_cutouts(args: argparse.Namespace, catalogue: Any) -> Any:
+    """Return the cutouts that are named, or open the mosaics."""
+    if not args.mosaic:
+        if args.cutout_size:
+            raise ValueError("--cutout-size is for mosaics: give them with --mosaic FILTER=FILE")
+        if not args.cutouts:
+            raise ValueError("no cutouts are given: name CUTOUTS, or mosaics with --mosaic")
+        return args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
+    from spurclust.cutouts import open_mosaics
+
+    if args.cutouts or catalogue is None or args.cutout_size is None:
+        raise ValueError(
+            "--mosaic needs a --catalogue with the positions of the sources and a --cutout-size, "
+            "and takes the place of CUTOUTS"
+        )
+    mosaics = dict(text.partition("=")[::2] for text in args.mosaic)
+    if len(mosaics) < len(args.mosaic) or not all(mosaics) or not all(mosaics.values()):
+        raise ValueError(
+            f"--mosaic {' --mosaic '.join(args.mosaic)}: write each as FILTER=FILE, and each "
+            "filter once"
+        )
+    return open_mosaics(
+        mosaics,
+        catalogue,
+        size=int(args.cutout_size) if args.cutout_size.isdecimal() else args.cutout_size,
+        on_error="skip" if args.skip_unreadable else "raise",
+    )
+
+
+def mosaic_words(args: argparse.Namespace) -> str:
+    """Return the options of the mosaics as they are typed."""
+    words = [word for text in args.mosaic for word in ("--mosaic", text)]
+    words += ["--catalogue", args.catalogue, "--cutout-size", args.cutout_size]
+    return shlex.join(words)
+
+
 def read_catalogue(args: argparse.Namespace) -> Any:
     """Read the table of sources that is named, if any."""
     from spurclust.catalog import read_catalogue
@@ -181,7 +234,7 @@ def read_catalogue(args: argparse.Namespace) -> Any:
         if args.catalogue_id_column is not None:
             raise ValueError("--catalogue-id-column needs a --catalogue: give one")
         return None
-    return read_catalogue(args.catalogue, id_column=args.catalogue_id_column or args.id_column)
+    return read_catalogue(args.catalogue, id_column=args.catalogue_id_column or args.id_column or "Source_ID")
 
 
 def add_skipping(parser: argparse._ActionsContainer) -> None:

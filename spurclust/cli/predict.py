@@ -26,7 +26,7 @@ def add_commands(commands: Any) -> None:
         "it was stopped, and cutouts that cannot be read are listed in errors.csv."
     )
     predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
-    predict.add_argument("cutouts", nargs="+", metavar="CUTOUTS", help=options.CUTOUTS)
+    predict.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=options.CUTOUTS)
     predict.add_argument(
         "--out",
         required=True,
@@ -36,6 +36,8 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
     )
+    options.add_catalogue(predict)
+    options.add_mosaics(predict)
     options.add_skipping(predict)
     options.add_jobs(predict)
     columns = predict.add_argument_group("columns of a table of paths")
@@ -67,7 +69,9 @@ def _add_partitions(group: Any) -> None:
 def run_predict(args: argparse.Namespace) -> None:
     """Flag new sources, into a table or into a folder."""
     given = [f"--{name.replace('_', '-')}" for name in FOLDER_OPTIONS if getattr(args, name)]
-    cutouts = args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
+    if args.catalogue and not args.mosaic:
+        raise ValueError("--catalogue is for mosaics: give them with --mosaic FILTER=FILE")
+    cutouts = options.choose_cutouts(args, options.read_catalogue(args))
     columns = options.path_columns(cutouts, args.id_column, args.path_column, "--id-column")
     if _is_folder(args.out, given):
         _predict_folder(args, cutouts, columns)

@@ -103,6 +103,7 @@ def run_fit(args: argparse.Namespace) -> None:
         args, tune=args.tune, reference_size=args.reference_size, reference=args.reference
     )
     shown = " ".join(args.cutouts) if len(args.cutouts) <= 3 else "CUTOUTS"
+    shown = options.mosaic_words(args) if args.mosaic else shown
     columns = {"--id-column": args.cutout_id_column, "--path-column": args.path_column}
     shown += "".join(f" {option} {name}" for option, name in columns.items() if name)
     say(f"Next: spurclust predict {Path(args.out) / 'model.skops'} {shown} --out FOLDER")
@@ -112,7 +113,8 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     """Analyze the named cutouts with the named labels, save the folder, and print the outcome."""
     from spurclust import analyze
 
-    cutouts = args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
+    catalogue = options.read_catalogue(args)
+    cutouts = options.choose_cutouts(args, catalogue)
     columns = options.path_columns(
         cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column"
     )
@@ -132,7 +134,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     analysis = analyze(
         cutouts,
         _read_labels(args),
-        catalogue=options.read_catalogue(args),
+        catalogue=catalogue,
         detector=make_search(args) if tune else make_detector(args),
         ranking=not args.no_ranking,
         stability=args.stability,

@@ -8,6 +8,7 @@ from spurclust.cutouts.gather import (
     ReadOptions,
     warn_of_losses,
 )
+from spurclust.cutouts.mosaics import open_mosaics
 from spurclust.cutouts.reader import CutoutReader
 from spurclust.cutouts.source import CutoutSource, open_cutouts, read_cutouts
 
@@ -19,6 +20,7 @@ __all__ = [
     "ReadOptions",
     "list_cutouts",
     "open_cutouts",
+    "open_mosaics",
     "read_cutouts",
     "source_ids_from_paths",
     "warn_of_losses",

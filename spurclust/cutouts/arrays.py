@@ -70,6 +70,7 @@ class ArraySource:
     Ids are counted from 0 where none are given.
     """
 
+    lost: Sequence[Skipped] = ()
     in_files = False
     filters: list[str] | None = None
     notes: Sequence[str] = ()

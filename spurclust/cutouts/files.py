@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.cutouts.bands import SUFFIXES, files_of, group_files
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, gather, path_text
+from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped, gather, path_text
 from spurclust.errors import CatalogError
 
 PARTITION_SIZE = 2000
@@ -225,6 +225,7 @@ def _holds_predictions(folder: str | os.PathLike[str]) -> bool:
 class FileSource:
     """Cutout files with their ids: a source, and a partition of one."""
 
+    lost: Sequence[Skipped] = ()
     in_files = True
     lazy = None
     image_format: ImageFormat | None = None

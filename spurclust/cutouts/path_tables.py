@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spurclust.catalog.ids import ID_FORMS
 from spurclust.cutouts.files import PARTITION_SIZE, FileSource, find_tables
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions
+from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped
 from spurclust.errors import CatalogError
 
 MAX_COMPARED = 50_000_000
@@ -95,6 +95,7 @@ class TableSource:
     folder.
     """
 
+    lost: Sequence[Skipped] = ()
     in_files = True
     image_format: ImageFormat | None = None
     filters: list[str] | None = None

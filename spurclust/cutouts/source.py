@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spurclust.cutouts.array_stores import find_store, open_store
 from spurclust.cutouts.arrays import ArraySource, channels_last
 from spurclust.cutouts.files import FileSource, is_path_table, open_files
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, warn_of_losses
+from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped, warn_of_losses
 from spurclust.errors import CatalogError, import_optional
 
 
@@ -58,6 +58,10 @@ class CutoutSource(Protocol):
     @property
     def filters(self) -> list[str] | None:
         """Names of the bands that are the channels; None where they are not known."""
+
+    @property
+    def lost(self) -> Sequence[Skipped]:
+        """Sources that were left out when it was opened."""
 
     @property
     def notes(self) -> Sequence[str]:

@@ -129,6 +129,7 @@ def prepare(
     in_files = isinstance(model, (str, os.PathLike))
     fingerprint = _digest_of_files(model) if in_files else _digest_of_results(models)
     source = open_cutouts(cutouts, **models.naming(id_pattern), **options)
+    models.check_filters(source.filters)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
     if source.in_files and models.reading["dtype"] is None:

@@ -1,0 +1,361 @@
+"""Cutouts from mosaics: one image of the sky a filter, and a catalogue of positions."""
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.cutouts.arrays import ArraySource
+from spurclust.cutouts.bands import listed
+from spurclust.cutouts.gather import Skipped
+from spurclust.errors import CatalogError, import_optional
+
+BLOCK_BYTES = 2**26
+"""Bytes of a mosaic that are read at once, for all cutouts in them."""
+
+_MAX_PIXELS = 2**24
+# Pixel scales and orientations that differ by less shift a cutout's corner by no pixel.
+_SAME_GRID = 0.005
+_NOT_SCIENCE = {"WHT", "ERR", "SEG", "MASK", "DQ", "PSF", "CON", "VAR_POISSON", "VAR_RNOISE"}
+_OUTSIDE = "it lies outside of all mosaics, or has no position"
+
+
+def open_mosaics(
+    mosaics: Mapping[str, str | os.PathLike[str]],
+    catalogue: Any,
+    *,
+    size: Any,
+    on_error: Literal["raise", "skip"] = "raise",
+) -> ArraySource:
+    """Open mosaics as the cutouts of the sources of a catalogue, which are cut when they are read.
+
+    A cutout source like any other: `read_cutouts`, `spurclust.analyze` and predictions take it.
+    A cutout is centered on the pixel nearest to its source, as that of
+    `astropy.nddata.Cutout2D`; pixels beyond the edges of a mosaic, and channels of mosaics that do
+    not show the source at all, are NaN. Mosaics are read in blocks, so that their size does not
+    matter; a catalogue in the order of declination is read fastest.
+
+    Parameters
+    ----------
+    mosaics : mapping of str to path
+        A FITS image with celestial coordinates for each filter, in the order of the channels; all
+        of one pixel scale and orientation, whatever their pixels' type. Tile-compressed files
+        (.fits.fz) are read in parts as well.
+    catalogue : path, DataFrame or Labels
+        Ids and positions of the sources, see `spurclust.catalog.read_catalogue`.
+    size : int, str or astropy.units.Quantity
+        Height and width of a cutout: pixels, or an angle as "2arcsec".
+    on_error : {"raise", "skip"}, default="raise"
+        What to do with sources that lie outside of all mosaics: raise an error, or leave them
+        out with a warning.
+
+    Returns
+    -------
+    CutoutSource
+        The cutouts, of float32, without the sources that were left out.
+
+    Raises
+    ------
+    CatalogError
+        When a mosaic cannot be read in parts, mosaics are of two pixel scales, or the catalogue
+        has no positions.
+    ImportError
+        When astropy is not installed.
+
+    Warns
+    -----
+    UserWarning
+        When sources lie outside of some mosaics.
+
+    Examples
+    --------
+    >>> from spurclust.cutouts import open_mosaics
+    >>> source = open_mosaics(
+    ...     {"F115W": "f115w.fits", "F444W": "f444w.fits"}, "catalogue.fits", size="2arcsec"
+    ... )  # doctest: +SKIP
+    >>> source.read([0, 1]).images.shape  # doctest: +SKIP
+    (2, 67, 67, 2)
+    """
+    from spurclust.catalog import Labels, read_catalogue
+
+    import_optional("astropy", feature="Cutting cutouts out of mosaics")
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
+    if not mosaics:
+        raise CatalogError("there are no mosaics: give one or more")
+    table = catalogue if isinstance(catalogue, Labels) else read_catalogue(catalogue)
+    positions = _positions(table)
+    opened = [_open_mosaic(name, str(path)) for name, path in mosaics.items()]
+    _check_grids(opened)
+    shape = _shape_of(size, opened[0])
+    corners = np.stack([_corners(mosaic, positions, shape) for mosaic in opened])
+    overlaps = np.stack(
+        [_overlaps(one, mosaic.shape, shape) for one, mosaic in zip(corners, opened, strict=True)]
+    )
+    ids = table.table["source_id"].tolist()
+    lost = np.flatnonzero(~overlaps.any(axis=0))
+    _report_lost([ids[k] for k in lost], len(ids), table.origin, on_error)
+    kept = np.flatnonzero(overlaps.any(axis=0))
+    images = _MosaicImages(opened, corners[:, kept], shape)
+    source = ArraySource(
+        images, [ids[k] for k in kept], f"{images.name}, {shape[0]} x {shape[1]}", images.version()
+    )
+    source.filters = [mosaic.name for mosaic in opened]
+    source.lost = [Skipped(ids[k], "", _OUTSIDE) for k in lost]
+    _warn_of_blank({m.name: overlaps[k, kept] for k, m in enumerate(opened)}, source.source_ids)
+    return source
+
+
+@dataclass(frozen=True)
+class _Mosaic:
+    """An image of the sky in one filter: where it is, its shape and its coordinates."""
+
+    name: str
+    path: str
+    extension: int
+    shape: tuple[int, int]
+    wcs: Any
+
+    @property
+    def scales(self) -> NDArray[np.float64]:
+        """Height and width of a pixel in degrees."""
+        from astropy.wcs.utils import proj_plane_pixel_scales
+
+        return np.asarray(proj_plane_pixel_scales(self.wcs)[::-1])
+
+    @contextmanager
+    def section(self) -> Iterator[Any]:
+        """Open what reads parts of the image."""
+        from astropy.io import fits
+
+        with fits.open(self.path, memmap=False) as hdus:
+            yield hdus[self.extension].section
+
+
+def _open_mosaic(name: str, path: str) -> _Mosaic:
+    """Find the image of a mosaic, by its name if there are several."""
+    from astropy.io import fits
+    from astropy.utils.exceptions import AstropyWarning
+    from astropy.wcs import WCS
+
+    place = str(Path(path).expanduser().absolute())
+    if place.lower().endswith((".gz", ".bz2", ".xz", ".zip")):
+        raise CatalogError(
+            f"{path} is compressed as a whole, and cannot be read in parts: unpack it, or compress "
+            "its tiles instead (fpack, .fits.fz)"
+        )
+    found = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AstropyWarning)
+            with fits.open(place, memmap=False) as hdus:
+                for number, hdu in enumerate(hdus):
+                    if not hdu.is_image or len(hdu.shape) != 2 or hdu.name in _NOT_SCIENCE:
+                        continue
+                    wcs = WCS(hdu.header, hdus)
+                    if wcs.has_celestial:
+                        found.append((hdu.name, _Mosaic(name, place, number, hdu.shape, wcs)))
+    except (OSError, ValueError, KeyError) as error:
+        raise CatalogError(f"{path} cannot be read as a mosaic ({error})") from error
+    if not found:
+        raise CatalogError(
+            f"{path} has no image of two axes with celestial coordinates: give a mosaic whose "
+            "header has them (CTYPE1, CRVAL1, ...)"
+        )
+    return next((mosaic for named, mosaic in found if named == "SCI"), found[0][1])
+
+
+def _check_grids(mosaics: list[_Mosaic]) -> None:
+    """Raise an error for mosaics whose pixels differ in size or orientation."""
+    first, *others = mosaics
+    scale = first.scales.mean()
+    for other in others:
+        difference = first.wcs.pixel_scale_matrix - other.wcs.pixel_scale_matrix
+        if np.abs(difference).max() > _SAME_GRID * scale:
+            sizes = [f"{3600 * one.scales.mean():.4g} arcsec" for one in (first, other)]
+            raise CatalogError(
+                f"{first.path} has pixels of {sizes[0]}, and {other.path} of {sizes[1]}"
+                + (", turned against them" if sizes[0] == sizes[1] else "")
+                + ": bring all mosaics to one grid of pixels, as with the package reproject"
+            )
+
+
+def _shape_of(size: Any, mosaic: _Mosaic) -> tuple[int, int]:
+    """Return height and width of a cutout in pixels."""
+    from astropy import units
+
+    try:
+        quantity = units.Quantity(int(size) if isinstance(size, Integral) else size)
+        degrees = quantity.to_value(units.deg) if quantity.unit.physical_type == "angle" else None
+        numbers = quantity.value / np.ones(2) if degrees is None else degrees / mosaic.scales
+        is_known = degrees is not None or (quantity.unit.is_equivalent("") or quantity.unit == "pix")
+        height, width = (int(number) for number in np.round(numbers))
+    except (TypeError, ValueError):
+        is_known, height, width = False, 0, 0
+    if not is_known or height < 1 or width < 1 or height * width > _MAX_PIXELS:
+        raise CatalogError(
+            f"the size of the cutouts (size, --cutout-size) is {size!r}: give an angle, as "
+            "'2arcsec', or a number of pixels, as 64"
+        )
+    return height, width
+
+
+def _positions(table: Any) -> NDArray[np.float64]:
+    """Return the positions of all sources in degrees, NaN where there is none."""
+    from spurclust.catalog.sky import find_positions
+
+    notes: list[str] = []
+    positions, _ = find_positions(table.table, np.arange(len(table.table)), notes)
+    for note in notes:
+        warnings.warn(f"{table.origin}: {note}", stacklevel=3)
+    if positions is None:
+        raise CatalogError(
+            f"{table.origin} has no positions: name their columns RA and Dec, in degrees; its "
+            f"columns are {', '.join(map(str, table.table.columns))}"
+        )
+    return positions
+
+
+def _corners(
+    mosaic: _Mosaic, positions: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.int64]:
+    """Return row and column of the first pixel of each cutout; far outside without a position."""
+    from astropy.coordinates import SkyCoord
+    from astropy.wcs import NoConvergence
+    from astropy.wcs.utils import skycoord_to_pixel
+
+    known = np.flatnonzero(np.isfinite(positions).all(axis=1))
+    centers = np.full((len(positions), 2), np.nan)
+    sky = SkyCoord(positions[known], unit="deg")
+    try:
+        x, y = skycoord_to_pixel(sky, mosaic.wcs)
+    except NoConvergence as error:  # of distortions, far from the image
+        x, y = error.best_solution.T
+        x[error.divergent] = np.nan
+    centers[known] = np.stack([y, x], axis=1)
+    corners = np.ceil(centers - np.array(shape) / 2)
+    far = ~(np.abs(corners) < 2**31).all(axis=1)
+    return np.where(far[:, None], -(2**31), corners).astype(np.int64)
+
+
+def _overlaps(
+    corners: NDArray[np.int64], whole: tuple[int, int], shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return which cutouts have a pixel in a mosaic."""
+    return ((corners > -np.array(shape)) & (corners < whole)).all(axis=1)
+
+
+def _report_lost(ids: list[str], n_sources: int, origin: str, on_error: str) -> None:
+    """Raise an error, or warn, of sources outside of all mosaics."""
+    if not ids:
+        return
+    text = f"{len(ids)} of the {n_sources} sources of {origin} lie outside of all mosaics, or have "
+    text += f"no position: {listed(ids)}"
+    if on_error == "raise" or len(ids) == n_sources:
+        raise CatalogError(
+            f"{text}. Leave them out of the catalogue, or pass over them with "
+            'on_error="skip" (--skip-unreadable)'
+        )
+    warnings.warn(f"{text}; they were skipped", stacklevel=4)
+
+
+def _warn_of_blank(overlaps: Mapping[str, NDArray[np.bool_]], ids: Any) -> None:
+    """Warn of sources that only some of the mosaics show."""
+    blank = {name: [ids[k] for k in np.flatnonzero(~one)] for name, one in overlaps.items()}
+    n_blank = int((~np.stack(list(overlaps.values()))).any(axis=0).sum())
+    if n_blank:
+        named = "; ".join(f"{name} of {listed(one)}" for name, one in blank.items() if one)
+        warnings.warn(
+            f"{n_blank} of {len(ids)} sources lie outside of a mosaic, and their band is blank "
+            f"(NaN): {named}",
+            stacklevel=4,
+        )
+
+
+class _MosaicImages:
+    """All cutouts as an array, of which only what is asked for is read."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, mosaics: list[_Mosaic], corners: NDArray[np.int64], shape: tuple[int, int]
+    ) -> None:
+        # Coordinates need not travel to other processes.
+        self._mosaics = [replace(mosaic, wcs=None) for mosaic in mosaics]
+        self._corners = corners
+        channels = () if len(mosaics) == 1 else (len(mosaics),)
+        self.shape = (corners.shape[1], *shape, *channels)
+        self.ndim = len(self.shape)
+        self.name = ", ".join(f"{mosaic.name}={mosaic.path}" for mosaic in mosaics)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+        rows, *others = key if isinstance(key, tuple) else (key,)
+        corners = self._corners[:, rows]
+        images = np.full((corners.shape[1], *self.shape[1:3], len(self._mosaics)), np.nan, np.float32)
+        for k, mosaic in enumerate(self._mosaics):
+            try:
+                with mosaic.section() as section:
+                    _cut(section, mosaic.shape, corners[k], images[..., k])
+            except (OSError, ValueError, TypeError) as error:
+                raise CatalogError(
+                    f"{mosaic.path} cannot be read ({error}): replace it by a whole copy"
+                ) from error
+        images = images[..., 0] if self.ndim == 3 else images
+        return images[(slice(None), *others)]
+
+    def version(self) -> str:
+        """Hash what changes when the pixels do: the files, and where the cutouts are in them."""
+        digest = blake2b(self._corners.tobytes(), digest_size=16)
+        for mosaic in self._mosaics:
+            status = Path(mosaic.path).stat()
+            digest.update(f"{mosaic.path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        return digest.hexdigest()
+
+
+def _cut(
+    section: Any, whole: tuple[int, int], corners: NDArray[np.int64], images: NDArray[np.float32]
+) -> None:
+    """Fill cutouts with the pixels of a mosaic, reading those that lie together at once."""
+    low = np.maximum(corners, 0)
+    high = np.minimum(corners + images.shape[1:3], whole)
+    inside = np.flatnonzero((low < high).all(axis=1))
+    for group in _groups(low[inside], high[inside]):
+        chosen = inside[group]
+        (y0, x0), (y1, x1) = low[chosen].min(axis=0), high[chosen].max(axis=0)
+        block = np.asarray(section[y0:y1, x0:x1], dtype=np.float32)
+        for k in chosen:
+            (top, left), (bottom, right) = low[k], high[k]
+            y, x = corners[k]
+            images[k, top - y : bottom - y, left - x : right - x] = block[
+                top - y0 : bottom - y0, left - x0 : right - x0
+            ]
+
+
+def _groups(low: NDArray[np.int64], high: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Group boxes whose rows overlap, as long as the pixels around a group fit into memory."""
+    order = np.argsort(low[:, 0], kind="stable")
+    group: list[int] = []
+    left = right = top = bottom = 0
+    for k in order.tolist():
+        (y0, x0), (y1, x1) = low[k].tolist(), high[k].tolist()
+        wider = (max(bottom, y1) - top) * (max(right, x1) - min(left, x0))
+        if group and (y0 >= bottom or 4 * wider > BLOCK_BYTES):
+            yield np.array(group)
+            group = []
+        if not group:
+            top, bottom, left, right = y0, y1, x0, x1
+        group.append(k)
+        bottom, left, right = max(bottom, y1), min(left, x0), max(right, x1)
+    if group:
+        yield np.array(group)
