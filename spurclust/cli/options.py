@@ -234,7 +234,9 @@ def read_catalogue(args: argparse.Namespace) -> Any:
         if args.catalogue_id_column is not None:
             raise ValueError("--catalogue-id-column needs a --catalogue: give one")
         return None
-    return read_catalogue(args.catalogue, id_column=args.catalogue_id_column or args.id_column or "Source_ID")
+    return read_catalogue(
+        args.catalogue, id_column=args.catalogue_id_column or args.id_column or "Source_ID"
+    )
 
 
 def add_skipping(parser: argparse._ActionsContainer) -> None:

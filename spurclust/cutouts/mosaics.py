@@ -25,6 +25,8 @@ _MAX_PIXELS = 2**24
 # Pixel scales and orientations that differ by less shift a cutout's corner by no pixel.
 _SAME_GRID = 0.005
 _NOT_SCIENCE = {"WHT", "ERR", "SEG", "MASK", "DQ", "PSF", "CON", "VAR_POISSON", "VAR_RNOISE"}
+# More pixels than a mosaic has in a row.
+_FAR = 2**31
 _OUTSIDE = "it lies outside of all mosaics, or has no position"
 
 
@@ -196,7 +198,9 @@ def _shape_of(size: Any, mosaic: _Mosaic) -> tuple[int, int]:
         quantity = units.Quantity(int(size) if isinstance(size, Integral) else size)
         degrees = quantity.to_value(units.deg) if quantity.unit.physical_type == "angle" else None
         numbers = quantity.value / np.ones(2) if degrees is None else degrees / mosaic.scales
-        is_known = degrees is not None or (quantity.unit.is_equivalent("") or quantity.unit == "pix")
+        is_known = degrees is not None or (
+            quantity.unit.is_equivalent("") or quantity.unit == "pix"
+        )
         height, width = (int(number) for number in np.round(numbers))
     except (TypeError, ValueError):
         is_known, height, width = False, 0, 0
@@ -217,9 +221,10 @@ def _positions(table: Any) -> NDArray[np.float64]:
     for note in notes:
         warnings.warn(f"{table.origin}: {note}", stacklevel=3)
     if positions is None:
+        others = table.table.columns.drop(["source_id", "label", "reason"])
         raise CatalogError(
             f"{table.origin} has no positions: name their columns RA and Dec, in degrees; its "
-            f"columns are {', '.join(map(str, table.table.columns))}"
+            f"other columns are {', '.join(map(str, others)) or '(none)'}"
         )
     return positions
 
@@ -242,15 +247,17 @@ def _corners(
         x[error.divergent] = np.nan
     centers[known] = np.stack([y, x], axis=1)
     corners = np.ceil(centers - np.array(shape) / 2)
-    far = ~(np.abs(corners) < 2**31).all(axis=1)
-    return np.where(far[:, None], -(2**31), corners).astype(np.int64)
+    far = np.abs(np.nan_to_num(corners, nan=np.inf)).max(axis=1) > _FAR
+    corners[far] = -_FAR
+    return corners.astype(np.int64)
 
 
 def _overlaps(
     corners: NDArray[np.int64], whole: tuple[int, int], shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
     """Return which cutouts have a pixel in a mosaic."""
-    return ((corners > -np.array(shape)) & (corners < whole)).all(axis=1)
+    overlaps = np.logical_and(corners > -np.array(shape), corners < np.array(whole))
+    return np.asarray(overlaps.all(axis=1))
 
 
 def _report_lost(ids: list[str], n_sources: int, origin: str, on_error: str) -> None:
@@ -297,12 +304,14 @@ class _MosaicImages:
         self.name = ", ".join(f"{mosaic.name}={mosaic.path}" for mosaic in mosaics)
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __getitem__(self, key: Any) -> NDArray[np.float32]:
         rows, *others = key if isinstance(key, tuple) else (key,)
         corners = self._corners[:, rows]
-        images = np.full((corners.shape[1], *self.shape[1:3], len(self._mosaics)), np.nan, np.float32)
+        images = np.full(
+            (corners.shape[1], *self.shape[1:3], len(self._mosaics)), np.nan, np.float32
+        )
         for k, mosaic in enumerate(self._mosaics):
             try:
                 with mosaic.section() as section:
