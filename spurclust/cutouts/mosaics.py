@@ -21,6 +21,9 @@ from spurclust.errors import CatalogError, import_optional
 BLOCK_BYTES = 2**26
 """Bytes of a mosaic that are read at once, for all cutouts in them."""
 
+_DENSE = 1 / 16
+"""Part of a block that cutouts must fill to read all of it, not their rows."""
+
 _MAX_PIXELS = 2**24
 # Pixel scales and orientations that differ by less shift a cutout's corner by no pixel.
 _SAME_GRID = 0.005
@@ -139,7 +142,12 @@ class _Mosaic:
         from astropy.io import fits
 
         with fits.open(self.path, memmap=False) as hdus:
-            yield hdus[self.extension].section
+            hdu = hdus[self.extension]
+            if isinstance(hdu, fits.CompImageHDU):
+                yield hdu.section
+            else:
+                with Path(self.path).open("rb") as file:
+                    yield _Pixels(hdu, file.fileno())
 
 
 def _open_mosaic(name: str, path: str) -> _Mosaic:
@@ -332,6 +340,37 @@ class _MosaicImages:
         return digest.hexdigest()
 
 
+class _Pixels:
+    """Pixels of an image that is not compressed: what `section` of astropy is, for few of them."""
+
+    def __init__(self, hdu: Any, file: int) -> None:
+        self.section, self._file = hdu.section, file
+        header = hdu.header
+        self._dtype = np.dtype(
+            f">{'i' if header['BITPIX'] > 0 else 'f'}{abs(header['BITPIX']) // 8}"
+        )
+        self._dtype = np.dtype(np.uint8) if header["BITPIX"] == 8 else self._dtype
+        self._start, self._width = hdu.fileinfo()["datLoc"], hdu.shape[1]
+        self._scale = header.get("BSCALE", 1), header.get("BZERO", 0), header.get("BLANK")
+
+    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[Any]:
+        return np.asarray(self.section[key])
+
+    def rows(self, key: tuple[slice, slice]) -> NDArray[Any]:
+        """Read a box row by row."""
+        n_bytes = self._dtype.itemsize
+        rows, columns = (range(one.start, one.stop) for one in key)
+        starts = (self._start + n_bytes * (y * self._width + columns.start) for y in rows)
+        read = b"".join(os.pread(self._file, n_bytes * len(columns), start) for start in starts)
+        raw = np.frombuffer(read, self._dtype).reshape(len(rows), len(columns))
+        scale, zero, blank = self._scale
+        if self._dtype.kind == "f" and (scale, zero) == (1, 0):
+            return raw
+        values = raw * scale + float(zero)
+        has_blank = blank is not None and self._dtype.kind != "f"
+        return np.where(raw == blank, np.nan, values) if has_blank else values
+
+
 def _cut(
     section: Any, whole: tuple[int, int], corners: NDArray[np.int64], images: NDArray[np.float32]
 ) -> None:
@@ -342,13 +381,17 @@ def _cut(
     for group in _groups(low[inside], high[inside]):
         chosen = inside[group]
         (y0, x0), (y1, x1) = low[chosen].min(axis=0), high[chosen].max(axis=0)
-        block = np.asarray(section[y0:y1, x0:x1], dtype=np.float32)
+        n_wanted = (high[chosen] - low[chosen]).prod(axis=1).sum()
+        is_sparse = isinstance(section, _Pixels) and n_wanted < _DENSE * (y1 - y0) * (x1 - x0)
+        block = None if is_sparse else np.asarray(section[y0:y1, x0:x1])
         for k in chosen:
             (top, left), (bottom, right) = low[k], high[k]
             y, x = corners[k]
-            images[k, top - y : bottom - y, left - x : right - x] = block[
-                top - y0 : bottom - y0, left - x0 : right - x0
-            ]
+            images[k, top - y : bottom - y, left - x : right - x] = (
+                section.rows((slice(top, bottom), slice(left, right)))
+                if block is None
+                else block[top - y0 : bottom - y0, left - x0 : right - x0]
+            )
 
 
 def _groups(low: NDArray[np.int64], high: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:

@@ -19,7 +19,10 @@ _LABEL_OPTIONS = {
     "reason_column": "Reason",
     "spurious_value": 0,
 }
-_FURTHER_OPTIONS = ("verdicts", "sheet", "catalogue", "catalogue_id_column")
+_FURTHER_OPTIONS = (
+    *("verdicts", "sheet", "catalogue", "catalogue_id_column"),
+    *("cutout_size", "id_pattern", "reduce"),
+)
 
 
 @dataclass(frozen=True)
@@ -267,12 +270,14 @@ def _paths(summary: Mapping[str, Any], name: str) -> list[str]:
 
 def next_command(summary: Mapping[str, Any]) -> str:
     """Return the shell command that goes on with the labels made in the page."""
-    words = ["spurclust", "run", *(_paths(summary, "cutouts") or ["CUTOUTS"])]
+    given = summary.get("settings") or {}
+    mosaics = [word for text in given.get("mosaic") or [] for word in ("--mosaic", text)]
+    words = ["spurclust", "run", *(mosaics or _paths(summary, "cutouts") or ["CUTOUTS"])]
     for table in [*(_paths(summary, "labels") or ["LABELS"]), judged_name(summary)]:
         words += ["--labels", table]
-    given = summary.get("settings") or {}
     options = {**label_options(summary), "label_column": _paths(summary, "label_column")}
     options |= {name: given.get(name) for name in _FURTHER_OPTIONS}
+    options["filters"] = ",".join(given.get("filters") or []) or None
     for name, values in options.items():
         for value in values if isinstance(values, list) else [values]:
             if value not in (None, _LABEL_OPTIONS.get(name)):

@@ -72,11 +72,15 @@ def test_cutouts_are_those_of_astropy(tmp_path, places, size):
             np.testing.assert_array_equal(cutouts.images[k, :, :, channel], cut.data)
 
 
+@pytest.mark.parametrize("dense", [0, 2])
 @pytest.mark.parametrize("bytes_", [4, 4 * 40 * 150, 2**26])
-def test_blocks_of_any_size_any_rows_and_parts_give_the_same(tmp_path, places, monkeypatch, bytes_):
+def test_blocks_of_any_size_any_rows_and_parts_give_the_same(
+    tmp_path, places, monkeypatch, bytes_, dense
+):
     path = write(tmp_path / "a.fits", image())
     whole = open_mosaics({"F115W": path}, catalogue(*places), size=11).read().images
     monkeypatch.setattr(mosaics, "BLOCK_BYTES", bytes_)
+    monkeypatch.setattr(mosaics, "_DENSE", dense)
     source = open_mosaics({"F115W": path}, catalogue(*places), size=11)
     assert source.image_format.shape == (11, 11)
     rows = [30, 2, 2, 17]
@@ -91,7 +95,10 @@ def test_blocks_of_any_size_any_rows_and_parts_give_the_same(tmp_path, places, m
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint16", "int32", ">f8"])
 @pytest.mark.parametrize("kind", [fits.ImageHDU, fits.CompImageHDU])
-def test_pixels_of_any_type_become_float32(tmp_path, places, dtype, kind):
+@pytest.mark.parametrize("dense", [0, 2])
+def test_pixels_of_any_type_become_float32(tmp_path, places, dtype, kind, dense, monkeypatch):
+    # Blocks, or rows of single cutouts.
+    monkeypatch.setattr(mosaics, "_DENSE", dense)
     pixels = np.random.default_rng(2).integers(0, 200, SHAPE).astype(dtype)
     options = {"quantize_level": 0} if kind is fits.CompImageHDU and dtype == ">f8" else {}
     if options:
@@ -107,16 +114,18 @@ def test_pixels_of_any_type_become_float32(tmp_path, places, dtype, kind):
     assert np.isnan(images[1]).any()
 
 
-def test_blank_pixels_of_integers_have_no_data(tmp_path):
+@pytest.mark.parametrize("dense", [0, 2])
+def test_blank_pixels_of_integers_have_no_data(tmp_path, dense, monkeypatch):
+    monkeypatch.setattr(mosaics, "_DENSE", dense)
     pixels = np.full(SHAPE, 7, dtype=np.int16)
     pixels[60, 75] = -99
-    header = sky().to_header()
-    header["BLANK"] = -99
-    fits.PrimaryHDU(pixels, header=header).writeto(tmp_path / "a.fits")
+    fits.PrimaryHDU(pixels, header=sky().to_header()).writeto(tmp_path / "a.fits")
+    for name, value in (("BLANK", -99), ("BSCALE", 0.5), ("BZERO", 3)):
+        fits.setval(tmp_path / "a.fits", name, value=value, do_not_scale_image_data=True)
     found = open_mosaics(
         {"g": tmp_path / "a.fits"}, catalogue(np.array([60]), np.array([75])), size=3
     )
-    expected = np.full((1, 3, 3), 7.0)
+    expected = np.full((1, 3, 3), 7 * 0.5 + 3)
     expected[0, 1, 1] = np.nan
     np.testing.assert_array_equal(found.read().images, expected)
 
@@ -219,9 +228,11 @@ def test_the_science_image_of_several_is_read(tmp_path):
     assert (source.read().images == 3).all()
 
 
-def test_a_mosaic_cut_short_is_named(tmp_path, places):
+@pytest.mark.parametrize("dense", [0, 2])
+def test_a_mosaic_cut_short_is_named(tmp_path, places, dense, monkeypatch):
     path = write(tmp_path / "a.fits", image())
     path.write_bytes(path.read_bytes()[:-40_000])
+    monkeypatch.setattr(mosaics, "_DENSE", dense)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "File may have been truncated")
         source = open_mosaics({"g": path}, catalogue(*places), size=11)

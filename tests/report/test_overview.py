@@ -179,6 +179,14 @@ def test_labels_are_sent_back_as_the_run_reads_them():
         "--label-map=art=spurious,-1=uninspected --out NEXT"
     )
 
+    bands = {"mosaic": ["F115W=a.fits", "F444W=b.fits"], "cutout_size": "2arcsec", "cutouts": []}
+    bands |= {"catalogue": "cat.fits", "filters": ["F115W", "F444W"]}
+    assert overview.next_command({"settings": bands}) == (
+        "spurclust run --mosaic F115W=a.fits --mosaic F444W=b.fits --labels LABELS "
+        "--labels judged.csv --catalogue cat.fits --cutout-size 2arcsec --filters F115W,F444W "
+        "--out NEXT"
+    )
+
     labels = {"settings": {"labels": ["judged.csv", "judged-2.csv"]}}
     assert overview.judged_name(labels) == "judged-3.csv"
     assert overview.judged_name({"settings": {"labels": "judged.csv"}}) == "judged-2.csv"
