@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -242,20 +243,25 @@ def check_report() -> None:
 def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"]]:
     """Return the cutouts, read again where they are not in memory, and where row 0 is."""
     from spurclust.cutouts import read_cutouts
+    from spurclust.cutouts.files import is_fits_name
 
     paths = analysis.sources["path"].tolist()
-    origin: Literal["upper", "lower"] = "lower" if _is_fits(paths[0]) else "upper"
+    origin: Literal["upper", "lower"] = "lower" if is_fits_name(paths[0]) else "upper"
     if analysis.cutouts is not None:
         return analysis.cutouts.images, origin
     if not any(paths):
         raise ValueError("the cutouts were an array, and are not saved with an analysis")
     reading = analysis.summary["reading"]
-    read = read_cutouts(
-        paths,
-        source_ids=analysis.sources["source_id"].tolist(),
-        size=reading["size"],
-        reduce=reading["reduce"],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they were given when these were read first
+        read = read_cutouts(
+            paths,
+            source_ids=analysis.sources["source_id"].tolist(),
+            size=reading["size"],
+            reduce=reading["reduce"],
+            hdu=reading.get("hdu"),
+            pad=reading.get("pad", "center"),
+        )
     return read.images, origin
 
 
@@ -263,12 +269,15 @@ def cutout_loader(
     analysis: Any, folder: str | os.PathLike[str] | None
 ) -> "Callable[[int], NDArray[Any] | None]":
     """Return what loads the cutout of a row, its top row of pixels first."""
+    from spurclust.cutouts import ReadOptions
     from spurclust.cutouts.bands import read_source
+    from spurclust.cutouts.files import is_fits_name
 
     paths = analysis.sources["path"].tolist()
     # Shrunk cutouts do for an embedding, not for people: those are read again.
     reading = analysis.summary.get("reading") or {}
     is_whole = reading.get("size") is None and reading.get("reduce") is None
+    hdu = ReadOptions(hdu=reading.get("hdu")).wanted
     images = analysis.cutouts.images if analysis.cutouts is not None and is_whole else None
 
     def load(row: int) -> "NDArray[Any] | None":
@@ -277,14 +286,11 @@ def cutout_loader(
             # A path of another system may have backslashes.
             name = paths[row].replace("\\", "/").rpartition("/")[2]
             try:
-                pixels = read_source(str(Path(folder, name)) if folder else paths[row]).image
+                pixels = read_source(
+                    str(Path(folder, name)) if folder else paths[row], hdu=hdu
+                ).image
             except ValueError:
                 return None
-        return pixels[::-1] if pixels is not None and _is_fits(paths[row]) else pixels
+        return pixels[::-1] if pixels is not None and is_fits_name(paths[row]) else pixels
 
     return load
-
-
-def _is_fits(path: str) -> bool:
-    """Return whether a file is a FITS image, whose first row of pixels is its bottom."""
-    return path.lower().removesuffix(".gz").endswith((".fits", ".fit"))

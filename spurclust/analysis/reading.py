@@ -4,7 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from spurclust.errors import CatalogError
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
-    from spurclust.catalog import Labels, MatchedLabels
+    from spurclust.catalog import FittedModels, Labels, MatchedLabels
     from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
 
 POOL = 5
@@ -22,6 +22,9 @@ POOL = 5
 
 CHUNK = 500
 """Cutouts of a pool that are held at once."""
+
+N_TRIED = 20
+"""Of so many cutouts, one must be like the fitted ones."""
 
 MAX_LISTED = 20
 """A warning names no more files."""
@@ -74,6 +77,8 @@ def read_survey(
     rows = np.arange(len(source)) if chosen is None else chosen
     rows_read = _rows_read(source, rows, read)
     matched = known.of(rows_read)
+    for names, n_files in read.extensions.items():
+        stages.say(f"Read the FITS extension{'s' * ('+' in names)} {names} of {n_files} files")
     lost = known.of(np.setdiff1d(rows, rows_read)).y != UNINSPECTED
     if lost.any():
         warnings.warn(f"{lost.sum()} of the skipped cutouts have a label", stacklevel=3)
@@ -83,14 +88,97 @@ def read_survey(
         cutouts=read,
         labels=matched,
         reading={
-            "size": options.size,
-            "reduce": options.reduce,
             "id_pattern": opening["id_pattern"],
             "filters": source.filters,
-            "dtype": str(read.images.dtype),
+            **_how_read(options, read),
         },
         settings={"cutouts": source.name, "labels": [table.origin for table in tables]},
     )
+
+
+def _how_read(options: "ReadOptions", read: "Cutouts") -> dict[str, Any]:
+    """Return what makes later cutouts like those that were read, as plain values."""
+    how = {name: getattr(options, name) for name in ("size", "reduce", "hdu", "pad")}
+    found = read.image_format
+    if found is not None:
+        how |= {name: getattr(found, name) for name in ("full", "center", "scale", "extensions")}
+    return {**how, "dtype": str(read.images.dtype)}
+
+
+def fitted_options(
+    models: "FittedModels",
+    *,
+    on_error: Literal["raise", "skip"] = "raise",
+    n_jobs: int | None = None,
+) -> "ReadOptions":
+    """Return how to read cutouts as those of the fit were read."""
+    from spurclust.cutouts import ImageFormat, ReadOptions
+
+    reading = models.reading
+    full, center = reading["full"], reading["center"]
+    like = ImageFormat(
+        models.detector.image_shape_,
+        np.dtype(reading["dtype"]),
+        full and (full[0], full[1]),
+        center and (center[0], center[1]),
+        reading["scale"],
+        tuple(reading["extensions"] or ()),
+    )
+    return ReadOptions(
+        reading["size"],
+        reading["reduce"],
+        like,
+        on_error,
+        n_jobs,
+        hdu=reading["hdu"],
+        pad=reading["pad"] or "center",
+    )
+
+
+def with_dtype(models: "FittedModels", source: "CutoutSource") -> "FittedModels":
+    """Add the pixel type to what is known of the fit, that of the source if it is not known."""
+    if models.reading["dtype"]:
+        return models
+    if source.image_format is not None:
+        dtype = source.image_format.dtype
+    else:
+        dtype = _first_dtype(source, models.reading)
+    return models._replace(reading={**models.reading, "dtype": str(dtype)})
+
+
+def check_fitted(source: "CutoutSource", options: "ReadOptions") -> list[str]:
+    """Raise an error if no cutout of a few is like the fitted ones; return what is done to it."""
+    from spurclust.cutouts.formats import MisfitError
+
+    # Single ones may be trimmed, not all.
+    options = replace(options, on_error="raise", pad="never", progress=False)
+    n_tried = min(N_TRIED, len(source))
+    chosen = np.linspace(0, len(source) - 1, n_tried).astype(int).tolist()
+    misfit = None
+    for rows in [[row] for row in chosen] if source.in_files else [[]]:
+        try:
+            return list(source.read(rows, options).notes)
+        except MisfitError as error:
+            misfit = misfit or error
+        except CatalogError:
+            continue  # it is named when all are read
+    if misfit is not None:
+        raise misfit
+    return []
+
+
+def _first_dtype(source: "CutoutSource", reading: Mapping[str, Any]) -> "np.dtype[Any]":
+    """Find the pixel type of the first cutout that can be read."""
+    from spurclust.cutouts import ReadOptions
+
+    options = ReadOptions(reading["size"], reading["reduce"], hdu=reading["hdu"])
+    reason = ""
+    for row in range(len(source)):
+        try:
+            return source.read([row], options).images.dtype
+        except CatalogError as error:
+            reason = reason or str(error)
+    raise CatalogError(f"none of {len(source)} cutouts could be read. {reason}")
 
 
 class _KnownLabels(NamedTuple):

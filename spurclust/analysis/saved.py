@@ -5,11 +5,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import numpy as np
-
 from spurclust.analysis.folder import MODEL
 from spurclust.analysis.outcome import Analysis
-from spurclust.analysis.reading import label_tables
+from spurclust.analysis.reading import check_fitted, fitted_options, label_tables, with_dtype
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED
@@ -135,7 +133,7 @@ def flag_sources(
     spurclust.errors.CatalogError: missing.skops: there is no such model file
     """
     from spurclust.catalog import load_fitted, sources_table
-    from spurclust.cutouts import ReadOptions, open_cutouts, warn_of_losses
+    from spurclust.cutouts import open_cutouts, warn_of_losses
     from spurclust.novelty import drift_message
     from spurclust.ranking import inspection_rank
     from spurclust.region import is_flagged
@@ -150,20 +148,17 @@ def flag_sources(
         models.check_filters(source.filters)
         for note in source.notes:
             stages.say(note)
-        options = ReadOptions(
-            models.reading["size"],
-            models.reading["reduce"],
-            on_error=on_error,
-            n_jobs=n_jobs,
-        )
+        options = fitted_options(with_dtype(models, source), on_error=on_error, n_jobs=n_jobs)
+        check_fitted(source, options)
         read = source.read(options=options)
         warn_of_losses(read)
+        if not len(read):
+            raise CatalogError(
+                f"none of {len(source)} cutouts could be read. {read.skipped[0].path}: "
+                f"{read.skipped[0].reason}"
+            )
     with stages("predicting"):
-        images, shape = read.images, models.detector.image_shape_
-        if images.ndim == 3 and len(shape) == 3 and shape[2] == 3:
-            # Gray cutouts, where some of the fitted ones had colors.
-            images = np.repeat(images[..., None], 3, axis=3)
-        assignment, probability = models.predict(images)
+        assignment, probability = models.predict(read.images)
     flagged = is_flagged(assignment.spurious_probability, models.detector.threshold)
     message = drift_message(int((assignment.novelty > 1).sum()), len(flagged))
     if message:

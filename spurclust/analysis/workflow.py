@@ -48,6 +48,8 @@ def analyze(
     path_column: str = "path",
     size: int | tuple[int, int] | None = None,
     reduce: int | None = None,
+    hdu: str | int | Sequence[str | int] | None = None,
+    pad: Literal["center", "start", "end", "never"] = "center",
     on_error: Literal["raise", "skip"] = "raise",
     random_state: int | None = 12,
     n_jobs: int | None = -1,
@@ -104,6 +106,10 @@ default=None
         Shrink each cutout to this height and width, in pixels.
     reduce : int, default=None
         Shrink each cutout by this factor.
+    hdu : str, int or sequence of these, default=None
+        Extensions of FITS files to read, see `spurclust.cutouts.read_cutouts`.
+    pad : {"center", "start", "end", "never"}, default="center"
+        Where a cutout that was trimmed at an edge lies, see `spurclust.cutouts.read_cutouts`.
     on_error : {"raise", "skip"}, default="raise"
         What to do with a cutout that cannot be read. Skipped ones are named in a warning.
     random_state : int or None, default=12
@@ -156,7 +162,7 @@ default=None
             "id_column": id_column,
             "path_column": path_column,
         },
-        options=ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs),
+        options=ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs, hdu=hdu, pad=pad),
         reference_size=reference_size,
         reference=reference,
         random_state=random_state,

@@ -21,7 +21,10 @@ from spurclust.features import CutoutFeatures
 from spurclust.fitted import check_attributes
 from spurclust.ranking import InspectionRanker
 
-READING = ("size", "reduce", "id_pattern", "filters", "dtype")
+READING = (
+    *("size", "reduce", "id_pattern", "filters", "dtype", "hdu", "pad"),
+    *("full", "center", "scale", "extensions"),
+)
 """What a run saves of how its cutouts were read."""
 
 FORMAT = "spurclust model"

@@ -130,6 +130,18 @@ def add_input(run: argparse.ArgumentParser) -> None:
         help="shrink to HEIGHT [WIDTH]; files before this option, or end it with --",
     )
     reading.add_argument("--reduce", type=COUNT, metavar="FACTOR", help="shrink by this factor")
+    reading.add_argument(
+        "--hdu",
+        metavar="NAME_OR_NUMBER[,...]",
+        help="extensions of FITS files to read, several as channels (default: the science images)",
+    )
+    reading.add_argument(
+        "--pad",
+        choices=("center", "start", "end", "never"),
+        default="center",
+        help="where a cutout that was trimmed at an edge lies among pixels without data, if its "
+        "FITS header does not say; never: refuse it (default: %(default)s)",
+    )
     add_skipping(reading)
     paths = run.add_argument_group("columns of a table of paths")
     paths.add_argument("--cutout-id-column", metavar="NAME", help="ids (default: source_id)")

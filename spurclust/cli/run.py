@@ -144,6 +144,8 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         **columns,
         size=_size(args.size),
         reduce=args.reduce,
+        hdu=args.hdu,
+        pad=args.pad,
         on_error="skip" if args.skip_unreadable else "raise",
         random_state=args.random_state,
         n_jobs=args.jobs,

@@ -2,12 +2,8 @@
 
 from spurclust.cutouts.bands import source_ids_from_paths
 from spurclust.cutouts.files import list_cutouts
-from spurclust.cutouts.gather import (
-    Cutouts,
-    ImageFormat,
-    ReadOptions,
-    warn_of_losses,
-)
+from spurclust.cutouts.formats import ImageFormat, ReadOptions
+from spurclust.cutouts.gather import Cutouts, warn_of_losses
 from spurclust.cutouts.mosaics import open_mosaics
 from spurclust.cutouts.reader import CutoutReader
 from spurclust.cutouts.source import CutoutSource, open_cutouts, read_cutouts

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +11,10 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.cutouts.decode import INFINITE, UnreadableCutoutError, canonical, shrink
+from spurclust.cutouts.decoding import ABSURD, canonical, is_absurd, shrink
 from spurclust.cutouts.files import check_source_ids, fingerprint_of
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped
+from spurclust.cutouts.formats import ImageFormat, ReadOptions, Stored, adapt, check_shrunk
+from spurclust.cutouts.gather import Cutouts, Skipped
 from spurclust.errors import CatalogError
 
 ARRAY_BYTES = 2**26
@@ -155,40 +156,77 @@ class ArraySource:
         if rows is not None:
             chosen = rows if isinstance(rows, range) else list(rows)
         ids, paths = self.take(chosen)
-        images = self._with_channels(self._shrunk(chosen, options), options.like)
-        infinite = np.zeros(len(images), dtype=bool)
+        images, notes = self._adapted(chosen, options)
+        bad = []
         if images.dtype.kind == "f":
-            infinite = np.isinf(images).any(axis=tuple(range(1, images.ndim)))
-        if not infinite.any():
-            return Cutouts(images, ids, paths, [])
-        bad = np.flatnonzero(infinite).tolist()
-        if options.on_error == "raise":
-            raise UnreadableCutoutError(f"source {ids[bad[0]]} of {self.name}", INFINITE)
-        kept = np.flatnonzero(~infinite).tolist()
-        if not kept and options.like is None:
-            raise CatalogError(f"none of {len(ids)} cutouts could be read. {self.name}: {INFINITE}")
+            bad = [k for k, image in enumerate(images) if is_absurd(image)]
+        if bad and options.on_error == "raise":
+            raise CatalogError(
+                f"source {ids[bad[0]]} of {self.name}: {ABSURD}, or leave such sources out with "
+                'on_error="skip" (--skip-unreadable)'
+            )
+        if len(bad) == len(ids) > 0 and options.like is None:
+            raise CatalogError(f"none of {len(ids)} cutouts could be read. {self.name}: {ABSURD}")
+        kept = np.delete(np.arange(len(ids)), bad).tolist() if bad else range(len(ids))
         return Cutouts(
-            images[kept],
+            images[kept] if bad else images,
             [ids[k] for k in kept],
-            [""] * len(kept),
-            [Skipped(ids[k], "", INFINITE) for k in bad],
+            [paths[k] for k in kept],
+            [Skipped(ids[k], "", ABSURD) for k in bad],
+            notes=dict.fromkeys(notes, ids),
+            image_format=ImageFormat(images.shape[1:], images.dtype),
         )
 
-    def _shrunk(self, rows: Sequence[int], options: ReadOptions) -> NDArray[Any]:
-        """Read rows, a few at a time if they are to be smaller than they are stored."""
+    def _adapted(self, rows: Sequence[int], options: ReadOptions) -> tuple[NDArray[Any], list[str]]:
+        """Read rows, like those of an earlier set, and a few at a time if they are to change."""
         shape, like = tuple(self.images.shape[1:]), options.like
+        if like is not None and shape[:2] == like.shape[:2]:
+            # They were shrunk when they were stored.
+            like = like._replace(full=None)
+            options = replace(options, size=None, reduce=None, like=None)
+        # None of an array was trimmed: all have one size.
+        options = replace(options, pad="never")
+        n_channels = (*shape, 1)[2]
+        stored = Stored((shape[0], shape[1]), n_channels, n_channels, self.images.dtype, None)
         is_whole = options.size is None and options.reduce is None
-        if is_whole or (like is not None and shape[:2] == like.shape[:2]):
-            return self._fetch(rows)
-        step = max(ARRAY_BYTES // (math.prod(shape) * self.images.dtype.itemsize), 1)
-        small = [
+        if is_whole and (like is None or like.full is None):
+            images = self._fetch(rows)
+            if like is None:
+                return images, []
+            images, notes = adapt(self.name, images, stored, options, like)
+        else:
+            images, notes = self._changed(rows, stored, options, like)
+        if like is not None and images.shape[1:] != like.shape:
+            check_shrunk(self.name, images.shape[1:], like)
+            gray = images[..., 0] if images.ndim == 4 else images
+            images = gray
+            if len(like.shape) == 3:
+                images = np.broadcast_to(gray[..., None], (len(images), *like.shape))
+        return images, notes
+
+    def _changed(
+        self, rows: Sequence[int], stored: Stored, options: ReadOptions, like: ImageFormat | None
+    ) -> tuple[NDArray[Any], list[str]]:
+        """Read rows, and pad, cut and shrink each."""
+        shape = tuple(self.images.shape[1:])
+
+        def change(image: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
             # Only dtypes that files have as well are averaged.
-            shrink(canonical(image), **options.shrinking)
-            for part in _slices(len(rows), step)
-            for image in self._fetch(rows[part])
-        ]
-        example = shrink(np.zeros(shape, dtype=self.images.dtype), **options.shrinking)
-        return np.stack(small) if small else np.empty((0, *example.shape), dtype=example.dtype)
+            image, notes = canonical(image), list[str]()
+            if like is not None:
+                stored_as = stored._replace(dtype=image.dtype)
+                image, notes = adapt(self.name, image, stored_as, options, like)
+            return shrink(image, **options.shrinking), notes
+
+        example, notes = change(np.zeros(shape, dtype=self.images.dtype))
+        step = max(ARRAY_BYTES // (math.prod(shape) * self.images.dtype.itemsize), 1)
+        images = np.empty((len(rows), *example.shape), dtype=example.dtype)
+        for part in _slices(len(rows), step):
+            for k, image in zip(
+                range(part.start, part.stop), self._fetch(rows[part]), strict=False
+            ):
+                images[k] = change(image)[0]
+        return images, notes
 
     def _fetch(self, rows: Sequence[int]) -> NDArray[Any]:
         """Read rows as they are stored; of a numpy array, without a copy if they are a range."""
@@ -197,17 +235,6 @@ class ArraySource:
         is_range = isinstance(rows, range) and rows.step == 1
         key = slice(rows[0], rows[-1] + 1) if is_range else list(rows)
         return np.asarray(self.images[key])
-
-    def _with_channels(self, images: NDArray[Any], like: ImageFormat | None) -> NDArray[Any]:
-        """Check the shape of cutouts; gray ones are repeated where others have channels."""
-        if like is None or images.shape[1:] == like.shape:
-            return images
-        if images.shape[1:] != like.shape[:2]:
-            raise CatalogError(
-                f"the cutouts have shape {images.shape[1:]}, and the fitted ones {like.shape}: cut "
-                "and shrink them as those of the fit"
-            )
-        return np.broadcast_to(images[..., None], (len(images), *like.shape))
 
     def partitions(self, size: int | None = None) -> tuple[list[Block], int | None]:
         """Cut the array into blocks of dask: of its own chunks, or of about 64 MB."""

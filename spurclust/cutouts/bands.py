@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from spurclust.cutouts.decode import Decoded, UnreadableCutoutError, read_image
+from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_image, shrink
 from spurclust.errors import CatalogError
 
 SUFFIXES = (
@@ -25,10 +25,7 @@ SUFFIXES = (
     ".fits",
     ".fit",
     ".fts",
-    ".fits.gz",
-    ".fit.gz",
-    ".fts.gz",
-    ".fits.fz",
+    *(f".{name}.{packed}" for name in ("fits", "fit", "fts") for packed in ("gz", "fz", "bz2")),
 )
 """How the names of images end."""
 
@@ -254,12 +251,21 @@ def files_of(path: str) -> list[str]:
     return [match[1] + one + match[3] if one else "" for one in match[2].split(",")]
 
 
-def read_source(path: str, **options: Any) -> Decoded:
-    """Read the image of a source; bands in files of their own become channels."""
+def read_source(
+    path: str, *, hdu: Sequence[str | int] = (), size: tuple[int, int] | None = None
+) -> Decoded:
+    """Read the image of a source; bands in files of their own become channels.
+
+    Those of several sizes are shrunk to `size`, if it is given.
+    """
     files = files_of(path)
     if len(files) == 1:
-        return read_image(path, **options)
-    bands = {file: read_image(file, **options) for file in files if file}
+        return read_image(path, hdu=hdu)
+    bands = {file: read_image(file, hdu=hdu) for file in files if file}
+    if size and len({band.image.shape for band in bands.values()}) > 1:
+        bands = {
+            file: band._replace(image=shrink(band.image, size=size)) for file, band in bands.items()
+        }
     formats = {file: (band.image.shape, band.image.dtype) for file, band in bands.items()}
     (first, (shape, dtype)), *others = formats.items()
     if len(shape) != 2:
@@ -274,7 +280,13 @@ def read_source(path: str, **options: Any) -> Decoded:
             )
     blank = np.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype)
     stacked = np.stack([bands[file].image if file else blank for file in files], axis=-1)
-    return Decoded(stacked, any(band.lost_alpha for band in bands.values()))
+    header = bands[first].fits
+    return Decoded(
+        stacked,
+        any(band.lost_alpha for band in bands.values()),
+        len(files),
+        header and header._replace(extensions=()),
+    )
 
 
 def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:

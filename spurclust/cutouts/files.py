@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.cutouts.bands import SUFFIXES, files_of, group_files
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped, gather, path_text
+from spurclust.cutouts.formats import ImageFormat, ReadOptions
+from spurclust.cutouts.gather import Cutouts, Skipped, gather, path_text
 from spurclust.errors import CatalogError
 
 PARTITION_SIZE = 2000
@@ -38,7 +39,7 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
         A folder (its own image files, not those of its subfolders), a glob pattern ("**" goes into
         subfolders, each once, wherever links lead), a single file, or a sequence of files. In a
         folder or pattern, hidden files and those without the suffix of an image (.png, .jpg,
-        .jpeg, .tif, .tiff, .fits, .fit, .fts, .fits.gz, .fit.gz, .fts.gz, .fits.fz) are passed
+        .jpeg, .tif, .tiff, .fits, .fit, .fts, and these three with .gz, .fz or .bz2) are passed
         over; upper and lower case of a suffix are the same, in a pattern as well.
 
     Returns
@@ -139,6 +140,11 @@ def _count_kinds(paths: Iterable[str]) -> str:
 def is_image_name(name: str) -> bool:
     """Return whether a file is listed as an image."""
     return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
+def is_fits_name(name: str) -> bool:
+    """Return whether a file is named as a FITS image, whose first row of pixels is its bottom."""
+    return re.search(r"\.(fits?|fts)(\.(gz|fz|bz2))?$", name.lower()) is not None
 
 
 def _natural_order(path: str) -> tuple[list[str | int], str]:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from spurclust.catalog.ids import ID_FORMS
 from spurclust.cutouts.files import PARTITION_SIZE, FileSource, find_tables
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped
+from spurclust.cutouts.formats import ImageFormat, ReadOptions
+from spurclust.cutouts.gather import Cutouts, Skipped
 from spurclust.errors import CatalogError
 
 MAX_COMPARED = 50_000_000

@@ -10,14 +10,8 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.cutouts.gather import (
-    Cutouts,
-    ImageFormat,
-    ReadOptions,
-    gather,
-    path_text,
-    warn_of_losses,
-)
+from spurclust.cutouts.formats import ImageFormat, ReadOptions
+from spurclust.cutouts.gather import Cutouts, gather, path_text, warn_of_losses
 from spurclust.errors import CatalogError
 
 
@@ -126,7 +120,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
             On a file that is no image, or cutouts that differ in size or type.
         """
         cutouts = self._fit(X, keep=True)
-        warn_of_losses(cutouts)
+        warn_of_losses(cutouts, doubtful=False)
         return cutouts.images
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -148,8 +142,8 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
             On a file that is no image, or whose image differs from those of `fit`.
         """
         check_is_fitted(self)
-        cutouts, _ = self._read(X, like=ImageFormat(self.cutout_shape_, self.cutout_dtype_))
-        warn_of_losses(cutouts)
+        cutouts, _ = self._read(X, like=self.cutout_format_)
+        warn_of_losses(cutouts, doubtful=False)
         return cutouts.images
 
     def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
@@ -171,7 +165,8 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         """Read all, with or without holding the images, and learn what they have in common."""
         self._validate_params()
         cutouts, common = self._read(X, keep=keep)
-        self.cutout_shape_, self.cutout_dtype_ = common
+        self.cutout_shape_, self.cutout_dtype_ = common.shape, common.dtype
+        self.cutout_format_ = common
         return cutouts
 
     def _read(

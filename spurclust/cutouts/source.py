@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spurclust.cutouts.array_stores import find_store, open_store
 from spurclust.cutouts.arrays import ArraySource, channels_last
 from spurclust.cutouts.files import FileSource, is_path_table, open_files
-from spurclust.cutouts.gather import Cutouts, ImageFormat, ReadOptions, Skipped, warn_of_losses
+from spurclust.cutouts.formats import ImageFormat, ReadOptions
+from spurclust.cutouts.gather import Cutouts, Skipped, warn_of_losses
 from spurclust.errors import CatalogError, import_optional
 
 
@@ -233,13 +234,17 @@ def read_cutouts(
     n_jobs: int | None = None,
     progress: bool = False,
     filters: Sequence[str] | None = None,
+    hdu: str | int | Sequence[str | int] | None = None,
+    pad: Literal["center", "start", "end", "never"] = "center",
     id_column: str = "source_id",
     path_column: str = "path",
 ) -> Cutouts:
     """Read cutouts of any kind into one array.
 
-    The start of every analysis. All cutouts must have one size and one pixel type, and the array
-    must fit into memory: `size` or `reduce` make it smaller while it is read.
+    The start of every analysis. All cutouts must have one scale and one kind of pixels, and the
+    array must fit into memory: `size` or `reduce` make it smaller while it is read. Those trimmed
+    at the edge of a mosaic are padded to the usual size, and those larger by a few pixels are cut,
+    with a warning.
 
     Parameters
     ----------
@@ -257,14 +262,22 @@ def read_cutouts(
         edges are smaller when the factor does not divide the size. Not together with `size`.
     on_error : {"raise", "skip"}, default="raise"
         What to do with a cutout that cannot be read: an error, or pass over it, with a warning and
-        an entry in `Cutouts.skipped`. "skip" also passes over files of another size when at least
-        90 % have one size; otherwise two sizes are an error.
+        an entry in `Cutouts.skipped`. "skip" also passes over files of another size, pixel type or
+        number of channels when they are at most 10 %; otherwise these are an error.
     n_jobs : int, default=None
         Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
     progress : bool, default=False
         Show a progress bar on standard error, if that is a terminal.
     filters : sequence of str, default=None
         The filters that are channels, where each is a file of its own, see `open_cutouts`.
+    hdu : str, int or sequence of these, default=None
+        Names or numbers (0 is the primary) of the extensions of FITS files to read; several are
+        channels, in this order. None is the first that is named SCI, IMAGE, DATA or PRIMARY, or
+        else all that are no weight, mask, PSF or the like; several of one name are channels.
+    pad : {"center", "start", "end", "never"}, default="center"
+        Where a cutout that is smaller than the others, as at the edge of a mosaic, lies among
+        pixels without data (NaN, or 0 in a picture of integers), unless a FITS header says where
+        the source is; "start" is row and column 0. "never" takes another size for an error.
     id_column : str, default="source_id"
         Column of a table of paths that has the ids.
     path_column : str, default="path"
@@ -293,9 +306,11 @@ def read_cutouts(
     An alpha channel is left out and the colors stay as stored: blending them with a background
     would invent pixels. A warning says so when it was not constant.
 
-    Of a FITS file the first part with an image is read; of a cube the first axis, in numpy's order,
-    becomes the last: ``(n_channels, height, width)`` to ``(height, width, n_channels)``. NaN stays,
-    as "no data"; integers in a file with BLANK become float32 with NaN for it. Row 0 is the first
+    Of a FITS cube the first axis, in numpy's order, becomes the last: ``(n_channels, height,
+    width)`` to ``(height, width, n_channels)``; where the last has up to 4 elements and the first
+    more, it stays. NaN stays, as "no data"; integers in a file with BLANK become float32 with NaN
+    for it. FITS files of several pixel types are read as the type that holds all; of pictures with
+    8 and 16 bits, 8 become 16 by the factor 257. An EXIF orientation is applied. Row 0 is the first
     row stored: the bottom one of a FITS image, the top one of others; nothing is flipped. The pages
     of a TIFF file are channels.
 
@@ -305,12 +320,12 @@ def read_cutouts(
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for k in (12, 7):
-    ...         Image.new("RGB", (51, 40), (k, k, k)).save(f"{folder}/z6_{k}_F606W.png")
+    ...         Image.linear_gradient("L").rotate(k).save(f"{folder}/z6_{k}_F606W.png")
     ...     cutouts = read_cutouts(folder, reduce=2)
     >>> cutouts.source_ids, cutouts.images.shape, cutouts.images.dtype
-    (['7', '12'], (2, 20, 26), dtype('uint8'))
+    (['7', '12'], (2, 128, 128), dtype('uint8'))
     """
-    options = ReadOptions(size, reduce, None, on_error, n_jobs, progress)
+    options = ReadOptions(size, reduce, None, on_error, n_jobs, progress, hdu, pad)
     opened = open_cutouts(
         source,
         source_ids=source_ids,

@@ -1,5 +1,6 @@
 """One partition in, one table out: all the science of a distributed prediction."""
 
+import math
 import os
 import pickle
 import warnings
@@ -16,10 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spurclust.analysis.reading import check_fitted, fitted_options, with_dtype
 from spurclust.catalog import FittedModels, load_fitted
 from spurclust.catalog.models import READING
 from spurclust.catalog.results import RANKER
-from spurclust.cutouts import Cutouts, CutoutSource, ImageFormat, ReadOptions, open_cutouts
+from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions, open_cutouts
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.errors import CatalogError
 from spurclust.ranking import InspectionRanker
@@ -58,18 +60,14 @@ class Predictor:
     @property
     def options(self) -> ReadOptions:
         """How to read cutouts as those of the fit were read."""
-        reading, detector = self.models.reading, self.models.detector
-        # An array's pixels are compared by their shape only.
-        image_format = ImageFormat(detector.image_shape_, np.dtype(reading["dtype"] or "uint8"))
-        return ReadOptions(
-            reading["size"], reading["reduce"], image_format, "skip", detector.n_jobs
-        )
+        n_jobs = self.models.detector.n_jobs
+        return fitted_options(self.models, on_error="skip", n_jobs=n_jobs)
 
     def predict_partition(self, source: CutoutSource) -> Predicted:
         """Predict all cutouts of a partition, in batches that fit into little memory."""
         options, unreadable = self.options, list[Unreadable]()
-        shape, dtype = source.image_format or options.like or ((), np.dtype(np.uint8))
-        n_bytes = int(np.prod(shape)) * dtype.itemsize
+        image_format = source.image_format or options.like
+        n_bytes = math.prod(image_format.shape) * image_format.dtype.itemsize if image_format else 1
         step = int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
         frames = []
         for start in range(0, len(source), step):
@@ -132,12 +130,10 @@ def prepare(
     models.check_filters(source.filters)
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
-    if source.in_files and models.reading["dtype"] is None:
-        dtype = _first_dtype(source, models.reading)
-        models = models._replace(reading={**models.reading, "dtype": dtype})
+    models = with_dtype(models, source)
     predictor = Predictor(models, fingerprint)
-    if not source.in_files:
-        source.read([], predictor.options)  # compares the shape
+    for done in check_fitted(source, predictor.options):
+        warnings.warn(f"cutouts {done}", stacklevel=3)
     return predictor, source
 
 
@@ -162,18 +158,6 @@ def _digest_of_results(models: FittedModels) -> str:
         results += [ranker.inspection_probability_, ranker.feature_importances_]
     settings = (detector.threshold, detector.assignment, sorted(map(str, reading.items())))
     return str(joblib.hash([settings, *map(np.ascontiguousarray, results)]))
-
-
-def _first_dtype(source: CutoutSource, reading: dict[str, Any]) -> str:
-    """Find the pixel type of the first cutout that can be read."""
-    options = ReadOptions(reading["size"], reading["reduce"])
-    reason = ""
-    for row in range(len(source)):
-        try:
-            return str(source.read([row], options).images.dtype)
-        except CatalogError as error:
-            reason = reason or str(error)
-    raise CatalogError(f"none of {len(source)} cutouts could be read. {reason}")
 
 
 def shared_predictor(predictor: Predictor) -> Any:

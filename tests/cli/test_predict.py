@@ -90,11 +90,11 @@ def test_gray_cutouts_where_some_fitted_ones_were_colored(copied, tmp_path):
     assert pd.read_csv(tmp_path / "gray.csv")["flagged"].tolist() == fitted["flagged"][1:].tolist()
 
 
-@pytest.mark.parametrize(("size", "shape"), [((60, 60), "(12, 12)"), ((20, 10), "(2, 4)")])
+@pytest.mark.parametrize(("size", "shape"), [((60, 60), "60 x 60"), ((20, 10), "10 x 20")])
 def test_cutouts_of_another_size(model, tmp_path, capsys, size, shape):
     Image.new("L", size).save(tmp_path / "1.png")
     assert predict(model, tmp_path / "1.png", tmp_path / "table.csv") == 1
-    one_error(capsys, f"sources of shape {shape}, but")
+    one_error(capsys, f"1.png: it is {shape} pixels", "the fitted cutouts are 170 x 950 pixels")
     assert not (tmp_path / "table.csv").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from spurclust.catalog import match_labels, read_labels
 from spurclust.cutouts import ImageFormat, ReadOptions, arrays, open_cutouts, read_cutouts
-from spurclust.cutouts.decode import shrink
+from spurclust.cutouts.decoding import shrink
 from spurclust.errors import CatalogError
 
 from .conftest import N_NEW
@@ -28,7 +28,8 @@ def test_reading_whole_and_in_part(make, images):
     assert cutouts.source_ids == [str(k) for k in range(N_NEW)]
     assert cutouts.paths == [""] * N_NEW
     source = open_cutouts(make(images), source_ids=range(100, 100 + N_NEW))
-    assert (len(source), source.in_files, source.image_format) == (N_NEW, False, ((14, 16), "u1"))
+    assert (len(source), source.in_files) == (N_NEW, False)
+    assert source.image_format[:2] == ((14, 16), "u1")
     some = source.read([70, 3])
     np.testing.assert_array_equal(some.images, images[[70, 3]])
     assert some.source_ids == ["170", "103"]
@@ -60,7 +61,7 @@ def test_what_has_the_wanted_shape_is_not_shrunk_again(images):
     np.testing.assert_array_equal(halved.images[0, ..., 2], shrink(images[5], reduce=2))
     for rows in ([], [0]):
         with pytest.raises(
-            CatalogError, match=r"have shape \(5, 6\), and the fitted ones \(14, 17"
+            CatalogError, match=r"it is 5 x 6 pixels .*, and the fitted cutouts are 14 x 17"
         ):
             source.read(rows, ReadOptions(size=(5, 6), like=like._replace(shape=(14, 17))))
 
@@ -70,9 +71,11 @@ def test_infinite_pixels_are_unreadable_as_those_of_files(make, images, shrinkin
     pixels = images.astype(np.float32)
     pixels[4, 2, 2] = -np.inf
     ids = [f"s{k}" for k in range(N_NEW)]
-    with pytest.raises(CatalogError, match="cannot read source s4 of .* infinite pixels: replace"):
+    with pytest.raises(
+        CatalogError, match="source s4 of .* infinite .*use NaN, or leave such sources out"
+    ):
         read_cutouts(make(pixels), source_ids=ids, **shrinking)
-    with pytest.warns(UserWarning, match=r"1 of 90 cutouts were skipped:\n  s4: it has infinite"):
+    with pytest.warns(UserWarning, match=r"1 of 90 cutouts were skipped:\n  s4: .* infinite"):
         cutouts = read_cutouts(make(pixels), source_ids=ids, on_error="skip", **shrinking)
     assert cutouts.source_ids == ids[:4] + ids[5:]
     with pytest.raises(CatalogError, match="none of 90 cutouts could be read"):

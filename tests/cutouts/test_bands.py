@@ -15,6 +15,9 @@ from spurclust.errors import CatalogError
 
 PATTERN = "(?P<source_id>[0-9]+)_(?P<filter>F[0-9]+W)"
 
+# Made-up bands of one value are not what is looked at.
+pytestmark = pytest.mark.filterwarnings("ignore:.*(have one value|have the same pixels)")
+
 
 def write_bands(folder, ids=("1", "2", "3"), filters=("F115W", "F277W", "F444W"), value=0):
     """Write cutouts whose pixels are the wavelength, and the number of the source beside."""

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from spurclust.cutouts import ImageFormat, ReadOptions, gather, open_cutouts, read_cutouts
+from spurclust.cutouts.decoding import shrink
 from spurclust.errors import CatalogError
 
 RNG = np.random.default_rng(3)
@@ -116,15 +117,56 @@ def test_cubes_have_their_filters_last(tmp_path):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_different_channels_or_types_are_an_error_even_when_skipping(tmp_path, on_error):
+def test_different_channels_or_types_are_an_error_where_no_kind_is_usual(tmp_path, on_error):
     cube = RNG.integers(0, 99, (5, 6, 8)).astype(np.uint8)
     for name, image in (("1", cube[0]), ("2", cube), ("3", cube[:4])):
         tifffile.imwrite(tmp_path / f"{name}.tif", image, photometric="minisblack")
-    with pytest.raises(CatalogError, match=r"3\.tif: it has 4 channels, and .*2\.tif has 5"):
+    with pytest.raises(
+        CatalogError, match=r"3 numbers of channels: .*1 of 4 channels, as .*3\.tif"
+    ):
         read_cutouts(tmp_path, on_error=on_error)
-    write(tmp_path, gray(1, dtype=np.uint16), name="1b.png")
-    with pytest.raises(CatalogError, match=r"1b\.png: .*uint16, and .*1\.tif of type uint8"):
-        read_cutouts(tmp_path, on_error=on_error)
+    for k, dtype in enumerate((np.uint8, np.float32)):
+        tifffile.imwrite(tmp_path / f"{k + 1}.tif", cube[0].astype(dtype))
+    with pytest.raises(CatalogError, match=r"2 pixel types: 1 of .*tif; 1 of .*tif"):
+        read_cutouts([tmp_path / "1.tif", tmp_path / "2.tif"], on_error=on_error)
+
+
+def test_few_files_with_other_channels_or_types_are_named_and_skipped(tmp_path):
+    cube = RNG.integers(0, 99, (4, 6, 8)).astype(np.uint8)
+    for k in range(20):
+        pixels = {5: cube[:3], 7: cube.astype(np.int16)}.get(k, cube) + np.uint8(k)
+        tifffile.imwrite(tmp_path / f"{k}.tif", pixels, photometric="minisblack")
+    match = r"2 numbers of channels: 19 of 4 channels, as .*1 of 3 channels, as .*5\.tif"
+    with pytest.raises(CatalogError, match=match):
+        read_cutouts(tmp_path)
+    with pytest.warns(UserWarning, match="2 of 20 cutouts were skipped"):
+        cutouts = read_cutouts(tmp_path, on_error="skip")
+    reasons = {Path(one.path).stem: one.reason for one in cutouts.skipped}
+    assert reasons["5"] == "it has 3 channels, and 19 others have 4 channels"
+    assert reasons["7"] == "it has int16 pixels, and 19 others have uint8 pixels"
+    assert cutouts.images.shape == (18, 6, 8, 4)
+
+
+def test_pictures_of_8_and_16_bits_become_16_by_the_exact_factor(tmp_path):
+    images = gray(5)
+    paths = write(tmp_path, [images[0].astype(np.uint16) * 257, *images[1:]])
+    with pytest.warns(UserWarning, match="4 of 5 cutouts were converted from uint8 to uint16, by"):
+        cutouts = read_cutouts(tmp_path)
+    np.testing.assert_array_equal(cutouts.images, np.array(images) * np.uint16(257))
+    assert cutouts.image_format.dtype == np.uint16
+    like = ImageFormat((6, 8), np.dtype(np.uint8))
+    back = open_cutouts(paths[:1]).read(options=ReadOptions(like=like))
+    np.testing.assert_array_equal(back.images, images[:1])
+
+
+def test_fits_of_several_pixel_types_is_read_by_value(tmp_path):
+    images = [image.astype(kind) for image, kind in zip(gray(3), ("i2", "u1", "f4"), strict=True)]
+    for k, image in enumerate(images):
+        fits.PrimaryHDU(image).writeto(tmp_path / f"{k}.fits")
+    with pytest.warns(UserWarning, match="1 of 3 cutouts were converted from"):
+        cutouts = read_cutouts(tmp_path)
+    assert cutouts.images.dtype == np.float32
+    np.testing.assert_array_equal(cutouts.images, images)
 
 
 def test_lost_transparency_is_reported_once_where_the_user_called(tmp_path):
@@ -135,18 +177,82 @@ def test_lost_transparency_is_reported_once_where_the_user_called(tmp_path):
 
 
 @pytest.mark.parametrize("on_error", ["raise", "skip"])
-def test_two_sizes_are_counted(tmp_path, on_error):
-    write(tmp_path, [*gray(1, (5, 5)), *gray(3, (6, 8))])
+def test_two_sizes_that_can_be_two_scales_are_counted(tmp_path, on_error):
+    write(tmp_path, [*gray(1, (12, 16)), *gray(3, (6, 8))])
     expected = (
-        r"2 sizes: 3 of 6 x 8 pixels \(height x width\), as .*_2_F606W_crop\.png; 1 of 5 x 5 .*_1_"
-        r".*size=\(height, width\)"
+        r"2 sizes: 3 of 6 x 8 pixels \(height x width\), as .*_2_F606W_crop\.png; "
+        r"1 of 12 x 16 .*_1_.*size=\(height, width\)"
     )
     with pytest.raises(CatalogError, match=expected):
         read_cutouts(tmp_path, on_error=on_error)
+    with pytest.raises(CatalogError, match="3 of 6 x 8"):
+        read_cutouts(tmp_path, pad="never", on_error=on_error)
     assert read_cutouts(tmp_path, size=(3, 4)).images.shape == (4, 3, 4)
-    write(tmp_path, [image for k in range(5) for image in gray(1, (9, 10 + k))], first=5)
-    with pytest.raises(CatalogError, match="7 sizes.*and 2 more sizes"):
+    write(tmp_path, [image for k in range(5) for image in gray(1, (30, 20 + 5 * k))], first=5)
+    with pytest.raises(CatalogError, match="7 sizes.*and 2 more"):
         read_cutouts(tmp_path, on_error=on_error)
+    assert read_cutouts(tmp_path, size=(3, 4)).images.shape == (9, 3, 4)
+
+
+def trimmed_fits(folder, image, *, left, name, **header):
+    hdu = fits.PrimaryHDU(image[:, left:])
+    hdu.header.update(header)
+    hdu.writeto(folder / f"{name}.fits")
+
+
+def test_a_cutout_trimmed_at_an_edge_is_padded_where_its_header_says(tmp_path):
+    images = RNG.normal(size=(8, 12, 12)).astype(np.float32)
+    for k, image in enumerate(images):
+        left = 5 if k == 3 else 0
+        trimmed_fits(tmp_path, image, left=left, name=k, CRPIX1=6.5 - left, CRPIX2=6.5)
+    with pytest.warns(
+        UserWarning, match=r"1 of 8 cutouts were padded without data to 12 x 12.*3\.f"
+    ):
+        cutouts = read_cutouts(tmp_path)
+    expected = images.copy()
+    expected[3, :, :5] = np.nan
+    np.testing.assert_array_equal(cutouts.images, expected)
+    with pytest.warns(UserWarning, match="padded"):
+        halved = read_cutouts(tmp_path, size=6, on_error="skip")
+    assert np.isnan(halved.images[3, :, :2]).all()
+    np.testing.assert_array_equal(halved.images[3], shrink(expected[3], size=(6, 6)))
+    alone = open_cutouts(cutouts.paths[3:4])
+    options = ReadOptions(like=cutouts.image_format)
+    np.testing.assert_array_equal(alone.read(options=options).images, expected[3:4])
+
+
+@pytest.mark.parametrize(("pad", "start"), [("center", 2), ("start", 0), ("end", 5)])
+def test_without_a_header_pad_says_where_a_trimmed_cutout_lies(tmp_path, pad, start):
+    images = gray(8, (12, 12))
+    paths = write(tmp_path, [*images[:-1], images[-1][:, :7]])
+    with pytest.warns(UserWarning, match="1 of 8 cutouts were padded"):
+        padded = read_cutouts(tmp_path, pad=pad).images[-1]
+    expected = np.zeros((12, 12), np.uint8)
+    expected[:, start : start + 7] = images[-1][:, :7]
+    np.testing.assert_array_equal(padded, expected)
+    with pytest.raises(CatalogError, match=r"2 sizes: .*1 of 12 x 7"):
+        read_cutouts(paths, pad="never")
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    sizes=st.lists(st.tuples(st.integers(4, 20), st.integers(4, 20)), min_size=1, max_size=4),
+    seed=st.integers(0, 9),
+)
+def test_no_pixel_of_a_padded_cutout_is_lost_in_any_order(sizes, seed):
+    assume(not any(h == w and 20 % h == 0 for h, w in sizes))  # as if binned
+    rng = np.random.default_rng(seed)
+    shapes = [(20, 20)] * 5 + sizes
+    images = [rng.integers(1, 256, shape).astype(np.uint8) for shape in shapes]
+    order = rng.permutation(len(shapes))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        paths = write(Path(folder), images)
+        read = read_cutouts(paths)
+        again = read_cutouts([paths[k] for k in order])
+    for image, padded in zip(images, read.images, strict=True):
+        assert sorted(padded[padded > 0]) == sorted(image.ravel())
+    np.testing.assert_array_equal(again.images, read.images[order])
 
 
 @pytest.mark.parametrize("odd", [0, 7, 19])
@@ -155,7 +261,7 @@ def test_skip_passes_over_an_odd_size_when_the_majority_is_clear(tmp_path, odd, 
     images = gray(20)
     # Colored, so that it would change the set if it took part.
     written = [*images]
-    written[odd] = RNG.integers(0, 256, (6, 9, 3)).astype(np.uint8)
+    written[odd] = RNG.integers(0, 256, (12, 16, 3)).astype(np.uint8)
     paths = write(tmp_path, written)
     Path(paths[3]).write_bytes(b"")
     with pytest.warns(UserWarning, match="2 of 20 cutouts were skipped") as caught:
@@ -165,7 +271,7 @@ def test_skip_passes_over_an_odd_size_when_the_majority_is_clear(tmp_path, odd, 
     assert [one.path for one in cutouts.skipped] == [paths[k] for k in sorted([3, odd])]
     assert [one.source_id for one in cutouts.skipped] == [str(k + 1) for k in sorted([3, odd])]
     [reason] = [one.reason for one in cutouts.skipped if one.path == paths[odd]]
-    assert "6 x 9 pixels" in reason
+    assert "12 x 16 pixels" in reason
     assert "18 others are 6 x 8" in reason
 
 
@@ -218,8 +324,8 @@ def test_an_unreadable_file_is_named_and_skipping_loses_no_other(tmp_path, damag
 
 
 def test_a_cutout_smaller_than_size_can_be_skipped(tmp_path):
-    write(tmp_path, [*gray(2, (6, 8)), *gray(1, (3, 8))])
-    with pytest.raises(CatalogError, match=r"_3_.*3 x 8 pixels.*only ever shrunk"):
+    write(tmp_path, [*gray(2, (6, 8)), *gray(1, (3, 4))])
+    with pytest.raises(CatalogError, match=r"_3_.*3 x 4 pixels.*only ever shrunk"):
         read_cutouts(tmp_path, size=6)
     with pytest.warns(UserWarning, match="1 of 3 cutouts were skipped"):
         assert len(read_cutouts(tmp_path, size=6, on_error="skip")) == 2
@@ -256,7 +362,7 @@ def test_a_progress_bar_on_a_terminal_with_tqdm(tmp_path, capsys, monkeypatch):
 
 def test_with_a_format_what_does_not_fit_is_an_error_or_passed_over(tmp_path):
     good = write(tmp_path, gray(1, (6, 8)), name="good.png")
-    large = write(tmp_path, gray(1, (7, 8)), name="large.png")
+    large = write(tmp_path, gray(1, (12, 16)), name="large.png")
     deep = write(tmp_path, gray(1, (6, 8), dtype=np.uint16), name="deep.png")
     colored = write(tmp_path, gray(1, (6, 8, 3)), name="colored.png")
     like = ImageFormat((6, 8), np.dtype(np.uint8))
@@ -265,12 +371,12 @@ def test_with_a_format_what_does_not_fit_is_an_error_or_passed_over(tmp_path):
     assert cutouts.paths == good
     assert len(cutouts.images) == 1
     assert [one.path for one in cutouts.skipped] == [*large, *deep, *colored]
-    for one, words in zip(cutouts.skipped, ("7 x 8", "uint16", "3 channels"), strict=True):
+    for one, words in zip(cutouts.skipped, ("12 x 16", "uint16", "3 channels"), strict=True):
         assert words in one.reason
     nothing = source.read([0], ReadOptions(like=like, on_error="skip"))
     assert nothing.images.shape == (0, 6, 8)
     assert nothing.images.dtype == np.uint8
-    with pytest.raises(CatalogError, match=r"deep\.png: it has .*uint16, and the fitted set"):
+    with pytest.raises(CatalogError, match=r"deep\.png: its uint16 pixels .* the fitted"):
         source.read([1, 2], ReadOptions(like=like))
     with_channels = source.read([1], ReadOptions(like=ImageFormat((6, 8, 3), like.dtype)))
     np.testing.assert_array_equal(with_channels.images[0], as_rgb(np.asarray(Image.open(good[0]))))
@@ -286,6 +392,9 @@ def test_with_a_format_what_does_not_fit_is_an_error_or_passed_over(tmp_path):
         ({"reduce": 1.5}, r"reduce=1\.5"),
         ({"size": 2, "reduce": 2}, "size and reduce"),
         ({"on_error": "ignore"}, "on_error"),
+        ({"pad": "left"}, "pad='left'"),
+        ({"hdu": 1.5}, r"hdu=1\.5"),
+        ({"hdu": ["SCI", ""]}, "hdu="),
     ],
 )
 def test_bad_options(arguments, message):

@@ -1,5 +1,6 @@
 """Parquet tables of ids and paths."""
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -260,7 +261,9 @@ def test_rows_of_several_groups_and_tables_in_any_order(tmp_path):
 
 def test_reading_whole_and_in_part(tmp_path):
     for k in range(4):
-        Image.new("L", (4, 5), k).save(tmp_path / f"{k}.png")
+        Image.fromarray(np.arange(k, k + 20, dtype=np.uint8).reshape(5, 4)).save(
+            tmp_path / f"{k}.png"
+        )
     table = write(tmp_path / "t.parquet", list("abcde"), ["0.png", "1.png", None, "2.png", "3.png"])
     assert open_cutouts(table).read([4, 0]).images[:, 0, 0].tolist() == [3, 0]
     with pytest.raises(CatalogError, match="cannot read source c: the table has no path for it"):

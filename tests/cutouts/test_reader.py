@@ -83,11 +83,15 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
         CutoutReader().transform(paths)
     with pytest.raises(CatalogError, match="0 sample"):
         CutoutReader().fit([])
-    large = write(tmp_path, gray(1, (7, 8)), name="large.png")
+    large = write(tmp_path, gray(1, (12, 16)), name="large.png")
     colored = write(tmp_path, gray(1, (6, 8, 3)), name="c.png")
-    with pytest.raises(CatalogError, match=r"large\.png: it is 7 x 8 .* are 6 x 8 .*size="):
+    with pytest.raises(
+        CatalogError, match=r"large\.png: it is 12 x 16 .* are 6 x 8 .*as those of the fit"
+    ):
         CutoutReader().fit(paths).transform(large)
-    with pytest.raises(CatalogError, match=r"c\.png: it has 3 channels, and the fitted set has 1"):
+    with pytest.raises(
+        CatalogError, match=r"c\.png: it has 3 channels, and the fitted cutouts have 1 channel"
+    ):
         CutoutReader().fit(paths).transform(colored)
     with pytest.raises(CatalogError, match="list of paths, not an array of shape"):
         CutoutReader().fit(str(tmp_path))

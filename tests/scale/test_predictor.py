@@ -61,7 +61,7 @@ def test_without_a_ranker(fitted, images):
 def test_unreadable_cutouts_are_listed(fitted, tmp_path, images):
     folder = write_cutouts(tmp_path / "c", images[:8])
     (folder / "1.png").write_bytes((folder / "1.png").read_bytes()[:60])
-    Image.fromarray(images[0][:5]).save(folder / "2.png")
+    Image.fromarray(images[0][:7, :8]).save(folder / "2.png")
     Image.fromarray(images[0].astype(np.uint16)).save(folder / "3.png")
     (folder / "4.png").unlink()
     (folder / "4.png").symlink_to("nowhere.png")
@@ -70,7 +70,7 @@ def test_unreadable_cutouts_are_listed(fitted, tmp_path, images):
     assert predicted.frame["source_id"].tolist() == ["0", "5", "6", "7"]
     reasons = {source_id: reason for source_id, _, reason in predicted.unreadable}
     assert list(reasons) == ["1", "2", "3", "4"]
-    for source_id, words in zip("1234", ("damaged", "5 x 16", "uint16", "a link"), strict=True):
+    for source_id, words in zip("1234", ("damaged", "7 x 8", "uint16", "a link"), strict=True):
         assert words in reasons[source_id]
     assert predicted.unreadable[0][1] == str(folder / "1.png")
 
@@ -89,7 +89,7 @@ def test_infinite_pixels_are_unreadable_in_arrays_and_files(tmp_path):
         assert len(predicted.frame) == 59
         [(source_id, unreadable, reason)] = predicted.unreadable
         assert (source_id, unreadable) == ("4", path)
-        assert "infinite pixels: replace them, by NaN" in reason
+        assert "infinite or beyond 1e+30: where there are no data, use NaN" in reason
 
 
 def test_gray_cutouts_for_a_model_of_colors(tmp_path):
@@ -102,7 +102,9 @@ def test_gray_cutouts_for_a_model_of_colors(tmp_path):
         predictor, source = prepare(detector, cutouts)
         frames.append(predictor.predict_partition(source).frame)
     assert frames[0]["tsne_x"].tolist() == frames[1]["tsne_x"].tolist()
-    with pytest.raises(CatalogError, match=r"shape \(9, 16\), and the fitted ones \(14, 16, 3\)"):
+    with pytest.raises(
+        CatalogError, match=r"it is 9 x 16 pixels .*, and the fitted cutouts are 14 x 16"
+    ):
         prepare(detector, images[:, :9])
 
 

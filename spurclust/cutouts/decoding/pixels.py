@@ -1,0 +1,149 @@
+"""Pixels of one image: which are taken, in which types and sizes, and how these are changed."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# 8192 x 8192 gray values. No cutout comes near; a header that declares more is damaged or a
+# decompression bomb.
+MAX_VALUES = 2**26
+
+LARGEST = 1e30
+"""No flux comes near; what is larger stands for a pixel without data."""
+
+
+def check_size(shape: tuple[int, ...]) -> None:
+    """Refuse a declared shape that no cutout has, before any memory is taken."""
+    if math.prod(shape) > MAX_VALUES:
+        declared = " x ".join(map(str, shape))
+        raise ValueError(f"it declares {declared} values, more than any cutout: a bomb?")
+
+
+def canonical(image: NDArray[Any]) -> NDArray[Any]:
+    """Return the pixels in one of the dtypes that cutouts have, in native byte order."""
+    if image.ndim not in (2, 3) or 0 in image.shape:
+        raise ValueError(f"its shape {image.shape} is not that of a picture")
+    kind, width = image.dtype.kind, image.dtype.itemsize
+    if kind == "b":
+        return image.astype(np.uint8) * np.uint8(255)
+    if kind in "ui" and width <= 4:
+        return image.astype(image.dtype.newbyteorder("="), copy=False)
+    if kind not in "uif":
+        raise ValueError(f"its pixels are of type {image.dtype}")
+    with np.errstate(over="ignore"):
+        narrow = image.astype(np.float32)
+    if width > 4 and np.count_nonzero(np.isinf(narrow)) > np.count_nonzero(np.isinf(image)):
+        raise ValueError("it holds values beyond the range of float32")
+    return narrow
+
+
+def is_absurd(image: NDArray[Any]) -> bool:
+    """Return whether a float is infinite or larger than any flux; NaN is neither."""
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(image) > LARGEST).any())
+
+
+def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
+    """Return one channel of an image whose channels are all equal, else the image."""
+    if image.ndim == 2:
+        return image
+    first, equal_nan = image[..., 0], image.dtype.kind == "f"
+    others = (image[..., k] for k in range(1, image.shape[2]))
+    are_equal = all(np.array_equal(first, other, equal_nan=equal_nan) for other in others)
+    return first if are_equal else image
+
+
+def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDArray[Any] | None:
+    """Return an image in another pixel type where that is exact, else None.
+
+    Pictures span their type, so 8 bits become 16 by a factor of 257; FITS stores values. Of floats,
+    the width does not matter.
+    """
+    kinds = (str(image.dtype), str(dtype))
+    if image.dtype == dtype:
+        return image
+    if image.dtype.kind == dtype.kind == "f":
+        return image.astype(dtype)
+    if by_value:
+        with np.errstate(invalid="ignore"):
+            converted = image.astype(dtype)
+        return converted if np.array_equal(converted, image) else None
+    if kinds == ("uint8", "uint16"):
+        return image * np.uint16(257)
+    if kinds == ("uint16", "uint8") and not (image % 257).any():
+        return (image // 257).astype(np.uint8)
+    return None
+
+
+def place(image: NDArray[Any], shape: tuple[int, ...], offset: tuple[int, int]) -> NDArray[Any]:
+    """Put an image into a frame, from a row and column on, and cut off what reaches beyond.
+
+    Without data are pixels of NaN, and those of integers that are 0.
+    """
+    fill = np.nan if image.dtype.kind == "f" else 0
+    frame = np.full((*shape[:2], *image.shape[2:]), fill, dtype=image.dtype)
+    inside = [
+        (slice(max(start, 0), start + n), slice(max(-start, 0), room - start))
+        for start, n, room in zip(offset, image.shape, shape, strict=False)
+    ]
+    (to_y, from_y), (to_x, from_x) = inside
+    frame[to_y, to_x] = image[from_y, from_x]
+    return frame
+
+
+def shrink(
+    image: NDArray[Any], *, size: tuple[int, int] | None = None, reduce: int | None = None
+) -> NDArray[Any]:
+    """Average an image down to `size`, or over blocks of `reduce` x `reduce` pixels.
+
+    Every new pixel is the mean over its area of the old ones, with fractional overlaps. Integers
+    are summed exactly and rounded, halves up, to the same dtype; of floats, NaN takes no part.
+    """
+    height, width = image.shape[:2]
+    if size is not None and (size[0] > height or size[1] > width):
+        raise ValueError(
+            f"it is {height} x {width} pixels (height x width), smaller than size={size}, and "
+            "cutouts are only ever shrunk: give a smaller size"
+        )
+    if size in (None, (height, width)) and reduce in (None, 1):
+        return image
+    # Edges of the new pixels along each axis, in units that divide an old pixel into whole parts.
+    units = (1, 1) if size is None else size
+    steps = (reduce, reduce) if size is None else (height, width)
+    edges = [
+        np.minimum(np.arange(0, n * unit + step, step), n * unit)
+        for n, unit, step in zip((height, width), units, steps, strict=True)
+    ]
+
+    def total(values: NDArray[Any]) -> NDArray[Any]:
+        by_row = _sum_rows(values, edges[0], units[0])
+        return _sum_rows(by_row.swapaxes(0, 1), edges[1], units[1]).swapaxes(0, 1)
+
+    area = np.outer(np.diff(edges[0]), np.diff(edges[1]))
+    area = area.reshape(*area.shape, *[1] * (image.ndim - 2))
+    if image.dtype.kind != "f":
+        rounded = (2 * total(image.astype(np.int64)) + area) // (2 * area)
+        return np.asarray(rounded, dtype=image.dtype)
+    has_data = ~np.isnan(image)
+    weight = area if has_data.all() else total(has_data.astype(np.float64))
+    sums = total(np.where(has_data, image, 0).astype(np.float64))
+    mean = np.full(sums.shape, np.nan)
+    np.divide(sums, weight, out=mean, where=weight > 0)
+    return np.asarray(mean, dtype=image.dtype)
+
+
+def _sum_rows(image: NDArray[Any], edges: NDArray[np.int64], unit: int) -> NDArray[Any]:
+    """Add up the rows between edges, each weighted by its overlap; a row is `unit` wide."""
+    low, high = edges[:-1], edges[1:]
+    first, last = low // unit, -(-high // unit)
+    total = np.zeros((len(low), *image.shape[1:]), dtype=image.dtype)
+    for step in range(int((last - first).max())):
+        row = np.minimum(first + step, len(image) - 1)
+        overlap = np.minimum(high, (first + step + 1) * unit) - np.maximum(
+            low, (first + step) * unit
+        )
+        weight = np.maximum(overlap, 0).astype(image.dtype)
+        total += weight.reshape(-1, *[1] * (image.ndim - 1)) * image[row]
+    return total
