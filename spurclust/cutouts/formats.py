@@ -141,11 +141,6 @@ class ReadOptions:
         """Arguments of `shrink`."""
         return {"size": self.size, "reduce": self.reduce}
 
-    def shrunk(self, full: tuple[int, int]) -> tuple[int, int]:
-        """Return the height and width of a cutout after shrinking."""
-        step = self.reduce or 1
-        return self.shrinking["size"] or (-(-full[0] // step), -(-full[1] // step))
-
     @property
     def wanted(self) -> tuple[str | int, ...]:
         """Names and numbers of the extensions to read."""
@@ -239,7 +234,8 @@ def common_format(
     if is_padded and all(one.fits for one in files):
         like = like._replace(dtype=np.dtype(np.float32))  # for NaN
     n_colors = max(one.n_colors for one in files)
-    shape = options.shrunk(like.full or files[0].full)
+    step, full = options.reduce or 1, like.full or files[0].full
+    shape = options.shrinking["size"] or (-(-full[0] // step), -(-full[1] // step))
     center = _common_center([one for one in files if one.full == like.full])
     return like._replace(shape=(*shape, n_colors)[: 2 + (n_colors > 1)], center=center), odd
 

@@ -1,13 +1,14 @@
 """CutoutReader: the reading of cutouts as a step of a pipeline."""
 
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.cutouts.formats import ImageFormat, ReadOptions
@@ -30,6 +31,10 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         Shrink every cutout to this many pixels, see `read_cutouts`.
     reduce : int, default=None
         Shrink by this factor, see `read_cutouts`. Not together with `size`.
+    hdu : str, int or sequence of these, default=None
+        Extensions of FITS files to read, see `read_cutouts`.
+    pad : {"center", "start", "end", "never"}, default="center"
+        Where a cutout that was trimmed at an edge lies, see `read_cutouts`.
     n_jobs : int, default=None
         Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
 
@@ -39,6 +44,8 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         (height, width) or, if any cutout of `fit` was colored, (height, width, n_channels).
     cutout_dtype_ : dtype
         Type of the pixels.
+    cutout_format_ : ImageFormat
+        These and all else that the cutouts of `fit` have in common.
 
     See Also
     --------
@@ -59,6 +66,8 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "size": [Interval(Integral, 1, None, closed="left"), tuple, list, None],
         "reduce": [Interval(Integral, 1, None, closed="left"), None],
+        "hdu": [str, Integral, tuple, list, None],
+        "pad": [StrOptions({"center", "start", "end", "never"})],
         "n_jobs": [Integral, None],
     }
 
@@ -67,10 +76,14 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         *,
         size: int | tuple[int, int] | None = None,
         reduce: int | None = None,
+        hdu: str | int | Sequence[str | int] | None = None,
+        pad: Literal["center", "start", "end", "never"] = "center",
         n_jobs: int | None = None,
     ) -> None:
         self.size = size
         self.reduce = reduce
+        self.hdu = hdu
+        self.pad = pad
         self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
@@ -173,7 +186,9 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         self, X: ArrayLike, *, like: ImageFormat | None = None, keep: bool = True
     ) -> tuple[Cutouts, ImageFormat]:
         """Read the paths of some rows."""
-        options = ReadOptions(self.size, self.reduce, like, n_jobs=self.n_jobs)
+        options = ReadOptions(
+            self.size, self.reduce, like, n_jobs=self.n_jobs, hdu=self.hdu, pad=self.pad
+        )
         paths = _paths_of_rows(X)
         return gather(paths, paths, options, keep=keep)
 
