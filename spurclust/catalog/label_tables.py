@@ -17,6 +17,7 @@ from spurclust.catalog.formats.sheets import (
     find_names,
     folded,
     is_missing,
+    join_fields,
     shorten,
 )
 from spurclust.catalog.ids import id_text
@@ -82,6 +83,7 @@ def read_labels(
     label_map: Mapping[Any, str] | None = None,
     verdicts: Literal["majority", "any", "all"] | None = None,
     sheet: str | None = None,
+    field_column: str | None = None,
 ) -> Labels:
     """Read the labels of a survey from a table.
 
@@ -117,6 +119,9 @@ def read_labels(
         that differ are refused.
     sheet : str, default=None
         Name of the sheet of a workbook; None is the one that has the columns, or the first.
+    field_column : str, default=None
+        Name of a column of fields, for ids that are unique in a field only: an id is then field and
+        id with a slash between, as "goodsn/1001". A table whose ids are so already needs none.
 
     Returns
     -------
@@ -159,6 +164,7 @@ def read_labels(
     label_indexes = _find_labels(source, names, notes)
     reason_index = _find_reasons(source, reason_column, notes)
     rows = _parse_rows(source, id_index, label_indexes, reason_index, reader, verdicts)
+    rows["source_id"], field_index = join_fields(source, rows["source_id"].tolist(), field_column)
     notes += [reader.note()] * bool(reader.unsure)
     rows = _without_blank_rows(rows, source, notes)
     if verdicts:
@@ -166,7 +172,7 @@ def read_labels(
     _note_unlabeled_reasons(rows, notes)
     rows = _one_row_per_id(rows, source.origin, notes)
     _warn(source.origin, notes)
-    used = [id_index, *label_indexes, reason_index]
+    used = [id_index, *label_indexes, reason_index, field_index]
     found = _with_other_columns(rows, source, used, VERDICT_COUNTS if verdicts else ())
     return Labels(found, source.origin, verdicts=verdicts)
 
@@ -176,6 +182,7 @@ def read_catalogue(
     *,
     id_column: str = "Source_ID",
     sheet: str | None = None,
+    field_column: str | None = None,
 ) -> Labels:
     """Read a table of sources: ids, positions and other columns, but no labels.
 
@@ -190,6 +197,9 @@ def read_catalogue(
         Name of the column of ids.
     sheet : str, default=None
         Name of the sheet of a workbook; None is the first.
+    field_column : str, default=None
+        Name of a column of fields, for ids that are unique in a field only: an id is then field and
+        id with a slash between, as "goodsn/1001". A table whose ids are so already needs none.
 
     Returns
     -------
@@ -214,6 +224,7 @@ def read_catalogue(
     source = read_sheet(table, sheet=sheet, wanted=[id_column])
     column = find_column(source, id_column, "ids", "id_column", option="--catalogue-id-column")
     rows = _parse_rows(source, column, [], None, LabelReader(0), None)
+    rows["source_id"], field_index = join_fields(source, rows["source_id"].tolist(), field_column)
     notes = [*source.notes]
     rows = _without_blank_rows(rows, source, notes)
     repeated = rows[rows.duplicated("source_id", keep=False)]
@@ -223,7 +234,9 @@ def read_catalogue(
             "them"
         )
     _warn(source.origin, notes)
-    return Labels(_with_other_columns(rows, source, [column]), source.origin, has_labels=False)
+    return Labels(
+        _with_other_columns(rows, source, [column, field_index]), source.origin, has_labels=False
+    )
 
 
 def _warn(origin: str, notes: Sequence[str]) -> None:
@@ -385,7 +398,8 @@ def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.Dat
     if len(conflicts):
         raise CatalogError(
             f"{origin}: spurious in one row and reliable in another: "
-            f"{shorten(conflicts['name'])}. {_HOW_TO_COUNT}"
+            f"{shorten(conflicts['name'])}. {_HOW_TO_COUNT}; ids that are unique in a field only "
+            "need the column of fields: field_column (--field-column)"
         )
     # The row that is kept comes first: the labeled, and of these the one with a reason.
     order = repeated.assign(

@@ -78,6 +78,7 @@ def add_input(run: argparse.ArgumentParser) -> None:
     run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     columns = run.add_argument_group("columns of the label table")
     columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
+    add_field_column(columns)
     columns.add_argument(
         "--label-column",
         action="append",
@@ -187,6 +188,13 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_field_column(parser: argparse._ActionsContainer) -> None:
+    """Add the option of fields in which ids are unique."""
+    parser.add_argument(
+        "--field-column", metavar="NAME", help="fields, where ids are FIELD/ID (default: none)"
+    )
+
+
 def add_mosaics(parser: argparse.ArgumentParser) -> None:
     """Add the options of cutouts that are cut out of mosaics."""
     group = parser.add_argument_group("cutouts from mosaics, in place of CUTOUTS")
@@ -247,7 +255,9 @@ def read_catalogue(args: argparse.Namespace) -> Any:
             raise ValueError("--catalogue-id-column needs a --catalogue: give one")
         return None
     return read_catalogue(
-        args.catalogue, id_column=args.catalogue_id_column or args.id_column or "Source_ID"
+        args.catalogue,
+        id_column=args.catalogue_id_column or args.id_column or "Source_ID",
+        field_column=args.field_column,
     )
 
 

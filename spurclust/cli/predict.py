@@ -37,6 +37,7 @@ def add_commands(commands: Any) -> None:
         "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
     )
     options.add_catalogue(predict)
+    options.add_field_column(predict)
     options.add_mosaics(predict)
     options.add_skipping(predict)
     options.add_jobs(predict)

@@ -180,6 +180,7 @@ def _read_labels(args: argparse.Namespace) -> list[Any]:
             label_map=words,
             verdicts=args.verdicts,
             sheet=args.sheet if has_sheets(table) else None,
+            field_column=args.field_column,
         )
         for table in args.labels
     ]

@@ -1,7 +1,6 @@
 """Arrays of cutouts as a source: numpy's, dask's, and those of a zarr store."""
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.catalog.ids import id_form
 from spurclust.cutouts.decoding import ABSURD, canonical, is_absurd, shrink
 from spurclust.cutouts.files import check_source_ids, fingerprint_of
 from spurclust.cutouts.formats import ImageFormat, ReadOptions, Stored, adapt, check_shrunk
@@ -20,7 +20,6 @@ from spurclust.errors import CatalogError
 ARRAY_BYTES = 2**26
 """Approximate bytes in a partition, by default."""
 
-_NUMBER = re.compile(r"\s*0*(\d+)(?:\.0*)?\s*")
 _EXAMPLES = 3
 """Rows that are found whatever is looked for, so that an error can show how ids are written."""
 
@@ -137,8 +136,8 @@ class ArraySource:
         """Return all rows where ids were given, else those that can be meant, as "007" can be 7."""
         if not isinstance(self.source_ids, range):
             return np.arange(len(self)), list(self.source_ids)
-        matches = [_NUMBER.fullmatch(one) for one in source_ids]
-        wanted = {int(match[1]) for match in matches if match} | {*self.source_ids[:_EXAMPLES]}
+        numbers = (form for form in map(id_form, source_ids) if form.isdecimal())
+        wanted = {*map(int, numbers), *self.source_ids[:_EXAMPLES]}
         rows = sorted(self.source_ids.index(one) for one in wanted if one in self.source_ids)
         return np.array(rows, dtype=np.intp), [str(self.source_ids[row]) for row in rows]
 

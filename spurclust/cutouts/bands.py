@@ -89,10 +89,11 @@ def source_ids_from_paths(
     paths : sequence of str or path
         The files.
     id_pattern : str or compiled regular expression, default=None
-        Searched for in the file name, or, if it has a slash, in the whole path; its named group
-        ``(?P<source_id>...)`` is the id, with ``(?P<field>...)`` and a slash before it if there is
-        such a group. By default, names as ``z6_12345_F115W_crop.png`` give what stands between
-        ``z<digits>_`` and the first ``_F`` after it, and all others the name without suffix.
+        Searched for in the file name, or, if it has a slash, in the end of the path with as few
+        folders as it needs; its named group ``(?P<source_id>...)`` is the id, with
+        ``(?P<field>...)`` and a slash before it if there is such a group. By default, names as
+        ``z6_12345_F115W_crop.png`` give what stands between ``z<digits>_`` and the first ``_F``
+        after it, and all others the name without suffix.
 
     Returns
     -------
@@ -307,11 +308,12 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 def _find(path: str, pattern: re.Pattern[str]) -> _Name:
     """Find what a pattern looks for in the name of a file, or in its path."""
-    in_path = "/" in pattern.pattern.replace("[^/", "")
-    start = 0 if in_path else len(path) - len(Path(path).name)
-    matches = list(pattern.finditer(path[start:]))
-    # In a path the names at its end count, in a name what comes first.
-    match = (matches[-1] if in_path else matches[0]) if matches else None
+    start = len(path) - len(Path(path).name)
+    match = pattern.search(path[start:])
+    # Of a path, no more folders than are needed.
+    while not match and start > 0 and "/" in pattern.pattern.replace("[^/", ""):
+        start = path.rfind("/", 0, start - 1) + 1
+        match = pattern.search(path[start:])
     groups = match.groupdict() if match else {}
     for group, what in (("source_id", "id"), ("filter", "filter"), ("field", "field")):
         if group in pattern.groupindex and not groups.get(group):

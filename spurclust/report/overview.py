@@ -21,7 +21,7 @@ _LABEL_OPTIONS = {
 }
 _FURTHER_OPTIONS = (
     *("verdicts", "sheet", "catalogue", "catalogue_id_column"),
-    *("cutout_size", "id_pattern", "reduce"),
+    *("cutout_size", "id_pattern", "field_column", "reduce"),
 )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 
-from spurclust.catalog import read_labels
+from spurclust.catalog import read_catalogue, read_labels
 from spurclust.catalog.ids import id_text
 from spurclust.errors import CatalogError
 
@@ -389,3 +389,22 @@ def test_column_of_an_inspector_that_is_not_there():
     assert found.table["label"].tolist() == [0, -1]
     with pytest.raises(CatalogError, match="no column 'Y' of labels"):
         read_labels(wide_table(), label_column=["Y", "Z"])
+
+
+FIELDS = pd.DataFrame(
+    {"Source_ID": [7, 8, 7], "Reliable_Source": [0, 1, 1], "Field": ["n", "n", "s"]}
+)
+
+
+@pytest.mark.parametrize("read", [read_labels, read_catalogue])
+def test_ids_that_are_unique_in_a_field_only(read):
+    table = read(FIELDS, field_column="Field").table
+    assert table["source_id"].tolist() == ["n/7", "n/8", "s/7"]
+    assert "Field" not in table
+    # Labels that were judged since have whole ids.
+    judged = pd.DataFrame({"Source_ID": ["n/7"], "Reliable_Source": [1]})
+    assert read(judged, field_column="Field").table["source_id"].tolist() == ["n/7"]
+    with pytest.raises(CatalogError, match=r"no column 'Field' of fields.*--field-column"):
+        read(FIELDS.drop(columns="Field"), field_column="Field")
+    with pytest.raises(CatalogError, match=r"there is no Field in row 1 \(id 8\)"):
+        read(FIELDS.assign(Field=["n", "", "s"]), field_column="Field")

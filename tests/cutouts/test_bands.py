@@ -89,7 +89,11 @@ def test_two_files_of_one_name_get_advice_to_take_the_folder():
 
 def test_a_pattern_with_a_slash_is_searched_in_the_path():
     paths = ["x/goodsn/7.png", "x/goodss/7.png"]
-    for pattern in (r"(?P<source_id>goods./\d+)", r"(?P<field>[^/]+)/(?P<source_id>[^/.]+)[.]"):
+    for pattern in (
+        r"(?P<source_id>goods./\d+)",
+        "(?P<source_id>[^/]+/[^/.]+)",
+        r"(?P<field>[^/]+)/(?P<source_id>[^/.]+)[.]",
+    ):
         assert source_ids_from_paths(paths, id_pattern=pattern) == ["goodsn/7", "goodss/7"]
     # A set of characters without the slash is no slash.
     names = ["a_F1/7_F.png", "a_F1/8_F.png"]

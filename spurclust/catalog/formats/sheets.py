@@ -87,6 +87,27 @@ def find_names(names: Sequence[str], wanted: str) -> list[int]:
     return exact or [k for k, name in enumerate(names) if name.strip() == wanted.strip()]
 
 
+def join_fields(
+    source: Sheet, ids: Sequence[str], field_column: str | None
+) -> tuple[list[str], int | None]:
+    """Put the field of each row and a slash before its id; return as well where the fields are.
+
+    Nothing is done where there is no such column and all ids have a slash.
+    """
+    names = [str(name) for name in source.frame.columns]
+    if field_column is None or (
+        not find_names(names, field_column) and all("/" in one for one in ids if one)
+    ):
+        return list(ids), None
+    index = find_column(source, field_column, "fields", "field_column")
+    fields = [cell_text(cell) for cell in source.frame.iloc[:, index]]
+    blank = [k for k, one in enumerate(ids) if one and not fields[k]]
+    if blank:
+        rows = shorten([f"row {source.first_row + k} (id {ids[k]})" for k in blank])
+        raise CatalogError(f"{source.origin}: there is no {field_column} in {rows}: fill it in")
+    return [f"{fields[k]}/{one}" if one else "" for k, one in enumerate(ids)], index
+
+
 def folded(name: str) -> str:
     """Return a name without case, white space and punctuation."""
     return _FORM_OF_NAME.sub("", name).casefold()
