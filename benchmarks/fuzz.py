@@ -194,8 +194,96 @@ def try_model(folder: Path, rng: Random) -> str:
     return "loaded"
 
 
+def make_folder(folder: Path) -> None:
+    """Write the predictions of some strips, of which one cannot be read."""
+    from PIL import Image
+
+    from spurclust import SpuriousRegionDetector
+    from spurclust.catalog import save_model
+
+    (folder / "strips").mkdir()
+    for number, strip in enumerate(strips(50)):
+        Image.fromarray(strip).save(folder / "strips" / f"{number}.png")
+    (folder / "strips" / "7.png").write_bytes(b"no image")
+    detector = SpuriousRegionDetector(3, perplexity=8, random_state=0)
+    save_model(detector.fit(strips(50), np.arange(50) % 3 == 0), folder / "model.skops")
+    predict_folder(folder, folder / "whole")
+
+
+def predict_folder(folder: Path, out: Path) -> None:
+    """Write predictions, or go on with them."""
+    from spurclust.scale import write_predictions
+
+    write_predictions(folder / "model.skops", folder / "strips", out, partition_size=20)
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of all files below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def alter_footer(path: Path, rng: Random) -> None:
+    """Change what a Parquet file says of itself, or what it holds, and write it anew."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    metadata = dict(table.schema.metadata or {})
+    kind = rng.integers(4)
+    if kind == 0 or b"spurclust" not in metadata:
+        name = table.column_names[rng.integers(table.num_columns)]
+        table = [table.slice(1), table.drop_columns([name]), table.slice(0, 0)][rng.integers(3)]
+    elif kind == 1:
+        metadata.pop(b"spurclust")
+    else:
+        metadata[b"spurclust"] = alter_json(metadata[b"spurclust"], rng)
+    table = table.replace_schema_metadata(metadata)
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def alter_file(path: Path, rng: Random) -> None:
+    """Change a file of a folder of predictions."""
+    kind = rng.integers(12)
+    if kind == 0:
+        path.unlink()
+        path.mkdir()
+    elif kind == 1:
+        path.write_bytes(b"")
+    elif path.suffix == ".json":
+        path.write_bytes(alter_json(path.read_bytes(), rng))
+    elif path.suffix == ".parquet" and kind < 8:
+        alter_footer(path, rng)
+    else:
+        path.write_bytes(alter_bytes(path.read_bytes(), rng))
+
+
+def try_folder(folder: Path, rng: Random) -> str:
+    """Alter a file, go on with the folder, and compare it with one that nobody has altered."""
+    from spurclust.errors import CatalogError
+
+    out = folder / "altered"
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(folder / "whole", out)
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    path = files[rng.integers(len(files))]
+    alter_file(path, rng)
+    try:
+        predict_folder(folder, out)
+    except CatalogError as error:
+        return "refused" if str(out) in str(error) else f"FAILS: {error} names no file"
+    except Exception as error:
+        return f"FAILS: {path.name}: {type(error).__name__}: {error}"
+    found, expected = files_of(out), files_of(folder / "whole")
+    names = {name for name in expected if found.get(name) != expected[name]} - {"predicting.lock"}
+    return f"FAILS: {path.name} was altered, {sorted(names)} differ" if names else "whole"
+
+
 TARGETS: dict[str, tuple[Callable[[Path], None], Callable[[Path, Random], str]]] = {
     "models": (make_models, try_model),
+    "folder": (make_folder, try_folder),
 }
 
 

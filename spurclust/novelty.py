@@ -6,7 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom
 
-from spurclust.embedding.neighbors import center_rows, nearest_neighbors, unit_scale
+from spurclust.embedding.neighbors import (
+    center_rows,
+    nearest_neighbors,
+    order_by_content,
+    unit_scale,
+)
 from spurclust.fitted import POSITIVE, Number, Values
 
 __all__ = ["NoveltyScale", "drift_message"]
@@ -39,7 +44,7 @@ class NoveltyScale(NamedTuple):
     Attributes
     ----------
     landmarks : ndarray of shape (n_landmarks, n_columns), float32
-        Up to 2000 fitted rows, drawn at random, about `center`, times `scale`.
+        Up to 2000 fitted rows, drawn by hashes of them, about `center`, times `scale`.
     center : ndarray of shape (n_columns,)
         Their mean.
     scale : float
@@ -81,7 +86,7 @@ class NoveltyScale(NamedTuple):
         X = np.asarray(rows)
         most = int(np.clip(MOST_VALUES // max(X.shape[1], 1), 2, MOST_LANDMARKS))
         # As many again for the unit; more would sharpen it little.
-        chosen = np.random.default_rng(0).permutation(len(X))[: 2 * most]
+        chosen = order_by_content(X)[: 2 * most]
         landmarks = X[chosen[:most]].astype(np.float64)
         center = landmarks.mean(axis=0)
         scale = unit_scale(float(np.abs(landmarks - center).max(initial=0)))

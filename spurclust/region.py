@@ -232,8 +232,9 @@ def fit_mixture(mixture: Any, embedding: NDArray[np.float64], n_components: int)
     """Fit the mixture itself, with so many components where it takes a number."""
     if "n_components" in mixture.get_params(deep=False):
         mixture.set_params(n_components=n_components)
-    with single_threaded_blas():  # sums of several threads differ in their last bits
-        return mixture.fit(embedding)
+    # Sums of several threads, or in another order, differ in their last bits.
+    with single_threaded_blas():
+        return mixture.fit(embedding[np.lexsort(embedding.T)])
 
 
 def assign_components(mixture: Any, points: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_memory
 
 from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
+from spurclust.embedding.neighbors import order_by_content
 from spurclust.features import CutoutFeatures
 from spurclust.labels import UNINSPECTED
 
@@ -102,15 +103,27 @@ def fit_steps(
         if fitted is not None and name in fitted.steps:
             rows, step = fitted.outputs[name], fitted.steps[name]
         elif step != "passthrough":
-            fit = fit_step if name == "flatten" else cached
+            fit = _fit_flatten if name == "flatten" else cached
             rows, step = timed(name, partial(fit, step, rows, codes))
         found.steps[name], found.outputs[name] = step, rows
     return found
 
 
-def fit_step(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Fit one step and return its output and itself, which is what `memory` keeps."""
+def _fit_flatten(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Fit the first step, whose input is too large to be put in order; return output and step."""
     return step.fit_transform(X, y), step
+
+
+def fit_step(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Fit one step and return its output and itself, which is what `memory` keeps.
+
+    Rows are in an order of their content, as sums and random draws depend on the order.
+    """
+    if isinstance(getattr(step, "init", None), np.ndarray):  # which is in the order given
+        return step.fit_transform(X, y), step
+    order = order_by_content(X, y)
+    made = np.asarray(step.fit_transform(X[order], y[order]))
+    return made[np.argsort(order)], step
 
 
 def transform_step(step: Any, rows: NDArray[Any]) -> NDArray[Any]:

@@ -439,3 +439,29 @@ def test_verbose_names_the_stages(capsys):
     detector(verbose=1).fit(*survey())
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["flatten:", "reduce:", "embed:", "mixture:"]
+
+
+# The order of the sources
+
+
+@pytest.mark.parametrize("make", [detector, by_pixels])
+@pytest.mark.parametrize("n", [90, 300])  # of more than 256 sources, the layout is that of some
+def test_the_order_of_the_sources_does_not_matter(make, n):
+    images, y = survey(n)
+    images[1], images[2] = images[3], images[4]  # of which one can be labeled otherwise
+    order = np.random.default_rng(1).permutation(n)
+    one, other = make(assignment="soft"), make(assignment="soft")
+    found = one.fit_assign(images, y)
+    shuffled = other.fit_assign(images[order], y[order])
+    for name, expected, values in zip(found._fields, found, shuffled, strict=True):
+        assert_array_equal(expected[order], values, err_msg=name)
+    assert_array_equal(one.flagged_[order], other.flagged_)
+    assert one.components_.equals(other.components_)
+
+
+def test_an_embedding_starts_where_it_was_told():
+    images, y = survey()
+    start = np.random.default_rng(0).normal(size=(len(y), 2)).astype(np.float32)
+    embed = TSNE(10, max_iter=250, init=start, random_state=0)
+    rows = ImageFlattener().fit_transform(images)
+    assert_array_equal(by_pixels(embed=embed).fit(images, y).embedding_, embed.fit_transform(rows))

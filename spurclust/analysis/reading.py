@@ -312,14 +312,17 @@ def _choose(
 
     if method not in ("random", "diverse"):
         raise ValueError(f'reference={method!r}: it must be "random" or "diverse"')
+    # In the order of the ids, what is drawn does not depend on that of the files.
+    rows = np.argsort(np.array(source.take(range(len(source)))[0]), kind="stable")
     if method == "random" or size >= len(y):
-        return choose_reference(y, size, random_state=random_state)
-    pool = choose_reference(y, min(POOL * size, len(y)), random_state=random_state)
-    pool, features = _extract_features(source, pool, options)
+        return np.sort(rows[choose_reference(y[rows], size, random_state=random_state)])
+    drawn = choose_reference(y[rows], min(POOL * size, len(y)), random_state=random_state)
+    pool, features = _extract_features(source, rows[drawn], options)
     size = min(size, len(pool))
-    return pool[
-        choose_reference(y[pool], size, method="diverse", rows=features, random_state=random_state)
-    ]
+    chosen = choose_reference(
+        y[pool], size, method="diverse", rows=features, random_state=random_state
+    )
+    return np.sort(pool[chosen])
 
 
 def _extract_features(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.utils import check_random_state
 
-from spurclust.embedding.neighbors import Float32, row_keys
+from spurclust.embedding.neighbors import Float32, order_by_content, row_keys
 from spurclust.fitted import Part, Several, Values
 from spurclust.parallel import count_threads, map_threads
 
@@ -101,6 +101,8 @@ class CrossFittedForest(NamedTuple):
         """Grow `n_estimators` trees in all on labeled rows; `codes` are from 0 to `n_classes`."""
         rng = check_random_state(random_state)
         n_folds = min(n_folds, len(rows))
+        order = order_by_content(rows, codes)
+        rows, codes = rows[order], codes[order]
         keys = row_keys(rows)
         folds = _assign_folds(codes, keys, n_folds, rng)
         n_threads = count_threads(n_jobs)
@@ -120,8 +122,7 @@ class CrossFittedForest(NamedTuple):
                 # Trees pass over many sources of one feature at a time.
                 forest.fit(np.asfortranarray(rows[seen]), codes[seen])
             trees.append(PackedTrees.pack(forest, n_classes))
-        order = np.argsort(keys, kind="stable")
-        return cls(trees, keys[order], folds[order])
+        return cls(trees, keys, folds)
 
     @property
     def importances(self) -> NDArray[np.float64]:

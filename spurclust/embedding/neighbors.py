@@ -56,6 +56,15 @@ def row_keys(rows: Float32) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
+def order_by_content(rows: NDArray[Any], codes: NDArray[Any] | None = None) -> NDArray[np.intp]:
+    """Return an order of rows that is the same in whatever order they are given.
+
+    Only rows that are equal, and have equal codes, are in the order given.
+    """
+    keys = row_keys(np.asarray(rows, dtype=np.float32))
+    return np.lexsort((keys,) if codes is None else (codes, keys))
+
+
 def distinct_rows(rows: Float32) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the first of each group of equal rows, ascending, and the group of each row."""
     _, first, group = np.unique(row_keys(rows), return_index=True, return_inverse=True)

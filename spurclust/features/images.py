@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from math import gcd
 from typing import Annotated, Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from spurclust.fitted import COUNT, Number, Part, Several
 
 LAYOUT_SOURCES = 256
-"""A layout is found from so many sources, evenly spaced: enough that no gap is an accident."""
+"""A layout is found from so many sources: enough that no gap is an accident."""
 
 
 def validate_images(
@@ -51,6 +52,23 @@ def validate_images(
     if reset:
         estimator.image_shape_ = shape
     return images
+
+
+def content_keys(X: Any) -> NDArray[np.uint32]:
+    """Return a checksum of each image, row or path, by which they have an order of their own."""
+    rows = X if isinstance(X, list | tuple) else np.asarray(X)
+    checksums = [
+        crc32(str(row).encode() if isinstance(row, str) else np.ascontiguousarray(row).tobytes())
+        for row in rows
+    ]
+    return np.array(checksums, dtype=np.uint32)
+
+
+def spaced_sources(images: NDArray[Any], most: int) -> NDArray[np.intp]:
+    """Choose at most so many sources, the same in whatever order they are given."""
+    if len(images) <= most:
+        return np.arange(len(images))
+    return np.argsort(content_keys(images), kind="stable")[:most]
 
 
 def as_channels(images: NDArray[Any]) -> NDArray[Any]:
@@ -96,8 +114,7 @@ def find_layout(
 ) -> PanelLayout:
     """Find the panels of cutouts of shape (n_samples, height, width, n_channels)."""
     # Gaps between panels are columns (rows) of one value that is the same in all cutouts.
-    step = -(-len(images) // LAYOUT_SOURCES)
-    some = images[::step]
+    some = images[spaced_sources(images, LAYOUT_SOURCES)]
     rows, columns = _panels_along(some, 1), _panels_along(some, 2)
     if panels is None:
         if len(rows) == len(columns) == 1 and some.shape[1] > 2:

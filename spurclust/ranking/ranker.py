@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.embedding.forest import CrossFittedForest
+from spurclust.embedding.neighbors import order_by_content
 from spurclust.features import CutoutFeatures
 from spurclust.features.images import validate_images
 from spurclust.fitted import IMAGES, Number, Part, Step, Values
@@ -120,9 +121,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         "forest_": Part(CrossFittedForest, {"n_features": "n_features", "n_classes": 2}),
         "feature_importances_": Values("f8", ("n_features",)),
         "typical_": Values("f4", ("n_features",), missing=True),
-        "_similarity": Part(
-            SimilaritySpace, {"n_features": "n_features", "n_samples": "n_samples"}
-        ),
+        "_similarity": Part(SimilaritySpace, {each: each for each in ("n_features", "n_samples")}),
         "_slope": Number(0),
         "_offset": Number(),
         "inspection_probability_": Values("f8", ("n_samples",), 0, 1),
@@ -196,10 +195,11 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         self.typical_ = np.nanmedian(rows[~spurious] if not spurious.all() else rows, axis=0)
         self._similarity = SimilaritySpace.fit(rows, codes, self.feature_importances_)
         odds = log_odds(self.forest_.shares(rows, self.n_jobs))
-        known = self.inspected_
-        self._slope, self._offset = fit_calibration(odds[known], codes[known])
+        self._slope, self._offset = fit_calibration(odds[self.inspected_], codes[self.inspected_])
         self.inspection_probability_ = self._calibrate(odds)
-        self.inspection_rank_ = inspection_rank(self.inspection_probability_)
+        order = order_by_content(rows)
+        rank = inspection_rank(self.inspection_probability_[order])
+        self.inspection_rank_ = rank[np.argsort(order)]
         return self
 
     def _fit_extractor(self, images: NDArray[Any], features: Float32 | None) -> Float32:
@@ -443,6 +443,7 @@ def fit_calibration(odds: NDArray[np.float64], codes: NDArray[np.int8]) -> tuple
     """Fit the slope and offset of calibrated odds; 1 and 0 where the order would not be kept."""
     if len(np.unique(codes)) < 2:
         return 1.0, 0.0
-    model = LogisticRegression(C=1.0).fit(odds[:, None], codes)
+    order = np.lexsort((codes, odds))  # sums depend on the order in their last bits
+    model = LogisticRegression(C=1.0).fit(odds[order, None], codes[order])
     slope = float(model.coef_[0, 0])
     return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)

@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,13 +118,23 @@ def write_partition(
         stamp=_stamp_of_job(number, stamp, job),
     )
     _refuse_unreadable(made, job)
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    summary = json.dumps({"model": job.model, **asdict(made)}).encode()
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), FOOTER: summary})
     path = Path(job.folder) / part_name(number)
     with atomic_write(path, advice=GO_ON) as aside:
-        pq.write_table(table, aside, compression="zstd", write_page_checksum=True)
+        _write_table(pa.Table.from_pandas(frame, preserve_index=False), made, job.model, aside)
     return made
+
+
+def _write_table(table: Any, summary: PartitionSummary, model: str, place: Any) -> None:
+    """Write predictions, what is known of them, and a checksum of both."""
+    footer = {"model": model, **asdict(summary)}
+    content = pa.BufferOutputStream()
+    with pa.ipc.new_stream(content, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    digest = sha256(content.getvalue()).hexdigest()
+    footer["checksum"] = fingerprint_of([digest, json.dumps(footer)])
+    metadata = {**(table.schema.metadata or {}), FOOTER: json.dumps(footer)}
+    table = table.replace_schema_metadata(metadata)
+    pq.write_table(table, place, compression="zstd", write_page_checksum=True)
 
 
 def _stamp_of_job(number: int, stamp: str, job: Job) -> str:
@@ -133,7 +145,7 @@ def _stamp_of_job(number: int, stamp: str, job: Job) -> str:
 def _find(number: int, stamp: str, job: Job) -> PartitionSummary | None:
     """Find what was written of a partition, if its cutouts are still the same."""
     there = _read_summary(Path(job.folder) / part_name(number), job.model)
-    if there is None or there.stamp != _stamp_of_job(number, stamp, job):
+    if there is None or there.number != number or there.stamp != _stamp_of_job(number, stamp, job):
         return None
     _refuse_unreadable(there, job)
     return replace(there, kept=True)
@@ -150,20 +162,22 @@ def _refuse_unreadable(summary: PartitionSummary, job: Job) -> None:
 
 
 def _read_summary(path: Path, model: str) -> PartitionSummary | None:
-    """Read what a file says of itself; None if it is missing, damaged, or of other models."""
+    """Read what a file says of itself; None if it is missing, altered, or of other models."""
     try:
-        metadata = pq.read_metadata(path)
-        summary = json.loads(metadata.metadata[FOOTER])
-        if summary.pop("model") != model:
+        content = path.read_bytes()
+        table = pq.read_table(pa.BufferReader(content))
+        others = dict(table.schema.metadata)
+        summary = json.loads(others.pop(FOOTER))
+        if summary.pop("model") != model or not summary.pop("checksum"):
             return None
         summary["unreadable"] = [tuple(one) for one in summary["unreadable"]]
         there = PartitionSummary(**summary)
-        # The footer is written last, and yet the pages before it can be damaged.
-        pq.read_table(path, page_checksum_verification=True, partitioning=None)
-    except (OSError, pa.ArrowException, ValueError, KeyError, TypeError):
+        # What it holds and says, written again, is this file, or somebody has altered it.
+        again = BytesIO()
+        _write_table(table.replace_schema_metadata(others), there, model, again)
+    except Exception:  # a damaged file can fail in any way, and is made anew
         return None
-    is_whole = metadata.num_rows + len(there.unreadable) == there.n_sources
-    return there if is_whole else None
+    return there if again.getvalue() == content else None
 
 
 def identity_of(
@@ -189,10 +203,16 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path} cannot be read ({error}): choose another folder") from error
     if not isinstance(manifest, dict) or manifest.get("format") != PREDICTIONS:
         raise CatalogError(f"{path} is not of spurclust's predictions: choose another folder")
+    size = manifest.get("partition_size")
+    if size is not None and (type(size) is not int or size < 1):
+        raise CatalogError(
+            f"{path} has been altered (partition_size is {size!r:.40}): choose another folder, or "
+            "remove this one"
+        )
     return manifest
 
 
@@ -277,8 +297,8 @@ def _refuse_other(folder: Path, manifest: dict[str, Any], identity: dict[str, An
     """Raise an error where the folder holds predictions of something else."""
     for name, what in _DIFFERENCES.items():
         there, wanted = manifest.get(name), identity[name]
-        if there != wanted:
-            sizes = [_UNEVEN if size is None else size for size in (there, wanted)]
+        if there != wanted or type(there) is not type(wanted):
+            sizes = [_UNEVEN if size is None else f"{size!s:.40}" for size in (there, wanted)]
             raise CatalogError(
                 f"{folder} holds predictions {what.format(*sizes)}: choose another folder, or "
                 "remove this one"

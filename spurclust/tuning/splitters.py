@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
+from spurclust.features.images import content_keys
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, binary_labels
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
@@ -100,7 +101,7 @@ class InspectedStratifiedKFold(BaseCrossValidator):
 
     def _iter_test_indices(
         self,
-        X: object = None,  # noqa: ARG002
+        X: object = None,
         y: ArrayLike | None = None,
         groups: object = None,  # noqa: ARG002
     ) -> Iterator[NDArray[np.intp]]:
@@ -117,13 +118,15 @@ class InspectedStratifiedKFold(BaseCrossValidator):
                 stacklevel=3,
             )
         inspected = np.flatnonzero(codes != UNINSPECTED)
+        if self.shuffle and X is not None:  # what is drawn does not depend on the order
+            inspected = inspected[np.argsort(content_keys(X)[inspected], kind="stable")]
         random_state = check_random_state(self.random_state)
         folds = StratifiedKFold(
             n_splits, shuffle=self.shuffle, random_state=random_state if self.shuffle else None
         )
         for _ in range(self.n_repeats):
             for _, test in folds.split(inspected, codes[inspected]):
-                yield inspected[test]
+                yield np.sort(inspected[test])
 
 
 def list_splits(
