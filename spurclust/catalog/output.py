@@ -3,8 +3,8 @@
 A result is written to a hidden folder, which is then renamed, or, where its place exists already,
 whose files are moved there one by one, with everything put back if that fails. Files of an earlier
 result that the new one lacks are removed; all others stay. On any exception, also a keyboard
-interrupt, nothing is left of the new files and an earlier result is as it was; a killed process can
-leave a hidden folder ``.spurclust-*``.
+interrupt, nothing is left of the new files and an earlier result is as it was. A killed process can
+leave a hidden folder ``.spurclust-*``, which the next to write there removes.
 
 Which files a later result may replace stands in ``summary.json``: "files" has their relative paths,
 "written_by" is "spurclust".
@@ -17,12 +17,15 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from platform import node
 from secrets import token_hex
+from zlib import crc32
 
 from spurclust.errors import CatalogError
 
 _SUMMARY = "summary.json"
 _REPLACED = ".replaced"
+_HOST = crc32(node().encode())
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -39,6 +42,7 @@ def atomic_write(
         raise CatalogError(f"{path} cannot be written: there is no folder {target.parent}")
     part = target.with_name(_hidden_name() + target.suffix)
     try:
+        _remove_dead(target.parent)
         yield part
         if not dry_run:
             part.replace(target)
@@ -79,8 +83,37 @@ def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -
 
 
 def _hidden_name() -> str:
-    """Return a name that no other file has."""
-    return f".spurclust-{token_hex(6)}"
+    """Return a name that no other file has, and that tells which process writes it."""
+    return f".spurclust-{_HOST:08x}-{os.getpid()}-{token_hex(4)}"
+
+
+def _remove_dead(folder: Path) -> None:
+    """Remove the hidden files of processes that were killed."""
+    for stray in folder.glob(f".spurclust-{_HOST:08x}-*-*"):
+        if _is_alive(stray.name.split("-")[2]):
+            continue
+        with suppress(OSError):
+            # What it had moved aside, to replace it, is all there is of an earlier result.
+            for name in _files_in(stray / _REPLACED):
+                if not os.path.lexists(folder / name):
+                    _move(stray / _REPLACED / name, folder / name)
+            if stray.is_dir():
+                shutil.rmtree(stray)
+            else:
+                stray.unlink()
+
+
+def _is_alive(process: str) -> bool:
+    """Return whether a process of this machine lives, or may live."""
+    if os.name != "posix" or not process.isdecimal():
+        return True
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _make_staging(target: Path) -> Path:
@@ -91,6 +124,7 @@ def _make_staging(target: Path) -> Path:
         raise CatalogError(f"{base} is not a folder: choose another folder for the results")
     staging = base / _hidden_name()
     try:
+        _remove_dead(base)
         staging.mkdir()
     except OSError as error:
         raise CatalogError(

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -78,7 +79,14 @@ def _output(quiet: bool) -> Iterator[None]:
 
 def run_process() -> None:
     """Run the command line as the whole process, and exit with what it returns."""
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(main())
+
+
+def _interrupt(number: int, _: object) -> None:
+    """End as after Ctrl-C, once: nobody ends the cleaning up."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -97,7 +97,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     >>> from spurclust import InspectionRanker
     >>> from spurclust.simulate import simulate_survey
     >>> survey = simulate_survey(60, 20, random_state=0)
-    >>> ranker = InspectionRanker(100, random_state=0).fit(survey.images, survey.y)
+    >>> ranker = InspectionRanker(100, random_state=1).fit(survey.images, survey.y)
     >>> first = ranker.inspection_rank_.argsort()[:10]
     >>> int(survey.y[first].sum())
     10

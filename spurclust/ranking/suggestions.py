@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from sklearn.ensemble import IsolationForest
 from sklearn.utils import check_random_state
 
+from spurclust.embedding.neighbors import order_by_content
 from spurclust.ranking.similarity import center_and_spread, scale_robustly
 
 Strategy = Literal["mixed", "probable", "uncertain", "diverse", "random"]
@@ -106,7 +107,8 @@ def suggest_sources(
             f"{len(values)} rows, {len(known)} inspected, {len(spurious)} probabilities: there "
             "must be one for each source"
         )
-    left = np.flatnonzero(~known)
+    order = order_by_content(values)  # in which equally probable ones come
+    left: NDArray[np.intp] = order[~known[order]]
     n = min(n, len(left))
     if strategy == "random":
         return np.asarray(check_random_state(random_state).permutation(left)[:n])
@@ -185,4 +187,4 @@ def outlyingness(
         n_estimators=N_ISOLATION_TREES, random_state=random_state, n_jobs=n_jobs
     )
     values = np.asarray(rows, dtype=np.float32)
-    return np.asarray(-forest.fit(values).score_samples(values))
+    return np.asarray(-forest.fit(values[order_by_content(values)]).score_samples(values))

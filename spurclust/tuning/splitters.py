@@ -48,8 +48,8 @@ class InspectedStratifiedKFold(BaseCrossValidator):
     >>> y = np.array([1, 0, -1, 0, 1, 0, 0])
     >>> for train, test in InspectedStratifiedKFold(2, random_state=0).split(y, y):
     ...     print(train, test)
-    [0 1 2 6] [3 4 5]
-    [2 3 4 5] [0 1 6]
+    [1 2 3 4] [0 5 6]
+    [0 2 5 6] [1 3 4]
     """
 
     def __init__(

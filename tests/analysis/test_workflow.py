@@ -42,9 +42,9 @@ def test_a_list_of_files_and_arrays_give_the_same(analysis, folder, cutouts, y):
     same_findings(analyze(cutouts.images, y, detector=make_detector()), analysis)
 
 
-@pytest.mark.parametrize("options", [{"stability": 1}, {"reference_size": 30}, {"tune": True}])
+@pytest.mark.parametrize("options", [{"stability": 1}, {"reference_size": 50}, {"tune": True}])
 def test_the_order_of_the_files_does_not_matter(folder, options):
-    paths, labels = list_cutouts(folder), folder / "labels.xlsx"
+    paths, labels = list_cutouts(folder), pd.read_excel(folder / "labels.xlsx")[:45]
     if "tune" in options:
         folds = InspectedStratifiedKFold(3, random_state=0)
         search = SpuriousRegionDetectorCV([2, 4], [0.05, 0.3], perplexity=8, cv=folds)
@@ -56,7 +56,8 @@ def test_the_order_of_the_files_does_not_matter(folder, options):
     by_id = [each.sources.set_index("source_id").sort_index() for each in (one, other)]
     pd.testing.assert_frame_equal(*by_id, check_exact=True)
     pd.testing.assert_frame_equal(one.components, other.components)
-    assert {**one.summary, "seconds": 0} == {**other.summary, "seconds": 0}
+    same = {"seconds": 0, "settings": 0}  # which name the first file
+    assert one.summary | same == other.summary | same
 
 
 def test_a_table_of_paths_and_a_store_give_the_same(analysis, folder, cutouts, tmp_path):

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -279,3 +281,45 @@ def test_link_to_a_file_stays_and_others_can_read(tmp_path):
     assert tree(tmp_path / "real") == {"t.csv": "second"}
     (tmp_path / "plain").touch()
     assert stat.S_IMODE(link.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+KILLED = """
+import os, signal, sys
+from spurclust.catalog import output
+
+def die(file, target):
+    if len(sys.argv) > 2 and file.name == sys.argv[2]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    move(file, target)
+
+move, output._move = output._move, die
+with output.atomic_write(sys.argv[1] + "/../page.html") as page:
+    page.touch()
+    with output.write_results(sys.argv[1]) as staging:
+        (staging / "new.csv").write_text("new")
+        if len(sys.argv) == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody is killed there")
+@pytest.mark.parametrize("moment", [[], ["old.csv"], ["summary.json"], ["new.csv"]])
+def test_what_a_killed_process_left_goes_with_the_next(tmp_path, moment):
+    target, script = tmp_path / "results", tmp_path / "killed.py"
+    if moment:
+        write(target, {"old.csv": "old"})
+    before = tree(target) if moment else {}
+    script.write_text(KILLED)
+    command = [sys.executable, str(script), str(target), *moment]
+    assert subprocess.run(command).returncode == -signal.SIGKILL
+    assert list(tmp_path.rglob(".spurclust-*"))
+    living = tmp_path / f".spurclust-{'0' * 8}-1-of-another-machine"
+    living.touch()
+    check_output_folder(target)
+    if moment:
+        assert tree(target) == before
+    with atomic_write(tmp_path / "page.html") as page:
+        page.touch()
+    assert list(tmp_path.rglob(".spurclust-*")) == [living]
+    write(target, {"old.csv": "newer"})
+    assert json.loads((target / "summary.json").read_text())["files"] == ["old.csv", "summary.json"]

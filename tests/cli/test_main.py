@@ -1,5 +1,6 @@
 """`spurclust`: wrong usage, errors of one line, interrupts, and readers that have gone."""
 
+import signal
 import subprocess
 import sys
 
@@ -68,6 +69,24 @@ def test_an_interrupt_leaves_nothing(survey, tmp_path, monkeypatch, capsys, wher
     monkeypatch.setattr(where, interrupt)
     assert run(survey, tmp_path / "out", *LEAN) == 130
     assert "interrupted, nothing was written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_request_to_end_is_an_interrupt(survey, tmp_path, times):
+    out = tmp_path / "out"
+    words = ["run", survey, "--labels", survey / "labels.xlsx", "--out", out, "--jobs", "1"]
+    words += ["--tune", "--stability", "9"]
+    command = [sys.executable, "-m", "spurclust", *map(str, words)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes) as process:
+        assert process.stdout.readline()  # the work has begun
+        for _ in range(times):
+            process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert errors.splitlines()[-1] == "spurclust: interrupted, nothing was written"
     assert list(tmp_path.iterdir()) == []
 
 

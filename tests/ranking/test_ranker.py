@@ -61,10 +61,17 @@ def test_labels_without_meaning_give_no_order():
 
 def test_fitted_sources_keep_their_probability(rows, fitted):
     np.testing.assert_array_equal(fitted.predict_proba(rows)[:, 1], fitted.inspection_probability_)
-    np.testing.assert_array_equal(
-        np.argsort(fitted.inspection_rank_),
-        np.argsort(-fitted.inspection_probability_, kind="stable"),
-    )
+    # Of equal ones, the order is that of their content.
+    assert sorted(fitted.inspection_rank_) == list(range(1, len(rows) + 1))
+    ranked = fitted.inspection_probability_[np.argsort(fitted.inspection_rank_)]
+    assert (np.diff(ranked) <= 0).all()
+
+
+def test_the_order_of_the_sources_does_not_matter(survey, rows, fitted):
+    order = np.random.default_rng(0).permutation(len(rows))
+    shuffled = clone(fitted).fit(rows[order], survey.y[order])
+    for name in ("inspection_probability_", "inspection_rank_"):
+        np.testing.assert_array_equal(getattr(shuffled, name), getattr(fitted, name)[order])
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
