@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spurclust.analysis.folder import check_folder, save_report
     from spurclust.analysis.outcome import Analysis
+    from spurclust.analysis.predictions import report_predictions
     from spurclust.analysis.saved import (
         AuditResult,
         AuditSample,
@@ -30,6 +31,7 @@ __all__ = [
     "evaluate_audit",
     "flag_sources",
     "load_analysis",
+    "report_predictions",
     "save_report",
 ]
 
@@ -44,6 +46,7 @@ _HOMES = {
     "evaluate_audit": "saved",
     "flag_sources": "saved",
     "load_analysis": "saved",
+    "report_predictions": "predictions",
     "save_report": "folder",
 }
 

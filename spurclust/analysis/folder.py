@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError, import_optional
+from spurclust.labels import UNINSPECTED
 from spurclust.progress import track
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
@@ -26,6 +28,9 @@ PLOT_FORMATS = ("png", "svg", "pdf")
 
 TUNING_PLOTS = ("completeness", "tuning")
 GALLERIES = ("spurious", "flagged")
+
+SAMPLE = "audit.csv"
+"""The file of an audit's sample."""
 
 MODEL, REGIONS, REPORT = "model.skops", "flagged.reg", "report.html"
 
@@ -224,7 +229,7 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
             f"{path} is kept: the cutouts are no files, so that a page made now would lack them; "
             "the page of the run itself has them"
         )
-    notes: list[str] = analysis.write_report(path, **options)
+    notes: list[str] = analysis.write_report(path, audit=find_sample(folder, analysis), **options)
     if REPORT not in files:
         # So that the next analysis may replace it.
         summary = {**analysis.summary, "files": sorted([*files, REPORT])}
@@ -232,6 +237,46 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
             text = json.dumps(summary, indent=2, ensure_ascii=False)
             part.write_text(text + "\n", encoding="utf-8")
     return notes
+
+
+def audit_pool(analysis: Any) -> "pd.DataFrame":
+    """Return the sources that are neither flagged nor inspected."""
+    sources = analysis.sources
+    pool: pd.DataFrame = sources[~sources["flagged"].to_numpy() & (analysis.y == UNINSPECTED)]
+    return pool
+
+
+def read_sample(path: Path, pool: "pd.DataFrame") -> list[str]:
+    """Read the ids of an audit's sample, which must be of this pool."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        drawn: list[str] = table["Source_ID"].tolist()
+    except (ValueError, KeyError) as error:
+        raise CatalogError(
+            f"{path} is not the sample of an audit: move it away and draw anew"
+        ) from error
+    strangers = sorted(set(drawn) - set(pool["source_id"]))
+    if strangers:
+        raise CatalogError(
+            f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
+            "now. Move the file away and draw anew"
+        )
+    return drawn
+
+
+def find_sample(folder: str | os.PathLike[str], analysis: Any) -> Path | None:
+    """Return the table of the audit's sample in a folder, if it is of this analysis."""
+    path = Path(folder, SAMPLE)
+    if not path.is_file():
+        return None
+    try:
+        read_sample(path, audit_pool(analysis))
+    except CatalogError as error:
+        warnings.warn(f"the report leaves out the audit: {error}", stacklevel=3)
+        return None
+    return path
 
 
 def check_report() -> None:

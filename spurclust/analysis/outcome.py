@@ -4,12 +4,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.analysis.folder import cutout_loader, read_images, save_analysis
+from spurclust.analysis.folder import (
+    audit_pool,
+    cutout_loader,
+    read_images,
+    read_sample,
+    save_analysis,
+)
 from spurclust.analysis.stages import Log
 
 if TYPE_CHECKING:
@@ -322,7 +329,8 @@ class Analysis:
         path : str or path-like
             The file.
         **options : dict
-            `cutouts`, a folder where the cutouts are now; `max_cutouts`, how many the page shows
+            `cutouts`, a folder where the cutouts are now; `audit`, the table of an audit's sample,
+            which becomes a queue; `max_cutouts`, how many the page shows
             at most (12 000); `max_size`, megabytes that they may take together (40);
             `cutout_size`, pixels of their longer side; `n_jobs`, threads.
 
@@ -394,6 +402,7 @@ class Analysis:
         self,
         *,
         cutouts: str | os.PathLike[str] | None = None,
+        audit: str | os.PathLike[str] | None = None,
         max_cutouts: int = 12_000,
         max_size: float = 40.0,
         cutout_size: int | None = None,
@@ -404,8 +413,10 @@ class Analysis:
         from spurclust.parallel import count_threads
         from spurclust.report import Results, render_report
 
+        sample = () if audit is None else read_sample(Path(audit), audit_pool(self))
+        tables = (self.name, self.sources, self.components, self.summary, self.tuning)
         return render_report(
-            Results(self.name, self.sources, self.components, self.summary, self.tuning),
+            Results(*tables, audit=sample),
             cutout_loader(self, cutouts),
             panel_names=(self.summary.get("reading") or {}).get("filters")
             or filter_names(self.sources["path"].tolist()),

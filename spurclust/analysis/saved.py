@@ -5,18 +5,15 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from spurclust.analysis.folder import MODEL
+from spurclust.analysis.folder import MODEL, SAMPLE, audit_pool, read_sample
 from spurclust.analysis.outcome import Analysis
 from spurclust.analysis.reading import check_fitted, fitted_options, label_tables, with_dtype
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError
-from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.labels import SPURIOUS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SAMPLE = "audit.csv"
-"""The file of the sample, in the folder of the analysis."""
 
 DEFAULT_SAMPLE = 300
 
@@ -289,7 +286,7 @@ def draw_audit(
 
     if sample is not None and max_remaining is not None:
         raise ValueError("sample and max_remaining cannot both be given: choose one")
-    pool = _pool(load_analysis(folder, models=False))
+    pool = audit_pool(load_analysis(folder, models=False))
     if not len(pool):
         return None
     path = Path(folder, SAMPLE)
@@ -357,7 +354,7 @@ def evaluate_audit(
     from spurclust.metrics import completeness_lower_bound, remaining_upper_bound
 
     analysis = load_analysis(folder, models=False)
-    pool, flagged = _pool(analysis), analysis.sources["flagged"].to_numpy()
+    pool, flagged = audit_pool(analysis), analysis.sources["flagged"].to_numpy()
     if not len(pool):
         return None
     n_flagged = int((flagged & (analysis.y == SPURIOUS)).sum())
@@ -380,31 +377,14 @@ def evaluate_audit(
     )
 
 
-def _pool(analysis: Analysis) -> "pd.DataFrame":
-    """Return the sources that are neither flagged nor inspected."""
-    sources = analysis.sources
-    pool: pd.DataFrame = sources[~sources["flagged"].to_numpy() & (analysis.y == UNINSPECTED)]
-    return pool
-
-
 def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Any) -> tuple[int, int]:
     """Count the inspected and the spurious of the sample that was drawn, which must be whole."""
-    import pandas as pd
-
     from spurclust.catalog import match_labels, merge_labels
-    from spurclust.catalog.formats.text_tables import unmark_text
 
     path = folder / SAMPLE
     if not path.is_file():
         raise CatalogError(f"{path} is missing: draw a sample first, spurclust audit {folder}")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    drawn = table["Source_ID"].map(unmark_text).tolist()
-    strangers = sorted(set(drawn) - set(pool["source_id"]))
-    if strangers:
-        raise CatalogError(
-            f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
-            "now. Move the file away and draw anew"
-        )
+    drawn = read_sample(path, pool)
     merged = merge_labels(label_tables(labels), source_ids=drawn).labels
     y = match_labels(merged, drawn).y
     blank = [name for name, label in zip(drawn, y, strict=True) if label < 0]

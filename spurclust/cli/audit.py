@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from spurclust.cli.options import COUNT, COUNT_OR_NONE, STATE, add_labels, number, say
+from spurclust.cli import options
+from spurclust.cli.options import COUNT, COUNT_OR_NONE, STATE, number, say
 
 
 def add_commands(commands: Any) -> None:
@@ -24,7 +25,10 @@ def add_commands(commands: Any) -> None:
         metavar="M",
         help="draw as many as prove that at most M remain, if no spurious one is found",
     )
-    add_labels(audit, "the sample with its column filled in; repeat it if it was shared out")
+    options.add_labels(
+        audit, "the sample with its column filled in; repeat it if it was shared out"
+    )
+    options.add_label_columns(audit)
     audit.add_argument(
         "--confidence",
         type=number(float, "between 0 and 1", lambda value: 0 < value < 1),
@@ -67,7 +71,9 @@ def _evaluate(args: argparse.Namespace) -> str | None:
     """Return how many spurious sources can remain."""
     from spurclust.analysis import evaluate_audit
 
-    result = evaluate_audit(args.folder, args.labels, confidence=args.confidence)
+    result = evaluate_audit(
+        args.folder, options.read_label_tables(args), confidence=args.confidence
+    )
     return result and (
         f"Of {result.n_pool} sources that were neither flagged nor inspected, "
         f"{result.n_inspected} drawn at random were inspected: {result.n_spurious} spurious.\n"

@@ -76,38 +76,7 @@ def add_input(run: argparse.ArgumentParser) -> None:
         required=True,
     )
     run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
-    columns = run.add_argument_group("columns of the label table")
-    columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
-    add_field_column(columns)
-    columns.add_argument(
-        "--label-column",
-        action="append",
-        metavar="NAME",
-        help="default: Reliable_Source; repeat it for several inspectors, a column for each",
-    )
-    columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
-    columns.add_argument(
-        "--spurious-value",
-        type=int,
-        default=0,
-        choices=(0, 1),
-        help="which label means spurious; no and false are 0 (default: %(default)s)",
-    )
-    columns.add_argument(
-        "--label-map",
-        type=label_map,
-        action="append",
-        metavar="WORD=MEANING",
-        help="what other words mean: spurious, reliable or uninspected, as in "
-        "art=spurious,gal=reliable",
-    )
-    columns.add_argument(
-        "--verdicts",
-        choices=("majority", "any", "all"),
-        help="how those of several inspectors count, in several rows, columns or tables: spurious "
-        "if most, any or all of them say so (default: where they differ, it is an error)",
-    )
-    columns.add_argument("--sheet", metavar="NAME", help="of workbooks (default: what fits)")
+    add_label_columns(run)
     add_catalogue(run)
     add_mosaics(run)
     reading = run.add_argument_group("reading cutouts")
@@ -173,6 +142,66 @@ def path_columns(
 def add_labels(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
     """Add the option of label tables, which can be repeated."""
     parser.add_argument("--labels", action="append", required=required, metavar="TABLE", help=text)
+
+
+def add_label_columns(parser: argparse.ArgumentParser) -> None:
+    """Add how label tables are read."""
+    columns = parser.add_argument_group("columns of the label table")
+    columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
+    add_field_column(columns)
+    columns.add_argument(
+        "--label-column",
+        action="append",
+        metavar="NAME",
+        help="default: Reliable_Source; repeat it for several inspectors, a column for each",
+    )
+    columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
+    columns.add_argument(
+        "--spurious-value",
+        type=int,
+        default=0,
+        choices=(0, 1),
+        help="which label means spurious; no and false are 0 (default: %(default)s)",
+    )
+    columns.add_argument(
+        "--label-map",
+        type=label_map,
+        action="append",
+        metavar="WORD=MEANING",
+        help="what other words mean: spurious, reliable or uninspected, as in "
+        "art=spurious,gal=reliable",
+    )
+    columns.add_argument(
+        "--verdicts",
+        choices=("majority", "any", "all"),
+        help="how those of several inspectors count, in several rows, columns or tables: spurious "
+        "if most, any or all of them say so (default: where they differ, it is an error)",
+    )
+    columns.add_argument("--sheet", metavar="NAME", help="of workbooks (default: what fits)")
+
+
+def read_label_tables(args: argparse.Namespace) -> list[Any]:
+    """Read the label tables that are named; a sheet is one of workbooks only."""
+    from spurclust.catalog import read_labels
+    from spurclust.catalog.table_readers import has_sheets
+
+    if args.sheet is not None and not any(map(has_sheets, args.labels)):
+        raise ValueError("--sheet is for workbooks, and no table of --labels is one: leave it out")
+    words = {word: what for part in args.label_map or [] for word, what in part.items()}
+    return [
+        read_labels(
+            table,
+            id_column=args.id_column,
+            label_column=args.label_column or "Reliable_Source",
+            reason_column=args.reason_column,
+            spurious_value=args.spurious_value,
+            label_map=words,
+            verdicts=args.verdicts,
+            sheet=args.sheet if has_sheets(table) else None,
+            field_column=args.field_column,
+        )
+        for table in args.labels
+    ]
 
 
 def add_catalogue(parser: argparse.ArgumentParser) -> None:

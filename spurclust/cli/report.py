@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from spurclust.analysis.folder import REPORT, check_report, save_report
+from spurclust.analysis.folder import REPORT, check_report, find_sample, save_report
 from spurclust.analysis.stages import Stages
 from spurclust.cli.options import COUNT, COUNT_OR_NONE, POSITIVE, add_jobs, say
 
@@ -15,9 +15,13 @@ def add_commands(commands: Any) -> None:
     report.set_defaults(call=run_report)
     report.description = (
         "Writes DIR/report.html, one file that opens in any browser without a network: metrics, "
-        "the embedding with its cutouts, and a view in which to judge and send labels back."
+        "the embedding with its cutouts, and a view in which to judge and send labels back. Where "
+        "`spurclust audit` has drawn a sample, that can be judged too. DIR may also be a folder of "
+        "predictions, whose sources have no labels."
     )
-    report.add_argument("folder", metavar="DIR", help="folder of the results of a run")
+    report.add_argument(
+        "folder", metavar="DIR", help="folder of the results of a run, or of predictions"
+    )
     report.add_argument("--out", metavar="FILE", help="the page (default: DIR/report.html)")
     report.add_argument(
         "--cutouts", metavar="FOLDER", help="where the cutouts are now, if they were moved"
@@ -46,12 +50,22 @@ def add_commands(commands: Any) -> None:
     add_jobs(report)
 
 
+def _write_report(folder: str, out: str | None, choices: dict[str, Any]) -> list[str]:
+    """Write the page of a run or of predictions; return what it leaves out."""
+    from spurclust.analysis import load_analysis, report_predictions
+    from spurclust.cutouts.files import holds_predictions
+
+    if holds_predictions(folder):
+        return report_predictions(folder, out, **choices)
+    analysis = load_analysis(folder, models=False)
+    if out is None:
+        return save_report(analysis, folder, **choices)
+    return analysis.write_report(out, audit=find_sample(folder, analysis), **choices)
+
+
 def run_report(args: argparse.Namespace) -> None:
     """Write the page of a folder of results."""
-    from spurclust.analysis import load_analysis
-
     check_report()
-    analysis = load_analysis(args.folder, models=False)
     choices = {
         "cutouts": args.cutouts,
         "max_cutouts": args.max_cutouts,
@@ -60,10 +74,7 @@ def run_report(args: argparse.Namespace) -> None:
         "n_jobs": args.jobs,
     }
     with Stages(say)("report"):
-        if args.out is None:
-            notes = save_report(analysis, args.folder, **choices)
-        else:
-            notes = analysis.write_report(args.out, **choices)
+        notes = _write_report(args.folder, args.out, choices)
     for note in notes:
         say(note)
     path = args.out or Path(args.folder, REPORT)

@@ -133,7 +133,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     )
     analysis = analyze(
         cutouts,
-        _read_labels(args),
+        options.read_label_tables(args),
         catalogue=catalogue,
         detector=make_search(args) if tune else make_detector(args),
         ranking=not args.no_ranking,
@@ -160,30 +160,6 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     replaces = Path(args.out, "summary.json").exists()
     analysis.save(args.out, **saving, log=say)
     print_outcome(analysis, args.out, replaces=replaces)
-
-
-def _read_labels(args: argparse.Namespace) -> list[Any]:
-    """Read the label tables that are named; a sheet is one of workbooks only."""
-    from spurclust.catalog import read_labels
-    from spurclust.catalog.table_readers import has_sheets
-
-    if args.sheet is not None and not any(map(has_sheets, args.labels)):
-        raise ValueError("--sheet is for workbooks, and no table of --labels is one: leave it out")
-    words = {word: what for part in args.label_map or [] for word, what in part.items()}
-    return [
-        read_labels(
-            table,
-            id_column=args.id_column,
-            label_column=args.label_column or "Reliable_Source",
-            reason_column=args.reason_column,
-            spurious_value=args.spurious_value,
-            label_map=words,
-            verdicts=args.verdicts,
-            sheet=args.sheet if has_sheets(table) else None,
-            field_column=args.field_column,
-        )
-        for table in args.labels
-    ]
 
 
 def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:

@@ -181,12 +181,12 @@ def find_tables(folder: str | os.PathLike[str]) -> Iterator[Path]:
     Files and folders whose names begin with "_" or "." are passed over, and the folders of
     predictions in it that `spurclust predict` has written.
     """
-    if _holds_predictions(folder):
+    if holds_predictions(folder):
         raise CatalogError(
             f"{folder} holds predictions of spurclust: give the tables of paths in another folder"
         )
     seen = set()
-    for parent, real, names in _walk(str(folder), ("_", "."), _holds_predictions):
+    for parent, real, names in _walk(str(folder), ("_", "."), holds_predictions):
         if real not in seen:
             seen.add(real)
             for name in names:
@@ -219,7 +219,7 @@ def _walk(
             yield from _walk(str(Path(folder, name)), hidden, is_closed, (*above, real))
 
 
-def _holds_predictions(folder: str | os.PathLike[str]) -> bool:
+def holds_predictions(folder: str | os.PathLike[str]) -> bool:
     """Return whether a folder was written by `spurclust predict`."""
     try:
         with Path(folder, MANIFEST).open("rb") as file:

@@ -58,6 +58,7 @@ _RAMP = (
     ("#C3CAD2", "#4A5562"),
 )
 _PROBABILITY_EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_NOVELTY_EDGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, float("inf"))
 _SHARE_EDGES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
 _MAX_REASONS = 8
 MAX_COLUMNS = 12
@@ -88,15 +89,17 @@ class Coloring:
 
 def colorings(results: Results, probability: NDArray[np.float64] | None) -> list[Coloring]:
     """Return all ways to color the embedding; `probability` is that of the ranking, if any."""
-    spurious_probability, stability = map(results.column, ("spurious_probability", "stability"))
+    names = ("spurious_probability", "stability", "novelty")
+    spurious_probability, stability, novelty = map(results.column, names)
     graded = (
         ("probability", "Spurious probability", spurious_probability, _PROBABILITY_EDGES),
         ("inspection", "Probability, ranking", probability, _PROBABILITY_EDGES),
         ("stability", "Stability", stability, _SHARE_EDGES),
+        ("novelty", "Novelty (above 1: unlike the fitted)", novelty, _NOVELTY_EDGES),
     )
+    by_label = [] if results.predictions else [_by_label(results), _by_reason(results)]
     return [
-        _by_label(results),
-        _by_reason(results),
+        *by_label,
         _by_component(results),
         _by_region(results),
         *[

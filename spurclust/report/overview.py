@@ -67,7 +67,7 @@ def inspection_order(results: Results) -> InspectionOrder:
         "Ordered by the spurious fraction of each source's component, equal ones by id: the run "
         "has no ranking of single sources."
         if rank is None
-        else "In the order of the run's ranking (inspection_rank), the most suspect first.",
+        else "In the order of the ranking (inspection_rank), the most suspect first.",
     )
 
 
@@ -112,6 +112,8 @@ def counted(number: int, one: str, many: str) -> str:
 
 def count_metrics(results: Results) -> list[Metric]:
     """Count sources, known spurious, flagged, and those to inspect next."""
+    if results.predictions:
+        return _count_predictions(results.predictions)
     label, flagged = results.label, results.flagged
     n, n_inspected = len(label), int((label != UNINSPECTED).sum())
     n_spurious, n_flagged = int((label == SPURIOUS).sum()), int(flagged.sum())
@@ -122,6 +124,17 @@ def count_metrics(results: Results) -> list[Metric]:
         Metric("known spurious", grouped(n_spurious), share),
         Metric("flagged", grouped(n_flagged), f"workload {percent(n_flagged / n)}"),
         Metric("flagged, not yet inspected", grouped(n_next), "the ones to inspect next"),
+    ]
+
+
+def _count_predictions(counts: Mapping[str, int]) -> list[Metric]:
+    """Count new sources, which have no labels."""
+    n, n_flagged, n_novel = (counts[name] for name in ("n_sources", "n_flagged", "n_novel"))
+    lost = counted(counts["n_unreadable"], "other was", "others were")
+    return [
+        Metric("sources", grouped(n), f"{lost} unreadable" if counts["n_unreadable"] else ""),
+        Metric("flagged", grouped(n_flagged), f"workload {percent(n_flagged / n)}"),
+        Metric("unlike the fitted", grouped(n_novel), f"{percent(n_novel / n)}; 5.0 % is usual"),
     ]
 
 
@@ -167,6 +180,12 @@ def reason_metrics(summary: Mapping[str, Any]) -> tuple[str, list[Metric]]:
 def statement(results: Results) -> str:
     """Return one or two sentences on the result, held out if that was measured."""
     flagged, spurious = results.flagged, results.label == SPURIOUS
+    if new := results.predictions:
+        return (
+            f"{grouped(new['n_flagged'])} of {grouped(new['n_sources'])} new sources lie in the "
+            "spurious region of the model. None of them is inspected, so how many are spurious is "
+            "not known here."
+        )
     n_region = int((results.components["in_region"] == 1).sum())
     if not n_region:
         return "No component is in the spurious region, so nothing is flagged."
@@ -199,6 +218,12 @@ def caveats(results: Results, order: InspectionOrder) -> list[str]:
             "The expected completeness while you judge is a rough guide: the run has "
             "no probabilities of single sources, only the spurious fractions of the components."
         )
+    n_new = results.predictions.get("n_sources", len(results))
+    if n_new > len(results):
+        found.append(
+            f"The page shows {grouped(len(results))} of {grouped(n_new)} sources: flagged ones "
+            "first, and others at random. The tables have all of them."
+        )
     n_skipped = len(results.summary.get("skipped") or {})
     if n_skipped:
         skipped = counted(n_skipped, "unreadable cutout", "unreadable cutouts")
@@ -212,6 +237,7 @@ def listings(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
     names = ("n_settings", "n_splits", "n_spurious", "protocol")
     sections = {
         "Settings": summary.get("settings"),
+        "Predictions": summary.get("predictions"),
         "Embedding": summary.get("embedding"),
         "Region": summary.get("region"),
         "Chosen on held-out labels": {
@@ -266,6 +292,17 @@ def _paths(summary: Mapping[str, Any], name: str) -> list[str]:
     """Return a setting that is one path or a list of them as a list."""
     values = (summary.get("settings") or {}).get(name) or []
     return [values] if isinstance(values, str) else [str(value) for value in values]
+
+
+def audit_command(results: Results) -> str | None:
+    """Return the shell command that evaluates the sample of an audit judged in the page."""
+    if not results.audit:
+        return None
+    words = ["spurclust", "audit", results.name, "--labels", judged_name(results.summary)]
+    for name, value in label_options(results.summary).items():
+        if value != _LABEL_OPTIONS[name]:
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return shlex.join(words)
 
 
 def next_command(summary: Mapping[str, Any]) -> str:

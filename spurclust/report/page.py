@@ -84,7 +84,13 @@ def render_report(
     environment = _environment()
     order = overview.inspection_order(results)
     pictures = encode_cutouts(
-        choose_rows(results.label, results.flagged, order.rank, max_cutouts, _suggested(results)),
+        choose_rows(
+            results.label,
+            results.flagged,
+            order.rank,
+            max_cutouts,
+            [*_audited(results), *_suggested(results)],
+        ),
         load,
         n_panels=len(panel_names) or None,
         max_side=max_side,
@@ -109,6 +115,8 @@ def render_report(
         left_out=sentences,
         listings=overview.listings(summary),
         command=overview.next_command(summary),
+        audit_command=overview.audit_command(results),
+        is_new=bool(results.predictions),
         identity=results.identity,
         data=page_data(results, order, pictures, panel_names),
         embedding=embedding_plot(results),
@@ -138,11 +146,13 @@ def page_data(
         "component": results.component.tolist(),
         "flagged": results.flagged.astype(int).tolist(),
         "fraction": _rounded(results.column("spurious_probability")),
+        "novelty": _rounded(results.column("novelty")),
         "stability": _rounded(results.column("stability")),
         "rank": order.rank.tolist(),
         "probability": _rounded(order.probability),
         "calibrated": order.calibrated,
         "inspect_next": _suggested(results),
+        "audit": _audited(results),
         "nearest": _nearest(results),
         "sky": _sky_links(results),
         "columns": _other_columns(results),
@@ -196,6 +206,12 @@ def _suggested(results: Results) -> list[int]:
         return []
     order = np.argsort(number, kind="stable")
     return [int(row) for row in order[: np.isfinite(number).sum()]]
+
+
+def _audited(results: Results) -> list[int]:
+    """Return the rows of the sample of an audit, in the order drawn."""
+    row_of = {name: row for row, name in enumerate(results.sources["source_id"])}
+    return [row_of[name] for name in results.audit]
 
 
 def _nearest(results: Results) -> list[list[int]] | None:

@@ -47,6 +47,8 @@ class Results:
         What `summarize_run` returns.
     tuning : DataFrame, default=None
         The settings that a search tried.
+    audit : sequence of str, default=()
+        Ids of the sample of an audit, in the order drawn.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Results:
     components: "pd.DataFrame"
     summary: dict[str, Any]
     tuning: "pd.DataFrame | None" = None
+    audit: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         components = self.components
@@ -69,6 +72,11 @@ class Results:
     def label(self) -> NDArray[np.int8]:
         """Return 1 for spurious, 0 for reliable and -1 for uninspected sources."""
         return self.sources["label"].fillna(UNINSPECTED).to_numpy(dtype=np.int8)
+
+    @property
+    def predictions(self) -> dict[str, int]:
+        """Return the counts of new sources, which have no labels; empty for those of a run."""
+        return self.summary.get("predictions") or {}
 
     @cached_property
     def flagged(self) -> NDArray[np.bool_]:

@@ -99,10 +99,13 @@ def refused(capsys, *arguments):
     [
         (["--sample", "161"], "more than the 160"),
         (["--max-remaining", "160"], "without an inspection"),
-        (["--labels", "sources.csv"], "draw a sample first"),
+        (["--labels", "judged.csv"], "draw a sample first"),
     ],
 )
-def test_what_cannot_be_drawn_or_judged(results, capsys, options, words):
+def test_what_cannot_be_drawn_or_judged(results, capsys, monkeypatch, options, words):
+    monkeypatch.chdir(results)
+    judged = pd.DataFrame({"Source_ID": ["00050"], "Reliable_Source": [1]})
+    judged.to_csv("judged.csv", index=False)
     assert words in refused(capsys, results, *options)
     assert not (results / "audit.csv").exists()
 

@@ -5,11 +5,12 @@ import shutil
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from spurclust.cli.main import main
 
-from .conftest import write_images, write_results
+from .conftest import N_SOURCES, predict, write_images, write_results
 
 pytest.importorskip("bokeh")
 pytest.importorskip("jinja2")
@@ -89,3 +90,39 @@ def test_what_is_not_installed_is_named(beside, monkeypatch, capsys):
     assert main(["report", "out"]) == 1
     assert "pip install 'spurclust[report]'" in capsys.readouterr().err
     assert not (beside / "report.html").exists()
+
+
+def test_the_sample_of_an_audit_can_be_judged(beside, capsys):
+    table = pd.read_csv(beside / "sources.csv", dtype=str)
+    table["flagged"] = "False"
+    table.to_csv(beside / "sources.csv", index=False)
+    assert main(["audit", "out", "--sample", "2"]) == 0
+    assert main(["report", "out"]) == 0
+    drawn = pd.read_csv(beside / "audit.csv", dtype=str)["Source_ID"]
+    rows = ",".join(str(table["source_id"].tolist().index(name)) for name in drawn)
+    assert f'"audit":[{rows}]' in (beside / "report.html").read_text(encoding="utf-8")
+    assert "spurclust audit out --labels judged.csv" in (beside / "report.html").read_text()
+    judged = pd.DataFrame({"name": drawn, "verdict": 0})
+    judged.to_csv("judged.csv", index=False)
+    columns = ["--id-column", "name", "--label-column", "verdict", "--spurious-value", "1"]
+    capsys.readouterr()
+    assert main(["audit", "out", "--labels", "judged.csv", *columns]) == 0
+    assert "2 drawn at random were inspected: 0 spurious" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["Source_ID\n2\nstranger\n", "", "other\n2\n"])
+def test_a_sample_of_other_results_is_left_out(beside, capsys, text):
+    (beside / "audit.csv").write_text(text)
+    for options in ([], ["--out", "page.html"]):
+        assert main(["report", "out", *options]) == 0
+        assert "warning: the report leaves out the audit" in capsys.readouterr().err
+    assert '"audit":[]' in (beside.parent / "page.html").read_text(encoding="utf-8")
+
+
+def test_a_folder_of_predictions_is_drawn(model, survey, tmp_path, capsys):
+    assert predict(model, survey, tmp_path / "new", "--partition-size", 15) == 0
+    assert main(["report", str(tmp_path / "new")]) == 0
+    assert f"cutouts of {N_SOURCES} of {N_SOURCES} sources" in capsys.readouterr().out
+    page = (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    assert "new sources lie in the spurious region of the model" in page
+    assert predict(model, survey, tmp_path / "new") == 0  # goes on beside its page

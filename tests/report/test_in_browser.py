@@ -3,6 +3,7 @@
 import csv
 import os
 import shutil
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import pairwise
 from types import SimpleNamespace
@@ -15,12 +16,14 @@ from spurclust.report import render_report
 
 READY = 'body[data-ready="all"]'
 TABLES = "body[data-ready]"
+AUDITED = [30, 6, 12]
 WINDOW = {"width": 1280, "height": 800}
 RESET = """() => {
   localStorage.clear();
   readVerdicts();
   showSent();
   find("judge").close();
+  find("judge").querySelector("details").open = false;
   selectRows([]);
   queues.delete("selection");
   embedding.hidden.clear();
@@ -75,6 +78,7 @@ def browser():
 def report(tmp_path_factory, make_results, load):
     pytest.importorskip("bokeh")
     results = make_results(ranking=True)
+    results = replace(results, audit=results.sources["source_id"][AUDITED].tolist())
     path = tmp_path_factory.mktemp("report") / "report.html"
     page = render_report(results, load, panel_names=["F090W", "F115W", "F150W"])[0]
     path.write_text(page, encoding="utf-8", newline="\n")
@@ -383,6 +387,22 @@ def test_the_suggestions_of_the_run_are_offered_in_their_order(page, report):
     assert [int(row) for row in shown] == report.suggested
     page.click("#next-judge")
     assert shown_row(page) == report.suggested[0]
+
+
+def test_the_sample_of_an_audit_is_a_queue_with_a_command(page, visitor, report):
+    page.select_option("#next-which", "audit")
+    page.click("#next-judge")
+    assert page.evaluate("judge.queue") == AUDITED
+    page.click("#judge summary")
+    command = "spurclust audit out --labels judged.csv"
+    assert page.inner_text("#judge-audit") == command
+    for answer in ("Promise.resolve(window.copied = text)", "Promise.reject(Error('no'))"):
+        page.evaluate(f"() => {{ navigator.clipboard.writeText = (text) => {answer}; }}")
+        page.click('[data-copy="judge-audit"]')
+        page.wait_for_function("find('judge-copied').textContent !== ''")
+    assert page.evaluate("window.copied") == command
+    page.wait_for_function("find('judge-copied').textContent.startsWith('Selected')")
+    assert page.evaluate("window.getSelection().toString()") == command
 
 
 def test_beside_a_cutout_are_the_sky_and_the_most_similar(page, report):

@@ -51,6 +51,7 @@ function aboutCard(row) {
 const queuesOf = (members) => [
   ["flagged", "Flagged, not yet inspected", members.filter((row) => data.label[row] < 0 && data.flagged[row])],
   ...(data.inspect_next.length ? [["mixed", "Mixed: most suspect, and most unusual", data.inspect_next.filter(passes)]] : []),
+  ...(data.audit.length ? [["audit", "Audit: a random sample of the others", data.audit.filter(passes)]] : []),
   ["uninspected", "All that nobody has inspected", members.filter((row) => data.label[row] < 0)],
   ["doubtful", "Labeled reliable, to inspect again", members.filter((row) => data.label[row] === 0)],
   ["known", "Known spurious, to inspect again", members.filter((row) => data.label[row] === 1)],
@@ -63,7 +64,8 @@ function firstQueue() {
 }
 
 function queueChoices() {
-  return [...queues].map(([key, { title, members }]) => [key, `${title} (${grouped(members.length)})`]);
+  const offered = [...queues].filter(([key, { members }]) => key === "flagged" || members.length);
+  return offered.map(([key, { title, members }]) => [key, `${title} (${grouped(members.length)})`]);
 }
 
 function showNext() {

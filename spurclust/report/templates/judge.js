@@ -196,8 +196,8 @@ function downloadJudged() {
 }
 
 /** Copy the command, or select it where the browser refuses to copy. */
-async function copyCommand() {
-  const command = find("judge-command");
+async function copyCommand(event) {
+  const command = find(event.target.dataset.copy);
   try {
     await navigator.clipboard.writeText(command.textContent);
     find("judge-copied").textContent = "Copied";
@@ -234,7 +234,7 @@ function startJudge() {
   find("judge-download").addEventListener("click", downloadJudged);
   find("bar-download").addEventListener("click", downloadJudged);
   find("judge-unsure").addEventListener("click", () => download("unsure.csv", csvText(unsureTable())));
-  find("judge-copy").addEventListener("click", copyCommand);
+  for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", copyCommand);
   find("judge-forget").addEventListener("click", forgetAll);
   find("bar-judge").addEventListener("click", () => openJudge(firstQueue()));
   window.addEventListener("storage", (event) => {

@@ -52,6 +52,7 @@ function factsOf(row) {
   facts.push(["spurious probability", percentOf(data.fraction[row])]);
   if (data.calibrated) facts.push(["by the ranking", percentOf(data.probability[row])]);
   facts.push(["position in the order", `${grouped(data.rank[row])} of ${grouped(rows.length)}`]);
+  if (data.novelty) facts.push(["novelty", data.novelty[row] === null ? "not known" : data.novelty[row].toFixed(2)]);
   if (data.stability) facts.push(["flagged in", `${percentOf(data.stability[row])} of runs`]);
   facts.push(...otherFactsOf(row));
   return facts;

@@ -1,0 +1,160 @@
+"""The page of a folder of predictions, whose sources have no labels."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spurclust.analysis.folder import REPORT
+from spurclust.analysis.outcome import Analysis
+from spurclust.errors import CatalogError, import_optional
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_SOURCES = 50_000
+"""Sources in the page; a browser draws more too slowly."""
+
+_NEEDED = ("source_id", "tsne_x", "tsne_y", "component", "spurious_probability", "flagged")
+_MAX_COMPONENTS = 10_000
+_MARK, _HEAD = b"spurclust report", 100_000
+_AGAIN = "give the same `spurclust predict` command again"
+
+
+def report_predictions(
+    folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None, **options: Any
+) -> list[str]:
+    """Write the page of a folder of predictions.
+
+    It shows the embedding of the new sources, the flagged with their cutouts, and the view in which
+    to judge them. Nothing is said about labels, since new sources have none. Of more than 50 000
+    sources, it shows the flagged first and others at random.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        What ``spurclust predict`` or `spurclust.scale.write_predictions` wrote, whole.
+    out : str or path-like, default=None
+        The page; None is ``report.html`` in the folder.
+    **options : dict
+        As for `Analysis.write_report`.
+
+    Returns
+    -------
+    list of str
+        Sentences about what the page leaves out.
+
+    Raises
+    ------
+    CatalogError
+        When the folder holds no predictions, or not all of them, or damaged ones.
+
+    Examples
+    --------
+    >>> from spurclust.analysis import report_predictions
+    >>> report_predictions("no such folder")
+    Traceback (most recent call last):
+        ...
+    spurclust.errors.CatalogError: no such folder/manifest.json cannot be read: give the folder \
+that `spurclust predict` wrote
+    """
+    from spurclust.catalog import sources_table
+    from spurclust.ranking import inspection_rank
+
+    path = Path(folder)
+    _check_manifest(path)
+    page = path / REPORT if out is None else Path(out)
+    if out is None and page.exists() and _MARK not in page.read_bytes()[:_HEAD]:
+        raise CatalogError(
+            f"{page} is not from an earlier report: move it away, or choose another file with --out"
+        )
+    found = _read_parts(path)
+    counts = _counts(found, path)
+    rows = _choose(found)
+    shown = found.iloc[rows].reset_index(drop=True)
+    probability = shown.get("inspection_probability")
+    sources = sources_table(
+        shown["source_id"].tolist(),
+        paths=shown["path"].tolist() if "path" in shown else None,
+        embedding=shown[["tsne_x", "tsne_y"]].to_numpy(),
+        component=shown["component"],
+        spurious_probability=shown["spurious_probability"],
+        flagged=shown["flagged"],
+        novelty=shown.get("novelty"),
+        inspection_rank=None if probability is None else inspection_rank(probability),
+        inspection_probability=probability,
+    )
+    summary = {"written_by": "spurclust", "predictions": counts}
+    analysis = Analysis(path.resolve().name, sources, _components(found), summary)
+    return analysis.write_report(page, **options)
+
+
+def _check_manifest(folder: Path) -> None:
+    """Raise an error unless a folder holds all predictions that it was to hold."""
+    from spurclust.cutouts.files import MANIFEST, PREDICTIONS
+
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise CatalogError(
+            f"{path} cannot be read: give the folder that `spurclust predict` wrote"
+        ) from error
+    if not isinstance(manifest, dict) or manifest.get("format") != PREDICTIONS:
+        raise CatalogError(f"{path} is not of spurclust's predictions: give their folder")
+    if manifest.get("complete") is not True:
+        raise CatalogError(f"the predictions in {folder} are not complete: {_AGAIN}, then report")
+
+
+def _read_parts(folder: Path) -> "pd.DataFrame":
+    """Read the predictions of all sources."""
+    import pandas as pd
+
+    import_optional("pyarrow", feature="Reading predictions", extra="scale")
+    parts = folder / "sources"
+    try:
+        found = pd.read_parquet(parts)
+        found = found.astype({"source_id": str, "component": np.int64, "flagged": bool})
+        points = found[["tsne_x", "tsne_y", "spurious_probability"]].to_numpy(dtype=np.float64)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CatalogError(f"{parts} cannot be read ({error}): {_AGAIN}") from error
+    is_known = found["component"].between(0, _MAX_COMPONENTS)
+    if not len(found) or not np.isfinite(points).all() or not is_known.all():
+        raise CatalogError(f"{parts} holds no predictions, or damaged ones: {_AGAIN}")
+    return found
+
+
+def _counts(found: "pd.DataFrame", folder: Path) -> dict[str, int]:
+    """Count what the page states of all sources."""
+    import pandas as pd
+
+    errors = folder / "errors.csv"
+    return {
+        "n_sources": len(found),
+        "n_flagged": int(found["flagged"].sum()),
+        "n_novel": int((found["novelty"] > 1).sum()) if "novelty" in found else 0,
+        "n_unreadable": len(pd.read_csv(errors, dtype=str)) if errors.is_file() else 0,
+    }
+
+
+def _choose(found: "pd.DataFrame") -> "np.ndarray[Any, Any]":
+    """Choose the sources of the page: all, or flagged ones first and others at random."""
+    if len(found) <= MAX_SOURCES:
+        return np.arange(len(found))
+    chance = np.random.default_rng(0).random(len(found))
+    order = np.lexsort((chance, -found["spurious_probability"] * found["flagged"]))
+    return np.sort(order[:MAX_SOURCES])
+
+
+def _components(found: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the table of components, without what labels would tell."""
+    grouped = found.groupby("component")
+    table = grouped["spurious_probability"].agg(size="size", fraction="mean")
+    table["in_region"] = grouped["flagged"].mean() > 0.5
+    table = table.reindex(range(int(found["component"].max()) + 1))
+    table["in_region"] = table["in_region"].eq(True)
+    unknown = {"n_inspected": 0, "n_spurious": 0, "fraction_low": np.nan, "fraction_high": np.nan}
+    filled: pd.DataFrame = table.fillna({"size": 0}).assign(**unknown)
+    return filled
