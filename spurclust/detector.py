@@ -27,6 +27,7 @@ from spurclust.region import (
     component_counts,
     component_table,
     count_components,
+    describe_excess,
     fit_mixture,
     is_flagged,
     region_html,
@@ -91,7 +92,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     ----------
     n_components : int, default=6
         Number of components of the mixture. More make a finer region from fewer labels each. It
-        shrinks, with a warning, to the number of distinct points of the embedding.
+        shrinks, with a warning, to a tenth of the distinct points of the embedding, since a
+        component of a few sources says nothing for sure; ten points allow two.
     threshold : float, default=0.05
         Least spurious fraction of a component in the region, in (0, 1]. Raising it flags fewer.
     perplexity : float, default=50
@@ -271,8 +273,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            When no inspected source is spurious, or when there are fewer sources than
-            `n_components` or `perplexity` need.
+            When no inspected source is spurious, or more than half of them are, as when labels are
+            the wrong way round; when the region holds nearly all sources; or when there are fewer
+            sources than `n_components` or `perplexity` need.
         """
         self._fit(X, y)
         return self
@@ -325,6 +328,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         mixture = self._timed("mixture", self._fit_mixture)
         self.pipeline_ = Pipeline([*found.steps.items(), ("mixture", mixture)])
         self._fit_region(mixture, codes)
+        excess = describe_excess(codes, self.flagged_, self.threshold, self.n_components_)
+        if excess:
+            warnings.warn(excess, stacklevel=3)
         return found, space
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
@@ -338,13 +344,14 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         return result
 
     def _fit_mixture(self) -> Any:
-        """Fit the mixture with as many components as there are distinct points for."""
+        """Fit the mixture with as many components as there are sources for."""
         mixture = configure_mixture(self.mixture, self.random_state)
         n_used = allowed_components(mixture, [self.n_components], self.embedding_)[0]
         if n_used < self.n_components:
             warnings.warn(
-                f"n_components={self.n_components} is too large for {n_used} distinct points of "
-                f"the embedding: {n_used} are used.",
+                f"n_components={self.n_components} is too large for {len(self.embedding_)} "
+                "sources, as the spurious fraction of a component means something only where "
+                f"there are ten or so in it: {n_used} are used.",
                 stacklevel=5,
             )
         return fit_mixture(mixture, self.embedding_, n_used)

@@ -1,7 +1,7 @@
 """What `y` means: the only place that codes labels as spurious, reliable and uninspected."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,20 @@ SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 
 NO_REASON = "no reason given"
 
+MAX_REASONS = 10
+"""So many reasons are printed and drawn; the rarer ones, of free text perhaps a hundred, as one."""
+
 
 def name_reasons(reasons: Iterable[object]) -> list[str]:
     """Return the reasons to count by: without white space around them, `NO_REASON` for none."""
     return [str(reason).strip() or NO_REASON for reason in reasons]
+
+
+def frequent_reasons(counts: Mapping[str, int]) -> tuple[list[str], str]:
+    """Return the most frequent reasons, equal ones by name, and what to call all others."""
+    ordered = sorted(counts, key=lambda reason: (-counts[reason], reason))
+    n_others = max(len(ordered) - MAX_REASONS, 0)
+    return ordered[:MAX_REASONS], f"{n_others} other reason{'s' * (n_others != 1)}"
 
 
 def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:

@@ -205,6 +205,13 @@ class FlaggingMixin(ABC):
         return np.asarray(self.classes_[flagged.astype(int)])
 
 
+SOURCES_PER_COMPONENT = 10
+"""On average, at least. With fewer, many components hold 1 to 4 sources, of whose fractions nothing
+is sure: one spurious of one is 2.5 to 100 %."""
+
+NEARLY_ALL = 0.9
+"""A region that holds a larger share of the sources saves hardly an inspection."""
+
 MIXTURE_ROWS = 256
 """Rows of one block when the mixture assigns sources, so that a point's result is its own."""
 
@@ -221,11 +228,36 @@ def check_mixture(mixture: Any, assignment: str) -> None:
 def allowed_components(
     mixture: Any, wanted: Sequence[int], embedding: NDArray[np.float64]
 ) -> list[int]:
-    """Shrink numbers of components to that of distinct points, where the mixture takes one."""
+    """Shrink numbers of components to what the points allow, where the mixture takes one."""
     if "n_components" not in mixture.get_params(deep=False):
         return list(wanted)
     n_distinct = len(np.unique(embedding, axis=0))
-    return [min(each, n_distinct) for each in wanted]
+    most = max(
+        n_distinct // SOURCES_PER_COMPONENT, min(2 * n_distinct // SOURCES_PER_COMPONENT, 2), 1
+    )
+    return [min(each, most) for each in wanted]
+
+
+def describe_excess(
+    codes: NDArray[np.int8], flagged: NDArray[np.bool_], threshold: float, n_components: int
+) -> str:
+    """Return what to do where most labels or flags are spurious, "" where they are not."""
+    n_spurious, n_inspected = int((codes == SPURIOUS).sum()), int((codes != UNINSPECTED).sum())
+    if 2 * n_spurious > n_inspected:
+        return (
+            f"{n_spurious} of the {n_inspected} inspected sources are spurious, more than half: "
+            "are the labels the wrong way round? In y the larger value, 1, means spurious; in a "
+            "table spurious_value (--spurious-value) does. If they are right, label reliable ones "
+            "too."
+        )
+    if flagged.mean() > NEARLY_ALL:
+        return (
+            f"The region holds {flagged.sum()} of {len(flagged)} sources, so that hardly an "
+            f"inspection is saved: raise threshold={threshold:g} (--threshold) above the spurious "
+            f"fraction of all inspected sources, {n_spurious / n_inspected:.3g}, or n_components="
+            f"{n_components} (-N)."
+        )
+    return ""
 
 
 def fit_mixture(mixture: Any, embedding: NDArray[np.float64], n_components: int) -> Any:

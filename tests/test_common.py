@@ -33,6 +33,9 @@ ESTIMATORS = [
 @pytest.mark.filterwarnings("ignore:None of the:UserWarning")
 @pytest.mark.filterwarnings("ignore:Only . inspected sources are:UserWarning")
 @pytest.mark.filterwarnings("ignore:No setting keeps:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*of those tried:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*more than half:UserWarning")
+@pytest.mark.filterwarnings("ignore:The region holds:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
 def test_check_estimator(estimator):

@@ -28,6 +28,9 @@ from spurclust import (
 )
 from spurclust.cutouts import CutoutReader
 
+# So few sources with so little noise that a component or two hold nearly all.
+pytestmark = pytest.mark.filterwarnings("ignore:The region holds:UserWarning")
+
 QUICK = {"embed": TSNE(max_iter=250), "reduce": GuidedProjection(n_estimators=15)}
 
 
@@ -341,14 +344,17 @@ class TestEdges:
     def test_few_sources(self, n):
         with (
             pytest.warns(UserWarning, match=rf"perplexity=50 is too large for {n} .*: 1 is used"),
-            pytest.warns(UserWarning, match=rf"n_components=6 is too large for {n} .*: {n} are"),
+            pytest.warns(UserWarning, match=rf"n_components=6 is too large for {n} .*: 1 are used"),
         ):
             model = self.fit(survey(n)[0], np.arange(n) == 0)
-        assert (model.n_components_, model.perplexity_) == (n, 1.0)
-        assert_array_equal(model.flagged_, np.arange(n) == 0)
+        assert (model.n_components_, model.perplexity_) == (1, 1.0)
+        assert model.flagged_.all()
 
     def test_all_spurious(self):
-        model = by_pixels().fit(survey()[0], np.ones(90, int))
+        message = "90 of the 90 inspected sources are spurious, more than half: are the labels"
+        with pytest.warns(UserWarning, match=message) as warned:
+            model = by_pixels().fit(survey()[0], np.ones(90, int))
+        assert warned[0].filename == __file__
         assert model.flagged_.all()
         assert_array_equal(model.classes_, [0, 1])
 
@@ -365,7 +371,7 @@ class TestEdges:
         X = np.full((20, *shape), 7, dtype=np.uint8)
         with (
             pytest.warns(UserWarning, match="perplexity=50"),
-            pytest.warns(UserWarning, match="n_components=6 is too large for 1 distinct"),
+            pytest.warns(UserWarning, match="n_components=6 is too large for 20 sources.*: 1 are"),
         ):
             model = self.fit(X, np.arange(20) < 2)
         assert_array_equal(model.embedding_, np.zeros((20, 2)))
@@ -378,10 +384,10 @@ class TestEdges:
         X[3] = 200
         with (
             pytest.warns(UserWarning, match="perplexity=50"),
-            pytest.warns(UserWarning, match="n_components=6 is too large for 2 distinct"),
+            pytest.warns(UserWarning, match="n_components=6 is too large for 20 sources.*: 1 are"),
         ):
             model = self.fit(X, np.arange(20) == 3, flatten=ImageFlattener())
-        assert_array_equal(model.flagged_, np.arange(20) == 3)
+        assert model.flagged_.all()  # 1 of 20 in the only component
 
     @pytest.mark.parametrize(
         ("X", "message"),
@@ -421,6 +427,27 @@ def test_a_threshold_exactly_reached_is_in_the_region():
     with pytest.warns(UserWarning, match="perplexity=50"):
         model = SpuriousRegionDetector(1, 0.05).fit(X, np.arange(20) == 0)
     assert model.flagged_.all()
+
+
+@pytest.mark.parametrize(("n", "n_used"), [(10, 2), (29, 2), (30, 3), (60, 6), (90, 9)])
+def test_fewer_components_for_few_sources(n, n_used):
+    X, y = np.random.default_rng(0).normal(size=(n, 2)), np.arange(n) < 2
+    steps = dict.fromkeys(("flatten", "reduce", "embed"), "passthrough")
+    message = f"n_components=20 is too large for {n} sources, .* {n_used} are used"
+    with pytest.warns(UserWarning, match=message) as warned:
+        model = SpuriousRegionDetector(20, random_state=0, **steps).fit(X, y)
+    assert model.n_components_ == len(model.components_) == n_used
+    assert warned[0].filename == __file__
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_the_wrong_way_round_and_a_region_of_nearly_all_are_named():
+    X, y = survey()
+    with pytest.warns(UserWarning, match="75 of the 90 inspected sources are spurious") as warned:
+        by_pixels().fit(X, 1 - y)
+    assert [one.filename for one in warned] == [__file__]
+    with pytest.warns(UserWarning, match="The region holds 90 of 90 .* threshold=0.1 .* 0.167"):
+        by_pixels(n_components=1, threshold=0.1).fit(X, y)
 
 
 def test_a_component_nobody_inspected_is_not_in_the_region():

@@ -17,7 +17,7 @@ from spurclust.catalog.label_words import VERDICT_COUNTS, pool_verdicts
 from spurclust.catalog.sky import find_positions
 from spurclust.catalog.source_columns import keep_columns
 from spurclust.errors import CatalogError
-from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
+from spurclust.labels import SPURIOUS, UNINSPECTED, frequent_reasons, name_reasons
 
 _N_EXAMPLES = 3
 
@@ -332,14 +332,17 @@ def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
 
 def format_counts(counts: dict[str, Any]) -> str:
     """Format what `count_labels` returned for a terminal, one count per line."""
-    fraction = counts["spurious_fraction"]
+    fraction, by_reason = counts["spurious_fraction"], counts["reasons"]
+    frequent, others = frequent_reasons(by_reason)
     share = "" if fraction is None else f"  {100 * fraction:.1f} % of the inspected"
     lines = [
         ("sources", counts["n_sources"], ""),
         ("inspected", counts["n_inspected"], ""),
         ("spurious", counts["n_spurious"], share),
-        *((f"  {reason}", n, "") for reason, n in counts["reasons"].items()),
+        *((f"  {reason}", by_reason[reason], "") for reason in frequent),
     ]
+    if n_others := sum(by_reason.values()) - sum(by_reason[reason] for reason in frequent):
+        lines.append((f"  {others}", n_others, ""))
     left = max(len(name) for name, _, _ in lines)
     right = max(len(str(n)) for _, n, _ in lines) + 3
     return "\n".join(f"{name:<{left}} {n:>{right}}{note}" for name, n, note in lines)

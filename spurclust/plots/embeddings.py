@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, encode_labels, name_reasons
+from spurclust.labels import (
+    RELIABLE,
+    SPURIOUS,
+    UNINSPECTED,
+    encode_labels,
+    frequent_reasons,
+    name_reasons,
+)
 from spurclust.plots import style
 
 if TYPE_CHECKING:
@@ -177,12 +184,11 @@ def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list
         groups.append(("spurious", spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER)))
     else:
         named = np.array(name_reasons(reason))
-        names = [name for name, _ in Counter(sorted(named[spurious].tolist())).most_common()]
+        names, others = frequent_reasons(Counter(named[spurious].tolist()))
         for name, mark in zip(names, style.REASON_STYLES, strict=False):
             groups.append((f"spurious: {name}", spurious & (named == name), mark))
-        rest = names[len(style.REASON_STYLES) :]
-        others = spurious & np.isin(named, rest)
-        groups.append((f"spurious: {len(rest)} other reasons", others, style.OTHER_REASON_STYLE))
+        rest = spurious & ~np.isin(named, names)
+        groups.append((f"spurious: {others}", rest, style.OTHER_REASON_STYLE))
     return groups
 
 
@@ -201,7 +207,7 @@ class EmbeddingDisplay(style.Display):
     label : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
     reason : array-like of shape (n_sources,), default=None
-        Why a source is spurious; blank, None or NaN where it is not known. The five most frequent
+        Why a source is spurious; blank, None or NaN where it is not known. The ten most frequent
         reasons have signs of their own, the others share one.
 
     Examples

@@ -36,6 +36,11 @@ REASON_STYLES = (
     ("#009E73", "D"),
     ("#F0E442", "v"),
     ("#000000", "X"),
+    ("#56B4E9", "P"),
+    (SPURIOUS_COLOR, "p"),
+    ("#CC79A7", "<"),
+    ("#009E73", ">"),
+    ("#F0E442", "h"),
 )
 OTHER_REASON_STYLE = ("#FFFFFF", "*")
 

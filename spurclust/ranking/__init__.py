@@ -2,16 +2,21 @@
 
 from spurclust.ranking.effort import expected_effort, replay_inspection
 from spurclust.ranking.explanation import SourceExplanation, explain_source
+from spurclust.ranking.outlook import InspectionOutlook, inspection_outlook
 from spurclust.ranking.ranker import InspectionRanker
+from spurclust.ranking.sampling import sampling_p_value
 from spurclust.ranking.suggestions import inspection_rank, outlyingness, suggest_sources
 
 __all__ = [
+    "InspectionOutlook",
     "InspectionRanker",
     "SourceExplanation",
     "expected_effort",
     "explain_source",
+    "inspection_outlook",
     "inspection_rank",
     "outlyingness",
     "replay_inspection",
+    "sampling_p_value",
     "suggest_sources",
 ]

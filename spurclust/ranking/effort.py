@@ -1,17 +1,19 @@
 """How many inspections find most of the spurious sources: expected, and replayed with labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.stats
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from spurclust.labels import SPURIOUS, UNINSPECTED, binary_labels, is_uninspected
 from spurclust.metrics import workload_at_completeness
+from spurclust.metrics.fractions import check_fraction
 from spurclust.ranking.ranker import InspectionRanker
+from spurclust.ranking.sampling import LEAST_P, sampling_p_value
 from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
 
 if TYPE_CHECKING:
@@ -26,11 +28,13 @@ def expected_effort(
     completeness: Sequence[float] = (0.9, 0.95, 0.99),
     unlabeled: object = None,
     confidence: float = 0.95,
+    random_sample: bool | None = None,
 ) -> "pd.DataFrame":
     """Estimate how many inspections, in the order of a score, find given shares of the spurious.
 
-    The scores of inspected sources must not use their own labels. The inspected sources must be
-    like the others: if they were chosen because they looked spurious, the estimate is wrong.
+    The scores of inspected sources must not use their own labels. Where the inspected sources are
+    not a random sample of all, as those that a ranking has named, uninspected ones count with
+    their probabilities, and there is no interval. `inspection_outlook` looks closer.
 
     Parameters
     ----------
@@ -38,6 +42,7 @@ def expected_effort(
         1 spurious, 0 reliable, or `unlabeled`.
     score : array-like of shape (n_samples,)
         Sources with a higher score are inspected earlier: `inspection_probability_` of a ranker.
+        Without a random sample it must be the probability that a source is spurious.
     n_sources : int, default=None
         Number of sources to inspect; None is `n_samples`.
     completeness : sequence of float, default=(0.9, 0.95, 0.99)
@@ -46,13 +51,18 @@ def expected_effort(
         Value of `y_true` of an uninspected source, which does not count.
     confidence : float, default=0.95
         Confidence of the interval, in (0, 1).
+    random_sample : bool, default=None
+        Whether the inspected are a random sample of all sources. None is False where the scores of
+        the inspected differ from those of the others.
 
     Returns
     -------
     DataFrame
         One row per completeness: completeness, workload, its interval workload_low and
-        workload_high, inspections, inspections_low, inspections_high. NaN when no source is known
-        to be spurious.
+        workload_high, inspections, inspections_low, inspections_high, and inspections_left, those
+        still to be made among the uninspected sources, after all that was found so far; it counts
+        with the probabilities too, and is NaN where the scores are none. All are NaN when no
+        source is known to be spurious.
 
     Notes
     -----
@@ -76,26 +86,51 @@ def expected_effort(
     import pandas as pd
 
     labels = np.asarray(y_true)
-    n_spurious = int((labels[~is_uninspected(labels, unlabeled)] == SPURIOUS).sum())
+    uninspected = is_uninspected(labels, unlabeled)
+    n_spurious = int((labels[~uninspected] == SPURIOUS).sum())
     total = len(labels) if n_sources is None else n_sources
+    if random_sample is None:
+        random_sample = sampling_p_value(score, ~uninspected) >= LEAST_P
+    imputed = _impute(labels == SPURIOUS, np.asarray(score, dtype=np.float64), uninspected)
 
     def workload_at(share: float) -> float:
         return workload_at_completeness(y_true, score, unlabeled=unlabeled, completeness=share)
 
     rows = []
     for share in completeness:
-        expected = workload_at(share)
-        first, last = _quantile_ranks(n_spurious, share, confidence)
-        low = workload_at(first / n_spurious) if first > 0 else 0.0
-        high = workload_at(last / n_spurious) if last <= n_spurious else 1.0
-        workloads = np.array([expected, low, high])
+        check_fraction("completeness", share, above_zero=True)
+        position, left = imputed(share) if n_spurious else (np.nan, np.nan)
+        workloads = np.array([position / len(labels), np.nan, np.nan])
+        if random_sample:
+            first, last = _quantile_ranks(n_spurious, share, confidence)
+            low = workload_at(first / n_spurious) if first > 0 else 0.0
+            high = workload_at(last / n_spurious) if last <= n_spurious else 1.0
+            workloads = np.array([workload_at(share), low, high])
         # Rounded first, because 0.1 * 30 is slightly more than 3.
         inspections = np.ceil(np.round(workloads * total, 6))
-        rows.append([share, *workloads, *inspections])
+        rows.append([share, *workloads, *inspections, left])
     names = [
         f"{name}{end}" for name in ("workload", "inspections") for end in ("", "_low", "_high")
     ]
-    return pd.DataFrame(rows, columns=["completeness", *names])
+    return pd.DataFrame(rows, columns=["completeness", *names, "inspections_left"])
+
+
+def _impute(
+    spurious: NDArray[np.bool_], probability: NDArray[np.float64], uninspected: NDArray[np.bool_]
+) -> Callable[[float], tuple[float, float]]:
+    """Return what finds, for a share, its position among all and the inspections still to make."""
+    if not ((probability >= 0) & (probability <= 1)).all():
+        return lambda _: (np.nan, np.nan)
+    order = np.argsort(-probability, kind="stable")
+    found = np.cumsum(np.where(uninspected, probability, spurious)[order])
+    rest = uninspected[order]
+    with_known = spurious[~uninspected].sum() + np.r_[0, np.cumsum(probability[order][rest])]
+
+    def find(share: float) -> tuple[float, float]:
+        wanted = share * found[-1] * (1 - 1e-9)  # the sums are rounded
+        return float(np.searchsorted(found, wanted)) + 1, float(np.searchsorted(with_known, wanted))
+
+    return find
 
 
 def _quantile_ranks(n: int, share: float, confidence: float) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spurclust.errors import import_optional
-from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, frequent_reasons
 from spurclust.metrics import completeness_curve
 from spurclust.plots.style import (
     LINE_COLOR,
@@ -60,7 +60,6 @@ _RAMP = (
 _PROBABILITY_EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _NOVELTY_EDGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, float("inf"))
 _SHARE_EDGES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
-_MAX_REASONS = 8
 MAX_COLUMNS = 12
 """So many columns of the team's tables are shown, colored by and filtered by."""
 
@@ -126,17 +125,16 @@ def _by_label(results: Results) -> Coloring:
 def _by_reason(results: Results) -> Coloring:
     """Color the spurious by their reasons, the most frequent first; the rare share a color."""
     spurious = results.label == SPURIOUS
-    counts = Counter(sorted(results.reasons[spurious]))
-    kept = [name for name, _ in counts.most_common(_MAX_REASONS)]
-    n_kept, n_rare = len(kept), len(counts) - len(kept)
+    kept, others = frequent_reasons(Counter(results.reasons[spurious]))
+    n_kept = len(kept)
     code_of = {name: code for code, name in enumerate(kept)}
     by_reason = [code_of.get(reason, n_kept) for reason in results.reasons]
     # Reliable sources are faint here and blue elsewhere: the question is what the spurious are.
     return Coloring(
         "reason",
         "Reason",
-        [*kept, f"{n_rare} other reason{'s' * (n_rare != 1)}", "reliable", "uninspected"],
-        [*_PALETTE[:n_kept], _OTHER, (OUTSIDE_COLOR, "#3E5468"), _FAINT],
+        [*kept, others, "reliable", "uninspected"],
+        [*islice(cycle(_PALETTE), n_kept), _OTHER, (OUTSIDE_COLOR, "#3E5468"), _FAINT],
         [*islice(cycle(_MARKERS), 1, n_kept + 1), "square", "circle", "circle"],
         np.select([spurious, results.label == RELIABLE], [by_reason, n_kept + 1], n_kept + 2),
     )

@@ -213,6 +213,7 @@ def caveats(results: Results, order: InspectionOrder) -> list[str]:
             "Completeness and purity are in-sample: the labels that chose the region also judge "
             "it. A run with --tune measures them held out."
         )
+    found += (results.summary.get("held_out") or {}).get("edges") or []
     if not order.calibrated:
         found.append(
             "The expected completeness while you judge is a rough guide: the run has "

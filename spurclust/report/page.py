@@ -11,7 +11,7 @@ import numpy as np
 
 from spurclust.catalog.ids import split_ids
 from spurclust.errors import import_optional
-from spurclust.labels import NO_REASON
+from spurclust.labels import NO_REASON, frequent_reasons
 from spurclust.report import overview
 from spurclust.report.charts import (
     MAX_COLUMNS,
@@ -136,6 +136,7 @@ def page_data(
 ) -> dict[str, Any]:
     """Return what the page's script works with: plain values, lists with one entry per source."""
     names, reason = np.unique(results.reasons.astype(str), return_inverse=True)
+    by_reason = (results.summary.get("labels") or {}).get("reasons") or {}
     probability = order.probability if order.calibrated else None
     return {
         "identity": results.identity,
@@ -162,7 +163,7 @@ def page_data(
         "panel": pictures.panel,
         "panel_names": _name_panels(pictures.n_panels, panel_names),
         "whole": pictures.whole,
-        "reason_keys": list((results.summary.get("labels") or {}).get("reasons") or {}),
+        "reason_keys": frequent_reasons(by_reason)[0],
         "no_reason": NO_REASON,
         "label_options": overview.label_options(results.summary),
         "judged_file": overview.judged_name(results.summary),

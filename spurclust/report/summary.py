@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spurclust.catalog.source_columns import OWN_COLUMNS, TEXT_COLUMNS
-from spurclust.labels import SPURIOUS, UNINSPECTED, name_reasons
+from spurclust.labels import SPURIOUS, UNINSPECTED, frequent_reasons, name_reasons
 from spurclust.metrics import binomial_interval
 from spurclust.tuning import pool_metrics
 
@@ -168,7 +168,8 @@ def summarize_run(
     y : array-like of shape (n_samples,)
         1 spurious, 0 reliable, -1 uninspected, in the order of the fit.
     reasons : sequence of str of length n_samples, default=()
-        Why a source is spurious.
+        Why a source is spurious. The ten most frequent reasons count by themselves, all others
+        together.
     counts : mapping, default=None
         What `spurclust.catalog.count_labels` returns.
     settings : mapping, default=None
@@ -238,12 +239,14 @@ def _proportion(k: int, n: int) -> dict[str, Any]:
 def _split_by_reason(
     chosen: NDArray[np.bool_], reasons: Sequence[str]
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return which of the chosen sources have each reason, the most frequent reason first."""
+    """Return which of the chosen sources have each frequent reason, and which have another."""
     if not len(reasons):
         return {}
     given = np.array(name_reasons(reasons))
-    counts = Counter(sorted(given[chosen].tolist()))
-    return {name: chosen & (given == name) for name, _ in counts.most_common()}
+    names, others = frequent_reasons(Counter(given[chosen].tolist()))
+    split = {name: chosen & (given == name) for name in names}
+    rest = chosen & ~np.isin(given, names)
+    return {**split, others: rest} if rest.any() else split
 
 
 def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
@@ -265,6 +268,7 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
         "n_settings": len(search.cv_results_["params"]),
         "n_splits": int(search.n_splits_),
         "protocol": search.protocol,
+        "edges": list(search.edges_),
     }
 
 

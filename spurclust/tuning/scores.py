@@ -25,6 +25,12 @@ Floats = NDArray[np.float64]
 ROUNDING = 1e-9
 """What the mean of fractions over folds may lose to rounding."""
 
+TUNE_OPTIONS = {
+    "n_components": "-N",
+    "threshold": "--threshold",
+    "perplexity": "--perplexity",
+}
+
 DEFAULT_COMPLETENESS = 0.95
 """The floor, unless another or a workload was given."""
 
@@ -103,6 +109,23 @@ def choose_setting(
             stacklevel=2,
         )
     return chosen
+
+
+def describe_edges(grid: Mapping[str, list[Any]], chosen: Mapping[str, Any]) -> list[str]:
+    """Return sentences on chosen values that are the least or the largest of several tried."""
+    sentences = []
+    for name, values in grid.items():
+        value = chosen[name]
+        ends = {min(values): ("smallest", "smaller"), max(values): ("largest", "larger")}
+        # There is no smaller number of components, and no larger threshold, than 1.
+        if len(ends) < 2 or value not in ends or value == 1:
+            continue
+        end, beyond = ends[value]
+        sentences.append(
+            f"{name}={value:g} was chosen, the {end} of those tried: {beyond} ones may be better, "
+            f"so name some too (spurclust tune {TUNE_OPTIONS[name]})."
+        )
+    return sentences
 
 
 def check_bounds(completeness: float, workload: float | None) -> None:

@@ -1,6 +1,7 @@
 """SpuriousRegionDetectorCV: the detector that chooses its settings on held-out sources."""
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from inspect import signature
 from numbers import Integral
@@ -28,6 +29,7 @@ from spurclust.tuning.scores import (
     DEFAULT_COMPLETENESS,
     check_bounds,
     choose_setting,
+    describe_edges,
     fold_scores,
     lay_by_repeat,
     mean_of_known,
@@ -121,6 +123,8 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         The same, in each repeat.
     held_out_flagged_ : ndarray of shape (n_samples,)
         Share of the repeats in which each source was flagged when it was held out.
+    edges_ : list of str
+        Sentences on chosen values that are the smallest or the largest of those tried.
     n_splits_ : int
         Number of splits.
     classes_ : ndarray of shape (2,)
@@ -223,8 +227,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            When no setting keeps the bound, or when there are fewer sources than the folds, an
-            `n_components` or a `perplexity` need.
+            When no setting keeps the bound, when the chosen one is at the edge of what was tried,
+            or when there are fewer sources than the folds, an `n_components` or a `perplexity`
+            need.
         """
         self._fit(X, y)
         return self
@@ -273,6 +278,8 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         ):
             warn_about_few_sources(name, grid[name], used, stacklevel=4)
         self._choose(grid, held_out, codes, splits)
+        for sentence in self.edges_:
+            warnings.warn(sentence, stacklevel=3)
         with quiet_about_few_sources():
             return self._timed("fit", self._refit, space, held_out, X, y)  # type: ignore[no-any-return]
 
@@ -310,6 +317,10 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
             self.cv_results_, completeness=self.completeness, workload=self.workload
         )
         self.best_params_ = dict(self.cv_results_["params"][self.best_index_])
+        # Numbers of components for which there are too few sources cannot be exceeded.
+        is_shrunk = np.max(held_out.used_components) < max(grid["n_components"])
+        tried = {**grid, "n_components": [*grid["n_components"], *[np.inf] * is_shrunk]}
+        self.edges_ = describe_edges(tried, self.best_params_)
         row, column = (
             grid[name].index(self.best_params_[name]) for name in ("n_components", "perplexity")
         )

@@ -159,7 +159,7 @@ def test_an_unknown_fraction_is_a_group(make_results):
 
 @pytest.mark.parametrize(
     ("n_reasons", "name", "n_others"),
-    [(8, "0 other reasons", 0), (9, "1 other reason", 4), (12, "4 other reasons", 12)],
+    [(10, "0 other reasons", 0), (11, "1 other reason", 3), (20, "10 other reasons", 20)],
 )
 def test_rare_reasons_share_a_color(make_results, n_reasons, name, n_others):
     def change(sources, *_):
@@ -167,8 +167,9 @@ def test_rare_reasons_share_a_color(make_results, n_reasons, name, n_others):
         sources["reason"] = [f"reason {row % n_reasons}" for row in range(40)]
 
     way = ways_of(make_results(change=change))["reason"]
-    assert way.names[8] == name
-    assert (way.codes == 8).sum() == n_others
+    assert way.names[10] == name
+    assert (way.codes == 10).sum() == n_others
+    assert len(set(zip(way.colors, way.markers, strict=True))) == len(way.names)
 
 
 def test_forty_components_differ(make_results):

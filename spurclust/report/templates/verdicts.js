@@ -110,14 +110,19 @@ function unsureTable() {
   return [[data.label_options.id_column], ...rows.filter((row) => verdicts.get(row)?.kind === "unsure").map((row) => [data.ids[row]])];
 }
 
-/** How complete the search among the uninspected is by now, and how many inspections 95 % still take. */
+/** What a source counts as: a verdict of this page, or else the label of the run. */
+function kindOf(row) {
+  const kind = verdicts.get(row)?.kind;
+  return data.label[row] < 0 || (kind !== undefined && kind !== "unsure") ? kind : LABEL_WORDS.get(data.label[row]);
+}
+
+/** How complete the search is by now, all labels counted, and how many inspections 95 % still take. */
 function expectation() {
   let found = 0;
   let remaining = 0;
   const open = [];
   for (const row of byRank) {
-    if (data.label[row] >= 0) continue;
-    const kind = verdicts.get(row)?.kind;
+    const kind = kindOf(row);
     if (kind === "spurious") found += 1;
     else if (kind !== "reliable") {
       remaining += data.probability[row];

@@ -1,0 +1,179 @@
+"""What an inspection has found so far, what it has not, and whether its labels can tell."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.linear_model import LogisticRegression
+
+from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.metrics import remaining_upper_bound
+from spurclust.ranking.effort import expected_effort
+from spurclust.ranking.ranker import InspectionRanker, log_odds
+from spurclust.ranking.sampling import LEAST_P, sampling_p_value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAMPLE_ORIGINS = ("", "random")
+"""Where labels of a random sample of the survey can have come from: labels given by the user, whose
+scores decide whether they can be one, and those of sources that were drawn."""
+
+
+class InspectionOutlook(NamedTuple):
+    """What is found, and what is still to be found among the uninspected sources.
+
+    Returned by `inspection_outlook`.
+
+    Attributes
+    ----------
+    n_found : int
+        Known spurious sources.
+    n_uninspected : int
+        Sources without a label.
+    n_expected : float
+        Spurious sources to expect among the uninspected: the sum of probabilities, calibrated on
+        the random sample where there is one; otherwise it is rather too large after inspections in
+        the order of a ranking. NaN where only one class has labels, so that nothing is calibrated.
+    interval : tuple of (int, int) or None
+        Exact interval of that number, from the labels that are a random sample of all sources; None
+        without such a sample.
+    n_sampled : int
+        Number of inspected sources that are a random sample of all; 0 when none are.
+    effort : DataFrame
+        What `expected_effort` returns; without intervals unless all labels are a random sample.
+
+    Examples
+    --------
+    >>> from spurclust.ranking import InspectionOutlook
+    >>> InspectionOutlook._fields
+    ('n_found', 'n_uninspected', 'n_expected', 'interval', 'n_sampled', 'effort')
+    """
+
+    n_found: int
+    n_uninspected: int
+    n_expected: float
+    interval: tuple[int, int] | None
+    n_sampled: int
+    effort: "pd.DataFrame"
+
+
+def inspection_outlook(
+    ranker: InspectionRanker,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    origins: Sequence[str] | None = None,
+    features: NDArray[np.float32] | None = None,
+    completeness: Sequence[float] = (0.9, 0.95, 0.99),
+    confidence: float = 0.95,
+) -> InspectionOutlook:
+    """Estimate how many spurious sources are still to be found, and with how many inspections.
+
+    Labels that were made in the order of a ranking are no random sample, and no interval follows
+    from them; nor can any label tell of a kind of defect that nobody has met. So there are
+    intervals only from labels that are a random sample of all sources, as far as their origins and
+    scores tell.
+
+    Parameters
+    ----------
+    ranker : InspectionRanker
+        Fitted on the same sources and labels.
+    X : array-like
+        The sources, in the order of the fit.
+    y : array-like of shape (n_samples,)
+        1 spurious, 0 reliable, -1 uninspected.
+    origins : sequence of str of length n_samples, default=None
+        How each inspected source was chosen: "random" if drawn at random from all, "" if not known,
+        any other word, as "queue" or "audit", if it was not. None is "" for all.
+    features : ndarray of shape (n_samples, n_features_out), float32, default=None
+        Features of `X`, if they are computed already.
+    completeness : sequence of float, default=(0.9, 0.95, 0.99)
+        Shares of the spurious, in (0, 1].
+    confidence : float, default=0.95
+        Confidence of the intervals, in (0, 1).
+
+    Returns
+    -------
+    InspectionOutlook
+        The numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust import InspectionRanker
+    >>> from spurclust.ranking import inspection_outlook
+    >>> rng = np.random.default_rng(0)
+    >>> truth = (rng.random(400) < 0.1).astype(int)
+    >>> rows = rng.normal(size=(400, 5)) + 4 * truth[:, None]
+    >>> y = np.where(np.arange(400) < 200, truth, -1)
+    >>> ranker = InspectionRanker(50, unlabeled=-1, random_state=0).fit(rows, y)
+    >>> outlook = inspection_outlook(ranker, rows, y)
+    >>> outlook.n_found, outlook.n_sampled, outlook.interval, int((truth * (y == -1)).sum())
+    (21, 200, (10, 35), 21)
+    """
+    labels = np.asarray(y)
+    inspected, spurious = labels != UNINSPECTED, labels == SPURIOUS
+    rows = ranker.extract_features(X) if features is None else features
+    shares = ranker.forest_.shares(rows, ranker.n_jobs)
+    sampled = inspected.copy()
+    if not inspected.all():
+        if origins is not None:
+            sampled &= np.isin(np.asarray(origins, dtype=object), SAMPLE_ORIGINS)
+        sampled &= sampling_p_value(shares[:, SPURIOUS], sampled) >= LEAST_P
+    probability = ranker.inspection_probability_.copy()
+    n_expected = float(probability[~inspected].sum())
+    if sampled.any():
+        n_expected = _estimate_total(log_odds(shares), sampled, spurious) - spurious.sum()
+        n_expected = float(np.clip(n_expected, 0, (~inspected).sum()))
+    if len(np.unique(labels[inspected])) < 2:
+        n_expected = np.nan
+    probability[~inspected] *= n_expected / probability[~inspected].sum() if n_expected else 0.0
+    return InspectionOutlook(
+        n_found=int(spurious.sum()),
+        n_uninspected=int((~inspected).sum()),
+        n_expected=n_expected,
+        interval=_bound_remaining(sampled, inspected, spurious, confidence),
+        n_sampled=int(sampled.sum()),
+        effort=expected_effort(
+            labels,
+            np.minimum(probability, 1.0),
+            completeness=completeness,
+            unlabeled=UNINSPECTED,
+            confidence=confidence,
+            random_sample=bool((sampled == inspected).all()),
+        ),
+    )
+
+
+def _estimate_total(
+    odds: NDArray[np.float64], sampled: NDArray[np.bool_], spurious: NDArray[np.bool_]
+) -> float:
+    """Estimate the spurious among all, with probabilities calibrated on a random sample only."""
+    # Of two sources with equal odds, one that an earlier ranking has named is spurious more often.
+    if len(np.unique(spurious[sampled])) < 2:
+        return float("nan")
+    model = LogisticRegression().fit(odds[sampled, None], spurious[sampled])
+    return float(model.predict_proba(odds[:, None])[:, 1].sum())
+
+
+def _bound_remaining(
+    sampled: NDArray[np.bool_],
+    inspected: NDArray[np.bool_],
+    spurious: NDArray[np.bool_],
+    confidence: float,
+) -> tuple[int, int] | None:
+    """Return between what the number of uninspected spurious lies, from a random sample of all."""
+    n_sources, n_sampled = len(sampled), int(sampled.sum())
+    if not n_sampled:
+        return None
+    n_hits = int((sampled & spurious).sum())
+    n_known = int((inspected & spurious).sum()) - n_hits
+    n_left = int((~inspected).sum())
+    each_side = (1 + confidence) / 2
+    most = remaining_upper_bound(n_sources, n_sampled, n_hits, each_side)
+    most_reliable = remaining_upper_bound(n_sources, n_sampled, n_sampled - n_hits, each_side)
+    ends = np.array([n_sources - n_sampled - most_reliable, most]) - n_known
+    low, high = np.clip(ends, 0, n_left).tolist()
+    return low, high
