@@ -12,6 +12,7 @@ from spurclust.labels import (
     UNINSPECTED,
     binary_labels,
     encode_labels,
+    frequent_reasons,
     is_uninspected,
     warn_if_none_spurious,
 )
@@ -129,3 +130,12 @@ def test_a_label_that_is_no_class_of_the_fit_is_named_with_its_row(value):
 
 def test_no_mark_leaves_everyone_inspected():
     assert not is_uninspected(np.array([0, -1, 5]), None).any()
+
+
+@given(st.dictionaries(st.text(max_size=3), st.integers(1, 5), max_size=15))
+def test_ten_reasons_at_most_are_frequent_and_no_other_is_more_so(counts):
+    names, others = frequent_reasons(counts)
+    assert len(names) == len(set(names)) == min(10, len(counts))
+    rest = [counts[name] for name in counts if name not in names]
+    assert others.split()[0] == str(len(rest))
+    assert max(rest, default=0) <= min((counts[name] for name in names), default=0)

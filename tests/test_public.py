@@ -212,6 +212,8 @@ def fitted(cls, tmp_path):
     return estimator.fit(data, np.arange(40) % 2)
 
 
+@pytest.mark.filterwarnings("ignore:n_components=|.*of those tried|No setting:UserWarning")
+@pytest.mark.filterwarnings("ignore:The region holds:UserWarning")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_attributes_after_a_fit_are_those_documented(name, tmp_path):
     cls = ESTIMATORS[name]

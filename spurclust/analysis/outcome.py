@@ -103,18 +103,23 @@ class Analysis:
 
     @property
     def expected_effort(self) -> "pd.DataFrame | None":
-        """Inspections, in the order of the ranking, until shares of the spurious are found."""
+        """Inspections, in the order of the ranking, until shares of the spurious are found.
+
+        Intervals are NaN unless all labels are a random sample; `inspections_left` are those still
+        to be made. ``summary["ranking"]`` has how many spurious sources are still to be found.
+        """
         import pandas as pd
 
         ranking = self.summary.get("ranking")
         if ranking is None:
             return None
         rows = [
-            (row["completeness"], row["inspections"], *row["interval"])
+            (row["completeness"], row["inspections"], *(row["interval"] or [None, None]), left)
             for row in ranking["expected_effort"]
+            for left in [row.get("inspections_left")]
         ]
-        ends = ["inspections", "inspections_low", "inspections_high"]
-        return pd.DataFrame(rows, columns=["completeness", *ends])
+        names = ["inspections", "inspections_low", "inspections_high", "inspections_left"]
+        return pd.DataFrame(rows, columns=["completeness", *names]).astype(float)
 
     def plot_embedding(self, ax: Any = None, **kwargs: Any) -> Any:
         """Draw the embedding with its labels and components.

@@ -282,6 +282,7 @@ def draw_audit(
     """
     from spurclust.catalog.output import atomic_write
     from spurclust.catalog.table_writers import mark_table
+    from spurclust.catalog.source_columns import ORIGIN_COLUMN
     from spurclust.metrics import audit_sample_size, draw_audit_sample, remaining_upper_bound
 
     if sample is not None and max_remaining is not None:
@@ -314,7 +315,8 @@ def draw_audit(
     rows = draw_audit_sample(pool.index.to_numpy(), n, random_state=random_state)
     drawn = pool.loc[rows, ["source_id", "path"]].rename(columns={"source_id": "Source_ID"})
     with atomic_write(path) as part:
-        mark_table(drawn.assign(Reliable_Source="", Reason="")).to_csv(part, index=False)
+        blank = drawn.assign(Reliable_Source="", Reason="", **{ORIGIN_COLUMN: "audit"})
+        mark_table(blank).to_csv(part, index=False)
     return AuditSample(path, n, n_pool, most_remaining)
 
 

@@ -252,11 +252,11 @@ def _measure_stability(
 
 
 class _RankedSources(NamedTuple):
-    """The fitted ranker, its columns of the sources' table, and the expected effort."""
+    """The fitted ranker, its columns of the sources' table, and what is still to be found."""
 
     ranker: Any = None
     columns: dict[str, Any] = {}  # noqa: RUF012 (immutable by use)
-    effort: Any = None
+    outlook: Any = None
 
 
 def _rank_sources(
@@ -268,7 +268,7 @@ def _rank_sources(
     from spurclust.catalog.ids import join_ids
     from spurclust.embedding import GuidedProjection
     from spurclust.features import CutoutFeatures
-    from spurclust.ranking import InspectionRanker, expected_effort
+    from spurclust.ranking import InspectionRanker, inspection_outlook
 
     images, y = survey.cutouts.images, survey.labels.y
     steps = fitted.detector.pipeline_.named_steps
@@ -292,8 +292,20 @@ def _rank_sources(
         "nearest_spurious": [join_ids(filter(None, row)) for row in names.tolist()],
     }
     columns["inspect_next"] = ranker.suggest(images, N_SUGGESTED, features=shared.get("features"))
-    effort = expected_effort(y, ranker.inspection_probability_, unlabeled=UNINSPECTED)
-    return _RankedSources(ranker, columns, effort)
+    outlook = inspection_outlook(
+        ranker, images, y, origins=_origins(survey), features=shared.get("features")
+    )
+    return _RankedSources(ranker, columns, outlook)
+
+
+def _origins(survey: Survey) -> list[str] | None:
+    """Return how the inspected sources were chosen, where the label tables say so."""
+    from spurclust.catalog.source_columns import ORIGIN_COLUMN
+
+    columns = survey.labels.columns
+    if columns is None or ORIGIN_COLUMN not in columns:
+        return None
+    return [str(word).strip().lower() for word in columns[ORIGIN_COLUMN].fillna("")]
 
 
 def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:
@@ -325,7 +337,7 @@ def _summarize(
         seconds=stages.seconds,
         search=fitted.search,
         stability=stability,
-        effort=ranks.effort,
+        outlook=ranks.outlook,
     )
     summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
     summary["reading"] = survey.reading

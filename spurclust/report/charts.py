@@ -60,6 +60,7 @@ _RAMP = (
 _PROBABILITY_EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _NOVELTY_EDGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, float("inf"))
 _SHARE_EDGES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
+_MAX_GROUPS = 8
 MAX_COLUMNS = 12
 """So many columns of the team's tables are shown, colored by and filtered by."""
 
@@ -187,12 +188,12 @@ def _by_column(results: Results, name: str) -> Coloring | None:
     is_number = cells.dtype != object
     known = cells.notna() if is_number else cells != ""
     counts = Counter(cells[known].tolist())
-    if is_number and len(counts) > _MAX_REASONS:
+    if is_number and len(counts) > _MAX_GROUPS:
         return _by_quantile(name, cells.to_numpy())
-    if len(counts) > max(_MAX_REASONS, len(cells) // 2):
+    if len(counts) > max(_MAX_GROUPS, len(cells) // 2):
         return None
     kept = [one for one, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))]
-    kept = sorted(kept[:_MAX_REASONS])
+    kept = sorted(kept[:_MAX_GROUPS])
     n_kept, n_rare = len(kept), len(counts) - len(kept)
     code_of = {one: code for code, one in enumerate(kept)}
     return Coloring(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
-from spurclust.report.summary import Results
+from spurclust.report.summary import Results, describe_remaining
 
 # The options of `spurclust run` that define how a label table is read, with their defaults.
 _LABEL_OPTIONS = {
@@ -205,6 +205,12 @@ def statement(results: Results) -> str:
     )
 
 
+def known_effort(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the expected effort, nothing where it is not known."""
+    rows = (summary.get("ranking") or {}).get("expected_effort") or []
+    return [row for row in rows if row["interval"] or row.get("inspections_left") is not None]
+
+
 def caveats(results: Results, order: InspectionOrder) -> list[str]:
     """Return sentences that a reader should know before believing the numbers."""
     found = []
@@ -213,6 +219,8 @@ def caveats(results: Results, order: InspectionOrder) -> list[str]:
             "Completeness and purity are in-sample: the labels that chose the region also judge "
             "it. A run with --tune measures them held out."
         )
+    if remaining := describe_remaining(results.summary.get("ranking") or {}):
+        found.append(remaining)
     found += (results.summary.get("held_out") or {}).get("edges") or []
     if not order.calibrated:
         found.append(

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from spurclust.catalog.ids import split_ids
+from spurclust.catalog.source_columns import ORIGIN_COLUMN
 from spurclust.errors import import_optional
-from spurclust.labels import NO_REASON, frequent_reasons
+from spurclust.labels import NO_REASON, UNINSPECTED, frequent_reasons
 from spurclust.report import overview
 from spurclust.report.charts import (
     MAX_COLUMNS,
@@ -108,7 +109,7 @@ def render_report(
         quality=overview.quality_metrics(summary),
         by_reason=by_reason,
         by_reason_how=how,
-        effort=(summary.get("ranking") or {}).get("expected_effort") or [],
+        effort=overview.known_effort(summary),
         components=components.sort_values(["in_region", "fraction"], ascending=False),
         order=order.explanation,
         caveats=overview.caveats(results, order),
@@ -151,6 +152,7 @@ def page_data(
         "stability": _rounded(results.column("stability")),
         "rank": order.rank.tolist(),
         "probability": _rounded(order.probability),
+        "expected_scale": _expected_scale(results, order),
         "calibrated": order.calibrated,
         "inspect_next": _suggested(results),
         "audit": _audited(results),
@@ -165,6 +167,7 @@ def page_data(
         "whole": pictures.whole,
         "reason_keys": frequent_reasons(by_reason)[0],
         "no_reason": NO_REASON,
+        "origin_column": ORIGIN_COLUMN,
         "label_options": overview.label_options(results.summary),
         "judged_file": overview.judged_name(results.summary),
         "dot_size": dot_size(len(results)),
@@ -198,6 +201,13 @@ def _other_columns(results: Results) -> list[dict[str, Any]]:
             numbers = [float(f"{cell:.7g}") if np.isfinite(cell) else None for cell in cells]
             columns.append({"name": name, "numbers": numbers})
     return columns
+
+
+def _expected_scale(results: Results, order: overview.InspectionOrder) -> float:
+    """Return by what the probabilities are too high, or low, for the number still to be found."""
+    n_expected = (results.summary.get("ranking") or {}).get("n_expected")
+    total = float(order.probability[results.label == UNINSPECTED].sum())
+    return 1.0 if n_expected is None or not total else round(n_expected / total, _DIGITS)
 
 
 def _suggested(results: Results) -> list[int]:

@@ -155,7 +155,7 @@ def summarize_run(
     seconds: Mapping[str, float] | None = None,
     search: Any = None,
     stability: ArrayLike | None = None,
-    effort: Any = None,
+    outlook: Any = None,
 ) -> dict[str, Any]:
     """Summarize a fitted detector: what is flagged, and how many of the known spurious.
 
@@ -180,8 +180,8 @@ def summarize_run(
         The search that chose the detector, for its held-out metrics.
     stability : array-like of shape (n_samples,), default=None
         Share of runs in which each source is flagged.
-    effort : DataFrame, default=None
-        What `spurclust.ranking.expected_effort` returns for the order of inspection.
+    outlook : InspectionOutlook, default=None
+        What `spurclust.ranking.inspection_outlook` returns for the order of inspection.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def summarize_run(
         "flagged": _proportion(flagged.sum(), len(flagged)),
         "flagged_uninspected": int((flagged & ~inspected).sum()),
         "held_out": None if search is None else _held_out(search, spurious, reasons),
-        "ranking": None if effort is None else {"expected_effort": _effort(effort)},
+        "ranking": None if outlook is None else _outlook(outlook),
         "stability": None if stability is None else _stability(np.asarray(stability)),
         "in_sample": {
             "completeness": _proportion(n_found, spurious.sum()),
@@ -279,16 +279,30 @@ def _plain_metric(metric: tuple[float, float, float]) -> dict[str, Any]:
     return {"fraction": value if known else None, "interval": [low, high] if known else None}
 
 
-def _effort(effort: Any) -> list[dict[str, Any]]:
-    """Return how many inspections find each share of the spurious, with intervals."""
-    return [
-        {
-            "completeness": float(row.completeness),
-            "inspections": int(row.inspections),
-            "interval": [int(row.inspections_low), int(row.inspections_high)],
-        }
-        for row in effort.itertuples()
-    ]
+def _outlook(outlook: Any) -> dict[str, Any]:
+    """Return what is still to be found, and after how many inspections; None where not known."""
+    numbers = {name: _known(value) for name, value in outlook._asdict().items() if name != "effort"}
+    rows = []
+    for row in outlook.effort.itertuples():
+        ends = [_known(row.inspections_low), _known(row.inspections_high)]
+        rows.append(
+            {
+                "completeness": float(row.completeness),
+                "inspections": _known(row.inspections),
+                "interval": None if None in ends else ends,
+                "inspections_left": _known(row.inspections_left),
+            }
+        )
+    return {**numbers, "expected_effort": rows}
+
+
+def _known(value: Any) -> Any:
+    """Return a plain number or numbers, whole ones as int; None for NaN."""
+    if isinstance(value, tuple):
+        return [_known(each) for each in value]
+    if value is None or math.isnan(value):
+        return None
+    return int(value) if float(value).is_integer() else float(value)
 
 
 def _stability(share: NDArray[np.float64]) -> dict[str, int]:
@@ -340,7 +354,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
             "sometimes, {never} never.".format(**summary["stability"])
         )
     if summary["ranking"]:
-        lines += _format_effort(summary["ranking"]["expected_effort"], flagged["n"])
+        lines += _format_outlook(summary["ranking"], flagged["n"])
     advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
     lines += [
         f"In-sample (the same labels chose the region; {advice}):",
@@ -371,16 +385,47 @@ def _ends(share: Mapping[str, Any]) -> str:
     return f"{low:.3f} to {high:.3f}"
 
 
-def _format_effort(effort: Sequence[Mapping[str, Any]], n_sources: int) -> list[str]:
-    """Format how many inspections find most of the spurious."""
-    lines = ["In the order of inspection_rank, judged without their own labels, of the spurious"]
-    for row in effort:
-        low, high = row["interval"]
+def _format_outlook(ranking: Mapping[str, Any], n_sources: int) -> list[str]:
+    """Format what is still to be found, and how many inspections find most of the spurious."""
+    lines = [describe_remaining(ranking)] if describe_remaining(ranking) else []
+    effort = ranking["expected_effort"]
+    if all(row["interval"] for row in effort):
         lines.append(
-            f"  {100 * row['completeness']:.0f} % are found in {row['inspections']} inspections "
-            f"of {n_sources} (95 % interval {low} to {high})"
+            "In the order of inspection_rank, judged without their own labels, of the spurious"
         )
+        for row in effort:
+            low, high = row["interval"]
+            found = f"{100 * row['completeness']:.0f} % are found in {row['inspections']}"
+            lines.append(f"  {found} inspections of {n_sources} (95 % interval {low} to {high})")
+    elif all(row["inspections_left"] is not None for row in effort):
+        lines.append("In the order of inspection_rank, of all these spurious")
+        for row in effort:
+            left = row["inspections_left"]
+            when = f"after about {left} more inspections" if left else "already"
+            lines.append(f"  {100 * row['completeness']:.0f} % are found {when}")
     return lines
+
+
+def describe_remaining(ranking: Mapping[str, Any]) -> str:
+    """Return a sentence on how many spurious are still to be found, "" where none can be."""
+    n_uninspected, n_expected = ranking.get("n_uninspected"), ranking.get("n_expected")
+    if not n_uninspected:
+        return ""
+    text = f"{ranking['n_found']} spurious sources are known"
+    if n_expected is not None:
+        about = f"{n_expected:.0f}" if n_expected >= 10 else f"{n_expected:.1f}".removesuffix(".0")
+        text += f"; about {about} more are to be expected among the {n_uninspected} uninspected"
+    if ranking["interval"]:
+        low, high = ranking["interval"]
+        return (
+            f"{text} (95 % interval {low} to {high}, from the {ranking['n_sampled']} labels that "
+            "are a random sample)."
+        )
+    return (
+        f"{text}. There is no interval, since the inspected sources are not a random sample of "
+        "all, and completeness and purity speak of the inspected only: draw a sample with "
+        "`spurclust audit`."
+    )
 
 
 def format_components(table: "pd.DataFrame") -> str:

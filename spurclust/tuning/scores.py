@@ -111,11 +111,17 @@ def choose_setting(
     return chosen
 
 
-def describe_edges(grid: Mapping[str, list[Any]], chosen: Mapping[str, Any]) -> list[str]:
-    """Return sentences on chosen values that are the least or the largest of several tried."""
+def describe_edges(
+    grid: Mapping[str, list[Any]], cv_results: Mapping[str, Any], chosen: int
+) -> list[str]:
+    """Return sentences on values of the best settings that are the least or largest of several."""
+    scores = np.stack([cv_results[f"mean_test_{name}"] for name in ("completeness", "workload")])
+    equal = np.flatnonzero((np.abs(scores.T - scores[:, chosen]) <= ROUNDING).all(axis=1))
     sentences = []
     for name, values in grid.items():
-        value = chosen[name]
+        value = cv_results["params"][chosen][name]
+        if any(cv_results["params"][index][name] != value for index in equal):
+            continue  # as good as this one is one farther inside
         ends = {min(values): ("smallest", "smaller"), max(values): ("largest", "larger")}
         # There is no smaller number of components, and no larger threshold, than 1.
         if len(ends) < 2 or value not in ends or value == 1:

@@ -318,9 +318,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         )
         self.best_params_ = dict(self.cv_results_["params"][self.best_index_])
         # Numbers of components for which there are too few sources cannot be exceeded.
-        is_shrunk = np.max(held_out.used_components) < max(grid["n_components"])
+        is_shrunk = bool(np.max(held_out.used_components) < max(grid["n_components"]))
         tried = {**grid, "n_components": [*grid["n_components"], *[np.inf] * is_shrunk]}
-        self.edges_ = describe_edges(tried, self.best_params_)
+        self.edges_ = describe_edges(tried, self.cv_results_, self.best_index_)
         row, column = (
             grid[name].index(self.best_params_[name]) for name in ("n_components", "perplexity")
         )

@@ -21,10 +21,22 @@ def test_a_perfect_order():
 
 def test_uninspected_sources_count_as_inspections_only():
     y = np.repeat([1, 0, -1], [10, 90, 900])
-    table = expected_effort(y, -np.arange(1000.0), unlabeled=-1, completeness=[0.9])
+    score, settings = -np.arange(1000.0), {"unlabeled": -1, "completeness": [0.9]}
+    table = expected_effort(y, score, random_sample=True, **settings)
     assert table["inspections"].tolist() == [90]
-    fewer = expected_effort(y, -np.arange(1000.0), unlabeled=-1, completeness=[0.9], n_sources=500)
+    assert table["inspections_left"].isna().all()  # the score is no probability
+    fewer = expected_effort(y, score, random_sample=True, n_sources=500, **settings)
     assert fewer["inspections"].tolist() == [45]
+    assert expected_effort(y, score, **settings)["inspections"].isna().all()
+
+
+def test_labels_of_the_first_in_the_order_give_positions_without_interval():
+    probability = np.repeat([0.9, 0.5, 0.1, 0.0], 10)
+    y = np.array([1] * 10 + [0] * 6 + [-1] * 24)  # 2 + 1 more to be expected
+    table = expected_effort(y, probability, unlabeled=-1, completeness=[0.75, 0.9, 1.0])
+    assert table[["inspections_low", "inspections_high"]].isna().all(axis=None)
+    assert table["inspections"].tolist() == [10, 20, 30]
+    assert table["inspections_left"].tolist() == [0, 4, 14]
 
 
 def test_no_spurious_source_is_known():

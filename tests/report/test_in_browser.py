@@ -338,11 +338,30 @@ def test_the_expected_completeness_is_that_of_the_probabilities(page, report):
     rest = [row for row in range(40) if report.label[row] < 0 and row not in judged]
     remaining = report.probability[rest].sum()
     found = page.evaluate("expectation()")
-    assert found["found"] == 2
+    n_found = (report.label == 1).sum() + 2  # those of earlier rounds count
+    assert found["found"] == n_found
     assert found["remaining"] == pytest.approx(remaining)
-    assert found["completeness"] == pytest.approx(2 / (2 + remaining))
-    assert 0 < found["inspections"] <= len(rest)
+    assert found["completeness"] == pytest.approx(n_found / (n_found + remaining))
+    assert found["inspections"] <= len(rest)
     assert "Expected completeness so far" in page.inner_text("#judge-expected")
+    page.evaluate("data.expected_scale = 0.5")
+    assert page.evaluate("expectation()")["remaining"] == pytest.approx(remaining / 2)
+    page.evaluate("data.expected_scale = 1")
+
+
+def test_another_verdict_on_a_label_counts_and_an_unsure_one_leaves_it(page, report):
+    before = page.evaluate("expectation()")["found"]
+    known, reliable = (int(np.flatnonzero(report.label == label)[0]) for label in (1, 0))
+    page.evaluate(f"putVerdict({known}, {{ kind: 'unsure', reason: '' }})")
+    assert page.evaluate("expectation()")["found"] == before
+    page.evaluate(f"putVerdict({known}, {{ kind: 'reliable', reason: '' }})")
+    assert page.evaluate("expectation()")["found"] == before - 1
+    page.evaluate(f"putVerdict({reliable}, {{ kind: 'spurious', reason: 'spike' }})")
+    assert page.evaluate("expectation()")["found"] == before
+    page.evaluate(f"putVerdict({report.queue[0]}, {{ kind: 'spurious', reason: 'spike' }})")
+    origins = {row[0]: row[3] for row in page.evaluate("judgedTable()")}
+    assert origins[report.ids[report.queue[0]]] == "queue"
+    assert origins[report.ids[known]] == origins[report.ids[reliable]] == ""
 
 
 def test_keys_go_where_they_are_typed(page):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spurclust.catalog import read_results, write_table
 from spurclust.metrics import completeness, purity, workload
-from spurclust.ranking import expected_effort
+from spurclust.ranking import InspectionOutlook, expected_effort
 from spurclust.region import component_table
 from spurclust.report import Results, format_components, format_summary, summarize_run
 
@@ -132,6 +132,7 @@ def test_held_out_metrics_come_first():
         best_params_={"threshold": 0.1},
         cv_results_={"params": [{}, {}, {}]},
         n_splits_=5,
+        edges_=["threshold=0.1 was chosen, the smallest of those tried"],
         protocol="transductive",
     )
     summary = summarize_run(detector, y, reasons=["spike", "", "", ""], search=search)
@@ -155,7 +156,8 @@ def test_held_out_metrics_come_first():
 def test_stability_and_effort_are_summarized():
     detector, y = make_run([1, 1, 0, 0], [1, 0, -1, -1])
     effort = expected_effort(y, [0.9, 0.5, 0.3, 0.1], unlabeled=-1, completeness=[0.95])
-    summary = summarize_run(detector, y, stability=[1, 0.5, 0, 0], effort=effort)
+    outlook = InspectionOutlook(1, 2, 0.4, (0, 2), 2, effort)
+    summary = summarize_run(detector, y, stability=[1, 0.5, 0, 0], outlook=outlook)
     assert summary["stability"] == {"always": 1, "sometimes": 1, "never": 2}
     (row,) = summary["ranking"]["expected_effort"]
     assert row["inspections"] == effort["inspections"].item()
@@ -163,6 +165,32 @@ def test_stability_and_effort_are_summarized():
     text = format_summary(summary)
     assert "starts elsewhere: 1 sources always, 1 sometimes, 2 never." in text
     assert f"95 % are found in {row['inspections']} inspections of 4" in text
+    assert "1 spurious sources are known; about 0.4 more are to be expected among the 2" in text
+    assert "(95 % interval 0 to 2, from the 2 labels that are a random sample)" in text
+
+
+def test_without_a_random_sample_no_interval_is_printed():
+    detector, y = make_run([1, 1, 0, 0], [1, 0, -1, -1])
+    effort = expected_effort(y, [0.9, 0.5, 0.3, 0.1], unlabeled=-1, random_sample=False)
+    outlook = InspectionOutlook(1, 2, 0.4, None, 0, effort)
+    summary = summarize_run(detector, y, outlook=outlook)
+    assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+    ranking = format_summary(summary).partition("In-sample")[0]
+    assert "95 % are found after about 2 more inspections" in ranking
+    assert "There is no interval, since the inspected sources are not a random sample" in ranking
+    assert "95 % interval" not in ranking
+    nothing = InspectionOutlook(1, 2, np.nan, None, 0, effort * np.nan)
+    assert "more" not in format_summary(summarize_run(detector, y, outlook=nothing))
+
+
+def test_ten_reasons_and_all_others_as_one():
+    n = 100
+    detector, y = make_run(np.arange(n) % 2, np.ones(n, dtype=int))
+    summary = summarize_run(detector, y, reasons=["edge", "edge", *map(str, range(2, n))])
+    shares = summary["in_sample"]["completeness_by_reason"]
+    assert list(shares)[0::10] == ["edge", "89 other reasons"]
+    assert (shares["89 other reasons"]["k"], shares["89 other reasons"]["n"]) == (45, 89)
+    assert sum(line.startswith("    ") for line in format_summary(summary).splitlines()) == 11
 
 
 def test_the_text_says_in_sample_and_the_words_of_the_field():

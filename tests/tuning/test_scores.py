@@ -1,12 +1,16 @@
 """The choice of a setting, as laws, and pooled metrics."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.model_selection import ParameterGrid
 
 from spurclust.metrics import completeness_interval, purity_interval
 from spurclust.tuning import choose_setting, pool_metrics
+from spurclust.tuning.scores import describe_edges
 
 FRACTIONS = st.sampled_from([0.0, 0.2, 0.5, 0.9, 0.95, 1.0])
 SETTINGS = st.lists(st.tuples(FRACTIONS, FRACTIONS), min_size=1, max_size=12)
@@ -87,6 +91,35 @@ def test_a_bound_that_no_setting_keeps_warns(bound, message):
         choose_setting(settings, **bound)
     with pytest.warns(UserWarning, match=r"\(n_components=3\)"):
         choose_setting(settings | {"params": [{"n_components": 3}] * 2}, **bound)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "named"),
+    [
+        ((4, 0.05), []),
+        ((2, 0.05), ["n_components=2 was chosen, the smallest .* smaller .* -N"]),
+        ((40, 0.1), ["n_components=40 .* largest", "threshold=0.1 .* larger .*--threshold"]),
+    ],
+)
+def test_chosen_values_at_the_edge_are_named_with_the_option(chosen, named):
+    grid = {"n_components": [2, 4, 40], "perplexity": [50], "threshold": [0.01, 0.05, 0.1]}
+    params = list(ParameterGrid(grid))
+    best = params.index({"n_components": chosen[0], "perplexity": 50, "threshold": chosen[1]})
+    completeness, workload = np.linspace(0, 1, 2 * len(params)).reshape(2, -1)
+    scores = {"mean_test_completeness": completeness, "mean_test_workload": workload}
+    sentences = describe_edges(grid, {"params": params, **scores}, best)
+    assert len(sentences) == len(named)
+    for sentence, pattern in zip(sentences, named, strict=True):
+        assert re.match(pattern, sentence)
+
+
+def test_what_cannot_be_exceeded_is_no_edge():
+    grid = {"n_components": [1, 2], "threshold": [0.5, 1]}
+    params = list(ParameterGrid(grid))
+    scores = {"mean_test_completeness": np.arange(4), "mean_test_workload": np.arange(4)}
+    assert not describe_edges(grid, {"params": params, **scores}, 1)
+    scores = {name: np.ones(4) for name in scores}
+    assert not describe_edges(grid, {"params": params, **scores}, 3)  # all are equally good
 
 
 @pytest.mark.parametrize(

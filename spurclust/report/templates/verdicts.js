@@ -93,15 +93,17 @@ function undoVerdict() {
   return row < 0 ? null : row;
 }
 
-/** Labels as `--labels` reads them. The unsure have no label, so they are not in it. */
+/** Labels as `--labels` reads them. The unsure have no label, so they are not in it. That a source
+    was chosen here is no news of one that had a label: it stays in the sample that it was drawn for. */
 function judgedTable() {
   const options = data.label_options;
   const spurious = options.spurious_value;
-  const table = [[options.id_column, options.label_column, options.reason_column]];
+  const table = [[options.id_column, options.label_column, options.reason_column, data.origin_column]];
   for (const row of rows) {
     const verdict = verdicts.get(row);
-    if (verdict?.kind === "spurious") table.push([data.ids[row], spurious, verdict.reason]);
-    if (verdict?.kind === "reliable") table.push([data.ids[row], 1 - spurious, ""]);
+    const origin = data.label[row] < 0 ? "queue" : "";
+    if (verdict?.kind === "spurious") table.push([data.ids[row], spurious, verdict.reason, origin]);
+    if (verdict?.kind === "reliable") table.push([data.ids[row], 1 - spurious, "", origin]);
   }
   return table;
 }
@@ -125,7 +127,7 @@ function expectation() {
     const kind = kindOf(row);
     if (kind === "spurious") found += 1;
     else if (kind !== "reliable") {
-      remaining += data.probability[row];
+      remaining += data.probability[row] * data.expected_scale;
       if (kind === undefined) open.push(row);
     }
   }
@@ -133,6 +135,6 @@ function expectation() {
   if (total === 0) return null;
   let sum = found;
   let inspections = 0;
-  while (sum < 0.95 * total && inspections < open.length) sum += data.probability[open[inspections++]];
+  while (sum < 0.95 * total && inspections < open.length) sum += data.probability[open[inspections++]] * data.expected_scale;
   return { found, remaining, completeness: found / total, inspections: sum < 0.95 * total ? null : inspections };
 }
