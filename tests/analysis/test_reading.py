@@ -73,8 +73,9 @@ def test_a_blank_path_in_a_table(folder, cutouts, tmp_path):
     }
 
 
+@pytest.mark.filterwarnings("ignore:.* more than half:UserWarning")
 def test_a_reference_without_room_for_all_labels(folder):
-    detector = make_detector(perplexity=5)
+    detector = make_detector(n_components=2, perplexity=5)
     with pytest.warns(UserWarning, match="have no room in the reference, so 60.0% of its labels"):
         draw(folder, folder, reference="random", reference_size=20, detector=detector)
     with pytest.raises(ValueError, match="at least the 12 known spurious"):

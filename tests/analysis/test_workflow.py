@@ -82,8 +82,39 @@ def test_the_forest_is_grown_once(analysis):
 
 
 def test_labels_of_spurious_sources_alone(cutouts, y):
-    found = analyze(cutouts.images, np.where(y == 1, 1, -1), detector=make_detector())
+    with pytest.warns(UserWarning, match="12 of the 12 inspected sources are spurious") as warned:
+        found = analyze(cutouts.images, np.where(y == 1, 1, -1), detector=make_detector())
+    assert len(warned) == 1
     assert sorted(found.sources["inspection_rank"]) == list(range(1, len(y) + 1))
+    assert found.summary["ranking"]["n_expected"] is None
+
+
+def test_labels_of_a_queue_have_no_intervals_and_their_origin_is_kept(cutouts, y, tmp_path):
+    # All spurious sources are inspected, and a third of the others.
+    inspected = (y == 1) | (np.arange(len(y)) % 3 == 0)
+    labels = pd.DataFrame({"Source_ID": cutouts.source_ids, "Reliable_Source": 1 - y})[inspected]
+    chosen = {"detector": make_detector(), "source_ids": cutouts.source_ids}
+    labels["Label_Origin"] = ["queue" if spurious else "" for spurious in y[inspected] == 1]
+    found = analyze(cutouts.images, labels, **chosen)
+    ranking = found.summary["ranking"]
+    assert ranking["n_found"] == (y == 1).sum()
+    assert ranking["n_uninspected"] == (~inspected).sum()
+    assert 0 <= ranking["n_expected"] <= (~inspected).sum()
+    assert found.expected_effort["inspections_low"].isna().all()
+    assert found.expected_effort["inspections_left"].notna().all()
+    found.save(tmp_path / "results", plots=False, report=False)
+    again = analyze(
+        cutouts.images,
+        read_labels(
+            tmp_path / "results/sources.csv",
+            id_column="source_id",
+            label_column="label",
+            spurious_value=1,
+        ),
+        **chosen,
+    )
+    assert (again.sources["Label_Origin"] == "queue").sum() == (y == 1).sum()
+    assert again.summary["ranking"] == ranking
 
 
 def test_later_tables_lie_over_earlier_ones(folder, tmp_path, cutouts):
@@ -110,6 +141,7 @@ def test_the_pixel_route_needs_no_features(cutouts, y):
     assert found.ranker.forest_.shares(found.ranker.extract_features(cutouts.images)).shape[1] == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*of those tried:UserWarning")
 def test_a_search_chooses_the_settings(cutouts, y):
     search = SpuriousRegionDetectorCV(
         [2, 4],
@@ -206,7 +238,10 @@ def test_labels_that_cannot_be_used(cutouts, labels, words):
 
 
 def test_the_default_detector(cutouts, y):
-    with pytest.warns(UserWarning, match="perplexity=50 is too large"):
+    with (
+        pytest.warns(UserWarning, match="perplexity=50 is too large"),
+        pytest.warns(UserWarning, match="n_components=20 is too large for 60 sources.* 6 are used"),
+    ):
         detector = analyze(cutouts.images, y, ranking=False).detector
-    assert detector.n_components == 20
+    assert (detector.n_components, detector.n_components_) == (20, 6)
     assert isinstance(detector.pipeline_.named_steps["flatten"], CutoutFeatures)

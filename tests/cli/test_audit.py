@@ -37,7 +37,9 @@ def change_table(folder, **columns):
 def test_draw_then_judge(results, capsys):
     assert main(["audit", str(results), "--sample", "40"]) == 0
     drawn = pd.read_csv(results / "audit.csv", dtype=str)
-    assert list(drawn.columns) == ["Source_ID", "path", "Reliable_Source", "Reason"]
+    columns = ["Source_ID", "path", "Reliable_Source", "Reason", "Label_Origin"]
+    assert list(drawn.columns) == columns
+    assert (drawn["Label_Origin"] == "audit").all()
     assert drawn["Source_ID"].is_unique
     assert drawn["Source_ID"].between("00040", "00199").all()
     printed = capsys.readouterr().out

@@ -371,7 +371,8 @@ def test_too_few_sources_for_a_setting_warn_once(survey, search, protocol):
         found = search(
             n_components=(2, 200, 300), perplexity=(5, 40, 60), protocol=protocol, completeness=0.2
         ).fit(X, y)
-    messages = sorted(str(each.message) for each in warned if "too large for" in str(each.message))
+    warned = [each for each in warned if "too large for" in str(each.message)]
+    messages = sorted(str(each.message) for each in warned)
     n_embedded = (
         40 if protocol == "transductive" else min(len(train) for train, _ in CV.split(X, y))
     )
@@ -388,7 +389,7 @@ def test_fewer_spurious_than_folds(survey, quick):
     y = y.copy()
     y[np.flatnonzero(y == 1)[3:]] = -1
     with pytest.warns(UserWarning, match="Only 3 inspected sources are spurious") as warned:
-        found = SpuriousRegionDetectorCV(4, 0.1, completeness=0.01, **quick).fit(X, y)
+        found = SpuriousRegionDetectorCV(4, 0.01, completeness=0.01, **quick).fit(X, y)
     assert len(warned) == 1
     assert found.n_splits_ == 3
 
