@@ -281,8 +281,8 @@ def draw_audit(
 `spurclust run` wrote
     """
     from spurclust.catalog.output import atomic_write
-    from spurclust.catalog.table_writers import mark_table
     from spurclust.catalog.source_columns import ORIGIN_COLUMN
+    from spurclust.catalog.table_writers import mark_table
     from spurclust.metrics import audit_sample_size, draw_audit_sample, remaining_upper_bound
 
     if sample is not None and max_remaining is not None:

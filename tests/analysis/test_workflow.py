@@ -13,6 +13,7 @@ from spurclust import (
     SpuriousRegionDetectorCV,
     analyze,
 )
+from spurclust.catalog import read_labels
 from spurclust.cutouts import list_cutouts
 from spurclust.errors import CatalogError
 from spurclust.tuning import InspectedStratifiedKFold
