@@ -124,7 +124,7 @@ def inspection_outlook(
         sampled &= sampling_p_value(shares[:, SPURIOUS], sampled) >= LEAST_P
     probability = ranker.inspection_probability_.copy()
     n_expected = float(probability[~inspected].sum())
-    if sampled.any():
+    if len(np.unique(labels[sampled])) == 2:
         n_expected = _estimate_total(log_odds(shares), sampled, spurious) - spurious.sum()
         n_expected = float(np.clip(n_expected, 0, (~inspected).sum()))
     if len(np.unique(labels[inspected])) < 2:
@@ -152,8 +152,6 @@ def _estimate_total(
 ) -> float:
     """Estimate the spurious among all, with probabilities calibrated on a random sample only."""
     # Of two sources with equal odds, one that an earlier ranking has named is spurious more often.
-    if len(np.unique(spurious[sampled])) < 2:
-        return float("nan")
     model = LogisticRegression().fit(odds[sampled, None], spurious[sampled])
     return float(model.predict_proba(odds[:, None])[:, 1].sum())
 

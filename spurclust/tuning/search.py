@@ -151,7 +151,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 8, 8)) + 6 * (np.arange(200) < 20)[:, None, None]
     >>> y = (np.arange(200) < 20).astype(int)
-    >>> search = SpuriousRegionDetectorCV((1, 2, 4), perplexity=20, random_state=0).fit(X, y)
+    >>> search = SpuriousRegionDetectorCV((2, 4, 8), perplexity=20, random_state=0).fit(X, y)
     >>> search.completeness_, search.workload_
     (1.0, 0.11)
     """

@@ -110,6 +110,7 @@ def test_labels_of_a_queue_have_no_intervals_and_their_origin_is_kept(cutouts, y
             tmp_path / "results/sources.csv",
             id_column="source_id",
             label_column="label",
+            reason_column=None,
             spurious_value=1,
         ),
         **chosen,
