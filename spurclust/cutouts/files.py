@@ -39,8 +39,9 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
         A folder (its own image files, not those of its subfolders), a glob pattern ("**" goes into
         subfolders, each once, wherever links lead), a single file, or a sequence of files. In a
         folder or pattern, hidden files and those without the suffix of an image (.png, .jpg,
-        .jpeg, .tif, .tiff, .fits, .fit, .fts, and these three with .gz, .fz or .bz2) are passed
-        over; upper and lower case of a suffix are the same, in a pattern as well.
+        .jpeg, .tif, .tiff, .webp, .gif, .jp2, .j2k, .fits, .fit, .fts, and these three with .gz,
+        .fz or .bz2) are passed over; upper and lower case of a suffix are the same, in a pattern
+        as well.
 
     Returns
     -------

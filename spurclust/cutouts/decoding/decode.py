@@ -41,6 +41,7 @@ _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 # EXIF: steps down and right that undo an orientation, after the axes were swapped above 4.
 _ORIENTATION = 274
 _TURNED = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
+_JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
 _PACKERS = {b"\x1f\x8b": gzip, b"BZh": bz2}
 # What Pillow converts to where one color or palette entry stands for transparent.
 _WITH_ALPHA = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}
@@ -118,18 +119,23 @@ def _decoder(
     """Return name and decoder of the format, or a complaint and None."""
     if not data:
         return "it is empty (0 bytes)", None
-    if data.startswith(_PNG_SIGNATURE):
-        return "PNG", _decode_png
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG", _decode_jpeg
-    if data[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}:
-        return "TIFF", _decode_tiff
-    if data.startswith(b"SIMPLE  ="):
-        return "FITS", partial(_decode_fits, hdu=hdu)
-    for mark, module in _PACKERS.items():
-        if data.startswith(mark):
-            return "compressed FITS", partial(_decode_packed_fits, hdu=hdu, module=module)
-    return f"it is not a PNG, JPEG, TIFF or FITS image (it begins with {data[:16]!r})", None
+    kinds: list[tuple[tuple[bytes, ...], str, Callable[[bytes], Decoded]]] = [
+        ((_PNG_SIGNATURE,), "PNG", _decode_png),
+        ((b"\xff\xd8\xff",), "JPEG", _decode_jpeg),
+        ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF", _decode_tiff),
+        ((b"SIMPLE  =",), "FITS", partial(_decode_fits, hdu=hdu)),
+        (_JPEG2000, "JPEG 2000", _decode_jpeg2000),
+        ((b"RIFF",), "WebP", partial(_decode_with_pillow, kind="WEBP")),
+        ((b"GIF87a", b"GIF89a"), "GIF", partial(_decode_with_pillow, kind="GIF")),
+        *(
+            ((mark,), "compressed FITS", partial(_decode_packed_fits, hdu=hdu, module=module))
+            for mark, module in _PACKERS.items()
+        ),
+    ]
+    for marks, name, decode in kinds:
+        if data.startswith(marks):
+            return name, decode
+    return f"it is not an image of a kind known here (it begins with {data[:16]!r})", None
 
 
 def _decode_png(data: bytes) -> Decoded:
@@ -181,6 +187,33 @@ def _decode_jpeg(data: bytes) -> Decoded:
         if picture.mode not in ("L", "RGB"):
             raise ValueError(f"its colors are {picture.mode}: save it as gray or RGB")
         return Decoded(_upright(np.asarray(picture), picture.getexif().get(_ORIENTATION)))
+
+
+def _decode_jpeg2000(data: bytes) -> Decoded:
+    """Decode a JPEG 2000 of any depth."""
+    from PIL import Image
+
+    codec = import_optional("imagecodecs", feature="Reading JPEG 2000")
+    with Image.open(io.BytesIO(data), formats=["JPEG2000"]) as picture:
+        check_size((picture.height, picture.width, len(picture.getbands())))
+    image = codec.jpeg2k_decode(data)
+    has_alpha = image.ndim == 3 and image.shape[2] in (2, 4)
+    return _without_alpha(image) if has_alpha else Decoded(image)
+
+
+def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
+    """Decode a picture of 8 bits, as its colors."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=[kind]) as picture:
+        check_size((picture.height, picture.width, 4))
+        n_pictures = getattr(picture, "n_frames", 1)
+        if n_pictures > 1:
+            raise ValueError(f"it holds {n_pictures} pictures: save one per file")
+        has_alpha = "transparency" in picture.info or picture.mode == "RGBA"
+        image = np.asarray(picture.convert("RGBA" if has_alpha else "RGB"))
+        image = _upright(image, picture.getexif().get(_ORIENTATION))
+    return _without_alpha(image) if has_alpha else Decoded(image)
 
 
 def _upright(image: NDArray[Any], orientation: Any) -> NDArray[Any]:

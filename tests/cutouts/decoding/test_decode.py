@@ -183,6 +183,52 @@ def test_jpeg_of_inks_is_an_error(read):
         read(buffer.getvalue())
 
 
+# WebP, GIF, JPEG 2000
+
+
+@pytest.mark.parametrize("color", N_SAMPLES)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_jpeg_2000_keeps_every_bit(read, color, dtype):
+    image = pixels(N_SAMPLES[color], dtype)
+    has_alpha = color in ("gray+alpha", "rgba")
+    for codec in ("jp2", "j2k"):
+        decoded = read(imagecodecs.jpeg2k_encode(image, codecformat=codec, level=0))
+        assert_same(decoded, image[..., :-1] if has_alpha else image)
+
+
+@pytest.mark.parametrize("n_samples", [1, 3, 4])
+def test_webp_without_loss(read, n_samples):
+    image = pixels(n_samples, np.uint8)
+    decoded = read(saved(image, "WEBP", lossless=True, exact=True))
+    assert_same(decoded, image[..., :3] if n_samples == 4 else image)
+    assert decoded.lost_alpha == (n_samples == 4)
+
+
+def test_gif(read):
+    image = pixels(1, np.uint8)
+    assert_same(read(saved(image, "GIF")), image)
+    palette = np.array([[0, 5, 9], [80, 85, 89], [160, 165, 169]], dtype=np.uint8)
+    colored = palette[image % 3]
+    assert_same(read(saved(colored, "GIF")), colored)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_a_film_is_no_cutout(read, kind):
+    first, second = (Image.fromarray(pixels(1, np.uint8)) for _ in range(2))
+    buffer = io.BytesIO()
+    first.save(buffer, kind, save_all=True, append_images=[second])
+    with pytest.raises(CatalogError, match="2 pictures: save one per file"):
+        read(buffer.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "JPEG2000"])
+def test_other_pictures_cut_short_are_errors(read, kind):
+    data = saved(pixels(3, np.uint8, (64, 64)), kind)
+    for stop in (30, len(data) // 2, len(data) - 100):
+        with pytest.raises(CatalogError, match=r"F606W\.dat"):
+            read(data[:stop])
+
+
 # TIFF
 
 
@@ -401,8 +447,8 @@ def test_gzip_of_something_else_and_gzip_bomb(read, monkeypatch):
     ("data", "reason"),
     [
         (b"", r"empty \(0 bytes\)"),
-        (b"Source_ID,Reliable_Source\n", "not a PNG, JPEG, TIFF or FITS image.*Source_ID"),
-        (b"GIF89a\x01\x00", "not a PNG"),
+        (b"Source_ID,Reliable_Source\n", "not an image of a kind known here.*Source_ID"),
+        (b"BM\x01\x00", "not an image of a kind known here"),
     ],
 )
 def test_what_is_no_image_is_an_error(read, data, reason):
