@@ -32,7 +32,7 @@ def find_store(source: object) -> Path | None:
 
     A folder is that of a store if it holds no image, and no table but that of the store's ids.
     """
-    if not isinstance(source, (str, os.PathLike)):
+    if not isinstance(source, (str, os.PathLike)) or "://" in str(source):
         return None
     path = Path(source).expanduser()
     if _is_store(path):

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.cutouts.bands import SUFFIXES, files_of, group_files
+from spurclust.cutouts.decoding import ARCHIVES, PACKED_ARCHIVES, archive_of, list_archive
 from spurclust.cutouts.formats import ImageFormat, ReadOptions
 from spurclust.cutouts.gather import Cutouts, Skipped, gather, path_text
 from spurclust.errors import CatalogError
@@ -23,8 +24,6 @@ PARTITION_SIZE = 2000
 
 MANIFEST, PREDICTIONS = "manifest.json", "spurclust predictions"
 """Name of the manifest in a folder of predictions, and a word near its beginning."""
-
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 
 def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -37,11 +36,11 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
     ----------
     source : str, path, or sequence of them
         A folder (its own image files, not those of its subfolders), a glob pattern ("**" goes into
-        subfolders, each once, wherever links lead), a single file, or a sequence of files. In a
-        folder or pattern, hidden files and those without the suffix of an image (.png, .jpg,
-        .jpeg, .tif, .tiff, .webp, .gif, .jp2, .j2k, .fits, .fit, .fts, and these three with .gz,
-        .fz or .bz2) are passed over; upper and lower case of a suffix are the same, in a pattern
-        as well.
+        subfolders, each once, wherever links lead), a zip archive or a tar one that is not
+        compressed, a single file, or a sequence of files. In a folder, pattern or archive, hidden
+        files and those without the suffix of an image (.png, .jpg, .jpeg, .tif, .tiff, .webp, .gif,
+        .jp2, .j2k, .fits, .fit, .fts, and these three with .gz, .fz or .bz2) are passed over;
+        upper and lower case of a suffix are the same, in a pattern as well.
 
     Returns
     -------
@@ -69,17 +68,15 @@ def _list_files(source: Any) -> tuple[list[str], str]:
             raise CatalogError("the list of cutouts is empty: give at least one file")
         return paths, ""
     text = path_text(source)
+    if "://" in text:
+        raise CatalogError(
+            f"{text} is an address, and cutouts are read from files here: copy them, as with "
+            "'aws s3 sync s3://BUCKET/FOLDER cutouts', and give the folder"
+        )
     path = Path(text).expanduser()
-    if path.is_dir():
-        found = [str(path / name) for name in os.listdir(path)]  # noqa: PTH208 (names are all that is needed)
-    elif os.path.lexists(path):
-        if path.name.lower().endswith(_ARCHIVES):
-            raise CatalogError(f"{text} is an archive: unpack it, and give the folder")
-        return [str(path)], ""
-    elif has_magic(text):
-        found = _match_pattern(path)
-    else:
-        raise CatalogError(f"there is no file or folder {text}: correct the path")
+    found = _find_files(path)
+    if found == [str(path)]:
+        return found, ""
     paths = [name for name in found if is_image_name(os.path.basename(name))]  # noqa: PTH119 (faster)
     others = _count_kinds(found)
     if not paths:
@@ -90,6 +87,23 @@ def _list_files(source: Any) -> tuple[list[str], str]:
             f"no cutout in {text}: looked for files ending in {', '.join(SUFFIXES)}{there}"
         )
     return sorted(paths, key=_natural_order), others
+
+
+def _find_files(path: Path) -> list[str]:
+    """Find the files, whatever they are, of a folder, archive or pattern; or a file itself."""
+    if path.is_dir():
+        return [str(path / name) for name in os.listdir(path)]  # noqa: PTH208 (names are all that is needed)
+    if os.path.lexists(path):
+        name = path.name.lower()
+        if name.endswith(PACKED_ARCHIVES):
+            raise CatalogError(
+                f"{path} is an archive that is compressed as a whole: unpack it, and give the "
+                "folder"
+            )
+        return list_archive(str(path)) if name.endswith(ARCHIVES) else [str(path)]
+    if not has_magic(str(path)):
+        raise CatalogError(f"there is no file or folder {path}: correct the path")
+    return _match_pattern(path)
 
 
 def _match_pattern(path: Path) -> list[str]:
@@ -294,7 +308,7 @@ class FileSource:
         marks: list[object] = []
         for path in (file for one in self.paths for file in files_of(one)):
             try:
-                status = os.stat(path)  # noqa: PTH116 (a Path for each costs as much again)
+                status = os.stat(archive_of(path) or path)  # noqa: PTH116 (a Path for each costs as much again)
                 marks += [status.st_size, status.st_mtime_ns]
             except OSError:
                 marks.append("missing")

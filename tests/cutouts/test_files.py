@@ -112,7 +112,13 @@ def test_what_a_folder_without_cutouts_holds_is_said(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["cutouts.tar.gz", "cutouts.7z"])
-def test_an_archive_is_to_be_unpacked(tmp_path, name):
+def test_an_archive_that_is_compressed_as_a_whole_is_to_be_unpacked(tmp_path, name):
     touch(tmp_path, name)
-    with pytest.raises(CatalogError, match="is an archive: unpack it, and give the folder"):
+    with pytest.raises(CatalogError, match="compressed as a whole: unpack it, and give the folder"):
         list_cutouts(tmp_path / name)
+
+
+@pytest.mark.parametrize("address", ["s3://bucket/cutouts/*.fits", "https://x.org/a.zarr"])
+def test_what_is_not_here_is_to_be_copied(address):
+    with pytest.raises(CatalogError, match=r"is an address.*copy them.*aws s3 sync"):
+        open_cutouts(address)

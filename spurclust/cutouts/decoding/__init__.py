@@ -1,5 +1,11 @@
 """One image file in, its pixels out: formats, and what pixels go through on their way."""
 
+from spurclust.cutouts.decoding.archives import (
+    ARCHIVES,
+    PACKED_ARCHIVES,
+    archive_of,
+    list_archive,
+)
 from spurclust.cutouts.decoding.decode import (
     ABSURD,
     Decoded,
@@ -11,12 +17,16 @@ from spurclust.cutouts.decoding.pixels import canonical, convert, is_absurd, pla
 
 __all__ = [
     "ABSURD",
+    "ARCHIVES",
+    "PACKED_ARCHIVES",
     "Decoded",
     "FitsHeader",
     "UnreadableCutoutError",
+    "archive_of",
     "canonical",
     "convert",
     "is_absurd",
+    "list_archive",
     "place",
     "read_image",
     "shrink",

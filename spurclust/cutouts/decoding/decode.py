@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.cutouts.decoding.archives import read_archived
 from spurclust.cutouts.decoding.fits_images import FitsHeader, read_fits
 from spurclust.cutouts.decoding.pixels import (
     LARGEST,
@@ -103,8 +104,12 @@ def read_image(path: str, *, hdu: Sequence[str | int] = ()) -> Decoded:
 
 
 def _read_bytes(path: str) -> bytes:
-    """Read a regular file of plausible size."""
-    with open(path, "rb") as file:  # noqa: PTH123 (a Path takes longer than reading a small file)
+    """Read a regular file of plausible size, or one in an archive."""
+    try:
+        file = open(path, "rb")  # noqa: PTH123, SIM115 (a Path takes longer than a small file)
+    except NotADirectoryError:
+        return read_archived(path, MAX_BYTES)
+    with file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError("it is not a regular file")
