@@ -1,5 +1,7 @@
 """SpuriousRegionDetector: flatten, reduce, embed, cluster, and flag the spurious region."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from spurclust.features.images import validate_images
 from spurclust.fitted import COUNT, IMAGES, Maybe, Number, Part, Plain, Values
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
+from spurclust.printing import short_repr
 from spurclust.progress import stage
 from spurclust.region import (
     FlaggingMixin,
@@ -77,6 +80,9 @@ class Assignment(NamedTuple):
     spurious_probability: NDArray[np.float64]
     novelty: NDArray[np.float64]
     features: NDArray[Any]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
@@ -419,7 +425,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         return self.threshold
 
     @property
-    def components_(self) -> "pd.DataFrame":
+    def components_(self) -> pd.DataFrame:
         """The table of components."""
         if not hasattr(self, "component_counts_"):
             raise AttributeError("components_ is known after fit.")

@@ -1,5 +1,7 @@
 """What `y` means: the only place that codes labels as spurious, reliable and uninspected."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any

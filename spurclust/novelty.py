@@ -1,5 +1,7 @@
 """How far new sources lie from the fitted ones, and whether so many are far that it is drift."""
 
+from __future__ import annotations
+
 from typing import Annotated, NamedTuple, Self
 
 import numpy as np
@@ -13,6 +15,7 @@ from spurclust.embedding.neighbors import (
     unit_scale,
 )
 from spurclust.fitted import POSITIVE, Number, Values
+from spurclust.printing import short_repr
 
 __all__ = ["NoveltyScale", "drift_message"]
 
@@ -120,6 +123,9 @@ class NoveltyScale(NamedTuple):
         if self.unit > 0:
             return np.asarray(nearest / self.unit)
         return np.where(nearest > 0, np.inf, 0.0)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def drift_message(n_novel: int, n_sources: int) -> str | None:

@@ -1,5 +1,7 @@
 """Choose the sources to fit on, when a survey is too large to fit on all of it."""
 
+from __future__ import annotations
+
 from typing import Literal
 
 import numpy as np

@@ -5,6 +5,8 @@ threshold, by default 5 %, form the region (`region_of`); a source is flagged wh
 that it has from its components reaches the threshold (`is_flagged`).
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from html import escape
@@ -115,7 +117,7 @@ def is_flagged(probability: NDArray[np.float64], threshold: float) -> NDArray[np
 
 def component_table(
     counts: NDArray[np.int64], threshold: float, confidence: float = 0.95
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Return the table of components.
 
     Parameters
@@ -304,7 +306,7 @@ _STYLE = """<style>
 _HEADER = ("component", "size", "inspected", "spurious", "fraction", "95 % interval", "region")
 
 
-def region_html(components: "pd.DataFrame", threshold: float, flagged: Any) -> str:
+def region_html(components: pd.DataFrame, threshold: float, flagged: Any) -> str:
     """Return a `div` for notebooks with the region's counts and the table of components."""
     inside = components[components["in_region"]]
     n_flagged, n_sources = int(flagged.sum()), len(flagged)

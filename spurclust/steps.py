@@ -15,6 +15,7 @@ from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
 from spurclust.embedding.neighbors import order_by_content
 from spurclust.features import CutoutFeatures
 from spurclust.labels import UNINSPECTED
+from spurclust.printing import short_repr
 
 FEATURE_STEPS = {"flatten": CutoutFeatures, "reduce": GuidedProjection, "embed": TSNE}
 """What a step of cutouts is when None was given, in the order of the steps."""
@@ -40,6 +41,9 @@ class FittedSteps(NamedTuple):
         if isinstance(reduce, GuidedProjection):
             return reduce.normalize(self.outputs["flatten"])
         return self.outputs["reduce"]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def configure_steps(detector: Any, image_shape: tuple[int, ...]) -> dict[str, Any]:

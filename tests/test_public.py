@@ -229,3 +229,15 @@ def test_attributes_after_a_fit_are_those_documented(name, tmp_path):
         if entry.endswith("_") and not entry.startswith("_") and hasattr(estimator, entry)
     }
     assert present - SOMETIMES == documented - SOMETIMES
+
+
+def test_help_and_representations_are_short():
+    for function in CALLABLES.values():
+        assert len(str(inspect.signature(function))) < 1500, function
+        assert "Union[" not in str(inspect.signature(function)), function
+    images = np.zeros((3, 4, 5), dtype=np.uint8)
+    cutouts = spurclust.cutouts.open_cutouts(images).read()
+    assert repr(cutouts) == (
+        "Cutouts(images=<uint8 array of shape (3, 4, 5)>, source_ids=<list of 3>, "
+        "paths=<list of 3>, image_format=<ImageFormat>)"
+    )

@@ -93,7 +93,7 @@ class Analysis:
         import pandas as pd
 
         held_out = self.summary.get("held_out")
-        by_reason = (held_out or self.summary["in_sample"])["completeness_by_reason"]
+        by_reason = (held_out or self._recorded("in_sample"))["completeness_by_reason"]
         rows = [
             (reason, metric["n"], metric["fraction"], *metric["interval"])
             for reason, metric in by_reason.items()
@@ -431,14 +431,25 @@ class Analysis:
             n_threads=count_threads(n_jobs),
         )
 
+    def _recorded(self, name: str) -> Any:
+        """Return an entry of the summary, or raise an error."""
+        if name not in self.summary:
+            raise ValueError(
+                f"the summary of {self.name} has no {name!r}: another version of spurclust wrote "
+                "it, run it again"
+            )
+        return self.summary[name]
+
     def __repr__(self) -> str:
-        flagged = self.summary["flagged"]
-        return f"<Analysis {self.name}: {flagged['k']} of {flagged['n']} sources flagged>"
+        flagged = self.sources["flagged"]
+        return f"<Analysis {self.name}: {flagged.sum()} of {len(flagged)} sources flagged>"
 
     def _repr_html_(self) -> str:
         """Draw the summary and the components, for notebooks."""
         from spurclust.report import format_summary
 
+        for name in ("flagged", "in_sample", "region"):
+            self._recorded(name)
         return (
             f"<h4>{escape(self.name)}</h4><pre>{escape(format_summary(self.summary))}</pre>"
             + self.components.to_html(float_format="{:.3f}".format)

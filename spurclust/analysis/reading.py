@@ -53,8 +53,7 @@ def read_survey(
     random_state: int | None,
 ) -> Survey:
     """Read the cutouts of all sources, or of a reference, and join the labels to them."""
-    from spurclust.catalog import count_labels
-    from spurclust.catalog.label_matching import format_counts
+    from spurclust.catalog.label_matching import count_labels, format_counts
     from spurclust.cutouts import open_cutouts, warn_of_losses
 
     tables = label_tables(labels)
@@ -380,6 +379,7 @@ def _report_reference(y: NDArray[np.int8], chosen: NDArray[np.intp], stages: Sta
         warnings.warn(
             f"{n_reliable - n_chosen} known reliable sources have no room in the reference, so "
             f"{after:.1%} of its labels are spurious, not {before:.1%}, and more components reach "
-            f"the threshold: give --reference-size {n_spurious + n_reliable} or more",
+            f"the threshold: give a reference_size (--reference-size) of "
+            f"{n_spurious + n_reliable} or more",
             stacklevel=4,
         )

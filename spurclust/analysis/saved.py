@@ -293,7 +293,8 @@ def draw_audit(
     path = Path(folder, SAMPLE)
     if path.exists():
         raise CatalogError(
-            f"{path} exists, and may hold labels: pass it as --labels, or move it away to draw anew"
+            f"{path} exists, and may hold labels: pass it as labels (--labels), or move it away "
+            "to draw anew"
         )
     n_pool = len(pool)
     if max_remaining is not None:
@@ -307,7 +308,8 @@ def draw_audit(
         n = min(DEFAULT_SAMPLE, n_pool) if sample is None else sample
     if n > n_pool:
         raise CatalogError(
-            f"--sample {n} is more than the {n_pool} sources that are neither flagged nor inspected"
+            f"sample (--sample) {n} is more than the {n_pool} sources that are neither flagged nor "
+            "inspected"
         )
     if n < 1:
         raise ValueError(f"sample={sample}: it must be at least 1")

@@ -1,5 +1,7 @@
 """The one street: cutouts -> features -> embedding -> region -> ranking -> `Analysis`."""
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -148,7 +150,7 @@ default=None
     """
     from spurclust.cutouts import ReadOptions
 
-    _check_options(detector, tune, reference_size, reference)
+    _check_options(detector, ranker, tune, reference_size, reference)
     stages = Stages(log)
     survey = read_survey(
         cutouts,
@@ -180,8 +182,21 @@ default=None
     return _collect(survey, fitted, ranks, shares, stages, settings or {})
 
 
-def _check_options(detector: Any, tune: bool, reference_size: int | None, reference: str) -> None:
-    """Raise for options that exclude each other."""
+def _check_options(
+    detector: Any, ranker: Any, tune: bool, reference_size: int | None, reference: str
+) -> None:
+    """Raise for options that exclude each other, or are of another kind."""
+    from spurclust.detector import SpuriousRegionDetector
+    from spurclust.ranking import InspectionRanker
+    from spurclust.tuning import SpuriousRegionDetectorCV
+
+    for name, given, kinds in (
+        ("detector", detector, (SpuriousRegionDetector, SpuriousRegionDetectorCV)),
+        ("ranker", ranker, (InspectionRanker,)),
+    ):
+        if given is not None and not isinstance(given, kinds):
+            expected = " or ".join(kind.__name__ for kind in kinds)
+            raise TypeError(f"{name}={given!r:.60}: give an unfitted {expected}, or leave it out")
     if reference_size is None and reference != "random":
         raise ValueError(f"reference={reference!r} needs a reference_size: give one")
     if tune and detector is not None:
@@ -312,7 +327,22 @@ def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:
     """Return the settings, with those of the detector where they were left open."""
     used = {name: getattr(detector, name) for name in DETECTOR_SETTINGS}
     plain = {name: value for name, value in used.items() if isinstance(value, int | float | str)}
-    return {**plain, **{name: value for name, value in settings.items() if value is not None}}
+    given = {name: _plain_value(name, value) for name, value in settings.items()}
+    return {**plain, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _plain_value(name: str, value: Any) -> Any:
+    """Return a setting as JSON has it; numbers of numpy and paths become plain."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    value = os.fspath(value) if isinstance(value, os.PathLike) else value
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"settings[{name!r}] is a {type(value).__name__}: give numbers, texts, or lists of them"
+        ) from None
+    return value
 
 
 def _summarize(
@@ -324,7 +354,7 @@ def _summarize(
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the summary as plain values."""
-    from spurclust.catalog import count_labels
+    from spurclust.catalog.label_matching import count_labels
     from spurclust.report import summarize_run
 
     cutouts, labels, detector = survey.cutouts, survey.labels, fitted.detector

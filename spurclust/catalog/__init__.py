@@ -3,7 +3,6 @@
 from spurclust.catalog.label_matching import (
     MatchedLabels,
     MergedLabels,
-    count_labels,
     match_labels,
     merge_labels,
 )
@@ -12,7 +11,6 @@ from spurclust.catalog.models import (
     FittedModels,
     load_fitted,
     load_model,
-    read_model_metadata,
     save_model,
 )
 from spurclust.catalog.results import RunTables, read_results, sources_table
@@ -25,14 +23,12 @@ __all__ = [
     "MatchedLabels",
     "MergedLabels",
     "RunTables",
-    "count_labels",
     "load_fitted",
     "load_model",
     "match_labels",
     "merge_labels",
     "read_catalogue",
     "read_labels",
-    "read_model_metadata",
     "read_results",
     "save_model",
     "sources_table",

@@ -1,5 +1,7 @@
 """Join labels by id to the cutouts and to the labels of earlier rounds, and count them."""
 
+from __future__ import annotations
+
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ from spurclust.catalog.sky import find_positions
 from spurclust.catalog.source_columns import keep_columns
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED, frequent_reasons, name_reasons
+from spurclust.printing import short_repr
 
 _N_EXAMPLES = 3
 
@@ -52,6 +55,9 @@ class MatchedLabels:
     ids_without_cutout: list[str]
     positions: NDArray[np.float64] | None = None
     columns: pd.DataFrame | None = None
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
@@ -167,6 +173,9 @@ class MergedLabels:
     labels: Labels
     counts: pd.DataFrame
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
 
 def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) -> MergedLabels:
     """Join the labels of several tables; where two label one source, the later table wins.
@@ -245,7 +254,7 @@ def _pool(source: dict[str, Any], row: dict[str, Any], verdicts: str) -> dict[st
     return {**row, **sums, "label": label, "reason": source["reason"]}
 
 
-def _count_added(label: "pd.Series[Any]", known: Sequence[dict[str, Any]]) -> dict[str, int]:
+def _count_added(label: pd.Series[Any], known: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Count the labels of a table, and those that replace and change what was known before."""
     earlier = np.array([source["label"] for source in known])
     replaced = (label != UNINSPECTED) & (earlier != UNINSPECTED)

@@ -32,6 +32,7 @@ from spurclust.catalog.source_columns import as_numbers
 from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.printing import short_repr
 
 CANONICAL = ("source_id", "label", "reason")
 """The columns that every label table has, whatever they are called in the file."""
@@ -71,6 +72,9 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def read_labels(

@@ -19,6 +19,7 @@ from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.errors import CatalogError, import_optional
 from spurclust.features import CutoutFeatures
 from spurclust.fitted import check_attributes
+from spurclust.printing import short_repr
 from spurclust.ranking import InspectionRanker
 
 READING = (
@@ -183,7 +184,8 @@ def read_model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     Examples
     --------
     >>> import tempfile, numpy as np
-    >>> from spurclust.catalog import read_model_metadata, save_model
+    >>> from spurclust.catalog import save_model
+    >>> from spurclust.catalog.models import read_model_metadata
     >>> from spurclust.embedding import ImageFlattener
     >>> flattener = ImageFlattener().fit(np.ones((2, 3, 3)))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -334,6 +336,9 @@ class FittedModels(NamedTuple):
         else:
             probability = self.ranker.predict_proba(images)
         return assignment, probability[:, 1]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def _set_jobs(step: Any, n_jobs: int | None) -> None:

@@ -1,5 +1,7 @@
 """The tables of a run: one row per source, and all of them read back from a folder."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Sequence, Sized
@@ -15,6 +17,7 @@ from spurclust.catalog.sky import sky_viewer_links
 from spurclust.catalog.source_columns import OWN_COLUMNS, TEXT_COLUMNS, free_names, plain_column
 from spurclust.errors import CatalogError
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.printing import short_repr
 
 SOURCES = "sources.csv"
 """The file of the sources' table."""
@@ -54,6 +57,9 @@ class RunTables(NamedTuple):
     components: pd.DataFrame
     tuning: pd.DataFrame | None
     summary: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def sources_table(
@@ -197,7 +203,7 @@ def sources_table(
     return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
 
 
-def _as_column(texts: list[str]) -> "pd.Series[Any]":
+def _as_column(texts: list[str]) -> pd.Series[Any]:
     """Make a column of texts; pyarrow cannot hold a file name that is not UTF-8."""
     try:
         return pd.Series(texts)
@@ -271,7 +277,7 @@ def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame({name: _typed(path, str(name), cells) for name, cells in table.items()})
 
 
-def _typed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
+def _typed(path: Path, name: str, cells: pd.Series[str]) -> pd.Series[Any]:
     """Give a column of text its type; other columns than those of spurclust have any."""
     if name in TEXT_COLUMNS:
         return cells
@@ -279,7 +285,7 @@ def _typed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
     return _parsed(path, name, cells) if is_own else plain_column(cells)
 
 
-def _parsed(path: Path, name: str, cells: "pd.Series[str]") -> "pd.Series[Any]":
+def _parsed(path: Path, name: str, cells: pd.Series[str]) -> pd.Series[Any]:
     """Turn a column of text into truth values, integers or numbers; blank is NaN."""
     words = cells.str.strip().str.casefold()
     if words.isin(("true", "false")).all():

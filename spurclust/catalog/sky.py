@@ -1,5 +1,7 @@
 """Where the sources are on the sky: positions in a table, regions for DS9, links to a viewer."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Sequence

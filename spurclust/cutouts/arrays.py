@@ -262,6 +262,9 @@ class ArraySource:
         """Hash what changes when the pixels do, as far as known."""
         return fingerprint_of([self._version], self.source_ids)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} cutouts>"
+
 
 def _even_size(chunks: Sequence[int]) -> int | None:
     """Return the size of even chunks, of which the last may be smaller; None for uneven ones."""

@@ -314,6 +314,9 @@ class FileSource:
                 marks.append("missing")
         return fingerprint_of(marks, self.source_ids, self.paths)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} cutouts>"
+
 
 def open_files(
     source: Any,

@@ -26,6 +26,7 @@ from spurclust.cutouts.formats import (
 )
 from spurclust.errors import CatalogError
 from spurclust.parallel import iterate_threads
+from spurclust.printing import short_repr
 from spurclust.progress import track
 
 NO_PATH = "the table has no path for it"
@@ -86,6 +87,9 @@ class Cutouts:
 
     def __len__(self) -> int:
         return len(self.source_ids)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class _Read(NamedTuple):

@@ -180,6 +180,9 @@ class TableSource:
         ]
         return parts, step
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self)} cutouts>"
+
 
 @contextmanager
 def _named(table: str) -> Iterator[None]:

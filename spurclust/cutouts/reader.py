@@ -1,5 +1,7 @@
 """CutoutReader: the reading of cutouts as a step of a pipeline."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, ClassVar, Literal, Self

@@ -1,5 +1,7 @@
 """Images to rows: one source, one row of pixels."""
 
+from __future__ import annotations
+
 from numbers import Real
 from typing import Any, ClassVar, Self
 

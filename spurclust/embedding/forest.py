@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from spurclust.embedding.neighbors import Float32, order_by_content, row_keys
 from spurclust.fitted import Part, Several, Values
 from spurclust.parallel import count_threads, map_threads
+from spurclust.printing import short_repr
 
 MAX_FEATURES = 0.3
 """Share of the features tried at each split. On real and on simulated strips 0.3 orders the first
@@ -67,6 +68,9 @@ class PackedTrees(NamedTuple):
             shares,
             grown.feature_importances_,
         )
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 class CrossFittedForest(NamedTuple):
@@ -149,6 +153,9 @@ class CrossFittedForest(NamedTuple):
     ) -> NDArray[np.float64]:
         """Return the shares of the classes in the trees grown without a fold; -1 is all trees."""
         return _mean_shares(self.trees if fold < 0 else [self.trees[fold]], rows, n_jobs)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def _assign_folds(

@@ -1,5 +1,7 @@
 """Features to a few axes, one of them taught by the labels."""
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 

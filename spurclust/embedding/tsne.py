@@ -1,5 +1,7 @@
 """Rows to points: t-SNE that can also place rows it has not seen."""
 
+from __future__ import annotations
+
 import warnings
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self

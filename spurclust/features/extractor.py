@@ -4,6 +4,8 @@ A strip becomes features in three steps: its panels are found and cut out (`imag
 (`panels`), and measured (`measurements`).
 """
 
+from __future__ import annotations
+
 from copy import copy
 from functools import partial
 from numbers import Integral

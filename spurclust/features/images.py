@@ -1,5 +1,7 @@
 """Cutouts as images: check what is given, find the panels of a strip, and cut them out."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from math import gcd
 from typing import Annotated, Any, NamedTuple

@@ -4,6 +4,8 @@ The bounds are exact for a sample drawn at random without replacement and inspec
 its size before the first inspection: to go on until the bound pleases breaks its confidence.
 """
 
+from __future__ import annotations
+
 import operator
 from bisect import bisect_left
 from typing import Any

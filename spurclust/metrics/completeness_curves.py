@@ -6,6 +6,8 @@ values over all orders in which such sources can stand, each as likely as the ot
 computed in closed form, so that it depends neither on the order of the rows nor on a random state.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any, NamedTuple
 

@@ -1,5 +1,7 @@
 """How good a region is: completeness, purity, workload and exact intervals."""
 
+from __future__ import annotations
+
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Scorers for scikit-learn's searches, which know that some sources are uninspected."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from collections.abc import Callable

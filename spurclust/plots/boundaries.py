@@ -1,5 +1,7 @@
 """The spurious region over the embedding, and the components that make it, as pictures."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
@@ -168,7 +170,7 @@ class RegionDisplay(style.Display):
         )
         return display.plot(**options)
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         points = embeddings.check_embedding(self.embedding)
         label = embeddings.check_labels(self.label, len(points))
         component = embeddings.check_per_source(self.component, len(points), "component")
@@ -199,7 +201,7 @@ class RegionDisplay(style.Display):
         return style.COLUMN_WIDTH if n_components <= _COLUMN_COMPONENTS else style.PAGE_WIDTH
 
 
-def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> dict[str, Any]:
+def _fill_region(ax: Axes, grid: RegionGrid, *, borders: bool) -> dict[str, Any]:
     """Fill and hatch where a source would be flagged; draw the borders of all components."""
     from matplotlib.patches import Patch
 
@@ -221,7 +223,7 @@ def _fill_region(ax: "Axes", grid: RegionGrid, *, borders: bool) -> dict[str, An
 
 
 def _draw_ellipses(
-    ax: "Axes",
+    ax: Axes,
     means: ArrayLike,
     covariances: ArrayLike,
     numbers: NDArray[np.intp],
@@ -244,7 +246,7 @@ def _draw_ellipses(
 
 
 def _number_components(
-    ax: "Axes",
+    ax: Axes,
     points: NDArray[np.float64],
     component: NDArray[Any],
     region: NDArray[np.bool_],
@@ -305,7 +307,7 @@ class ComponentsDisplay(style.Display):
     'Spurious fraction (%)'
     """
 
-    components: "pd.DataFrame"
+    components: pd.DataFrame
     threshold: float
     sort: Literal["component", "fraction"] = "component"
 
@@ -332,7 +334,7 @@ class ComponentsDisplay(style.Display):
         check_is_fitted(detector)
         return cls(detector.components_, detector.threshold, sort).plot(**options)
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         table = self.components.sort_index()
         if self.sort == "fraction":
             # Stable, so that equal fractions stay in the order of their numbers.
@@ -352,7 +354,7 @@ class ComponentsDisplay(style.Display):
         return axes
 
 
-def _draw_bars(ax: "Axes", table: "pd.DataFrame", font: float) -> dict[str, Any]:
+def _draw_bars(ax: Axes, table: pd.DataFrame, font: float) -> dict[str, Any]:
     """Draw a bar, an interval and counts for each component, and return what stands for them."""
     from matplotlib.patches import Patch
 

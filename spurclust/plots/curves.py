@@ -1,5 +1,7 @@
 """How many spurious sources are found by how much inspection, by which settings, and how stably."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -94,7 +96,7 @@ class CompletenessDisplay(style.Display):
         )
         return display.plot(**options)
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         workload, curves = _completeness_curves(self.label, self.probability)
         with style.open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
             diagonal = {**style.DASHED, "color": style.UNINSPECTED_COLOR}
@@ -183,7 +185,7 @@ class TuningDisplay(style.Display):
         check_is_fitted(search)
         return cls(search.cv_results_, search.best_index_).plot(**options)
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         columns, column = np.unique(self._column("param_n_components"), return_inverse=True)
         rows, row = np.unique(self._column("param_threshold"), return_inverse=True)
         drawn = np.ones(len(row), dtype=bool)
@@ -213,7 +215,7 @@ class TuningDisplay(style.Display):
 
 
 def _draw_surface(
-    ax: "Axes", workload: NDArray[np.float64], completeness: NDArray[np.float64], width: float
+    ax: Axes, workload: NDArray[np.float64], completeness: NDArray[np.float64], width: float
 ) -> None:
     """Draw workloads as colors, and completeness in numbers on top."""
     # From 0, so that colors stay in proportion; to the most there is, so that they differ.
@@ -230,7 +232,7 @@ def _draw_surface(
         ax.text(column, row, f"{percent:.0f}", color=color, **look)
 
 
-def _draw_frame(ax: "Axes", column: int, row: int) -> None:
+def _draw_frame(ax: Axes, column: int, row: int) -> None:
     """Put a frame around a square, seen on any color."""
     from matplotlib.patches import Rectangle
 
@@ -294,7 +296,7 @@ class StabilityDisplay(style.Display):
         label = embeddings.labels_of(detector, y)
         return cls(detector.embedding_, stability, label).plot(**options)
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         points = embeddings.check_embedding(self.embedding)
         share = embeddings.check_per_source(self.stability, len(points), "stability")
         if not ((share >= 0) & (share <= 1)).all():

@@ -1,5 +1,7 @@
 """The embedding with the spurious marked, and how sources are drawn in any picture of it."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -104,8 +106,8 @@ def plane_limits(embedding: NDArray[np.float64], margin: float = 0.05) -> NDArra
 
 @contextmanager
 def open_embedding(
-    ax: "Axes | None", embedding: NDArray[np.float64], width: float, margin: float = 0.05
-) -> "Iterator[tuple[Axes, float]]":
+    ax: Axes | None, embedding: NDArray[np.float64], width: float, margin: float = 0.05
+) -> Iterator[tuple[Axes, float]]:
     """Yield axes with the scale and the names that an embedding has, and their width in inches."""
     # As high as the legend can need; what is left over is cut off.
     with style.open_axes(ax, width=width, height=width + 2) as axes:
@@ -116,7 +118,7 @@ def open_embedding(
         yield axes, width - _BESIDE if ax is None else axes_width(ax)
 
 
-def axes_width(ax: "Axes") -> float:
+def axes_width(ax: Axes) -> float:
     """Return the width of axes in inches."""
     return float(ax.bbox.width / ax.figure.dpi)
 
@@ -126,7 +128,7 @@ def dot_area(n_sources: int, width: float) -> float:
     return float(np.clip(_COVERAGE * (72 * width) ** 2 / n_sources, 0.3, 14))
 
 
-def sign_area(ax: "Axes", signs: NDArray[np.float64], width: float, area: float) -> float:
+def sign_area(ax: Axes, signs: NDArray[np.float64], width: float, area: float) -> float:
     """Choose the area of a spurious source's sign in square points: smaller where they crowd."""
     from scipy.spatial import cKDTree
 
@@ -138,7 +140,7 @@ def sign_area(ax: "Axes", signs: NDArray[np.float64], width: float, area: float)
     return float(max(largest, _SMALLEST_SIGN, 1.5 * area))
 
 
-def draw_sources(ax: "Axes", points: NDArray[np.float64], mark: Mark, area: float) -> Any:
+def draw_sources(ax: Axes, points: NDArray[np.float64], mark: Mark, area: float) -> Any:
     """Draw sources as dots, rings or signs, and return what stands for them in a legend."""
     rasterized = len(points) > RASTERIZE_ABOVE
     x, y = points.T
@@ -147,7 +149,7 @@ def draw_sources(ax: "Axes", points: NDArray[np.float64], mark: Mark, area: floa
 
 
 def draw_groups(
-    ax: "Axes", points: NDArray[np.float64], groups: Sequence[Group], width: float
+    ax: Axes, points: NDArray[np.float64], groups: Sequence[Group], width: float
 ) -> dict[str, Any]:
     """Draw groups of sources, the last on top, and return what stands for them in a legend."""
     area = dot_area(len(points), width)
@@ -254,7 +256,7 @@ class EmbeddingDisplay(style.Display):
         label = labels_of(detector, y)
         return cls(detector.embedding_, label, reason).plot(**options)
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         points = check_embedding(self.embedding)
         label = check_labels(self.label, len(points))
         reason = check_reasons(self.reason, len(points))

@@ -1,5 +1,7 @@
 """Cutouts side by side, each with its id and the reason."""
 
+from __future__ import annotations
+
 from dataclasses import KW_ONLY, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
@@ -103,7 +105,7 @@ class GalleryDisplay(style.Display):
         source_id: ArrayLike | None = None,
         reason: ArrayLike | None = None,
         which: Which = "flagged",
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
         width: float | None = None,
         **options: Any,
     ) -> Self:
@@ -153,7 +155,7 @@ class GalleryDisplay(style.Display):
     def _default_width(self) -> float:
         return style.PAGE_WIDTH
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         for name, value in (("max_cutouts", self.max_cutouts), ("n_columns", self.n_columns)):
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value}: give at least one")
@@ -183,7 +185,7 @@ class GalleryDisplay(style.Display):
                 style.add_legend(axes, handles, is_new=ax is None, title=title)
         return axes
 
-    def _list_entries(self) -> "list[_Entry]":
+    def _list_entries(self) -> list[_Entry]:
         """List what is to be drawn, as far as there is room."""
         n_cutouts = len(self.cutouts)
         position = np.arange(n_cutouts)
@@ -203,7 +205,7 @@ class GalleryDisplay(style.Display):
             )
         ]
 
-    def _lay_out(self, entries: "list[_Entry]", room: float) -> "_Layout":
+    def _lay_out(self, entries: list[_Entry], room: float) -> _Layout:
         """Choose how large cutouts are drawn and how many in a row; reasons may need a line."""
         aspect, n_columns = 1.0, self.n_columns
         if entries:
@@ -218,7 +220,7 @@ class GalleryDisplay(style.Display):
         n_lines = 2 if has_reasons and width < _ONE_LINE_WIDTH else 1
         return _Layout(n_columns, width, width / aspect, n_lines)
 
-    def _draw_entries(self, ax: "Axes", entries: "list[_Entry]", layout: "_Layout") -> None:
+    def _draw_entries(self, ax: Axes, entries: list[_Entry], layout: _Layout) -> None:
         """Draw cutouts with frames and captions, in inches."""
         size = (layout.width, layout.height)
         row, column = np.divmod(np.arange(len(entries)), layout.n_columns)

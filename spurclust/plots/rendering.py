@@ -1,5 +1,7 @@
 """Cutouts as pictures: pixels to brightness, and frames that show what is known of a source."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -55,7 +57,7 @@ def frame_handles(frames: Iterable[Frame]) -> dict[str, Any]:
 
 
 def draw_pictures(
-    ax: "Axes",
+    ax: Axes,
     pictures: Sequence[NDArray[np.uint8]],
     corners: NDArray[np.float64],
     size: Any,

@@ -1,5 +1,7 @@
 """The embedding drawn with the cutouts themselves."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -97,7 +99,7 @@ class CutoutEmbeddingDisplay(style.Display):
         y: ArrayLike | None,
         cutouts: Any,
         *,
-        ax: "Axes | None" = None,
+        ax: Axes | None = None,
         width: float | None = None,
         **options: Any,
     ) -> Self:
@@ -128,7 +130,7 @@ class CutoutEmbeddingDisplay(style.Display):
     def _default_width(self) -> float:
         return style.PAGE_WIDTH
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(self, ax: Axes | None, width: float) -> Axes:
         points = embeddings.check_embedding(self.embedding)
         label = embeddings.check_labels(self.label, len(points))
         flagged = embeddings.check_per_source(self.flagged, len(points), "flagged", False)
@@ -164,7 +166,7 @@ class CutoutEmbeddingDisplay(style.Display):
 
 
 def _draw_lines(
-    ax: "Axes", points: Points, middles: Points, frames: Sequence[rendering.Frame]
+    ax: Axes, points: Points, middles: Points, frames: Sequence[rendering.Frame]
 ) -> None:
     """Draw a line from each source, which is a dot, to its cutout that stands aside."""
     for start, end, frame in zip(points, middles, frames, strict=True):

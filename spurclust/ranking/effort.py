@@ -1,5 +1,7 @@
 """How many inspections find most of the spurious sources: expected, and replayed with labels."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +31,7 @@ def expected_effort(
     unlabeled: object = None,
     confidence: float = 0.95,
     random_sample: bool | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Estimate how many inspections, in the order of a score, find given shares of the spurious.
 
     The scores of inspected sources must not use their own labels. Where the inspected sources are
@@ -150,7 +152,7 @@ def replay_inspection(
     n_inspections: int | None = None,
     ranker: InspectionRanker | None = None,
     random_state: int | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Replay an inspection of sources with known labels, batch by batch from a random start.
 
     It shows what a strategy would have found, and when. While no spurious source is known, the most

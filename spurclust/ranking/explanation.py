@@ -1,5 +1,7 @@
 """Why a source has its position in the order of inspection."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -53,8 +55,8 @@ class SourceExplanation:
     """
 
     probability: float
-    features: "pd.DataFrame"
-    panels: "pd.DataFrame"
+    features: pd.DataFrame
+    panels: pd.DataFrame
     nearest: NDArray[np.intp]
     distances: NDArray[np.float64]
     component: dict[str, Any] | None = None
@@ -136,7 +138,7 @@ def _features_by_panel(names: list[str]) -> dict[str, NDArray[np.intp]]:
     return {name: np.array(indices, dtype=np.intp) for name, indices in groups.items()}
 
 
-def _sort_by_effect(table: "pd.DataFrame") -> "pd.DataFrame":
+def _sort_by_effect(table: pd.DataFrame) -> pd.DataFrame:
     """Sort rows by the size of their effect, up or down."""
     return table.sort_values("effect", key=abs, ascending=False, kind="stable", ignore_index=True)
 

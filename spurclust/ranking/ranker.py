@@ -1,5 +1,7 @@
 """InspectionRanker: in which order to inspect sources."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from copy import copy
 from numbers import Integral

@@ -11,6 +11,7 @@ from spurclust.embedding.neighbors import row_keys
 from spurclust.fitted import TINY, Values
 from spurclust.labels import SPURIOUS
 from spurclust.parallel import map_row_blocks
+from spurclust.printing import short_repr
 
 Float32 = NDArray[np.float32]
 
@@ -83,3 +84,6 @@ class SimilaritySpace(NamedTuple):
         found[:, 0, : order.shape[1]] = np.take_along_axis(distances, order, axis=1)
         found[:, 1, : order.shape[1]] = order
         return found
+
+    def __repr__(self) -> str:
+        return short_repr(self)

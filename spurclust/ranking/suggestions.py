@@ -1,5 +1,7 @@
 """In which order to inspect sources, and which to inspect next when few have labels."""
 
+from __future__ import annotations
+
 from typing import Literal, get_args
 
 import numpy as np

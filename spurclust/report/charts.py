@@ -1,5 +1,7 @@
 """The interactive plots as Bokeh models, and the ways to color the embedding."""
 
+from __future__ import annotations
+
 from collections import Counter
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise

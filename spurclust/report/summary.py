@@ -1,5 +1,7 @@
 """A run as tables in memory, and its summary as a plain dict and as text."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
@@ -16,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from spurclust.catalog.source_columns import OWN_COLUMNS, TEXT_COLUMNS
 from spurclust.labels import SPURIOUS, UNINSPECTED, frequent_reasons, name_reasons
 from spurclust.metrics import binomial_interval
+from spurclust.printing import short_repr
 from spurclust.tuning import pool_metrics
 
 if TYPE_CHECKING:
@@ -52,10 +55,10 @@ class Results:
     """
 
     name: str
-    sources: "pd.DataFrame"
-    components: "pd.DataFrame"
+    sources: pd.DataFrame
+    components: pd.DataFrame
     summary: dict[str, Any]
-    tuning: "pd.DataFrame | None" = None
+    tuning: pd.DataFrame | None = None
     audit: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -131,8 +134,11 @@ class Results:
             return None
         return self.sources[name].to_numpy(dtype=np.float64)
 
+    def __repr__(self) -> str:
+        return short_repr(self)
 
-def _plain_table(table: "pd.DataFrame") -> "pd.DataFrame":
+
+def _plain_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return text columns as text, "" where missing, and all others as float, NaN where missing."""
     import pandas as pd
 
@@ -171,7 +177,7 @@ def summarize_run(
         Why a source is spurious. The ten most frequent reasons count by themselves, all others
         together.
     counts : mapping, default=None
-        What `spurclust.catalog.count_labels` returns.
+        The numbers of sources, labels and reasons.
     settings : mapping, default=None
         Settings of the run.
     seconds : mapping of str to float, default=None
@@ -325,7 +331,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         A few lines, in-sample metrics marked as such.
     """
     flagged, in_sample = summary["flagged"], summary["in_sample"]
-    region, held_out = summary["region"], summary["held_out"]
+    region, held_out = summary["region"], summary.get("held_out")
     lines = []
     if held_out:
         params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
@@ -348,12 +354,12 @@ def format_summary(summary: Mapping[str, Any]) -> str:
             "Every source is flagged, so nothing is saved: raise the threshold above the spurious "
             f"fraction of all inspected sources, {overall:.3g}."
         )
-    if summary["stability"]:
+    if summary.get("stability"):
         lines.append(
             "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "
             "sometimes, {never} never.".format(**summary["stability"])
         )
-    if summary["ranking"]:
+    if summary.get("ranking"):
         lines += _format_outlook(summary["ranking"], flagged["n"])
     advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
     lines += [
@@ -428,7 +434,7 @@ def describe_remaining(ranking: Mapping[str, Any]) -> str:
     )
 
 
-def format_components(table: "pd.DataFrame") -> str:
+def format_components(table: pd.DataFrame) -> str:
     """Format the table of components for a terminal.
 
     Parameters

@@ -15,6 +15,7 @@ from spurclust.catalog.output import write_results
 from spurclust.errors import import_optional
 from spurclust.labels import RELIABLE, SPURIOUS
 from spurclust.parallel import iterate_threads
+from spurclust.printing import short_repr
 from spurclust.progress import track
 from spurclust.simulate.defects import DEFECTS, count_defects
 from spurclust.simulate.galaxies import draw_reliable
@@ -82,6 +83,9 @@ class SimulatedSurvey:
     def images(self) -> NDArray[np.uint8]:
         """The cutouts as gray strips, of shape (n_sources, 170, 950), uint8; drawn on first use."""
         return draw_strips(self.cubes)
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
 
 def simulate_survey(

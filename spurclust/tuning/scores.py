@@ -1,5 +1,7 @@
 """Scores of held-out sources: of each fold and setting, the choice by them, and pooled."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple

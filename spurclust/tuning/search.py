@@ -1,5 +1,7 @@
 """SpuriousRegionDetectorCV: the detector that chooses its settings on held-out sources."""
 
+from __future__ import annotations
+
 import time
 import warnings
 from collections.abc import Callable, Sequence

@@ -1,5 +1,7 @@
 """Folds in which the uninspected sources train and are never tested."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Iterator
 from numbers import Integral

@@ -1,5 +1,7 @@
 """How often a source is flagged when the embedding starts elsewhere."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from itertools import product
 from numbers import Integral

@@ -82,3 +82,12 @@ def test_it_shows_itself(analysis):
 def test_a_folder_of_something_else(tmp_path):
     with pytest.raises(CatalogError, match=r"sources.csv is missing"):
         load_analysis(tmp_path)
+
+
+def test_a_summary_of_another_version_is_named(analysis):
+    older = replace(analysis, summary={"written_by": "spurclust"})
+    assert "sources flagged" in repr(older)
+    assert older.expected_effort is None
+    for use in (lambda: older.reasons, older._repr_html_):
+        with pytest.raises(ValueError, match="has no '.*': another version"):
+            use()

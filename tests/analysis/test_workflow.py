@@ -247,3 +247,24 @@ def test_the_default_detector(cutouts, y):
         detector = analyze(cutouts.images, y, ranking=False).detector
     assert (detector.n_components, detector.n_components_) == (20, 6)
     assert isinstance(detector.pipeline_.named_steps["flatten"], CutoutFeatures)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"detector": PCA()}, "detector=PCA.*give an unfitted SpuriousRegionDetector"),
+        ({"ranker": "best"}, "ranker='best': give an unfitted InspectionRanker"),
+        ({"settings": {"seeing": object()}}, "settings.'seeing'. is a object: give numbers"),
+    ],
+)
+def test_arguments_of_another_kind_are_named(cutouts, y, options, named):
+    options = {"detector": make_detector(), **options}
+    with pytest.raises(TypeError, match=named):
+        analyze(cutouts.images, y, **options)
+
+
+def test_settings_of_numpy_are_saved(cutouts, y, tmp_path):
+    settings = {"seeing": np.float32(0.5), "counts": np.arange(3), "folder": Path("north")}
+    found = analyze(cutouts.images, y, detector=make_detector(), ranking=False, settings=settings)
+    plain = {"seeing": 0.5, "counts": [0, 1, 2], "folder": "north"}
+    assert plain.items() <= found.summary["settings"].items()

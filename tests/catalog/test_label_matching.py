@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spurclust.catalog import count_labels, match_labels, merge_labels, read_labels
-from spurclust.catalog.label_matching import format_counts, format_merge, match_ids
+from spurclust.catalog import match_labels, merge_labels, read_labels
+from spurclust.catalog.label_matching import count_labels, format_counts, format_merge, match_ids
 from spurclust.errors import CatalogError
 
 NAMES = ["Source_ID", "Reliable_Source", "Reason"]

@@ -19,10 +19,14 @@ from spurclust.catalog import (
     FittedModels,
     load_fitted,
     load_model,
-    read_model_metadata,
     save_model,
 )
-from spurclust.catalog.models import FORMAT_VERSION, STAMP, TRUSTED_TYPES
+from spurclust.catalog.models import (
+    FORMAT_VERSION,
+    STAMP,
+    TRUSTED_TYPES,
+    read_model_metadata,
+)
 from spurclust.embedding import ImageFlattener
 from spurclust.errors import CatalogError
 from spurclust.features import CutoutFeatures

@@ -1,0 +1,31 @@
+"""Short representations: what an object holds, by sizes, however much that is."""
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+
+def short_repr(value: Any) -> str:
+    """Return the class of a dataclass or named tuple, and its fields in a few words each."""
+    names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
+    held = ((name, getattr(value, name)) for name in names)
+    shown = [
+        f"{name}={_in_short(each)}"
+        for name, each in held
+        if each is not None and not (isinstance(each, list | tuple | dict | str) and not each)
+    ]
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
+def _in_short(value: Any) -> str:
+    """Return a value, or of a collection its type and size."""
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} array of shape {value.shape}>"
+    if isinstance(value, int | float | str | bool):
+        return f"{value!r:.60}"
+    if hasattr(value, "columns"):
+        return f"<{len(value)} rows: {', '.join(map(str, value.columns))}>"
+    if isinstance(value, list | tuple | dict) and not hasattr(value, "_fields"):
+        return f"<{type(value).__name__} of {len(value)}>"
+    return f"<{type(value).__name__}>"
