@@ -1,5 +1,7 @@
 """What an inspection has found so far, what it has not, and whether its labels can tell."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,7 +58,7 @@ class InspectionOutlook(NamedTuple):
     n_expected: float
     interval: tuple[int, int] | None
     n_sampled: int
-    effort: "pd.DataFrame"
+    effort: pd.DataFrame
 
 
 def inspection_outlook(

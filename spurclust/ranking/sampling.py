@@ -1,5 +1,7 @@
 """Whether inspected sources can be a random sample of all."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 
