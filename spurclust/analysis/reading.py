@@ -76,6 +76,7 @@ def read_survey(
     rows = np.arange(len(source)) if chosen is None else chosen
     rows_read = _rows_read(source, rows, read)
     matched = known.of(rows_read)
+    matched = replace(matched, positions=_first_known(matched.positions, header_positions(read)))
     for names, n_files in read.extensions.items():
         stages.say(f"Read the FITS extension{'s' * ('+' in names)} {names} of {n_files} files")
     lost = known.of(np.setdiff1d(rows, rows_read)).y != UNINSPECTED
@@ -281,13 +282,37 @@ def _describe(
     stages.say(f"{catalogue.origin} describes {n_described} of the {len(source)} sources")
     every = np.union1d(rows, known.rows)
     labels, others = known.of(every), _KnownLabels(rows, described).of(every)
-    positions = labels.positions
-    if positions is None or others.positions is None:
-        positions = others.positions if positions is None else positions
-    else:
-        positions = np.where(np.isnan(positions), others.positions, positions)
+    positions = _first_known(labels.positions, others.positions)
     columns = join_columns(others.columns, labels.columns)
     return _KnownLabels(every, replace(labels, positions=positions, columns=columns))
+
+
+def header_positions(read: "Cutouts") -> NDArray[np.float64] | None:
+    """Return the positions in the headers of FITS files, in degrees; None without any."""
+    import pandas as pd
+
+    from spurclust.catalog.sky import find_positions
+
+    if not any(read.positions):
+        return None
+    table = pd.DataFrame(
+        [one or ("", "") for one in read.positions], columns=["ra", "dec"], dtype=object
+    )
+    notes: list[str] = []
+    table.insert(0, "source_id", read.source_ids)
+    positions, _ = find_positions(table, np.arange(len(read)), notes)
+    for note in notes:
+        warnings.warn(f"FITS headers: {note}", stacklevel=3)
+    return positions
+
+
+def _first_known(
+    positions: NDArray[np.float64] | None, others: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return positions, with others where they are not known."""
+    if positions is None or others is None:
+        return others if positions is None else positions
+    return np.where(np.isnan(positions), others, positions)
 
 
 def _rows_read(source: "CutoutSource", rows: NDArray[np.intp], read: "Cutouts") -> NDArray[np.intp]:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from spurclust.analysis.folder import MODEL, SAMPLE, audit_pool, read_sample
 from spurclust.analysis.outcome import Analysis
-from spurclust.analysis.reading import check_fitted, fitted_options, label_tables, with_dtype
+from spurclust.analysis.reading import (
+    check_fitted,
+    fitted_options,
+    header_positions,
+    label_tables,
+    with_dtype,
+)
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS
@@ -164,6 +170,7 @@ def flag_sources(
     return sources_table(
         read.source_ids,
         paths=read.paths,
+        positions=header_positions(read),
         embedding=assignment.embedding,
         component=assignment.component,
         spurious_probability=assignment.spurious_probability,

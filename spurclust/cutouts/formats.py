@@ -361,13 +361,15 @@ def _is_same(scale: float | None, other: float | None) -> bool:
 
 
 def _common_center(files: Sequence[Stored]) -> tuple[float, float] | None:
-    """Return where headers have the source, if nearly all have it at one pixel."""
+    """Return where headers have the source, if nearly all have it at one pixel near the middle."""
     known = [one.fits.center for one in files if one.fits and one.fits.center]
     if not known or len(known) < CLEAR_MAJORITY * len(files):
         return None
     y, x = np.median(known, axis=0)
     near = np.abs(np.subtract(known, (y, x))).max(axis=1) <= 1
-    return (float(y), float(x)) if near.mean() >= CLEAR_MAJORITY else None
+    height, width = files[0].full
+    is_middle = _is_near((int(2 * y) + 1, int(2 * x) + 1), (height, width))
+    return (float(y), float(x)) if is_middle and near.mean() >= CLEAR_MAJORITY else None
 
 
 def _with_size(

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Protocol
 
@@ -14,6 +15,9 @@ from spurclust.cutouts.files import FileSource, is_path_table, open_files
 from spurclust.cutouts.formats import ImageFormat, ReadOptions
 from spurclust.cutouts.gather import Cutouts, Skipped, warn_of_losses
 from spurclust.errors import CatalogError, import_optional
+
+_IMAGE = (np.ndarray, list, tuple)
+"""What an image in a list of images can be."""
 
 
 class Partition(Protocol):
@@ -206,6 +210,8 @@ def open_cutouts(
         return opened
     if isinstance(source, np.ndarray) and source.ndim == 1 and source.dtype.kind in "OU":
         source = source.tolist()  # of paths
+    if isinstance(source, (list, tuple)) and isinstance(next(iter(source), None), _IMAGE):
+        source = _stack(source)
     store = find_store(source)
     if store is not None or type(source).__module__.partition(".")[0] == "zarr":
         return open_store(store or source, source_ids)
@@ -221,6 +227,23 @@ def open_cutouts(
 
         return TableSource(source, id_column, path_column)
     return open_files(source, source_ids, id_pattern, filters)
+
+
+def _stack(images: Sequence[Any]) -> NDArray[Any]:
+    """Return a list of images as one array."""
+    try:
+        arrays = [np.asarray(one) for one in images]
+    except ValueError as error:
+        raise CatalogError(f"the list of images holds one with uneven rows ({error})") from error
+    shapes = Counter(one.shape for one in arrays)
+    if len(shapes) > 1:
+        usual = shapes.most_common(1)[0][0]
+        row = next(k for k, one in enumerate(arrays) if one.shape != usual)
+        raise CatalogError(
+            f"the list of {len(arrays)} images has {len(shapes)} shapes: {usual} is the usual, and "
+            f"image {row}, counted from 0, has {arrays[row].shape}: pad or cut all to one shape"
+        )
+    return np.stack(arrays)
 
 
 def read_cutouts(

@@ -7,6 +7,7 @@ alpha channel: 16 bits stay 16 bits, and a file cut short is an error, not a par
 import bz2
 import gzip
 import io
+import logging
 import os
 import stat
 import struct
@@ -29,6 +30,9 @@ from spurclust.cutouts.decoding.pixels import (
     is_absurd,
 )
 from spurclust.errors import CatalogError, import_optional
+
+# What tifffile complains of is in the errors; where nobody listens it would be printed.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 # The largest array with 8 bytes a value, and room for headers.
 MAX_BYTES = 8 * MAX_VALUES + 2**20

@@ -1,6 +1,8 @@
 """The image of a FITS file: which extensions it is in, which axis is which, where on the sky."""
 
 import io
+import itertools
+import math
 import re
 import threading
 import warnings
@@ -77,7 +79,7 @@ def _chosen_extensions(
         if not (unsigned and any("BLANK" in hdu.header for hdu in chosen)):
             check_size((len(chosen), *chosen[0].shape))
             for hdu in chosen:
-                _check_whole(hdu, len(data))
+                _check_whole(hdu, hdus.index(hdu), data)
                 hdu.data  # noqa: B018 (read before the file is closed)
             return chosen
     return _chosen_extensions(data, wanted, unsigned=False)
@@ -145,7 +147,7 @@ def _size(hdu: Any) -> str:
     return " x ".join(map(str, hdu.shape))
 
 
-def _check_whole(hdu: Any, n_bytes: int) -> None:
+def _check_whole(hdu: Any, number: int, data: bytes) -> None:
     """Refuse an image that reaches beyond the end of the file, with or without its padding."""
     from astropy.io import fits
 
@@ -153,8 +155,33 @@ def _check_whole(hdu: Any, n_bytes: int) -> None:
     # The size of a compressed one is that of its pixels; that on disk is known in blocks.
     is_packed = isinstance(hdu, fits.CompImageHDU)
     end = place["datLoc"] + (place["datSpan"] - 2879 if is_packed else hdu.size)
-    if end > n_bytes:
-        raise ValueError(f"truncated: {n_bytes} bytes of at least {end}")
+    if end > len(data):
+        raise ValueError(f"truncated: {len(data)} bytes of at least {end}")
+    if is_packed:
+        _check_tiles(hdu, number, data)
+
+
+def _check_tiles(hdu: Any, number: int, data: bytes) -> None:
+    """Refuse tiles that are not of the size declared: the decompression would trust them."""
+    from astropy.io import fits
+
+    n_tiles = math.prod(-(-n // step) for n, step in zip(hdu.shape, hdu.tile_shape, strict=True))
+    if n_tiles != len(hdu.compressed_data):
+        raise ValueError(f"it has {len(hdu.compressed_data)} tiles of {n_tiles}")
+    if hdu.compression_type != "HCOMPRESS_1":
+        return
+    starts = itertools.product(
+        *(range(0, n, step) for n, step in zip(hdu.shape, hdu.tile_shape, strict=True))
+    )
+    with fits.open(io.BytesIO(data), disable_image_compression=True) as file:
+        streams = file[number].data["COMPRESSED_DATA"]
+    for start, stream in zip(starts, streams, strict=True):
+        inside = zip(hdu.shape, start, hdu.tile_shape, strict=True)
+        n_pixels = math.prod(min(n - first, step) for n, first, step in inside)
+        # After two bytes, height and width.
+        height, width = np.frombuffer(bytes(stream[2:10]), ">u4").tolist()
+        if height * width != n_pixels:
+            raise ValueError(f"a tile has {height} x {width} pixels, and {n_pixels} are declared")
 
 
 def _labels(hdus: list[Any]) -> tuple[str, ...]:

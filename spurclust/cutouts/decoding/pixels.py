@@ -24,7 +24,10 @@ def check_size(shape: tuple[int, ...]) -> None:
 def canonical(image: NDArray[Any]) -> NDArray[Any]:
     """Return the pixels in one of the dtypes that cutouts have, in native byte order."""
     if image.ndim not in (2, 3) or 0 in image.shape:
-        raise ValueError(f"its shape {image.shape} is not that of a picture")
+        raise ValueError(
+            f"its shape {image.shape} is not that of a picture: save one picture a file, with "
+            "height, width and channels"
+        )
     kind, width = image.dtype.kind, image.dtype.itemsize
     if kind == "b":
         return image.astype(np.uint8) * np.uint8(255)

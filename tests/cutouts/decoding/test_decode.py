@@ -5,6 +5,7 @@ import io
 import pickle
 import struct
 import sys
+import warnings
 import zlib
 from fractions import Fraction
 
@@ -16,7 +17,7 @@ from astropy.io import fits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageOps, PngImagePlugin
 
 from spurclust.cutouts.decoding import UnreadableCutoutError, decode, read_image, shrink
 from spurclust.cutouts.decoding import pixels as pixels_module
@@ -599,3 +600,134 @@ def test_nothing_asked_or_nothing_to_do_returns_the_image_itself():
 def test_a_cutout_is_never_enlarged(size):
     with pytest.raises(ValueError, match="3 x 4 pixels .*smaller than size"):
         shrink(np.zeros((3, 4)), size=size)
+
+
+# Orientation, packed files and mutated ones
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("fmt", ["JPEG", "PNG", "TIFF"])
+@pytest.mark.parametrize("n_samples", [1, 3])
+def test_the_exif_orientation_is_applied(read, fmt, orientation, n_samples):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"quality": 95} if fmt == "JPEG" else {}
+    data = saved(pixels(n_samples, np.uint8), fmt, exif=exif, **options)
+    with Image.open(io.BytesIO(data)) as picture:
+        np.testing.assert_array_equal(read(data).image, ImageOps.exif_transpose(picture))
+
+
+def test_volumes_are_refused_with_what_to_do(read):
+    volume = pixels(1, np.uint16, (2, 3, 4, 10))
+    for data in (tiff_of(volume, photometric="minisblack"), fits_of(fits.PrimaryHDU(volume))):
+        with pytest.raises(CatalogError, match=r"\(2, 3, 4, 10\).*save"):
+            read(data)
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 3), (20, 3, 3), (3, 3, 20)])
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+@pytest.mark.parametrize("planarconfig", [None, "contig", "separate"])
+def test_the_axes_of_an_ambiguous_tiff_are_those_of_tifffile(
+    read, shape, photometric, planarconfig
+):
+    image = pixels(1, np.uint8, shape)
+    try:
+        data = tiff_of(image, photometric=photometric, planarconfig=planarconfig)
+    except ValueError:
+        pytest.skip("tifffile writes no such file")
+    assert_same(read(data), as_tifffile_reads(data))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "layout", [{}, {"tile": (16, 16)}, {"rowsperstrip": 3}, {"byteorder": ">"}]
+)
+def test_floats_with_a_predictor_are_read_as_written(read, dtype, layout):
+    image = RNG.normal(size=(20, 24)).astype(dtype)
+    data = tiff_of(image, predictor=True, compression="zlib", **layout)
+    assert_same(read(data), image.astype(np.float32))
+
+
+def as_tifffile_reads(data):
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        series, page = file.series[0], file.pages[0]
+        image, channel = (
+            series.asarray(),
+            [k for k, axis in enumerate(series.axes) if axis not in "YX"],
+        )
+    image = np.moveaxis(image, channel[0], -1) if channel else image
+    image = ~image if page.photometric.name == "MINISWHITE" else image
+    orientation = page.tags.get(274)
+    return decode._upright(image, orientation and orientation.value)
+
+
+def as_imagecodecs_reads(data):
+    image = imagecodecs.png_decode(data)
+    return image[..., :-1] if image.shape[2:] in ((2,), (4,)) else image
+
+
+def as_astropy_reads(data):
+    hdus = fits.open(io.BytesIO(data), memmap=False)
+    return next(np.array(hdu.data) for hdu in hdus if hdu.name != "WHT" and hdu.shape)
+
+
+def compressed(image, kind):
+    return fits_of(fits.PrimaryHDU(), fits.CompImageHDU(image, compression_type=kind))
+
+
+def corpus():
+    counts, noise = pixels(1, np.uint16), RNG.normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+    for image in (pixels(1, np.uint8), pixels(4, np.uint8), counts):
+        yield as_imagecodecs_reads, imagecodecs.png_encode(image)
+    yield as_tifffile_reads, tiff_of(pixels(3, np.uint8), photometric="rgb")
+    yield as_tifffile_reads, tiff_of(noise, predictor=True, compression="zlib")
+    yield as_tifffile_reads, tiff_of(np.stack([counts] * 3), photometric="minisblack")
+    science = fits.ImageHDU(noise, name="SCI")
+    yield as_astropy_reads, fits_of(fits.PrimaryHDU(), fits.ImageHDU(noise, name="WHT"), science)
+    yield as_astropy_reads, fits_of(fits.PrimaryHDU(counts))
+    yield as_astropy_reads, compressed(noise, "RICE_1")
+    yield as_astropy_reads, compressed(counts.astype(np.int32), "GZIP_2")
+    yield as_astropy_reads, compressed(counts.astype(np.int32), "HCOMPRESS_1")
+
+
+def mutated(data, rng):
+    start, n = int(rng.integers(len(data))), int(rng.integers(1, 60))
+    kind = rng.integers(5)
+    if kind == 0:
+        return data[:start]
+    if kind == 1:  # a digit of a header, or a byte near the beginning
+        digits = [k for k, byte in enumerate(data[:9000]) if 48 <= byte <= 57] or [start]
+        start, new = int(rng.choice(digits)), bytes([int(rng.integers(48, 58))])
+    elif kind == 2:
+        new = rng.integers(0, 256, n).astype(np.uint8).tobytes()
+    elif kind == 3:
+        other = int(rng.integers(len(data)))
+        new = data[other : other + n]
+    else:
+        start = start % 400
+        new = bytes([data[start] ^ (1 << int(rng.integers(8)))])
+    return data[:start] + new + data[start + len(new) :]
+
+
+@pytest.mark.parametrize("number", range(11))
+def test_a_mutated_file_is_read_as_its_library_does_or_refused(read, number, recwarn):
+    as_library_reads, data = list(corpus())[number]
+    rng = np.random.default_rng(number)
+    n_read = 0
+    for _ in range(60):
+        changed = mutated(data, rng)
+        try:
+            image = read(changed).image
+        except UnreadableCutoutError:
+            continue
+        assert not len(recwarn)
+        n_read += 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            expected = as_library_reads(changed)
+        # Equal channels are one.
+        image = image[..., None] if image.ndim < expected.ndim else image
+        assert np.broadcast_shapes(image.shape, expected.shape) == expected.shape
+        expected = expected.astype(image.dtype)
+        np.testing.assert_array_equal(np.broadcast_to(image, expected.shape), expected)
+    assert n_read < 60
