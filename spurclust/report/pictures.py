@@ -80,7 +80,7 @@ def encode_cutouts(
     """Encode cutouts in their order, in their own pixels if all find room, until there is none."""
     wanted = [int(row) for row in rows]
     chosen = wanted[:: max(1, len(wanted) // _SAMPLE)]
-    sample = dict(zip(chosen, [_load_picture(row, load) for row in chosen], strict=True))
+    sample = dict(zip(chosen, [_load_picture(row, load, n_panels) for row in chosen], strict=True))
     layout = _find_panels([one for one in sample.values() if one is not None], n_panels)
     cut = [layout.cut(one)[0] for one in sample.values() if one is not None]
     own_side = max(layout.width, layout.height)
@@ -99,7 +99,7 @@ def encode_cutouts(
     )
 
     def encode(row: int) -> tuple[bytes, bool] | None:
-        picture = sample[row] if row in sample else _load_picture(row, load)
+        picture = sample[row] if row in sample else _load_picture(row, load, n_panels)
         if picture is None:
             return None
         cut, is_whole = layout.cut(picture)
@@ -124,14 +124,19 @@ def encode_cutouts(
     return pictures
 
 
-def _load_picture(row: int, load: Load) -> NDArray[np.uint8] | None:
-    """Load a cutout as 8-bit pixels; gray where its colors are equal."""
+def _load_picture(row: int, load: Load, n_panels: int | None) -> NDArray[np.uint8] | None:
+    """Load a cutout as 8-bit pixels; gray where its colors are equal, filters side by side."""
     pixels = load(row)
     if pixels is None:
         return None
     if pixels.dtype == np.uint8 and pixels.ndim == 2:
         return pixels
-    picture = render_cutout(pixels)
+    if pixels.ndim == 3 and pixels.shape[2] == n_panels and pixels.dtype != np.uint8:
+        # Three of them are filters as well, and no colors.
+        panels = [render_cutout(pixels[:, :, k]) for k in range(pixels.shape[2])]
+        picture = np.concatenate(panels, axis=1)
+    else:
+        picture = render_cutout(pixels)
     first = picture[:, :, 0]
     return first if (picture == first[:, :, None]).all() else picture
 

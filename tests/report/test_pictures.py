@@ -100,6 +100,17 @@ def test_names_settle_how_many_panels_a_strip_without_gaps_has():
     assert shapes == {None: 1, 2: 2, 7: 1}
 
 
+@pytest.mark.parametrize("n_filters", [3, 4])
+def test_filters_in_channels_are_panels_and_colors_are_not(n_filters):
+    def load(row):
+        return np.random.default_rng(row).normal(size=(8, 10, n_filters)).astype(np.float32)
+
+    pictures = encode_cutouts(range(5), load, n_panels=n_filters)
+    assert (pictures.n_panels, pictures.panel) == (n_filters, (10, 8))
+    colors = encode_cutouts(range(5), lambda row: noise(row, (8, 8, 3)), n_panels=3)
+    assert (colors.n_panels, decode(colors.encoded[0]).mode) == (1, "RGB")
+
+
 def test_nothing_at_all():
     assert encode_cutouts([], noise).encoded == {}
     pictures = encode_cutouts([1, 2], lambda row: None)
