@@ -291,12 +291,14 @@ def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"
     from spurclust.cutouts.files import is_fits_name
 
     paths = analysis.sources["path"].tolist()
-    origin: Literal["upper", "lower"] = "lower" if is_fits_name(paths[0]) else "upper"
+    reading = analysis.summary.get("reading") or {}
+    # Only FITS files, and mosaics, know the scale of their pixels.
+    is_fits = is_fits_name(paths[0]) or reading.get("scale") is not None
+    origin: Literal["upper", "lower"] = "lower" if is_fits else "upper"
     if analysis.cutouts is not None:
         return analysis.cutouts.images, origin
     if not any(paths):
         raise ValueError("the cutouts were an array, and are not saved with an analysis")
-    reading = analysis.summary["reading"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # they were given when these were read first
         read = read_cutouts(
@@ -329,13 +331,17 @@ def cutout_loader(
         pixels = None if images is None else images[row]
         if pixels is None and paths[row]:
             # A path of another system may have backslashes.
-            name = paths[row].replace("\\", "/").rpartition("/")[2]
+            whole = paths[row].replace("\\", "/")
+            # Of several files, one a band, with the folders in which they differ.
+            end = whole.find("{") if "{" in whole else len(whole)
+            name = whole[whole.rfind("/", 0, end) + 1 :]
             try:
                 pixels = read_source(
                     str(Path(folder, name)) if folder else paths[row], hdu=hdu
                 ).image
             except ValueError:
                 return None
-        return pixels[::-1] if pixels is not None and is_fits_name(paths[row]) else pixels
+        is_fits = is_fits_name(paths[row]) or reading.get("scale") is not None
+        return pixels[::-1] if pixels is not None and is_fits else pixels
 
     return load

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.catalog.ids import id_form
-from spurclust.cutouts.decoding import ABSURD, canonical, is_absurd, shrink
+from spurclust.cutouts.decoding import ABSURD, FitsHeader, canonical, is_absurd, shrink
 from spurclust.cutouts.files import check_source_ids, fingerprint_of
 from spurclust.cutouts.formats import ImageFormat, ReadOptions, Stored, adapt, check_shrunk
 from spurclust.cutouts.gather import Cutouts, Skipped
@@ -74,6 +74,9 @@ class ArraySource:
     in_files = False
     filters: list[str] | None = None
     notes: Sequence[str] = ()
+    # Where cutouts are cut out of mosaics: what FITS files say of themselves.
+    header: FitsHeader | None = None
+    positions: Sequence[tuple[float, float]] = ()
 
     def __init__(
         self,
@@ -173,7 +176,10 @@ class ArraySource:
             [paths[k] for k in kept],
             [Skipped(ids[k], "", ABSURD) for k in bad],
             notes=dict.fromkeys(notes, ids),
-            image_format=ImageFormat(images.shape[1:], images.dtype),
+            positions=[self.positions[chosen[k]] for k in kept] if self.positions else [],
+            image_format=ImageFormat(
+                images.shape[1:], images.dtype, scale=self.header.scale if self.header else None
+            ),
         )
 
     def _adapted(self, rows: Sequence[int], options: ReadOptions) -> tuple[NDArray[Any], list[str]]:
@@ -186,7 +192,9 @@ class ArraySource:
         # None of an array was trimmed: all have one size.
         options = replace(options, pad="never")
         n_channels = (*shape, 1)[2]
-        stored = Stored((shape[0], shape[1]), n_channels, n_channels, self.images.dtype, None)
+        stored = Stored(
+            (shape[0], shape[1]), n_channels, n_channels, self.images.dtype, self.header
+        )
         is_whole = options.size is None and options.reduce is None
         if is_whole and (like is None or like.full is None):
             images = self._fetch(rows)

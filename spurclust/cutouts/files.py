@@ -159,7 +159,7 @@ def is_image_name(name: str) -> bool:
 
 def is_fits_name(name: str) -> bool:
     """Return whether a file is named as a FITS image, whose first row of pixels is its bottom."""
-    return re.search(r"\.(fits?|fts)(\.(gz|fz|bz2))?$", name.lower()) is not None
+    return re.search(r"\.(fits?|fts)(\.(gz|fz|bz2))?$", name.lower().rstrip("}")) is not None
 
 
 def _natural_order(path: str) -> tuple[list[str | int], str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spurclust.cutouts.arrays import ArraySource
 from spurclust.cutouts.bands import listed
+from spurclust.cutouts.decoding import FitsHeader
 from spurclust.cutouts.gather import Skipped
 from spurclust.errors import CatalogError, import_optional
 
@@ -114,6 +115,8 @@ def open_mosaics(
         images, [ids[k] for k in kept], f"{images.name}, {shape[0]} x {shape[1]}", images.version()
     )
     source.filters = [mosaic.name for mosaic in opened]
+    source.positions = [(ra, dec) for ra, dec in positions[kept].tolist()]
+    source.header = FitsHeader((), None, None, float(opened[0].scales.mean()), ())
     source.lost = [Skipped(ids[k], "", _OUTSIDE) for k in lost]
     _warn_of_blank({m.name: overlaps[k, kept] for k, m in enumerate(opened)}, source.source_ids)
     return source

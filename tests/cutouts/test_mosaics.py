@@ -65,7 +65,9 @@ def test_cutouts_are_those_of_astropy(tmp_path, places, size):
     assert cutouts.images.shape == (40, side, side, 2)
     assert cutouts.images.dtype == np.float32
     assert (source.filters, source.take([3])) == (["F115W", "F444W"], (["s03"], [""]))
+    assert cutouts.image_format.scale * 3600 == pytest.approx(SCALE)
     table = catalogue(*places)
+    np.testing.assert_allclose(cutouts.positions, table[["RA", "Dec"]])
     for k, place in enumerate(SkyCoord(table["RA"], table["Dec"], unit="deg")):
         for channel, (pixels, wcs) in enumerate(((first, sky()), (second, sky(shift=(2, -2))))):
             cut = Cutout2D(pixels, place, side, wcs, mode="partial", fill_value=np.nan)
