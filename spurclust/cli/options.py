@@ -9,7 +9,7 @@ from typing import Any
 
 from spurclust.analysis.folder import PLOT_FORMATS, TABLE_SUFFIXES
 
-CUTOUTS = "folder, glob, files, a Parquet table of ids and paths, or a zarr, HDF5, npy or npz store"
+CUTOUTS = "folder, glob, archive, files, a Parquet table of ids and paths, or a zarr, HDF5, npy or npz store"
 
 
 def number(
@@ -249,6 +249,11 @@ def choose_cutouts(args: argparse.Namespace, catalogue: Any) -> Any:
         return args.cutouts[0] if len(args.cutouts) == 1 else args.cutouts
     from spurclust.cutouts import open_mosaics
 
+    if getattr(args, "filters", None) or args.id_pattern:
+        raise ValueError(
+            "--filters and --id-pattern are for files: the channels of mosaics are in the order "
+            "of --mosaic, and their ids in the --catalogue"
+        )
     if args.cutouts or catalogue is None or args.cutout_size is None:
         raise ValueError(
             "--mosaic needs a --catalogue with the positions of the sources and a --cutout-size, "
@@ -272,6 +277,9 @@ def mosaic_words(args: argparse.Namespace) -> str:
     """Return the options of the mosaics as they are typed."""
     words = [word for text in args.mosaic for word in ("--mosaic", text)]
     words += ["--catalogue", args.catalogue, "--cutout-size", args.cutout_size]
+    words += ["--catalogue-id-column", args.catalogue_id_column or args.id_column]
+    if args.field_column:
+        words += ["--field-column", args.field_column]
     return shlex.join(words)
 
 

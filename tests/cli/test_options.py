@@ -65,6 +65,7 @@ def test_files_are_cutouts():
         (["a", *BANDS, *CATALOGUE, "--cutout-size", "9"], "takes the place of CUTOUTS"),
         ([*BANDS[:2] * 2, *CATALOGUE, "--cutout-size", "9"], "FILTER=FILE, and each filter once"),
         (["--mosaic", "a.fits", *CATALOGUE, "--cutout-size", "9"], "a.fits: write each as FILTER="),
+        (["--id-pattern", "x", *BANDS, *CATALOGUE, "--cutout-size", "9"], "are for files"),
         ([*BANDS, *CATALOGUE, "--cutout-size", "2 parsec"], "--cutout-size.* '2 parsec'"),
     ],
 )
