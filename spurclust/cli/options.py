@@ -9,7 +9,9 @@ from typing import Any
 
 from spurclust.analysis.folder import PLOT_FORMATS, TABLE_SUFFIXES
 
-CUTOUTS = "folder, glob, archive, files, a Parquet table of ids and paths, or a zarr, HDF5, npy or npz store"
+CUTOUTS = (
+    "folder, glob, archive, files, Parquet table of ids and paths, or zarr, HDF5, npy or npz store"
+)
 
 
 def number(
