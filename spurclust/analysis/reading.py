@@ -157,7 +157,10 @@ def check_fitted(source: "CutoutSource", options: "ReadOptions") -> list[str]:
     misfit = None
     for rows in [[row] for row in chosen] if source.in_files else [[]]:
         try:
-            return list(source.read(rows, options).notes)
+            done = list(source.read(rows, options).notes)
+            if done and not rows:
+                source.read([0], options)
+            return done
         except MisfitError as error:
             misfit = misfit or error
         except CatalogError:
@@ -359,7 +362,7 @@ def _extract_features(
     chunks = [pool[start : start + CHUNK] for start in range(0, len(pool), CHUNK)]
     first = _first_readable(source, chunks, options)
     extractor = CutoutFeatures(n_jobs=options.n_jobs).fit(first.images)
-    like = ImageFormat(first.images.shape[1:], first.images.dtype)
+    like = first.image_format or ImageFormat(first.images.shape[1:], first.images.dtype)
     options = replace(options, like=like)
     rows, features, skipped = [], [], []
     for chunk in chunks:

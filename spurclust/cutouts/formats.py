@@ -1,8 +1,7 @@
 """How cutouts are read, and what all of a set have in common: size, channels, pixel type."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
@@ -15,15 +14,13 @@ from spurclust.errors import CatalogError
 PAD = ("center", "start", "end", "never")
 """Where a cutout that was trimmed lies among pixels without data."""
 
-# With on_error="skip" a cutout of another size is passed over, like an unreadable one, when at
-# least this share of the cutouts has one size: then that size is what the survey was cut to.
-CLEAR_MAJORITY = 0.9
 # A cutout that is larger by at most so many pixels, or this part of its side, was cut with another
 # rounding or margin.
 _FEW, _FEW_OF_SIDE = 2, 0.1
+# What is trimmed on both sides leaves a fourth of each side, or more.
+_MOST_TRIMMED = 4
 # Pixels are of one scale where it differs by no more than this part.
 _SAME_SCALE = 0.02
-_MAX_LISTED = 3
 _AS_FITTED = "make all cutouts as those of the fit were made"
 
 
@@ -197,7 +194,7 @@ class Stored(NamedTuple):
         return self.fits.extensions if self.fits and len(self.fits.extensions) > 1 else ()
 
 
-class _Aspect(NamedTuple):
+class Aspect(NamedTuple):
     """One respect in which cutouts can differ: how it is said, and whether a file fits."""
 
     plural: str
@@ -207,75 +204,11 @@ class _Aspect(NamedTuple):
     advice: str
 
 
-def common_format(
-    stored: Mapping[int, Stored], names: Sequence[str], options: ReadOptions
-) -> tuple[ImageFormat, dict[int, str]]:
-    """Return the format that holds all files, and those that do not fit it, with reasons.
-
-    Raise an error for these, unless they are to be skipped and are few.
-    """
-    files = list(stored.values())
-    n_channels = _most_common(one.n_channels for one in files)
-    if n_channels == 1 and any(one.n_colors == 3 and not one.fits for one in files):
-        n_channels = 3
-    extensions = _most_common(one.extensions for one in files if one.extensions)
-    like = ImageFormat(
-        (0, 0, n_channels),
-        _common_type(files),
-        scale=_common_scale(files),
-        extensions=() if options.hdu else extensions or (),
-    )
-    like, options = _with_size(like, files, options)
-    odd: dict[int, str] = {}
-    for aspect in _ASPECTS:
-        odd |= _find_odd(aspect, stored, names, like, options)
-    files = [one for k, one in stored.items() if k not in odd]
-    is_padded = any(one.full != like.full and like.full for one in files)
-    if is_padded and all(one.fits for one in files):
-        like = like._replace(dtype=np.dtype(np.float32))  # for NaN
-    n_colors = max(one.n_colors for one in files)
-    step, full = options.reduce or 1, like.full or files[0].full
-    shape = options.shrinking["size"] or (-(-full[0] // step), -(-full[1] // step))
-    center = _common_center([one for one in files if one.full == like.full])
-    return like._replace(shape=(*shape, n_colors)[: 2 + (n_colors > 1)], center=center), odd
-
-
-def _find_odd(
-    aspect: _Aspect,
-    stored: Mapping[int, Stored],
-    names: Sequence[str],
-    like: ImageFormat,
-    options: ReadOptions,
-) -> dict[int, str]:
-    """Return the files that do not fit in one respect, with reasons, or raise an error."""
-    odd = [k for k, one in stored.items() if not aspect.is_fit(one, like, options)]
-    if not odd:
-        return {}
-    n_fit = len(stored) - len(odd)
-    groups: dict[str, list[str]] = {}
-    for k, one in stored.items():
-        groups.setdefault(aspect.text(one), []).append(names[k])
-    counts = Counter({text: len(files) for text, files in groups.items()})
-    if options.on_error == "raise" or n_fit < CLEAR_MAJORITY * len(stored):
-        shown = counts.most_common(5)
-        text = "; ".join(
-            f"{n} of {one}, as {' and '.join(groups[one][: 1 if k == 0 else _MAX_LISTED])}"
-            for k, (one, n) in enumerate(shown)
-        )
-        more = f"; and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
-        raise CatalogError(
-            f"the cutouts have {len(counts)} {aspect.plural}: {text}{more}. {aspect.advice}, or "
-            'leave the odd ones out; on_error="skip" (--skip-unreadable) passes over up to 10 %'
-        )
-    others = f"{n_fit} others {aspect.verbs[1]} {counts.most_common(1)[0][0]}"
-    return {k: f"it {aspect.verbs[0]} {aspect.text(stored[k])}, and {others}" for k in odd}
-
-
 def adapt(
     name: str, image: NDArray[Any], stored: Stored, options: ReadOptions, like: ImageFormat
 ) -> tuple[NDArray[Any], list[str]]:
     """Make an image like the others of its set, or raise how it differs; say what was done."""
-    for aspect in _ASPECTS:
+    for aspect in ASPECTS:
         if not aspect.is_fit(stored, like, options):
             wanted = aspect.text(_as_stored(like))
             raise MisfitError(
@@ -327,67 +260,12 @@ def _side(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _most_common(values: Iterable[Any]) -> Any:
-    """Return the most common of some values; of two as common, the larger; None of nothing."""
-    counts = Counter(values)
-    return max(counts, key=lambda one: (counts[one], one), default=None)
-
-
-def _common_type(files: Sequence[Stored]) -> np.dtype[Any]:
-    """Return the pixel type that holds all values of FITS files, or the usual of others."""
-    types = {one.dtype for one in files}
-    if all(one.fits for one in files):
-        common: np.dtype[Any] = np.result_type(*types)
-        return np.dtype(np.float32) if common.kind == "f" else common
-    if types == {np.dtype(np.uint8), np.dtype(np.uint16)}:
-        return np.dtype(np.uint16)
-    usual: np.dtype[Any] = np.dtype(_most_common(one.dtype.str for one in files))
-    return usual
-
-
-def _common_scale(files: Sequence[Stored]) -> float | None:
-    """Return the size of a pixel if nearly all files that have one have the same."""
-    scales = [one.scale for one in files if one.scale]
-    if not scales:
-        return None
-    middle = float(np.median(scales))
-    n_same = sum(_is_same(one, middle) for one in scales)
-    return middle if n_same >= CLEAR_MAJORITY * len(scales) else None
-
-
-def _is_same(scale: float | None, other: float | None) -> bool:
+def is_same_scale(scale: float | None, other: float | None) -> bool:
     """Return whether two sizes of a pixel are known and the same."""
     return bool(scale and other) and abs(scale / other - 1) <= _SAME_SCALE  # type: ignore[operator]
 
 
-def _common_center(files: Sequence[Stored]) -> tuple[float, float] | None:
-    """Return where headers have the source, if nearly all have it at one pixel near the middle."""
-    known = [one.fits.center for one in files if one.fits and one.fits.center]
-    if not known or len(known) < CLEAR_MAJORITY * len(files):
-        return None
-    y, x = np.median(known, axis=0)
-    near = np.abs(np.subtract(known, (y, x))).max(axis=1) <= 1
-    height, width = files[0].full
-    is_middle = _is_near((int(2 * y) + 1, int(2 * x) + 1), (height, width))
-    return (float(y), float(x)) if is_middle and near.mean() >= CLEAR_MAJORITY else None
-
-
-def _with_size(
-    like: ImageFormat, files: Sequence[Stored], options: ReadOptions
-) -> tuple[ImageFormat, ReadOptions]:
-    """Add the usual size; where there is none, nothing is padded to it."""
-    usual = _most_common(one.full for one in files)
-    like = like._replace(full=usual)
-    n_usual = sum(one.full == usual for one in files)
-    is_one_scale = like.scale is not None and all(_is_same(one.scale, like.scale) for one in files)
-    if 2 * n_usual >= len(files) or is_one_scale or all(_is_near(one.full, usual) for one in files):
-        return like, options
-    if options.size is not None:
-        return like._replace(full=None), options
-    return like, replace(options, pad="never")
-
-
-def _is_near(full: tuple[int, int], other: tuple[int, int]) -> bool:
+def is_near(full: tuple[int, int], other: tuple[int, int]) -> bool:
     """Return whether two sizes differ by a few pixels."""
     return all(abs(n - m) <= max(_FEW, _FEW_OF_SIDE * m) for n, m in zip(full, other, strict=True))
 
@@ -396,15 +274,17 @@ def _is_trimmed(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool
     """Return whether a cutout of another size can be of the same scale, and may be padded."""
     if like.full is None or options.pad == "never":
         return False
-    if _is_near(stored.full, like.full):
+    if is_near(stored.full, like.full):
         return True
     sides = list(zip(stored.full, like.full, strict=True))
-    if not all(n <= m or _is_near((n, n), (m, m)) for n, m in sides):
+    if not all(n <= m or is_near((n, n), (m, m)) for n, m in sides):
         return False
-    # Half as high and half as wide is binned, unless the header says otherwise.
+    # Half as high and half as wide is binned, and much smaller is something else, unless the
+    # header says otherwise.
     factors = {m / n for n, m in sides}
     is_binned = len(factors) == 1 and factors.pop().is_integer()
-    return not is_binned or _is_same(stored.scale, like.scale)
+    is_tiny = all(n < m for n, m in sides) and any(_MOST_TRIMMED * n < m for n, m in sides)
+    return not (is_binned or is_tiny) or is_same_scale(stored.scale, like.scale)
 
 
 def _offset(stored: Stored, like: ImageFormat, pad: str) -> tuple[int, int]:
@@ -444,7 +324,7 @@ def _has_extensions(stored: Stored, like: ImageFormat, options: ReadOptions) -> 
 
 def _has_scale(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:  # noqa: ARG001
     """Return whether the size of a pixel is the same, or one is not known."""
-    return not (stored.scale and like.scale) or _is_same(stored.scale, like.scale)
+    return not (stored.scale and like.scale) or is_same_scale(stored.scale, like.scale)
 
 
 def _has_size(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:
@@ -458,36 +338,36 @@ def _pixels(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]} pixels (height x width)"
 
 
-_ASPECTS = (
-    _Aspect(
+ASPECTS = (
+    Aspect(
         "numbers of channels",
         ("has", "have"),
         lambda one: f"{one.n_channels} channel{'s' * (one.n_channels > 1)}",
         _has_channels,
         "Save all cutouts of a set with the same channels",
     ),
-    _Aspect(
+    Aspect(
         "sets of extensions",
         ("has", "have"),
         lambda one: f"the extensions {' + '.join(one.extensions)}",
         _has_extensions,
         "Name the extensions to read, in one order, with hdu=[NAME, ...] (--hdu NAME,...)",
     ),
-    _Aspect(
+    Aspect(
         "pixel types",
         ("has", "have"),
         lambda one: f"{one.dtype} pixels",
         _has_type,
         "Save all cutouts of a set with one pixel type",
     ),
-    _Aspect(
+    Aspect(
         "pixel scales",
         ("has", "have"),
         lambda one: f"{3600 * one.scale:.3g} arcsec a pixel" if one.scale else "no known scale",
         _has_scale,
         "Resample all cutouts to one scale",
     ),
-    _Aspect(
+    Aspect(
         "sizes",
         ("is", "are"),
         lambda one: _pixels(one.full),

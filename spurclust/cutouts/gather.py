@@ -4,7 +4,7 @@ import os
 import reprlib
 import warnings
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from spurclust.cutouts.bands import read_source
 from spurclust.cutouts.decoding import UnreadableCutoutError, shrink
 from spurclust.cutouts.formats import (
+    ASPECTS,
+    Aspect,
     ImageFormat,
     MisfitError,
     ReadOptions,
     Stored,
     adapt,
     check_shrunk,
-    common_format,
+    is_near,
+    is_same_scale,
 )
 from spurclust.errors import CatalogError
 from spurclust.parallel import iterate_threads
@@ -30,6 +33,10 @@ from spurclust.printing import short_repr
 from spurclust.progress import track
 
 NO_PATH = "the table has no path for it"
+
+# With on_error="skip" a cutout of another size is passed over, like an unreadable one, when at
+# least this share of the cutouts has one size: then that size is what the survey was cut to.
+CLEAR_MAJORITY = 0.9
 
 # A warning lists no more files than a person reads; Cutouts.skipped has all.
 _MAX_LISTED, _MAX_NAMED = 20, 5
@@ -169,7 +176,7 @@ def gather(
         if not stored:
             reason = f"{names[min(skipped)]}: {skipped[min(skipped)]}"
             raise CatalogError(f"none of {len(paths)} cutouts could be read. {reason}")
-        like, odd = common_format(stored, names, options)
+        like, odd = _common_format(stored, names, options)
         is_mixed |= like.full is not None and any(one.full != like.full for one in stored.values())
         skipped |= odd
     kept = [k for k in found if k not in skipped]
@@ -181,6 +188,127 @@ def gather(
     pixels = np.empty((0, *like.shape)) if stack.images is None else stack.images
     cutouts = Cutouts(pixels[: len(kept)], ids, files, passed_over, image_format=like)
     return _described(cutouts, [names[k] for k in kept], [found[k] for k in kept]), like
+
+
+def _common_format(
+    stored: Mapping[int, Stored], names: Sequence[str], options: ReadOptions
+) -> tuple[ImageFormat, dict[int, str]]:
+    """Return the format that holds all files, and those that do not fit it, with reasons.
+
+    Raise an error for these, unless they are to be skipped and are few.
+    """
+    files = list(stored.values())
+    n_channels = _most_common(one.n_channels for one in files)
+    if n_channels == 1 and any(one.n_colors == 3 and not one.fits for one in files):
+        n_channels = 3
+    extensions = _most_common(one.extensions for one in files if one.extensions)
+    like = ImageFormat(
+        (0, 0, n_channels),
+        _common_type(files),
+        scale=_common_scale(files),
+        extensions=() if options.hdu else extensions or (),
+    )
+    like, options = _with_size(like, files, options)
+    odd: dict[int, str] = {}
+    for aspect in ASPECTS:
+        odd |= _find_odd(aspect, stored, names, like, options)
+    files = [one for k, one in stored.items() if k not in odd]
+    is_padded = any(one.full != like.full and like.full for one in files)
+    if is_padded and all(one.fits for one in files):
+        like = like._replace(dtype=np.dtype(np.float32))  # for NaN
+    n_colors = max(one.n_colors for one in files)
+    step, full = options.reduce or 1, like.full or files[0].full
+    shape = options.shrinking["size"] or (-(-full[0] // step), -(-full[1] // step))
+    center = _common_center([one for one in files if one.full == like.full])
+    return like._replace(shape=(*shape, n_colors)[: 2 + (n_colors > 1)], center=center), odd
+
+
+def _find_odd(
+    aspect: Aspect,
+    stored: Mapping[int, Stored],
+    names: Sequence[str],
+    like: ImageFormat,
+    options: ReadOptions,
+) -> dict[int, str]:
+    """Return the files that do not fit in one respect, with reasons, or raise an error."""
+    odd = [k for k, one in stored.items() if not aspect.is_fit(one, like, options)]
+    if not odd:
+        return {}
+    n_fit = len(stored) - len(odd)
+    groups: dict[str, list[str]] = {}
+    for k, one in stored.items():
+        groups.setdefault(aspect.text(one), []).append(names[k])
+    counts = Counter({text: len(files) for text, files in groups.items()})
+    if options.on_error == "raise" or n_fit < CLEAR_MAJORITY * len(stored):
+        shown = counts.most_common(5)
+        text = "; ".join(
+            f"{n} of {one}, as {' and '.join(groups[one][: 1 if k == 0 else _MAX_NAMED])}"
+            for k, (one, n) in enumerate(shown)
+        )
+        more = f"; and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
+        raise CatalogError(
+            f"the cutouts have {len(counts)} {aspect.plural}: {text}{more}. {aspect.advice}, or "
+            'leave the odd ones out; on_error="skip" (--skip-unreadable) passes over up to 10 %'
+        )
+    others = f"{n_fit} others {aspect.verbs[1]} {counts.most_common(1)[0][0]}"
+    return {k: f"it {aspect.verbs[0]} {aspect.text(stored[k])}, and {others}" for k in odd}
+
+
+def _most_common(values: Iterable[Any]) -> Any:
+    """Return the most common of some values; of two as common, the larger; None of nothing."""
+    counts = Counter(values)
+    return max(counts, key=lambda one: (counts[one], one), default=None)
+
+
+def _common_type(files: Sequence[Stored]) -> np.dtype[Any]:
+    """Return the pixel type that holds all values of FITS files, or the usual of others."""
+    types = {one.dtype for one in files}
+    if all(one.fits for one in files):
+        common: np.dtype[Any] = np.result_type(*types)
+        return np.dtype(np.float32) if common.kind == "f" else common
+    if types == {np.dtype(np.uint8), np.dtype(np.uint16)}:
+        return np.dtype(np.uint16)
+    usual: np.dtype[Any] = np.dtype(_most_common(one.dtype.str for one in files))
+    return usual
+
+
+def _common_scale(files: Sequence[Stored]) -> float | None:
+    """Return the size of a pixel if nearly all files that have one have the same."""
+    scales = [one.scale for one in files if one.scale]
+    if not scales:
+        return None
+    middle = float(np.median(scales))
+    n_same = sum(is_same_scale(one, middle) for one in scales)
+    return middle if n_same >= CLEAR_MAJORITY * len(scales) else None
+
+
+def _common_center(files: Sequence[Stored]) -> tuple[float, float] | None:
+    """Return where headers have the source, if nearly all have it at one pixel near the middle."""
+    known = [one.fits.center for one in files if one.fits and one.fits.center]
+    if not known or len(known) < CLEAR_MAJORITY * len(files):
+        return None
+    y, x = np.median(known, axis=0)
+    near = np.abs(np.subtract(known, (y, x))).max(axis=1) <= 1
+    height, width = files[0].full
+    is_middle = is_near((int(2 * y) + 1, int(2 * x) + 1), (height, width))
+    return (float(y), float(x)) if is_middle and near.mean() >= CLEAR_MAJORITY else None
+
+
+def _with_size(
+    like: ImageFormat, files: Sequence[Stored], options: ReadOptions
+) -> tuple[ImageFormat, ReadOptions]:
+    """Add the usual size; where there is none, nothing is padded to it."""
+    usual = _most_common(one.full for one in files)
+    like = like._replace(full=usual)
+    n_usual = sum(one.full == usual for one in files)
+    is_one_scale = like.scale is not None and all(
+        is_same_scale(one.scale, like.scale) for one in files
+    )
+    if 2 * n_usual >= len(files) or is_one_scale or all(is_near(one.full, usual) for one in files):
+        return like, options
+    if options.size is not None:
+        return like._replace(full=None), options
+    return like, replace(options, pad="never")
 
 
 def _described(cutouts: Cutouts, names: list[str], read: list[_Read]) -> Cutouts:

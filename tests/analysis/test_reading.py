@@ -1,14 +1,18 @@
 """What is read of a survey of which only a reference is fitted, and what is told of losses."""
 
+import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 from PIL import Image
 
 from spurclust import analyze, load_analysis
-from spurclust.analysis import reading
+from spurclust.analysis import flag_sources, reading
+from spurclust.analysis.folder import cutout_loader
 from spurclust.catalog import read_catalogue
 from spurclust.cutouts import list_cutouts
 from spurclust.errors import CatalogError
@@ -50,7 +54,7 @@ def test_a_pool_has_the_size_of_its_first_cutouts(copied, monkeypatch):
     for path in odd:
         with Image.open(path) as picture:
             picture.resize((100, 30)).save(path)
-    with pytest.raises(CatalogError, match=f"{odd[0]}: it is 6 x 20 pixels"):
+    with pytest.raises(CatalogError, match=f"{odd[0]}: it is 30 x 100 pixels"):
         draw(copied, copied)
     with pytest.warns(UserWarning, match="10 of the 60 cutouts to draw from"):
         draw(copied, copied, on_error="skip")
@@ -110,3 +114,85 @@ def test_other_columns_go_through_to_the_sources(folder, cutouts, tmp_path):
     found.save(tmp_path / "results", plots=False, report=False)
     saved = load_analysis(tmp_path / "results", models=False).sources
     pd.testing.assert_frame_equal(saved, found.sources, check_dtype=False)
+
+
+def fits_survey(folder, n=40, **changed):
+    """Cutouts with a streak in every fourth, as FITS files, and the labels."""
+    folder.mkdir()
+    rng = np.random.default_rng(4)
+    for k in range(n):
+        image = rng.normal(size=(16, 16)).astype(np.float32)
+        image[7:9] += 20 * (k % 4 == 0)
+        hdu = fits.PrimaryHDU(image)
+        hdu.header["RA"], hdu.header["DEC"] = 150 + k / 100, "+02:30:00"
+        changed.get(f"f{k}", lambda hdu: None)(hdu)
+        hdu.writeto(folder / f"{k}.fit.gz")
+    return [int(k % 4 == 0) for k in range(n)]
+
+
+def settings(**changed):
+    return {"detector": make_detector(n_components=2), "ranking": False} | changed
+
+
+def test_positions_come_from_the_headers_where_tables_have_none(tmp_path):
+    y = fits_survey(tmp_path / "cutouts")
+    found = analyze(tmp_path / "cutouts", y, **settings())
+    assert found.sources["ra"].tolist() == pytest.approx([150 + k / 100 for k in range(40)])
+    assert found.sources["dec"].tolist() == pytest.approx([2.5] * 40)
+    found.save(tmp_path / "out", plot_formats=[], report=False)
+    regions = (tmp_path / "out" / "flagged.reg").read_text(encoding="utf-8")
+    assert regions.count("circle(") == found.sources["flagged"].sum() > 0
+    new = flag_sources(tmp_path / "out" / "model.skops", tmp_path / "cutouts")
+    assert new["dec"].tolist() == pytest.approx([2.5] * 40)
+    table = pd.DataFrame({"Source_ID": ["0"], "Reliable_Source": [0], "RA": [9.0], "Dec": [8.0]})
+    catalogue = read_catalogue(table, id_column="Source_ID")
+    known = analyze(tmp_path / "cutouts", y, catalogue=catalogue, **settings()).sources
+    assert known["ra"].tolist()[:2] == pytest.approx([9, 150.01])
+
+
+def test_doubtful_cutouts_are_counted_and_named(tmp_path):
+    def blank(hdu):
+        hdu.data[:] = np.nan
+
+    def flat(hdu):
+        hdu.data[:] = 3
+
+    y = fits_survey(tmp_path / "cutouts", f3=blank, f5=flat)
+    shutil.copy(tmp_path / "cutouts" / "1.fit.gz", tmp_path / "cutouts" / "2.fit.gz")
+    with pytest.warns(UserWarning, match="cutouts have") as told:
+        analyze(tmp_path / "cutouts", y, **settings())
+    texts = " ".join(str(one.message) for one in told)
+    for words, names in (("no data", "3"), ("one value", "5"), ("the same pixels", "2")):
+        assert re.search(f"1 of 40 cutouts have {words}[^:]*: .*/{names}.fit.gz", texts)
+
+
+def test_what_was_read_of_fits_files_is_said_and_read_again(tmp_path):
+    y = fits_survey(tmp_path / "cutouts")
+    said = []
+    found = analyze(tmp_path / "cutouts", y, hdu="PRIMARY", log=said.append, **settings())
+    assert "Read the FITS extension PRIMARY of 40 files" in said
+    assert found.summary["reading"]["hdu"] == ("PRIMARY",)
+    load = cutout_loader(found, None)
+    np.testing.assert_array_equal(load(3), found.cutouts.images[3][::-1])
+    with pytest.raises(CatalogError, match="no image extension 'SCI'; it has 0 PRIMARY"):
+        analyze(tmp_path / "cutouts", y, hdu="SCI", **settings())
+
+
+def test_another_pixel_scale_than_was_fitted_is_refused(tmp_path):
+    def scaled(arcsec):
+        def change(hdu):
+            hdu.header.update(
+                CTYPE1="RA---TAN", CTYPE2="DEC--TAN", CRVAL1=150.0, CRVAL2=2.5, CRPIX1=8.5,
+                CRPIX2=8.5, CDELT1=-arcsec / 3600, CDELT2=arcsec / 3600,
+            )  # fmt: skip
+
+        return {f"f{k}": change for k in range(40)}
+
+    y = fits_survey(tmp_path / "cutouts", **scaled(0.03))
+    found = analyze(tmp_path / "cutouts", y, **settings())
+    assert found.summary["reading"]["scale"] == pytest.approx(0.03 / 3600)
+    found.save(tmp_path / "out", plot_formats=[], report=False)
+    fits_survey(tmp_path / "other", 5, **scaled(0.06))
+    with pytest.raises(CatalogError, match=r"0\.06 arcsec a pixel, .* have 0\.03 arcsec a pixel"):
+        flag_sources(tmp_path / "out" / "model.skops", tmp_path / "other")
+    assert len(flag_sources(tmp_path / "out" / "model.skops", tmp_path / "cutouts")) == 40

@@ -240,7 +240,8 @@ def test_without_a_header_pad_says_where_a_trimmed_cutout_lies(tmp_path, pad, st
     seed=st.integers(0, 9),
 )
 def test_no_pixel_of_a_padded_cutout_is_lost_in_any_order(sizes, seed):
-    assume(not any(h == w and 20 % h == 0 for h, w in sizes))  # as if binned
+    # Those would be taken for binned, or for something else.
+    assume(not any((h == w and 20 % h == 0) or min(h, w) < 5 for h, w in sizes))
     rng = np.random.default_rng(seed)
     shapes = [(20, 20)] * 5 + sizes
     images = [rng.integers(1, 256, shape).astype(np.uint8) for shape in shapes]

@@ -4,12 +4,15 @@ import pickle
 import shutil
 
 import dask.array as da
+import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from PIL import Image
 
 from spurclust import SpuriousRegionDetector
+from spurclust.analysis import flag_sources
 from spurclust.catalog import load_fitted
 from spurclust.cutouts import ReadOptions, open_cutouts
 from spurclust.errors import CatalogError
@@ -39,6 +42,54 @@ def test_arrays(fitted, images, expected):
     predicted = predictor.predict_partition(source)
     same(predicted.frame, expected)
     assert "path" not in predicted.frame
+
+
+def forms(images, folder):
+    """The same cutouts as files, a table of paths, a zarr store, and arrays."""
+    yield folder
+    paths = [str(folder / f"{k}.png") for k in range(len(images))]
+    table = folder.parent / "paths.parquet"
+    pd.DataFrame({"source_id": range(len(images)), "path": paths}).to_parquet(table)
+    yield table
+    zarr.save_array(str(folder.parent / "cutouts.zarr"), images)
+    yield folder.parent / "cutouts.zarr"
+    yield da.from_array(images, chunks=(30, *images.shape[1:]))
+    yield images
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda images: images * np.uint16(200) + 1, "its uint16 pixels are not exactly of the"),
+        (lambda images: np.stack([images, images // 2, images // 3], -1), "it has 3 channels"),
+        (lambda images: images[:, :7, :8], "it is 7 x 8 pixels"),
+        (lambda images: np.pad(images, ((0, 0), (9, 9), (9, 9)), "edge"), "it is 32 x 34 pixels"),
+    ],
+)
+def test_other_cutouts_than_were_fitted_are_refused_in_every_form(
+    fitted, images, tmp_path, change, reason
+):
+    other = np.ascontiguousarray(change(images[:40]))
+    (tmp_path / "files").mkdir()
+    for k, image in enumerate(other):
+        data = imagecodecs.png_encode(image)
+        (tmp_path / "files" / f"{k}.png").write_bytes(data)
+    for form in forms(other, tmp_path / "files"):
+        for predict in (flag_sources, predict_sources):
+            with pytest.raises(CatalogError, match=f"{reason}.*, (and|which) the fitted cutouts"):
+                predict(fitted.model, form)
+
+
+def test_8_bits_as_16_are_converted_exactly_in_every_form(fitted, images, expected, tmp_path):
+    deep = images * np.uint16(257)
+    folder = write_cutouts(tmp_path / "files", deep)
+    for form in forms(deep, folder):
+        with pytest.warns(UserWarning, match="converted from uint16 to uint8, by the factor 257"):
+            predictor, source = prepare(fitted.model, form)
+        same(predictor.predict_partition(source).frame, expected)
+        with pytest.warns(UserWarning, match="90 of 90 cutouts were converted from uint16"):
+            found = flag_sources(fitted.model, form)
+        assert found["flagged"].tolist() == expected["flagged"].tolist()
 
 
 def test_the_columns_are_those_of_the_empty_table(fitted, cutouts, images):

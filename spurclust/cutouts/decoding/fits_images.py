@@ -28,6 +28,11 @@ AUXILIARY = frozenset(_WORDS.split())
 MOST_EXTENSIONS = 1000
 """A cutout has fewer; more are of a damaged or hostile file."""
 
+MOST_HEADER_BYTES = 1000 * 2880
+"""A header of a cutout has fewer, 36 000 cards; astropy takes seconds for more."""
+
+_HEADER = re.compile(rb"SIMPLE  =|XTENSION=")
+
 # Up to so many of the last axis are colors where the first axis is longer.
 _MOST_COLORS = 4
 # Filters of warnings belong to the process, and many threads read files.
@@ -51,6 +56,11 @@ class FitsHeader(NamedTuple):
 def read_fits(data: bytes, wanted: Sequence[str | int]) -> tuple[NDArray[Any], FitsHeader]:
     """Read the image of a FITS file, `(height, width[, channel])`; warnings become notes."""
     import_optional("astropy.io.fits", feature="Reading FITS cutouts")
+    for match in _HEADER.finditer(data):
+        start = match.start()
+        end = data.find(b"END" + b" " * 77, start, start + MOST_HEADER_BYTES)
+        if start % 2880 == 0 and end < 0 and start + MOST_HEADER_BYTES < len(data):
+            raise ValueError(f"it has a header of more than {MOST_HEADER_BYTES} bytes")
     with _WARNINGS, warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
         chosen = _chosen_extensions(data, wanted)

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# 8192 x 8192 gray values. No cutout comes near; a header that declares more is damaged or a
+# Some 5800 x 5800 gray values. No cutout comes near; a header that declares more is damaged or a
 # decompression bomb.
-MAX_VALUES = 2**26
+MAX_VALUES = 2**25
 
 LARGEST = 1e30
 """No flux comes near; what is larger stands for a pixel without data."""

@@ -185,6 +185,17 @@ def test_what_astropy_warns_of_is_a_note_and_no_warning(read, tmp_path):
     assert read(fits.PrimaryHDU(image())).fits.notes == ()
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_longer_headers_than_any_cutout_has_are_refused(read, monkeypatch, number):
+    monkeypatch.setattr(fits_images, "MOST_HEADER_BYTES", 5 * 2880)
+    hdus = [fits.PrimaryHDU(image()), fits.ImageHDU(image(), name="WHT")]
+    read(*hdus)
+    for k in range(200):
+        hdus[number].header[f"KEY{k}"] = k
+    with pytest.raises(CatalogError, match="a header of more than 14400 bytes"):
+        read(*hdus)
+
+
 def test_more_extensions_than_any_cutout_has_are_refused(read, monkeypatch):
     monkeypatch.setattr(fits_images, "MOST_EXTENSIONS", 3)
     hdus = [fits.ImageHDU(image(), name="SCI") for _ in range(4)]
