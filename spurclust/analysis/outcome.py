@@ -138,7 +138,7 @@ class Analysis:
         """
         from spurclust.plots import EmbeddingDisplay
 
-        kwargs.setdefault("reason", self.sources["reason"].tolist())
+        kwargs.setdefault("reasons", self.sources["reason"].tolist())
         return EmbeddingDisplay.from_estimator(self._fitted(), self.y, ax=ax, **kwargs)
 
     def plot_cutouts(self, ax: Any = None, **kwargs: Any) -> Any:
@@ -227,8 +227,8 @@ class Analysis:
             self._fitted(),
             self.y,
             images,
-            source_id=self.sources["source_id"].tolist(),
-            reason=self.sources["reason"].tolist(),
+            source_ids=self.sources["source_id"].tolist(),
+            reasons=self.sources["reason"].tolist(),
             origin=origin,
             which=which,
             ax=ax,

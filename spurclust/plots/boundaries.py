@@ -102,7 +102,7 @@ class RegionDisplay(style.Display):
     ----------
     embedding : array-like of shape (n_sources, 2)
         Coordinates of the sources.
-    label : array-like of shape (n_sources,) or None
+    y : array-like of shape (n_sources,) or None
         1 spurious, 0 reliable, -1 uninspected.
     component : array-like of int of shape (n_sources,)
         Component of each source.
@@ -118,6 +118,8 @@ class RegionDisplay(style.Display):
         Center of each Gaussian.
     covariances : array-like of shape (n_components, 2, 2), default=None
         Covariance matrix of each Gaussian; None leaves out the ellipses.
+    embedding_name : str, default="t-SNE"
+        What the axes are named after.
 
     Examples
     --------
@@ -129,7 +131,7 @@ class RegionDisplay(style.Display):
     """
 
     embedding: ArrayLike
-    label: ArrayLike | None
+    y: ArrayLike | None
     component: ArrayLike
     flagged: ArrayLike
     region: ArrayLike
@@ -137,6 +139,7 @@ class RegionDisplay(style.Display):
     grid: RegionGrid | None = None
     means: ArrayLike | None = None
     covariances: ArrayLike | None = None
+    embedding_name: str = "t-SNE"
 
     @classmethod
     def from_estimator(cls, detector: Any, y: ArrayLike | None, **options: Any) -> Self:
@@ -149,7 +152,7 @@ class RegionDisplay(style.Display):
         y : array-like of shape (n_sources,) or None
             The labels of the fit, in the same order; None marks no source as spurious.
         **options : dict
-            Options of `plot`: ax and width.
+            Options of `plot`: ax, width, legend, and properties of matplotlib.
 
         Returns
         -------
@@ -167,23 +170,26 @@ class RegionDisplay(style.Display):
             grid=evaluate_region(detector),
             means=getattr(mixture, "means_", None),
             covariances=component_covariances(mixture),
+            embedding_name=embeddings.embedding_name_of(detector),
         )
         return display.plot(**options)
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
         points = embeddings.check_embedding(self.embedding)
-        label = embeddings.check_labels(self.label, len(points))
+        label = embeddings.check_labels(self.y, len(points))
         component = embeddings.check_per_source(self.component, len(points), "component")
         flagged = embeddings.check_per_source(self.flagged, len(points), "flagged").astype(bool)
         region = np.asarray(self.region, dtype=bool)
         spurious = label == SPURIOUS
-        with embeddings.open_embedding(ax, points, width) as (axes, room):
+        with embeddings.open_embedding(ax, points, width, name=self.embedding_name) as (axes, room):
             groups = [
                 ("source outside", ~flagged & ~spurious, _OUTSIDE_DOT),
                 ("source in the region", flagged & ~spurious, _FLAGGED_DOT),
                 ("known spurious", spurious, (style.SPURIOUS_COLOR, style.SPURIOUS_MARKER)),
             ]
-            handles = embeddings.draw_groups(axes, points, groups, room)
+            handles = embeddings.draw_groups(axes, points, groups, room, look)
             if self.grid is not None:
                 handles |= _fill_region(axes, self.grid, borders=self.covariances is None)
             if self.means is not None and self.covariances is not None:
@@ -193,7 +199,7 @@ class RegionDisplay(style.Display):
             _number_components(axes, points, component, region, points[spurious], room)
             known = f"{flagged[spurious].sum()} of {spurious.sum()}" if spurious.any() else "no"
             title = f"flagged {flagged.sum()} of {len(points)}, {known} known spurious"
-            style.add_legend(axes, handles, is_new=ax is None, title=title)
+            style.add_legend(axes, handles, is_new=ax is None, legend=legend, title=title)
         return axes
 
     def _default_width(self) -> float:
@@ -324,7 +330,7 @@ class ComponentsDisplay(style.Display):
         sort : {"component", "fraction"}, default="component"
             By number, or the highest fraction first.
         **options : dict
-            Options of `plot`: ax and width.
+            Options of `plot`: ax, width, legend, and properties of matplotlib.
 
         Returns
         -------
@@ -334,7 +340,9 @@ class ComponentsDisplay(style.Display):
         check_is_fitted(detector)
         return cls(detector.components_, detector.threshold, sort).plot(**options)
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
         table = self.components.sort_index()
         if self.sort == "fraction":
             # Stable, so that equal fractions stay in the order of their numbers.
@@ -344,17 +352,17 @@ class ComponentsDisplay(style.Display):
         # So that a hundred components still fit on a page.
         row = float(np.clip(_PAGE_ROWS / len(table), 0.09, 0.2))
         with style.open_axes(ax, width=width, height=max(row * len(table) + 0.9, 1.5)) as axes:
-            handles = _draw_bars(axes, table, min(style.SMALL_FONT_SIZE, 72 * 0.9 * row))
+            handles = _draw_bars(axes, table, min(style.SMALL_FONT_SIZE, 72 * 0.9 * row), look)
             name = f"threshold {100 * self.threshold:g} %"
             handles[name] = axes.axvline(100 * self.threshold, **style.DASHED)
             reach = max(float(np.nan_to_num(table["fraction_high"]).max()), 1.25 * self.threshold)
             axes.set(xlim=(0, 100 * min(1.02, 1.05 * reach)), ylim=(len(table) - 0.4, -0.6))
             axes.set(xlabel="Spurious fraction (%)", ylabel="Component")
-            style.add_legend(axes, handles, is_new=ax is None)
+            style.add_legend(axes, handles, is_new=ax is None, legend=legend)
         return axes
 
 
-def _draw_bars(ax: Axes, table: pd.DataFrame, font: float) -> dict[str, Any]:
+def _draw_bars(ax: Axes, table: pd.DataFrame, font: float, given: dict[str, Any]) -> dict[str, Any]:
     """Draw a bar, an interval and counts for each component, and return what stands for them."""
     from matplotlib.patches import Patch
 
@@ -367,9 +375,13 @@ def _draw_bars(ax: Axes, table: pd.DataFrame, font: float) -> dict[str, Any]:
     handles: dict[str, Any] = {}
     for name, members, look in (("in the region", inside, _REGION), ("outside", ~inside, _OUTSIDE)):
         drawn = members & known
-        ax.barh(rows[drawn], percent[drawn], height=0.72, linewidth=0.5, **look)
+        if "color" in given:
+            look = {"hatch": look.get("hatch")}
+        look = {"linewidth": 0.5, **look, **given}
+        ax.barh(rows[drawn], percent[drawn], **{"height": 0.72, **look})
         if members.any():
-            handles[name] = Patch(linewidth=0.5, **look)
+            look.pop("height", None)
+            handles[name] = Patch(**look)
     handles["95 % interval"] = ax.hlines(
         rows[known], low[known], high[known], color="black", linewidth=1.0, zorder=2
     )

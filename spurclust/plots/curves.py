@@ -44,7 +44,7 @@ class CompletenessDisplay(style.Display):
 
     Parameters
     ----------
-    label : array-like of shape (n_sources,)
+    y : array-like of shape (n_sources,)
         1 spurious, 0 reliable, -1 uninspected; uninspected sources do not count.
     probability : array-like of shape (n_sources,) or (n_repeats, n_sources)
         Spurious probabilities, best held out; NaN where a source has none. Of several repeats the
@@ -63,7 +63,7 @@ class CompletenessDisplay(style.Display):
     'Workload (%)'
     """
 
-    label: ArrayLike
+    y: ArrayLike
     probability: ArrayLike
     _: KW_ONLY
     point: tuple[float, float] | None = None
@@ -80,7 +80,7 @@ class CompletenessDisplay(style.Display):
         y : array-like of shape (n_sources,)
             The labels that it was fitted on.
         **options : dict
-            Options of `plot`: ax and width.
+            Options of `plot`: ax, width, legend, and properties of matplotlib.
 
         Returns
         -------
@@ -96,16 +96,20 @@ class CompletenessDisplay(style.Display):
         )
         return display.plot(**options)
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
-        workload, curves = _completeness_curves(self.label, self.probability)
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
+        workload, curves = _completeness_curves(self.y, self.probability)
         with style.open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
             diagonal = {**style.DASHED, "color": style.UNINSPECTED_COLOR}
             handles: dict[str, Any] = {"random order": axes.plot([0, 100], [0, 100], **diagonal)[0]}
             if len(curves) > 1:
                 low, high = curves.min(axis=0), curves.max(axis=0)
-                band = axes.fill_between(workload, low, high, color=style.LINE_COLOR, alpha=0.25)
+                color = look.get("color", look.get("c", style.LINE_COLOR))
+                band = axes.fill_between(workload, low, high, color=color, alpha=0.25)
                 handles[f"{len(curves)} repeats"] = band
-            handles["by probability"] = axes.plot(workload, curves.mean(axis=0), **_CURVE)[0]
+            curve = axes.plot(workload, curves.mean(axis=0), **{**_CURVE, **look})[0]
+            handles[legend.label or "by probability"] = curve
             if self.point is not None:
                 (x,), (y,) = np.multiply(100, self.point)[:, None]
                 name = "chosen"
@@ -116,7 +120,8 @@ class CompletenessDisplay(style.Display):
                     axes.plot([x, x], along, **_CROSS)
                 handles[name] = axes.plot([x], [y], **_POINT)[0]
             axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="Workload (%)", ylabel="Completeness (%)")
-            style.add_legend(axes, handles, is_new=ax is None)
+            legend = legend._replace(label=None)  # it is the curve's
+            style.add_legend(axes, handles, is_new=ax is None, legend=legend)
         return axes
 
 
@@ -146,10 +151,12 @@ class TuningDisplay(style.Display):
     Parameters
     ----------
     cv_results : mapping of str to array-like
-        What a search over `n_components` and `threshold` has as `cv_results_`.
+        What a search over `n_components` and `threshold` has as `cv_results_`, of a
+        SpuriousRegionDetectorCV or a GridSearchCV with the scorers "completeness" and
+        "neg_workload".
     best_index : int, default=None
-        Index of the chosen setting, to be marked. When perplexities were searched as well, the
-        surface is that of the chosen one, or of the first.
+        Index of the chosen setting, to be marked. When other parameters were searched as well, the
+        surface is that of their chosen values, or of the first.
 
     Examples
     --------
@@ -172,10 +179,11 @@ class TuningDisplay(style.Display):
 
         Parameters
         ----------
-        search : SpuriousRegionDetectorCV
-            The fitted search.
+        search : SpuriousRegionDetectorCV or GridSearchCV
+            The fitted search; a GridSearchCV over `n_components` and `threshold` needs the scorers
+            "completeness" and "neg_workload" of `spurclust.metrics.get_scorer`.
         **options : dict
-            Options of `plot`: ax and width.
+            Options of `plot`: ax, width, and properties of matplotlib.
 
         Returns
         -------
@@ -183,20 +191,24 @@ class TuningDisplay(style.Display):
             The display, drawn.
         """
         check_is_fitted(search)
-        return cls(search.cv_results_, search.best_index_).plot(**options)
+        # A GridSearchCV with several scorers and refit=False has no best.
+        return cls(search.cv_results_, getattr(search, "best_index_", None)).plot(**options)
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
-        columns, column = np.unique(self._column("param_n_components"), return_inverse=True)
-        rows, row = np.unique(self._column("param_threshold"), return_inverse=True)
-        drawn = np.ones(len(row), dtype=bool)
-        if "param_perplexity" in self.cv_results:
-            perplexity = self._column("param_perplexity")
-            drawn = perplexity == perplexity[self.best_index or 0]
+    def _draw(
+        self,
+        ax: Axes | None,
+        width: float,
+        legend: style.Legend,
+        look: dict[str, Any],
+    ) -> Axes:
+        columns, column = np.unique(self._setting("n_components"), return_inverse=True)
+        rows, row = np.unique(self._setting("threshold"), return_inverse=True)
+        drawn = self._same_as_best()
         surfaces = np.full((2, len(rows), len(columns)), np.nan)
         for surface, name in zip(surfaces, ("workload", "completeness"), strict=True):
-            surface[row[drawn], column[drawn]] = 100 * self._column(f"mean_test_{name}")[drawn]
+            surface[row[drawn], column[drawn]] = 100 * self._metric(name)[drawn]
         with style.open_axes(ax, width=width, height=_HEIGHT_PART * width) as axes:
-            _draw_surface(axes, surfaces[0], surfaces[1], width)
+            _draw_surface(axes, surfaces[0], surfaces[1], width, look)
             for axis, values in ((axes.xaxis, columns), (axes.yaxis, 100 * rows)):
                 every = -(-len(values) // _MOST_TICKS)
                 names = [f"{value:.3g}" for value in values[::every]]
@@ -207,22 +219,55 @@ class TuningDisplay(style.Display):
             if self.best_index is not None:
                 title += ",\nthe chosen setting framed"
                 _draw_frame(axes, column[self.best_index], row[self.best_index])
-            axes.set_title(title, fontsize="medium")
+            if legend.shown and not axes.get_title():  # a title of the caller stays
+                axes.set_title(title, fontsize="medium")
         return axes
 
-    def _column(self, name: str) -> NDArray[np.float64]:
-        return np.asarray(self.cv_results[name], dtype=np.float64)
+    def _setting(self, name: str) -> NDArray[np.float64]:
+        """Return the values of a parameter that was searched, in a pipeline or not."""
+        for column, values in self.cv_results.items():
+            if column.startswith("param_") and column[6:].split("__")[-1] == name:
+                return np.asarray(values, dtype=np.float64)
+        raise ValueError(f"the search did not try values of {name}: search over both parameters")
+
+    def _same_as_best(self) -> NDArray[np.bool_]:
+        """Return which settings have the other parameters of the best."""
+        others = [
+            np.asarray(values, dtype=object)
+            for column, values in self.cv_results.items()
+            if column.startswith("param_")
+            and column[6:].split("__")[-1] not in ("n_components", "threshold")
+        ]
+        same = np.ones(len(self._setting("threshold")), dtype=bool)
+        for values in others:
+            best = values[self.best_index or 0]
+            same &= np.array([value is best or value == best for value in values], dtype=bool)
+        return same
+
+    def _metric(self, name: str) -> NDArray[np.float64]:
+        """Return the mean of a metric over the folds, whose scorer may be negative."""
+        for column, sign in ((f"mean_test_{name}", 1), (f"mean_test_neg_{name}", -1)):
+            if column in self.cv_results:
+                return sign * np.asarray(self.cv_results[column], dtype=np.float64)
+        raise ValueError(
+            f"the search has no {name}: give it scoring={{name: get_scorer(name) for name in "
+            "('completeness', 'neg_workload')} of spurclust.metrics"
+        )
 
 
 def _draw_surface(
-    ax: Axes, workload: NDArray[np.float64], completeness: NDArray[np.float64], width: float
+    ax: Axes,
+    workload: NDArray[np.float64],
+    completeness: NDArray[np.float64],
+    width: float,
+    given: dict[str, Any],
 ) -> None:
     """Draw workloads as colors, and completeness in numbers on top."""
     # From 0, so that colors stay in proportion; to the most there is, so that they differ.
     most = float(np.nanmax(workload, initial=0)) or 100.0
     # Of a single row or column matplotlib would not find the edges.
     y, x = (np.arange(n + 1) - 0.5 for n in workload.shape)
-    shown = ax.pcolormesh(x, y, workload, cmap="viridis", vmin=0, vmax=most)
+    shown = ax.pcolormesh(x, y, workload, **{"cmap": "viridis", "vmin": 0, "vmax": most, **given})
     ax.figure.colorbar(shown, ax=ax, label="Held-out workload (%)")
     look: dict[str, Any] = {"ha": "center", "va": "center"}
     look["fontsize"] = min(6.5, 72 * 0.55 * width / (2.4 * workload.shape[1]))
@@ -255,8 +300,10 @@ class StabilityDisplay(style.Display):
         Coordinates of the sources.
     stability : array-like of shape (n_sources,)
         Share of runs in which a source is flagged, see `spurclust.tuning.flag_stability`.
-    label : array-like of shape (n_sources,), default=None
+    y : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected.
+    embedding_name : str, default="t-SNE"
+        What the axes are named after.
 
     Examples
     --------
@@ -269,7 +316,9 @@ class StabilityDisplay(style.Display):
 
     embedding: ArrayLike
     stability: ArrayLike
-    label: ArrayLike | None = None
+    y: ArrayLike | None = None
+    _: KW_ONLY
+    embedding_name: str = "t-SNE"
 
     @classmethod
     def from_estimator(
@@ -286,7 +335,7 @@ class StabilityDisplay(style.Display):
         stability : array-like of shape (n_sources,)
             Share of runs in which a source is flagged, see `spurclust.tuning.flag_stability`.
         **options : dict
-            Options of `plot`: ax and width.
+            Options of `plot`: ax, width, legend, and properties of matplotlib.
 
         Returns
         -------
@@ -294,29 +343,33 @@ class StabilityDisplay(style.Display):
             The display, drawn.
         """
         label = embeddings.labels_of(detector, y)
-        return cls(detector.embedding_, stability, label).plot(**options)
+        name = embeddings.embedding_name_of(detector)
+        return cls(detector.embedding_, stability, label, embedding_name=name).plot(**options)
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
         points = embeddings.check_embedding(self.embedding)
         share = embeddings.check_per_source(self.stability, len(points), "stability")
         if not ((share >= 0) & (share <= 1)).all():
             raise ValueError("stability has values outside 0 to 1: it is a share of the runs")
-        spurious = embeddings.check_labels(self.label, len(points)) == SPURIOUS
+        spurious = embeddings.check_labels(self.y, len(points)) == SPURIOUS
         # Those that are flagged most are drawn last, so that none of them is hidden.
         order = np.argsort(share, kind="stable")
-        with embeddings.open_embedding(ax, points, width) as (axes, room):
+        with embeddings.open_embedding(ax, points, width, name=self.embedding_name) as (axes, room):
             area = embeddings.dot_area(len(points), room)
-            look: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 100}
-            look["rasterized"] = len(points) > embeddings.RASTERIZE_ABOVE
+            rasterized = len(points) > embeddings.RASTERIZE_ABOVE
+            look = {"cmap": "viridis", "vmin": 0, "vmax": 100, "rasterized": rasterized, **look}
             x, y = points[order].T
-            shown = axes.scatter(x, y, s=area, c=100 * share[order], linewidths=0, **look)
+            shown = axes.scatter(x, y, c=100 * share[order], **{"s": area, "linewidths": 0, **look})
             name = "Flagged in (% of the runs)"
             axes.figure.colorbar(shown, ax=axes, location="bottom", pad=0.02, label=name)
             if spurious.any():
                 rims: dict[str, Any] = {"linewidths": 0.6, "edgecolors": "black", "zorder": 3}
                 large = embeddings.sign_area(axes, points[spurious], room, area)
                 x, y = points[spurious].T
-                axes.scatter(x, y, s=large, c=100 * share[spurious], **rims, **look)
+                look = {**look, **rims, "s": large}
+                axes.scatter(x, y, c=100 * share[spurious], **look)
                 sign = axes.scatter([], [], s=16, facecolors="none", **rims)
-                style.add_legend(axes, {"known spurious": sign}, is_new=ax is None)
+                style.add_legend(axes, {"known spurious": sign}, is_new=ax is None, legend=legend)
         return axes

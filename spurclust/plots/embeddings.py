@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -70,9 +70,9 @@ def check_embedding(embedding: ArrayLike) -> NDArray[np.float64]:
 
 def check_labels(label: ArrayLike | None, n_sources: int) -> NDArray[np.int8]:
     """Return labels 1, 0 and -1, one for each source; None means that all are uninspected."""
-    array = check_per_source(label, n_sources, "label", UNINSPECTED)
+    array = check_per_source(label, n_sources, "y", UNINSPECTED)
     if not np.isin(array, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
-        raise ValueError("label must be 1 (spurious), 0 (reliable) or -1 (uninspected)")
+        raise ValueError("y must be 1 (spurious), 0 (reliable) or -1 (uninspected)")
     return array.astype(np.int8)
 
 
@@ -80,7 +80,7 @@ def check_reasons(reason: ArrayLike | None, n_sources: int) -> NDArray[np.object
     """Return reasons as lines of text, empty where there is none."""
     import pandas as pd
 
-    values = check_per_source(reason, n_sources, "reason", "").astype(object)
+    values = check_per_source(reason, n_sources, "reasons", "").astype(object)
     return np.array(["" if pd.isna(v) else " ".join(str(v).split()) for v in values], dtype=object)
 
 
@@ -92,6 +92,15 @@ def labels_of(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
         return check_labels(None, n_sources)
     labels = check_per_source(y, n_sources, "y")
     return encode_labels(labels, detector.classes_, detector.unlabeled)
+
+
+def embedding_name_of(detector: Any) -> str:
+    """Return what the embedding of a fitted detector is called."""
+    step = detector.pipeline_.named_steps["embed"]
+    if isinstance(step, str):
+        return "Embedding"
+    name = type(step).__name__
+    return "t-SNE" if name == "TSNE" else name
 
 
 def plane_limits(embedding: NDArray[np.float64], margin: float = 0.05) -> NDArray[np.float64]:
@@ -106,13 +115,17 @@ def plane_limits(embedding: NDArray[np.float64], margin: float = 0.05) -> NDArra
 
 @contextmanager
 def open_embedding(
-    ax: Axes | None, embedding: NDArray[np.float64], width: float, margin: float = 0.05
+    ax: Axes | None,
+    embedding: NDArray[np.float64],
+    width: float,
+    margin: float = 0.05,
+    name: str = "t-SNE",
 ) -> Iterator[tuple[Axes, float]]:
     """Yield axes with the scale and the names that an embedding has, and their width in inches."""
     # As high as the legend can need; what is left over is cut off.
     with style.open_axes(ax, width=width, height=width + 2) as axes:
         x_limits, y_limits = plane_limits(embedding, margin)
-        axes.set(xlim=x_limits, ylim=y_limits, xlabel="t-SNE x", ylabel="t-SNE y")
+        axes.set(xlim=x_limits, ylim=y_limits, xlabel=f"{name} x", ylabel=f"{name} y")
         axes.set_aspect("equal", adjustable="box")
         axes.locator_params(nbins=7, steps=[1, 2, 5, 10])
         yield axes, width - _BESIDE if ax is None else axes_width(ax)
@@ -140,16 +153,22 @@ def sign_area(ax: Axes, signs: NDArray[np.float64], width: float, area: float) -
     return float(max(largest, _SMALLEST_SIGN, 1.5 * area))
 
 
-def draw_sources(ax: Axes, points: NDArray[np.float64], mark: Mark, area: float) -> Any:
+def draw_sources(
+    ax: Axes, points: NDArray[np.float64], mark: Mark, area: float, look: Mapping[str, Any]
+) -> Any:
     """Draw sources as dots, rings or signs, and return what stands for them in a legend."""
     rasterized = len(points) > RASTERIZE_ABOVE
     x, y = points.T
-    ax.scatter(x, y, s=area, rasterized=rasterized, **_look(mark, area))
-    return ax.scatter([], [], s=_LEGEND_SIGN, **_look(mark, _LEGEND_SIGN))
+    ax.scatter(x, y, **{"s": area, "rasterized": rasterized, **_look(mark, area), **look})
+    return ax.scatter([], [], **{**_look(mark, _LEGEND_SIGN), **look, "s": _LEGEND_SIGN})
 
 
 def draw_groups(
-    ax: Axes, points: NDArray[np.float64], groups: Sequence[Group], width: float
+    ax: Axes,
+    points: NDArray[np.float64],
+    groups: Sequence[Group],
+    width: float,
+    look: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Draw groups of sources, the last on top, and return what stands for them in a legend."""
     area = dot_area(len(points), width)
@@ -157,7 +176,7 @@ def draw_groups(
     signs = [points[members] for (_, members, _), sign in zip(groups, is_sign, strict=True) if sign]
     large = sign_area(ax, np.concatenate([points[:0], *signs]), width, area)
     return {
-        name: draw_sources(ax, points[members], mark, large if sign else area)
+        name: draw_sources(ax, points[members], mark, large if sign else area, look)
         for (name, members, mark), sign in zip(groups, is_sign, strict=True)
         if members.any()
     }
@@ -206,11 +225,13 @@ class EmbeddingDisplay(style.Display):
     ----------
     embedding : array-like of shape (n_sources, 2)
         Coordinates of the sources.
-    label : array-like of shape (n_sources,), default=None
+    y : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
-    reason : array-like of shape (n_sources,), default=None
+    reasons : array-like of shape (n_sources,), default=None
         Why a source is spurious; blank, None or NaN where it is not known. The ten most frequent
         reasons have signs of their own, the others share one.
+    embedding_name : str, default="t-SNE"
+        What the axes are named after.
 
     Examples
     --------
@@ -223,8 +244,10 @@ class EmbeddingDisplay(style.Display):
     """
 
     embedding: ArrayLike
-    label: ArrayLike | None = None
-    reason: ArrayLike | None = None
+    y: ArrayLike | None = None
+    reasons: ArrayLike | None = None
+    _: KW_ONLY
+    embedding_name: str = "t-SNE"
 
     @classmethod
     def from_estimator(
@@ -232,7 +255,7 @@ class EmbeddingDisplay(style.Display):
         detector: Any,
         y: ArrayLike | None,
         *,
-        reason: ArrayLike | None = None,
+        reasons: ArrayLike | None = None,
         **options: Any,
     ) -> Self:
         """Draw the embedding of a fitted detector.
@@ -243,10 +266,10 @@ class EmbeddingDisplay(style.Display):
             The fitted detector.
         y : array-like of shape (n_sources,) or None
             The labels of the fit, in the same order; None draws all as uninspected.
-        reason : array-like of shape (n_sources,), default=None
+        reasons : array-like of shape (n_sources,), default=None
             Why a source is spurious.
         **options : dict
-            Options of `plot`: ax and width.
+            Options of `plot`: ax, width, legend, and properties of matplotlib.
 
         Returns
         -------
@@ -254,17 +277,20 @@ class EmbeddingDisplay(style.Display):
             The display, drawn.
         """
         label = labels_of(detector, y)
-        return cls(detector.embedding_, label, reason).plot(**options)
+        name = embedding_name_of(detector)
+        return cls(detector.embedding_, label, reasons, embedding_name=name).plot(**options)
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
         points = check_embedding(self.embedding)
-        label = check_labels(self.label, len(points))
-        reason = check_reasons(self.reason, len(points))
+        label = check_labels(self.y, len(points))
+        reason = check_reasons(self.reasons, len(points))
         groups = [
             (f"{name} ({members.sum()})", members, mark)
             for name, members, mark in _group_sources(label, reason)
         ]
-        with open_embedding(ax, points, width) as (axes, room):
-            handles = draw_groups(axes, points, groups, room)
-            style.add_legend(axes, handles, is_new=ax is None)
+        with open_embedding(ax, points, width, name=self.embedding_name) as (axes, room):
+            handles = draw_groups(axes, points, groups, room, look)
+            style.add_legend(axes, handles, is_new=ax is None, legend=legend)
         return axes

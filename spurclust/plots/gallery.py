@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
@@ -44,11 +45,11 @@ class GalleryDisplay(style.Display):
     cutouts : array-like of shape (n_cutouts, height, width[, n_channels])
         Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. Three channels are colors;
         those of a cube are drawn side by side. Only those drawn are read.
-    source_id : array-like of shape (n_cutouts,), default=None
+    source_ids : array-like of shape (n_cutouts,), default=None
         What to write beneath; None writes the positions from 0.
-    reason : array-like of shape (n_cutouts,), default=None
+    reasons : array-like of shape (n_cutouts,), default=None
         Why a source is spurious; blank, None or NaN where it is not known.
-    label : array-like of shape (n_cutouts,), default=None
+    y : array-like of shape (n_cutouts,), default=None
         1 spurious, 0 reliable, -1 uninspected; the frames show it.
     flagged : array-like of bool of shape (n_cutouts,), default=None
         Whether a source lies in the region; the frames show it.
@@ -84,10 +85,10 @@ class GalleryDisplay(style.Display):
     """
 
     cutouts: Any
-    source_id: ArrayLike | None = None
-    reason: ArrayLike | None = None
+    source_ids: ArrayLike | None = None
+    reasons: ArrayLike | None = None
     _: KW_ONLY
-    label: ArrayLike | None = None
+    y: ArrayLike | None = None
     flagged: ArrayLike | None = None
     position: ArrayLike | None = None
     n_columns: int | None = None
@@ -102,11 +103,12 @@ class GalleryDisplay(style.Display):
         y: ArrayLike | None,
         cutouts: Any,
         *,
-        source_id: ArrayLike | None = None,
-        reason: ArrayLike | None = None,
+        source_ids: ArrayLike | None = None,
+        reasons: ArrayLike | None = None,
         which: Which = "flagged",
         ax: Axes | None = None,
         width: float | None = None,
+        legend: bool | Mapping[str, Any] = True,
         **options: Any,
     ) -> Self:
         """Draw cutouts of a fitted detector's sources, the most probably spurious first.
@@ -119,15 +121,17 @@ class GalleryDisplay(style.Display):
             The labels of the fit, in the same order; None means that all are uninspected.
         cutouts : array-like of shape (n_sources, height, width[, n_channels])
             The cutouts of the fit, in the same order.
-        source_id : array-like of shape (n_sources,), default=None
+        source_ids : array-like of shape (n_sources,), default=None
             Ids; None writes the positions.
-        reason : array-like of shape (n_sources,), default=None
+        reasons : array-like of shape (n_sources,), default=None
             Why a source is spurious.
         which : {"spurious", "flagged", "missed", "new", "all"}, default="flagged"
             The known spurious; all in the region; the known spurious outside it; the uninspected in
             it; or all sources.
         ax, width : matplotlib Axes and float, default=None
             Where to draw, and how wide a new figure is, as in `plot`.
+        legend : bool or mapping, default=True
+            Whether to draw a legend, as in `plot`.
         **options : dict
             Parameters of the display: n_columns, crop, max_cutouts, origin.
 
@@ -149,13 +153,15 @@ class GalleryDisplay(style.Display):
             raise ValueError(f"which={which!r}: choose one of {', '.join(choices)}")
         rendering.check_cutouts(cutouts, len(label), options.get("crop"))
         order = np.argsort(-detector.spurious_probability_, kind="stable")
-        options |= {"label": label, "flagged": flagged, "position": order[choices[which][order]]}
-        return cls(cutouts, source_id, reason, **options).plot(ax=ax, width=width)
+        options |= {"y": label, "flagged": flagged, "position": order[choices[which][order]]}
+        return cls(cutouts, source_ids, reasons, **options).plot(ax=ax, width=width, legend=legend)
 
     def _default_width(self) -> float:
         return style.PAGE_WIDTH
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
         for name, value in (("max_cutouts", self.max_cutouts), ("n_columns", self.n_columns)):
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value}: give at least one")
@@ -172,28 +178,28 @@ class GalleryDisplay(style.Display):
             axes.set_aspect("equal", adjustable="box", anchor="N")
             axes.set(xlim=(0, total_width), ylim=(-height, 0))
             if shown:
-                self._draw_entries(axes, shown, layout)
+                self._draw_entries(axes, shown, layout, look)
             else:
-                look: dict[str, Any] = {"ha": "center", "va": "center"}
+                look = {"ha": "center", "va": "center", **look}
                 axes.text(total_width / 2, -height / 2, "no cutouts", **look)
-            is_known = self.label is not None or self.flagged is not None
+            is_known = self.y is not None or self.flagged is not None
             handles = rendering.frame_handles(entry.frame for entry in shown if is_known)
             n_left = len(entries) - len(shown)
             note = f"first {len(shown)} of {len(entries)} cutouts, {n_left} not shown"
             if handles or n_left:
                 title = note if n_left else None
-                style.add_legend(axes, handles, is_new=ax is None, title=title)
+                style.add_legend(axes, handles, is_new=ax is None, legend=legend, title=title)
         return axes
 
     def _list_entries(self) -> list[_Entry]:
         """List what is to be drawn, as far as there is room."""
         n_cutouts = len(self.cutouts)
         position = np.arange(n_cutouts)
-        source_id = position if self.source_id is None else self.source_id
+        names = position if self.source_ids is None else self.source_ids
         columns = (
-            embeddings.check_per_source(source_id, n_cutouts, "source_id"),
-            embeddings.check_reasons(self.reason, n_cutouts),
-            embeddings.check_labels(self.label, n_cutouts),
+            embeddings.check_per_source(names, n_cutouts, "source_ids"),
+            embeddings.check_reasons(self.reasons, n_cutouts),
+            embeddings.check_labels(self.y, n_cutouts),
             embeddings.check_per_source(self.flagged, n_cutouts, "flagged", False),
         )
         if self.position is not None:
@@ -220,7 +226,9 @@ class GalleryDisplay(style.Display):
         n_lines = 2 if has_reasons and width < _ONE_LINE_WIDTH else 1
         return _Layout(n_columns, width, width / aspect, n_lines)
 
-    def _draw_entries(self, ax: Axes, entries: list[_Entry], layout: _Layout) -> None:
+    def _draw_entries(
+        self, ax: Axes, entries: list[_Entry], layout: _Layout, given: dict[str, Any]
+    ) -> None:
         """Draw cutouts with frames and captions, in inches."""
         size = (layout.width, layout.height)
         row, column = np.divmod(np.arange(len(entries)), layout.n_columns)
@@ -236,7 +244,7 @@ class GalleryDisplay(style.Display):
         shrink = min(1.0, float(ax.bbox.height * width / (ax.bbox.width * height)))
         # No mathematics, whatever an id looks like.
         look: dict[str, Any] = {"va": "top", "parse_math": False, "usetex": False}
-        look |= {"color": style.LINE_COLOR, "fontsize": shrink * _CAPTION_SIZE}
+        look |= {"color": style.LINE_COLOR, "fontsize": shrink * _CAPTION_SIZE, **given}
         for entry, (x, y) in zip(entries, corners, strict=True):
             for side, line, text in _caption(entry, layout):
                 left = x if side == "left" else x + layout.width

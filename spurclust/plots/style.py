@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from spurclust.catalog.output import atomic_write
 from spurclust.errors import import_optional
@@ -87,6 +87,7 @@ _LEGEND: dict[str, Any] = {
     "columnspacing": 1.2,
     "labelspacing": 0.3,
 }
+_INSIDE = {"fontsize": SMALL_FONT_SIZE, "title_fontsize": SMALL_FONT_SIZE}
 # What a legend's entry takes beside its text, in points.
 _LEGEND_HANDLE = 3.1 * SMALL_FONT_SIZE
 # Letters stay letters in PDF and SVG; the same picture is the same file.
@@ -99,13 +100,27 @@ _SAVE_RC = {
 _UNDATED = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
+class Legend(NamedTuple):
+    """Whether to draw a legend, or options of matplotlib for it, and a name before its entries."""
+
+    shown: bool | Mapping[str, Any] = True
+    label: str | None = None
+
+
 class Display:
     """What the displays have in common: drawing, and where they have drawn."""
 
     ax_: "Axes"
     figure_: "Figure | SubFigure"
 
-    def plot(self, ax: "Axes | None" = None, *, width: float | None = None) -> Self:
+    def plot(
+        self,
+        ax: "Axes | None" = None,
+        *,
+        width: float | None = None,
+        legend: bool | Mapping[str, Any] = True,
+        **kwargs: Any,
+    ) -> Self:
         """Draw on given axes or a new figure.
 
         Parameters
@@ -115,17 +130,27 @@ class Display:
         width : float, default=None
             Width of a new figure in inches. None means a journal's column, 3.5; for pictures with
             cutouts, and for a region of more than 15 components, a page, 7.1.
+        legend : bool or mapping, default=True
+            Whether to draw a legend, above the axes; a mapping has options of
+            `matplotlib.axes.Axes.legend`, as ``{"loc": "best"}``. Without one, the artists have
+            labels for a legend of your own.
+        **kwargs : dict
+            Properties of what shows the sources, the curve, the bars, the squares or the captions,
+            as matplotlib names them: `color`, `alpha`, `cmap`. `label` names it in the legend.
 
         Returns
         -------
         Display
             The display itself, with `ax_` and `figure_`, the axes and the figure drawn on.
         """
-        axes = self._draw(ax, width or self._default_width())
+        shown = Legend(legend, kwargs.pop("label", None))
+        axes = self._draw(ax, width or self._default_width(), shown, kwargs)
         self.ax_, self.figure_ = axes, axes.figure
         return self
 
-    def _draw(self, ax: "Axes | None", width: float) -> "Axes":
+    def _draw(
+        self, ax: "Axes | None", width: float, legend: "Legend", look: dict[str, Any]
+    ) -> "Axes":
         raise NotImplementedError
 
     def _default_width(self) -> float:
@@ -162,15 +187,31 @@ def _fit_height(figure: Any, axes: Any) -> None:
         width, height = axes.get_position(original=True).size * figure.get_size_inches()
         unused = height - min(height, aspect * width * axes.get_data_ratio())
         figure.set_figheight(figure.get_figheight() - unused)
+        # Where a title comes later, the labels at the left and the bottom keep their room.
+        axes.set_anchor("SW")
         engine.execute(figure)
-    # matplotlib would draw everything twice to lay it out anew.
-    figure.set_layout_engine("none")
 
 
 def add_legend(
-    ax: "Axes", handles: Mapping[str, Any], *, is_new: bool, title: str | None = None
+    ax: "Axes",
+    handles: Mapping[str, Any],
+    *,
+    is_new: bool,
+    title: str | None = None,
+    legend: Legend = Legend(),  # noqa: B008  # it does not change
 ) -> None:
     """Put a legend at the top of a new figure or above given axes, in as many columns as fit."""
+    if legend.label is not None:
+        handles = {f"{legend.label}: {name}": handle for name, handle in handles.items()}
+    for name, handle in handles.items():
+        handle.set_label(name)
+    if not legend.shown:
+        return
+    if not isinstance(legend.shown, bool):
+        ax.legend(
+            list(handles.values()), list(handles), **{**_INSIDE, "title": title, **legend.shown}
+        )
+        return
     owner: Any = ax.figure if is_new else ax
     corner: dict[str, Any] = {"loc": "outside upper left"}
     if not is_new:
@@ -183,12 +224,25 @@ def add_legend(
         # matplotlib leaves out labels that start with "_", so the texts are set afterwards.
         numbers = [str(number) for number in range(len(shown))]
         look = {**_LEGEND, **corner, "title": title, "ncols": n_columns}
-        legend = owner.legend(list(handles.values()), numbers, **look)
-        for text, label in zip(legend.get_texts(), shown, strict=True):
+        drawn = owner.legend(list(handles.values()), numbers, **look)
+        for text, label in zip(drawn.get_texts(), shown, strict=True):
             text.set(parse_math=False, text=label)
-        if n_columns == 1 or legend.get_window_extent().width <= width:
+        if n_columns == 1 or drawn.get_window_extent().width <= width:
             break
-        legend.remove()
+        drawn.remove()
+    if not is_new:
+        _keep_room(ax, drawn.get_window_extent().height)
+
+
+def _keep_room(ax: "Axes", height: float) -> None:
+    """Keep the room above axes, of a height in pixels, so that their title stands above it."""
+    from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+
+    top: Any = ax.transAxes
+    above = ax.figure.dpi_scale_trans + ScaledTranslation(0, 1, top)
+    inches = height / ax.figure.dpi
+    place = blended_transform_factory(ax.transAxes, above)
+    ax.inset_axes((0, 0, 1, inches), transform=place).set_axis_off()
 
 
 def text_width(text: str, size: float) -> float:

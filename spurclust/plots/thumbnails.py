@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -51,7 +51,7 @@ class CutoutEmbeddingDisplay(style.Display):
         Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. 8-bit pixels are shown as
         they are, others stretched between percentiles of each. Three channels are colors; of
         another number the mean is shown. Only those drawn are read.
-    label : array-like of shape (n_sources,), default=None
+    y : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected; the frames show it.
     flagged : array-like of bool of shape (n_sources,), default=None
         Whether a source lies in the region; the frames show it.
@@ -63,6 +63,8 @@ class CutoutEmbeddingDisplay(style.Display):
         and larger ones.
     origin : {"upper", "lower"}, default="upper"
         Where row 0 is; "lower" for cutouts from FITS files.
+    embedding_name : str, default="t-SNE"
+        What the axes are named after.
 
     Attributes
     ----------
@@ -85,12 +87,13 @@ class CutoutEmbeddingDisplay(style.Display):
 
     embedding: ArrayLike
     cutouts: Any
-    label: ArrayLike | None = None
+    y: ArrayLike | None = None
     flagged: ArrayLike | None = None
     _: KW_ONLY
     crop: rendering.Crop | None = None
     max_cutouts: int = 100
     origin: rendering.Origin = "upper"
+    embedding_name: str = "t-SNE"
 
     @classmethod
     def from_estimator(
@@ -101,6 +104,7 @@ class CutoutEmbeddingDisplay(style.Display):
         *,
         ax: Axes | None = None,
         width: float | None = None,
+        legend: bool | Mapping[str, Any] = True,
         **options: Any,
     ) -> Self:
         """Draw the embedding of a fitted detector with cutouts.
@@ -115,6 +119,8 @@ class CutoutEmbeddingDisplay(style.Display):
             The cutouts of the fit, in the same order.
         ax, width : matplotlib Axes and float, default=None
             Where to draw, and how wide a new figure is, as in `plot`.
+        legend : bool or mapping, default=True
+            Whether to draw a legend, as in `plot`.
         **options : dict
             Parameters of the display: crop, max_cutouts, origin.
 
@@ -124,15 +130,18 @@ class CutoutEmbeddingDisplay(style.Display):
             The display, drawn.
         """
         label = embeddings.labels_of(detector, y)
+        options = {"embedding_name": embeddings.embedding_name_of(detector), **options}
         display = cls(detector.embedding_, cutouts, label, detector.flagged_, **options)
-        return display.plot(ax=ax, width=width)
+        return display.plot(ax=ax, width=width, legend=legend)
 
     def _default_width(self) -> float:
         return style.PAGE_WIDTH
 
-    def _draw(self, ax: Axes | None, width: float) -> Axes:
+    def _draw(
+        self, ax: Axes | None, width: float, legend: style.Legend, look: dict[str, Any]
+    ) -> Axes:
         points = embeddings.check_embedding(self.embedding)
-        label = embeddings.check_labels(self.label, len(points))
+        label = embeddings.check_labels(self.y, len(points))
         flagged = embeddings.check_per_source(self.flagged, len(points), "flagged", False)
         if self.max_cutouts < 1:
             raise ValueError(f"max_cutouts={self.max_cutouts}: draw at least one cutout")
@@ -142,10 +151,12 @@ class CutoutEmbeddingDisplay(style.Display):
         priority = 2 * (label == SPURIOUS) + flagged.astype(bool)
         shown = _choose_thumbnails(points, priority, room)
         extent = np.concatenate([points, points[shown] - size / 2, points[shown] + size / 2])
-        with embeddings.open_embedding(ax, extent, width, margin=0.02) as (axes, side):
+        with embeddings.open_embedding(
+            ax, extent, width, margin=0.02, name=self.embedding_name
+        ) as (axes, side):
             area = embeddings.dot_area(len(points), side) / 2
             dots = (style.UNINSPECTED_COLOR, embeddings.DOT)
-            embeddings.draw_sources(axes, points, dots, area)
+            embeddings.draw_sources(axes, points, dots, area, look)
             rest = np.argsort(-priority, kind="stable")
             rest = rest[(priority[rest] > 0) & ~np.isin(rest, shown)]
             limits = np.array([axes.get_xlim(), axes.get_ylim()])
@@ -155,12 +166,12 @@ class CutoutEmbeddingDisplay(style.Display):
             frames = [rendering.choose_frame(label[i], flagged[i]) for i in drawn]
             _draw_lines(axes, points[aside], middles, frames[len(shown) :])
             corners = np.concatenate([points[shown], middles]) - size / 2
-            look = {"size": size * side / np.ptp(limits[0]), "channels": "mean"}
-            pictures = [rendering.render_source(self.cutouts, i, self.crop, **look) for i in drawn]
+            how = {"size": size * side / np.ptp(limits[0]), "channels": "mean"}
+            pictures = [rendering.render_source(self.cutouts, i, self.crop, **how) for i in drawn]
             rendering.draw_pictures(axes, pictures, corners, size, frames, self.origin)
             title = f"{len(drawn)} of {len(points)} cutouts shown"
             handles = rendering.frame_handles(frames)
-            style.add_legend(axes, handles, is_new=ax is None, title=title)
+            style.add_legend(axes, handles, is_new=ax is None, legend=legend, title=title)
         self.shown_, self.aside_ = shown, aside
         return axes
 

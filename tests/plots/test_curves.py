@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from spurclust import SpuriousRegionDetectorCV
-from spurclust.metrics import completeness_curve
+from spurclust import SpuriousRegionDetector, SpuriousRegionDetectorCV
+from spurclust.metrics import completeness_curve, get_scorer
 from spurclust.plots import CompletenessDisplay, StabilityDisplay, TuningDisplay
 from spurclust.tuning import InspectedStratifiedKFold
 
@@ -139,3 +142,32 @@ class TestStability:
         labels = [display.ax_.xaxis.label, bar.xaxis.label, bar.patch, display.ax_.patch]
         assert overlaps([legend(display), *labels]) == 0
         assert stays_inside(display)
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_a_grid_search_with_the_documented_scorers_is_drawn(survey, in_pipeline):
+    X, y = survey
+    steps = {"flatten": "passthrough", "reduce": "passthrough", "embed": "passthrough"}
+    estimator = SpuriousRegionDetector(unlabeled=-1, random_state=0, **steps)
+    prefix = "spuriousregiondetector__" if in_pipeline else ""
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), estimator) if in_pipeline else estimator,
+        {f"{prefix}n_components": [3, 4], f"{prefix}threshold": [0.5, 0.9]},
+        scoring={name: get_scorer(name) for name in ("completeness", "neg_workload")},
+        refit="completeness",
+        cv=InspectedStratifiedKFold(3, unlabeled=-1, random_state=0),
+    ).fit(X, y)
+    display = TuningDisplay.from_estimator(search, ax=Figure().add_subplot(), cmap="cividis")
+    (squares,) = [each for each in display.ax_.collections if each.get_array() is not None]
+    expected = -100 * search.cv_results_["mean_test_neg_workload"].reshape(2, 2).T
+    np.testing.assert_allclose(squares.get_array(), expected)
+    assert squares.get_cmap().name == "cividis"
+
+
+def test_a_search_without_the_metrics_or_the_parameters_is_refused():
+    results = {"param_n_components": [2], "param_threshold": [0.1], "mean_test_score": [1]}
+    with pytest.raises(ValueError, match="the search has no workload: give it scoring="):
+        TuningDisplay(results).plot()
+    del results["param_threshold"]
+    with pytest.raises(ValueError, match="did not try values of threshold"):
+        TuningDisplay(results).plot()

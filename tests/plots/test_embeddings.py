@@ -32,7 +32,7 @@ def test_every_source_is_drawn_once_and_counted(detector, survey, legend, legend
     assert to_hex(dot.get_facecolor()[0]).upper() == RELIABLE_COLOR
     assert to_hex(sign.get_facecolor()[0]).upper() == SPURIOUS_COLOR
     assert len(sign.get_paths()[0].vertices) < len(dot.get_paths()[0].vertices)
-    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("t-SNE x", "t-SNE y")
+    assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("Embedding x", "Embedding y")
     assert display.ax_.get_aspect() == 1
 
 

@@ -96,7 +96,7 @@ def test_the_sources_that_were_asked_for(build_detector, survey, which):
     }[which]
     ids = [f"id{number}" for number in range(len(y))]
     display = GalleryDisplay.from_estimator(
-        detector, y, cutouts(len(y), (4, 4)), source_id=ids, which=which, max_cutouts=1000
+        detector, y, cutouts(len(y), (4, 4)), source_ids=ids, which=which, max_cutouts=1000
     )
     assert captions(display) == [ids[position] for position in display.shown_]
     assert 0 < expected.sum() == len(display.shown_)
@@ -108,7 +108,7 @@ def test_cutout_id_and_reason_belong_together(detector, survey):
     _, y = survey
     images = np.arange(len(y), dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(30, 2)
     reason = [f"r{number}" for number in range(len(y))]
-    display = GalleryDisplay.from_estimator(detector, y, images, reason=reason, max_cutouts=5)
+    display = GalleryDisplay.from_estimator(detector, y, images, reasons=reason, max_cutouts=5)
     texts = captions(display)
     for position, picture in enumerate(pictures(display)):
         value = picture[0, 0, 0]
@@ -128,7 +128,7 @@ def test_cubes_are_drawn_side_by_side_and_colors_as_colors():
 
 def test_low_axes_make_all_smaller(overlaps):
     axes = Figure(figsize=(7, 2)).add_subplot()
-    display = GalleryDisplay(cutouts(24), reason=["edge data"] * 24).plot(axes)
+    display = GalleryDisplay(cutouts(24), reasons=["edge data"] * 24).plot(axes)
     assert display.ax_ is axes
     assert overlaps(axes.texts) == 0
     assert axes.texts[0].get_fontsize() < 5

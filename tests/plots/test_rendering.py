@@ -93,7 +93,7 @@ def embed(images, **options):
 @pytest.mark.parametrize("build", [embed, GalleryDisplay])
 class TestBothDisplaysOfCutouts:
     def test_frames_show_what_is_known(self, build, legend_texts):
-        given = {"label": [1, 0, 1, -1], "flagged": [True, True, False, False]}
+        given = {"y": [1, 0, 1, -1], "flagged": [True, True, False, False]}
         display = build(np.zeros((4, 9, 9), dtype=np.uint8), **given, origin="lower").plot()
         frames = display.ax_.collections[-1]
         colors = [to_hex(color).upper() for color in frames.get_edgecolor()]

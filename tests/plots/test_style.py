@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
 from spurclust import SpuriousRegionDetector
@@ -43,19 +45,19 @@ REFUSED = [
     (EmbeddingDisplay(np.zeros((4, 3))), "has 3 dimensions: pictures need two"),
     (EmbeddingDisplay(np.zeros((0, 2))), "0 sample"),
     (EmbeddingDisplay([[0, 0], [np.nan, 1]]), "embedding contains NaN"),
-    (EmbeddingDisplay(TWO, [1, 2]), "label must be 1"),
-    (EmbeddingDisplay(TWO, reason="edge"), r"reason has shape \(\)"),
+    (EmbeddingDisplay(TWO, [1, 2]), "y must be 1"),
+    (EmbeddingDisplay(TWO, reasons="edge"), r"reasons has shape \(\)"),
     (RegionDisplay(TWO, None, [0], FLAGS, FLAGS), r"component has shape \(1,\), but there are 2"),
     (ComponentsDisplay(TABLE, 0.05, sort="size"), "sort='size'"),
     (CutoutEmbeddingDisplay(np.eye(3)[:, :2], STRIPS), "2 cutouts, but 3 sources"),
     (CutoutEmbeddingDisplay(TWO, np.zeros((2, 100))), "not flattened rows"),
     (CutoutEmbeddingDisplay(TWO, STRIPS, crop=(20, 30, 0, 9)), "nothing of a cutout of 17 x 95"),
     (CutoutEmbeddingDisplay(TWO, STRIPS, max_cutouts=0), "max_cutouts=0"),
-    (GalleryDisplay(STRIPS, ["a", "b", "c"]), r"source_id has shape \(3,\), but there are 2"),
+    (GalleryDisplay(STRIPS, ["a", "b", "c"]), r"source_ids has shape \(3,\), but there are 2"),
     (GalleryDisplay(STRIPS, max_cutouts=0), "max_cutouts=0"),
     (GalleryDisplay(STRIPS, n_columns=0), "n_columns=0"),
     (CompletenessDisplay([0, 0], [1, 1]), "no source that has a probability is known"),
-    (CompletenessDisplay([1, 0], [1, 1, 0]), r"label has shape \(2,\), but there are 3"),
+    (CompletenessDisplay([1, 0], [1, 1, 0]), r"y has shape \(2,\), but there are 3"),
     (StabilityDisplay(TWO, [0.0, 3.0]), "share of the runs"),
     (StabilityDisplay(TWO, [0.0]), "stability has shape"),
 ]
@@ -200,3 +202,78 @@ def test_a_shortened_text_fits_and_keeps_its_start(text, width, middle):
         assert line.startswith(head)
         assert line.endswith(tail)
         assert bool(tail) <= middle
+
+
+# In a figure of the caller
+
+
+@pytest.fixture
+def fitted(survey):
+    X, y = survey
+    steps = {"flatten": "passthrough", "embed": PCA(2)}
+    return SpuriousRegionDetector(3, unlabeled=-1, random_state=0, **steps).fit(X, y), y
+
+
+def drawn_in(axes, fitted, **options):
+    detector, y = fitted
+    share = np.linspace(0, 1, len(y))
+    known = np.where(y < 0, 0, y)
+    return [
+        EmbeddingDisplay.from_estimator(detector, y, ax=axes[0], **options),
+        RegionDisplay.from_estimator(detector, y, ax=axes[1], **options),
+        StabilityDisplay.from_estimator(detector, y, share, ax=axes[2], **options),
+        ComponentsDisplay.from_estimator(detector, ax=axes[3], **options),
+        CompletenessDisplay(known, share).plot(axes[4], **options),
+    ]
+
+
+def test_titles_legends_and_axes_of_a_figure_lie_apart_and_inside(fitted, overlaps):
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    axes = figure.subplots(1, 5)
+    for display in drawn_in(axes, fitted):
+        display.ax_.set_title("set later")
+    figure.draw_without_rendering()
+    for each in axes:
+        parts = [each.title, each.get_legend(), each.xaxis.label, each.yaxis.label, each.patch]
+        assert overlaps(parts) == 0
+        for part in parts:
+            box = part.get_window_extent()
+            assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
+            assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+
+
+def test_a_title_set_later_finds_room_in_a_new_figure(fitted, overlaps):
+    for display in drawn_in([None] * 5, fitted):
+        display.ax_.set_title("set later")
+        ax, figure = display.ax_, display.figure_
+        figure.draw_without_rendering()
+        parts = [ax.title, figure.legends[0], ax.xaxis.label, ax.yaxis.label, ax.patch]
+        assert overlaps(parts) == 0
+        assert min(part.get_window_extent().y0 for part in parts) >= 0
+
+
+def test_legends_are_left_to_the_caller_or_take_options(fitted):
+    figure = Figure()
+    for display in drawn_in(figure.subplots(1, 5), fitted, legend=False, label="north", alpha=0.5):
+        assert display.ax_.get_legend() is None
+        _, names = display.ax_.get_legend_handles_labels()
+        assert any(name.startswith("north") for name in names)
+    for display in drawn_in(figure.subplots(1, 5), fitted, legend={"title": "mine"}):
+        assert display.ax_.get_legend().get_title().get_text() == "mine"
+
+
+def test_what_is_drawn_takes_properties_of_matplotlib(fitted):
+    axes, (detector, y) = Figure().subplots(1, 3), fitted
+    EmbeddingDisplay.from_estimator(detector, y, ax=axes[0], color="#00ff00")
+    assert to_hex(axes[0].collections[-2].get_facecolor()[0]) == "#00ff00"
+    ComponentsDisplay.from_estimator(detector, ax=axes[1], color="#00ff00")
+    assert to_hex(axes[1].patches[0].get_facecolor()) == "#00ff00"
+    CompletenessDisplay([1, 0], [1, 0]).plot(axes[2], color="#00ff00")
+    assert axes[2].lines[-1].get_color() == "#00ff00"
+    with pytest.raises(AttributeError, match="colour"):
+        CompletenessDisplay([1, 0], [1, 0]).plot(axes[0], colour="red")
+
+
+def test_axes_have_the_name_of_the_embedding(fitted):
+    for display in drawn_in(Figure().subplots(1, 5), fitted)[:3]:
+        assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("PCA x", "PCA y")
