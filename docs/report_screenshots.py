@@ -49,16 +49,16 @@ def scroll_to(page: Page, part: str) -> None:
 
 def point_at_spurious(page: Page) -> None:
     """Put the pointer on the known spurious source that is to be looked at first."""
-    place = page.evaluate("""() => {
+    position = page.evaluate("""() => {
       const view = [...Bokeh.index.roots].find((root) => root.model.name === "embedding");
       const { x, y } = embedding.source.data;
       const box = view.el.getBoundingClientRect();
-      const place = embedding.place[queues.get("known").members[3]];
-      return [box.x + view.frame.x_scale.compute(x[place]),
-              box.y + view.frame.y_scale.compute(y[place])];
+      const index = embedding.indexOf[queues.get("known").members[3]];
+      return [box.x + view.frame.x_scale.compute(x[index]),
+              box.y + view.frame.y_scale.compute(y[index])];
     }""")
-    page.mouse.move(place[0] - 20, place[1])
-    page.mouse.move(*place, steps=3)
+    page.mouse.move(position[0] - 20, position[1])
+    page.mouse.move(*position, steps=3)
     page.wait_for_selector("#hover:not([hidden])")
 
 
@@ -75,7 +75,7 @@ def draw(browser: Any, report: Path, images: Path) -> None:
     """Make all pictures."""
     page = open_page(browser, report, "wide", "light")
     save(page, images / "report-top.png")
-    scroll_to(page, "#map")
+    scroll_to(page, "#embedding-section")
     point_at_spurious(page)
     save(page, images / "report-embedding.png")
     page = open_page(browser, report, "usual", "light")
