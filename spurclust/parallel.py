@@ -1,4 +1,4 @@
-"""Threads over compiled code, with results that do not depend on their number.
+"""Compiled code that holds no lock, and threads over it; results do not depend on their number.
 
 The last bits of a BLAS product change with the shape of its operands and with the number of
 threads. So BLAS runs on one thread, the parallelism is over blocks of rows, and every block of
@@ -21,6 +21,27 @@ from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
+FAST = frozenset({"reassoc", "contract", "nsz"})
+"""LLVM may reorder sums for SIMD and fuse multiply-adds; NaN and infinity keep their meaning."""
+
+
+def kernel(*signatures: Any, fastmath: frozenset[str] = FAST) -> Callable[[Kernel], Kernel]:
+    """Compile the decorated function for the signatures given, cached on disk, without the GIL."""
+    import numba  # which takes a while, and not all that have threads compile
+
+    def compile_kernel(function: Kernel) -> Kernel:
+        # Python's check for division by zero would keep the loops from SIMD.
+        options = {"nogil": True, "fastmath": set(fastmath), "error_model": "numpy"}
+        compiled: Kernel
+        try:
+            compiled = numba.njit(list(signatures), cache=True, **options)(function)
+        except RuntimeError:  # no folder for the cache can be written
+            compiled = numba.njit(list(signatures), **options)(function)
+        return compiled
+
+    return compile_kernel
 
 
 @cache

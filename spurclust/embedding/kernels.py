@@ -8,7 +8,7 @@ cached on disk.
 import numpy as np
 from numba import types
 
-from spurclust.compilation import kernel
+from spurclust.parallel import kernel
 
 ORDER = 6
 """Nodes on which a point lies along each axis of a field: those of a quintic B-spline."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spurclust.compilation import kernel
+from spurclust.parallel import kernel
 
 EXACT: frozenset[str] = frozenset()
 
