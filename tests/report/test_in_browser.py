@@ -448,6 +448,12 @@ def test_panels_are_enlarged_by_whole_numbers_and_named(page, width):
     )
     assert all(size % 20 == 0 for size in sizes)  # a panel has 20 x 20 pixels
     assert min(sizes[:6]) >= 100
+    # As large as fits for every source, not only when the window has changed.
+    fitted = "document.querySelector('#judge-picture .picture').style.gridTemplateColumns"
+    for key in "rsru":
+        page.keyboard.press(key)
+        page.wait_for_timeout(50)
+        assert page.evaluate(fitted) == page.evaluate(f"() => {{ fitJudge(); return {fitted}; }}")
 
 
 def test_a_graphics_card_draws_where_there_is_one(visitor, report):

@@ -87,15 +87,17 @@ function showPicture(row) {
     ...skyLinkOf(row).flatMap((link) => [" · ", link]));
 }
 
-/** Make the cutout as large as fits, and the similar ones smaller: three in a line where it is wide. */
+/** Make the cutout as large as fits beside the similar ones, which are three in a line where it is wide. */
 function fitJudge() {
   const box = find("judge-picture");
-  const width = box.clientWidth;
-  const height = narrow.matches ? window.innerHeight / 2 : box.clientHeight;
-  for (const picture of box.querySelectorAll(".picture")) fitPicture(picture, width, height);
   const [across, down] = narrow.matches ? [1, 0.12] : [0.31, 0.26];
   for (const picture of find("judge-nearest").querySelectorAll(".picture")) {
-    fitPicture(picture, across * width, down * window.innerHeight);
+    fitPicture(picture, across * box.clientWidth, down * window.innerHeight);
+  }
+  // Only now is known how much room they leave.
+  for (const picture of box.querySelectorAll(".picture")) {
+    picture.removeAttribute("style");
+    fitPicture(picture, box.clientWidth, narrow.matches ? window.innerHeight / 2 : box.clientHeight);
   }
 }
 
@@ -141,7 +143,6 @@ function showJudge() {
   const current = row === undefined ? undefined : verdicts.get(row);
   showPicture(row);
   showNearest(row);
-  fitJudge();
   showReasons(current);
   showProgress();
   showSent();
@@ -155,6 +156,7 @@ function showJudge() {
   find("judge-undo").disabled = undoable.length === 0;
   find("judge-back").disabled = judge.index === 0;
   find("judge-skip").disabled = row === undefined;
+  fitJudge();
 }
 
 const JUDGE_KEYS = new Map([

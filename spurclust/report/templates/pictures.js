@@ -32,7 +32,7 @@ function pictureOf(row) {
 /** Pixels of the page for one of a panel of this width, at most so many in all: whole ones of the screen. */
 function scaleFor(room, pixels) {
   const device = window.devicePixelRatio || 1;
-  return Math.floor((device * room) / pixels) / device || room / pixels;
+  return Math.floor((device * room) / pixels) / device || Math.max(room, 1) / pixels;
 }
 
 /** Arrange the panels of a picture so that they are as large as fits. */
