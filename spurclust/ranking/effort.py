@@ -123,8 +123,9 @@ def _impute(
     """Return what finds, for a share, its position among all and the inspections still to make."""
     if not ((probability >= 0) & (probability <= 1)).all():
         return lambda _: (np.nan, np.nan)
-    order = np.argsort(-probability, kind="stable")
-    found = np.cumsum(np.where(uninspected, probability, spurious)[order])
+    values = np.where(uninspected, probability, spurious)
+    order = np.lexsort((values, -probability))
+    found = np.cumsum(values[order])
     rest = uninspected[order]
     with_known = spurious[~uninspected].sum() + np.r_[0, np.cumsum(probability[order][rest])]
 

@@ -125,7 +125,7 @@ def inspection_outlook(
             sampled &= np.isin(np.asarray(origins, dtype=object), SAMPLE_ORIGINS)
         sampled &= sampling_p_value(shares[:, SPURIOUS], sampled) >= LEAST_P
     probability = ranker.inspection_probability_.copy()
-    n_expected = float(probability[~inspected].sum())
+    n_expected = float(np.sort(probability[~inspected]).sum())
     if len(np.unique(labels[sampled])) == 2:
         n_expected = _estimate_total(log_odds(shares), sampled, spurious) - spurious.sum()
         n_expected = float(np.clip(n_expected, 0, (~inspected).sum()))
@@ -154,8 +154,10 @@ def _estimate_total(
 ) -> float:
     """Estimate the spurious among all, with probabilities calibrated on a random sample only."""
     # Of two sources with equal odds, one that an earlier ranking has named is spurious more often.
-    model = LogisticRegression().fit(odds[sampled, None], spurious[sampled])
-    return float(model.predict_proba(odds[:, None])[:, 1].sum())
+    order = np.lexsort((spurious, odds))  # sums must not depend on the order of the sources
+    own = order[sampled[order]]
+    model = LogisticRegression().fit(odds[own, None], spurious[own])
+    return float(model.predict_proba(odds[order, None])[:, 1].sum())
 
 
 def _bound_remaining(

@@ -42,9 +42,9 @@ def sampling_p_value(score: ArrayLike, sampled: ArrayLike) -> float:
     n, n_chosen = len(values), int(chosen.sum())
     if n_chosen in (0, n):
         return 1.0
-    rng = np.random.default_rng(0)
+    rng, ordered = np.random.default_rng(0), np.sort(values)  # whatever the order of the sources
     totals = np.array(
-        [values[rng.choice(n, n_chosen, replace=False)].sum() for _ in range(N_DRAWS)]
+        [ordered[rng.choice(n, n_chosen, replace=False)].sum() for _ in range(N_DRAWS)]
     )
     own, rounding = values[chosen].sum(), 1e-9 * np.abs(values).sum()
     tails = [(totals >= own - rounding).sum(), (totals <= own + rounding).sum()]

@@ -106,6 +106,8 @@ def test_a_p_value_depends_on_which_are_sampled_not_on_their_order(n, n_sampled,
     score, sampled = rng.random(n), rng.permutation(np.arange(n) < n_sampled)
     p = sampling_p_value(score, sampled)
     assert 0 < p <= 1
+    order = rng.permutation(n)
+    assert sampling_p_value(score[order], sampled[order]) == p
     if n_sampled in (0, n):
         assert p == 1
 
