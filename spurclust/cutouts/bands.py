@@ -59,7 +59,8 @@ _PATTERNS = (
     _FILTER + r"/(?P<source_id>[^/.]+)",
     r"(?P<source_id>.+)[_-](?P<filter>[A-Za-z]+[A-Za-z0-9]*)\.",
 )
-_MOST_FILTERS = 20
+_MAX_FILTERS = 20
+_FEW = 300
 _MAX_LISTED = 5
 
 
@@ -312,7 +313,7 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 def _find(path: str, pattern: re.Pattern[str]) -> _Name:
     """Find what a pattern looks for in the name of a file, or in its path."""
-    start = len(path) - len(Path(path).name)
+    start = len(path) - len(os.path.basename(path))  # noqa: PTH119 (of millions of names)
     match = pattern.search(path[start:])
     # Of a path, no more folders than are needed.
     while not match and start > 0 and "/" in pattern.pattern.replace("[^/", ""):
@@ -333,7 +334,7 @@ def _find(path: str, pattern: re.Pattern[str]) -> _Name:
 
 def _default_id(path: str) -> str:
     """Take the id from a file's name: of a strip what the survey calls it, else all but suffix."""
-    name = Path(path).name
+    name = os.path.basename(path)  # noqa: PTH119 (of millions of names)
     match = _STRIP_NAME.match(name)
     if match:
         return match["source_id"]
@@ -343,27 +344,31 @@ def _default_id(path: str) -> str:
 
 def _pattern_of_bands(paths: Sequence[str]) -> str | None:
     """Return a pattern that finds in all names a source and one of several bands, if there is."""
+    # Most names are of no bands, which a few of them show.
+    few = [*paths[:_FEW], *paths[:: max(len(paths) // _FEW, 1)]]
     for text in _PATTERNS:
         pattern = re.compile(text)
-        names: list[_Name] = []
         try:
-            names.extend(_find(path, pattern) for path in paths)
+            n_filters = len({_find(path, pattern).filter for path in few})
+            if not 2 <= n_filters <= _MAX_FILTERS:
+                continue
+            names = [_find(path, pattern) for path in paths]
         except CatalogError:
             continue
-        sources = {name.source_id for name in names}
-        filters = {name.filter for name in names}
-        is_one_each = len({(name.source_id, name.filter) for name in names}) == len(names)
-        # Words that only may be filters must be the same of nearly every source.
-        least = 1.5 if text.count(_FILTER) else max(0.9 * len(filters), 1.5)
-        is_surest = text.count(_FILTER) or len(sources) > 2
-        if (
-            is_one_each
-            and is_surest
-            and 2 <= len(filters) <= _MOST_FILTERS
-            and len(names) >= least * len(sources)
-        ):
+        if _are_bands(names, is_sure=_FILTER in text):
             return text
     return None
+
+
+def _are_bands(names: Sequence[_Name], *, is_sure: bool) -> bool:
+    """Return whether names are of sources in several bands; words may be others than filters."""
+    sources = {name.source_id for name in names}
+    filters = {name.filter for name in names}
+    pairs = {(name.source_id, name.filter) for name in names}
+    # Words that only may be filters must be the same of nearly every source.
+    least = 1.5 if is_sure else max(0.9 * len(filters), 1.5)
+    is_one_each = len(pairs) == len(names) >= least * len(sources)
+    return is_one_each and len(filters) <= _MAX_FILTERS and (is_sure or len(sources) > 2)
 
 
 def _refuse_bands(paths: Sequence[str]) -> None:

@@ -223,6 +223,13 @@ def test_the_pattern_that_is_advised_for_bands_groups_them(name):
     assert (len(grouped.source_ids), grouped.filters) == (8, bands)
 
 
+@pytest.mark.parametrize("name", ["{id}_{band}.fits", "{band}_{id}.fits"])
+def test_bands_are_seen_among_many_files(name):
+    paths = [name.format(id=k, band=b) for k in range(600) for b in ("F115W", "F200W", "F444W")]
+    with pytest.raises(CatalogError, match="1800 files, .* look like sources in several bands"):
+        group_files(paths if name.startswith("{id}") else sorted(paths), None, None)
+
+
 def test_bands_of_letters_are_seen_as_well_and_other_names_are_not():
     letters = [f"{k}_{band}.fits" for k in range(1, 9) for band in "gri"]
     with pytest.raises(CatalogError, match="look like sources in several bands"):
