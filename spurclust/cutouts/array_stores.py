@@ -231,7 +231,7 @@ def _read_sidecar(path: Path, n_cutouts: int) -> Sequence[object] | None:
         return source_ids_from_paths(table[names[name]].tolist())
     raise CatalogError(
         f"{path} has no column {_IDS[0]!r} for the ids of the cutouts; its columns are "
-        f"{', '.join(map(str, table))}"
+        f"{', '.join(map(str, table))}: rename the one that has them"
     )
 
 
