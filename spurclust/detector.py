@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,6 @@ from spurclust.features.images import validate_images
 from spurclust.fitted import COUNT, IMAGES, Maybe, Number, Part, Plain, Values
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
-from spurclust.printing import short_repr
 from spurclust.progress import stage
 from spurclust.region import (
     FlaggingMixin,
@@ -40,6 +39,7 @@ from spurclust.region import (
 )
 from spurclust.steps import (
     FEATURE_STEPS,
+    Assignment,
     FittedSteps,
     configure_mixture,
     configure_steps,
@@ -53,36 +53,8 @@ if TYPE_CHECKING:
 __all__ = ["Assignment", "SpuriousRegionDetector"]
 
 
-class Assignment(NamedTuple):
-    """What a fitted detector finds out about sources.
-
-    Attributes
-    ----------
-    embedding : ndarray of shape (n_samples, 2)
-        Their points in the embedding.
-    component : ndarray of int of shape (n_samples,)
-        The most likely component of each.
-    spurious_probability : ndarray of shape (n_samples,)
-        Spurious fraction at each source.
-    novelty : ndarray of shape (n_samples,)
-        Distance to the nearest of up to 2000 fitted sources, as a multiple of the distance that
-        95 % of the fitted have at most: of new sources of their kind, 5 % are above 1. Labels have
-        no part in it: distances are among all features, each made normal, or, without a
-        `GuidedProjection`, among the rows that are embedded. It shows other stretches, point spread
-        functions and defects never met, but not what the features undo by themselves, as a factor
-        on all pixels.
-    features : ndarray of shape (n_samples, n_features)
-        The rows that the first step made of the sources.
-    """
-
-    embedding: NDArray[np.float64]
-    component: NDArray[np.int64]
-    spurious_probability: NDArray[np.float64]
-    novelty: NDArray[np.float64]
-    features: NDArray[Any]
-
-    def __repr__(self) -> str:
-        return short_repr(self)
+ORIGINAL_COMPONENTS = 6
+"""Components of the original method."""
 
 
 class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
@@ -115,7 +87,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         `ImageFlattener()`, "passthrough" and `TSNE()` for rows, and after any other `flatten`. They
         are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     mixture : estimator with `predict` and `predict_proba`, default=None
-        The last step; None is `GaussianMixture()`. It gets `n_components`.
+        The last step; None is `GaussianMixture()`. It gets `n_components`, if it takes them. A
+        clusterer without `predict`, as HDBSCAN, gives new sources no component and is refused.
     memory : str, path or joblib.Memory, default=None
         Where to keep the results of `reduce` and `embed`, so that a search over `n_components` and
         `threshold` computes the embedding of each split once.
@@ -188,7 +161,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         "flatten": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
         "reduce": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
         "embed": [None, StrOptions({"passthrough"}), HasMethods(["fit", "transform"])],
-        "mixture": [None, HasMethods(["fit", "predict"])],
+        "mixture": "no_validation",  # by check_mixture
         "memory": "no_validation",
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
@@ -225,7 +198,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_components: int = 6,
+        n_components: int = ORIGINAL_COMPONENTS,
         threshold: float = 0.05,
         *,
         perplexity: float = 50,
@@ -366,10 +339,21 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         """Choose the region from the labels in each component, and flag the fitted sources."""
         self.component_ = assign_components(mixture, self.embedding_)
         self.n_components_ = count_components(mixture, self.component_)
+        self._warn_if_ignored(mixture)
         self.component_counts_ = component_counts(self.component_, codes, self.n_components_)
         self.region_ = region_of(spurious_fractions(self.component_counts_), self.threshold)
         self.spurious_probability_ = self._probability(self.embedding_)
         self.flagged_ = is_flagged(self.spurious_probability_, self.threshold)
+
+    def _warn_if_ignored(self, mixture: Any) -> None:
+        """Warn that a mixture has another number of components than it was to have."""
+        takes_it = "n_components" in mixture.get_params(deep=False)
+        if not takes_it and self.n_components not in (ORIGINAL_COMPONENTS, self.n_components_):
+            warnings.warn(
+                f"n_components={self.n_components} is ignored: mixture={mixture!r:.60} takes no "
+                f"n_components, and has {self.n_components_}. Set the number there.",
+                stacklevel=5,
+            )
 
     def _probability(self, embedding: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the spurious probability at points of the embedding."""

@@ -219,7 +219,13 @@ MIXTURE_ROWS = 256
 
 
 def check_mixture(mixture: Any, assignment: str) -> None:
-    """Raise when the mixture, as it was given, has no responsibilities for a soft assignment."""
+    """Raise when the mixture, as it was given, cannot assign sources, or not softly."""
+    if mixture is not None and not (hasattr(mixture, "fit") and hasattr(mixture, "predict")):
+        raise ValueError(
+            f"mixture={mixture!r:.60} has no predict, which gives new sources their component: "
+            "give GaussianMixture(), KMeans(), or a class of your own with fit and predict, which "
+            "can take the component of the nearest fitted source"
+        )
     if assignment == "soft" and mixture is not None and not hasattr(mixture, "predict_proba"):
         raise ValueError(
             'assignment="soft" needs a mixture with predict_proba, which '
@@ -273,7 +279,15 @@ def fit_mixture(mixture: Any, embedding: NDArray[np.float64], n_components: int)
 
 def assign_components(mixture: Any, points: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the most likely component of each point."""
-    return map_row_blocks(mixture.predict, points, MIXTURE_ROWS).astype(np.int64)
+    component: NDArray[np.int64] = map_row_blocks(mixture.predict, points, MIXTURE_ROWS).astype(
+        np.int64
+    )
+    if component.min(initial=0) < 0:
+        raise ValueError(
+            f"mixture={mixture!r:.60} predicts the component {component.min()}: components are "
+            "numbered from 0, and noise needs one of its own"
+        )
+    return component
 
 
 def count_components(mixture: Any, component: NDArray[np.int64]) -> int:

@@ -46,6 +46,38 @@ class FittedSteps(NamedTuple):
         return short_repr(self)
 
 
+class Assignment(NamedTuple):
+    """What a fitted detector finds out about sources.
+
+    Attributes
+    ----------
+    embedding : ndarray of shape (n_samples, 2)
+        Their points in the embedding.
+    component : ndarray of int of shape (n_samples,)
+        The most likely component of each.
+    spurious_probability : ndarray of shape (n_samples,)
+        Spurious fraction at each source.
+    novelty : ndarray of shape (n_samples,)
+        Distance to the nearest of up to 2000 fitted sources, as a multiple of the distance that
+        95 % of the fitted have at most: of new sources of their kind, 5 % are above 1. Labels have
+        no part in it: distances are among all features, each made normal, or, without a
+        `GuidedProjection`, among the rows that are embedded. It shows other stretches, point spread
+        functions and defects never met, but not what the features undo by themselves, as a factor
+        on all pixels.
+    features : ndarray of shape (n_samples, n_features)
+        The rows that the first step made of the sources.
+    """
+
+    embedding: NDArray[np.float64]
+    component: NDArray[np.int64]
+    spurious_probability: NDArray[np.float64]
+    novelty: NDArray[np.float64]
+    features: NDArray[Any]
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+
 def configure_steps(detector: Any, image_shape: tuple[int, ...]) -> dict[str, Any]:
     """Return flatten, reduce and embed, unfitted, with the settings they were not given."""
     flatten = detector.flatten

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from PIL import Image
 from sklearn.base import clone
-from sklearn.cluster import KMeans
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -318,6 +318,29 @@ def test_soft_assignment_needs_probabilities():
     with pytest.raises(ValueError, match=r'predict_proba, which KMeans has not.*"hard"'):
         detector(mixture=KMeans(4), assignment="soft").fit(*survey())
     assert detector(mixture=KMeans(4, n_init=1)).fit(*survey()).n_components_ == 4
+
+
+class Noisy(KMeans):
+    def predict(self, X):
+        return super().predict(X) - 1
+
+
+@pytest.mark.parametrize(
+    ("mixture", "message"),
+    [
+        (HDBSCAN(copy=True), r"mixture=HDBSCAN.* has no predict.*give GaussianMixture\(\), KMeans"),
+        (3, "mixture=3 has no predict"),
+        (Noisy(3, n_init=1), r"mixture=Noisy.* predicts the component -1: components are numbered"),
+    ],
+)
+def test_a_mixture_that_cannot_assign_is_refused_with_the_mend(mixture, message):
+    with pytest.raises(ValueError, match=message):
+        detector(mixture=mixture).fit(*survey())
+
+
+def test_a_number_of_components_that_the_mixture_does_not_take_is_ignored_in_words():
+    with pytest.warns(UserWarning, match=r"n_components=5 is ignored.*takes no .*, and has 3"):
+        detector(n_components=5, mixture=KMeans(3, n_init=1)).fit(*survey())
 
 
 @pytest.mark.parametrize("dtype", [float, np.float32, np.uint16])

@@ -32,7 +32,7 @@ FORMAT = "spurclust model"
 STAMP = "spurclust.json"
 """Member of the file that says what it is; skops passes over it."""
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Rises when fields of what is saved change."""
 
 STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "skops")

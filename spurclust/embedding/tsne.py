@@ -76,8 +76,9 @@ def _starting_points(
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Embed rows in two dimensions by t-SNE, and place new rows among them.
 
-    Takes the parameter names of `sklearn.manifold.TSNE`, adds `transform` and is repeatable to the
-    bit for any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
+    Takes the parameter names of `sklearn.manifold.TSNE` except `metric`, `metric_params` (distances
+    are Euclidean) and `angle` (no Barnes-Hut), adds `transform` and is repeatable to the bit for
+    any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
     every iteration; above, the repulsion is read off a field, in time that grows about in
     proportion to the rows. Neighbors are always exact, which takes time as the square of the rows:
     a quarter of all at 200 000 rows; rows of many pixels need no reduction before. Distances in
@@ -114,6 +115,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Number of threads; None is 1, -1 is all cores.
     verbose : int, default=0
         Whether to print the divergence every 50 iterations.
+    n_components : int, default=2
+        Number of dimensions, which is 2: the field and the pictures are of a plane.
 
     Attributes
     ----------
@@ -185,6 +188,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
         "verbose": ["verbose"],
+        "n_components": [Integral],
     }
 
     _fitted_attributes: ClassVar[dict[str, Any]] = {
@@ -224,6 +228,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        n_components: int = 2,
     ) -> None:
         self.perplexity = perplexity
         self.early_exaggeration = early_exaggeration
@@ -237,6 +242,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.n_components = n_components
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Embed rows.
@@ -259,6 +265,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             When the perplexity is too large for the rows.
         """
         self._validate_params()
+        if self.n_components != 2:
+            raise ValueError(
+                f"n_components={self.n_components}: spurclust's TSNE embeds in 2 dimensions only. "
+                "sklearn.manifold.TSNE embeds in others, but does not place new rows."
+            )
         given = validate_data(self, X, dtype=[np.float32, np.float64], ensure_min_samples=2)
         self.center_ = given.mean(axis=0, dtype=np.float64)
         extremes = np.stack([given.min(axis=0), given.max(axis=0)])

@@ -211,6 +211,13 @@ def test_the_perplexity_shrinks_with_a_warning():
         assert TSNE(max_iter=250).fit(blobs(31)).perplexity_ == 10
 
 
+def test_two_dimensions_are_all_there_are():
+    rows = np.random.default_rng(0).normal(size=(30, 4))
+    with pytest.raises(ValueError, match=r"n_components=3: .* 2 dimensions only"):
+        TSNE(5, n_components=3).fit(rows)
+    assert TSNE(5, n_components=2, max_iter=250).fit_transform(rows).shape == (30, 2)
+
+
 def test_parameters():
     rows = blobs(40)
     with pytest.raises(ValueError, match=r"init has shape \(3, 2\), but 40 rows need \(40, 2\)"):

@@ -443,7 +443,8 @@ def test_bad_settings(survey, search, parameters, message):
 def test_steps_without_the_searched_parameter_tune_the_others(survey, search):
     # A number of components that nobody takes is not too large either.
     found = search(embed=PCA(2), mixture=KMeans(4, n_init=1), n_components=999, completeness=0.5)
-    assert found.fit(*survey).best_estimator_.component_.max() == 3
+    with pytest.warns(UserWarning, match=r"n_components=999 is ignored: mixture=KMeans"):
+        assert found.fit(*survey).best_estimator_.component_.max() == 3
     passed = search(embed="passthrough", protocol="inductive", completeness=0.5).fit(*survey)
     assert_array_equal(passed.best_estimator_.predict(survey[0]), passed.predict(survey[0]))
     lda = search(reduce="passthrough", embed=LinearDiscriminantAnalysis(), completeness=0.5)
