@@ -332,7 +332,7 @@ def _parse_labels(
         raise CatalogError(
             f"{source.origin}: labels that are neither 0 nor 1 nor a known word, in {named}. Say "
             "what they mean with label_map (--label-map=WORD=spurious, =reliable or =uninspected), "
-            "or leave the cell blank for an uninspected source"
+            "leave the cell blank for an uninspected source, or delete a row that is no source"
         )
     return np.array(labels, dtype=np.int8)
 
