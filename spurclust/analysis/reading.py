@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -240,9 +241,10 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
     if tables:
         wanted = [source_id for part in tables for source_id in part.table["source_id"]]
         rows, ids = source.find(wanted)
+        tables = [_name_by_files(part, source, rows) for part in tables]
         merged = merge_labels(tables, source_ids=ids)
         if len(tables) > 1:
-            stages.say(format_merge(merged.counts))
+            stages.say(format_merge(merged))
         return _KnownLabels(rows, match_labels(merged.labels, ids))
     if labels is None:
         raise ValueError(
@@ -265,6 +267,21 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
     return _KnownLabels(np.arange(len(y)), matched)
 
 
+def _name_by_files(table: "Labels", source: "CutoutSource", rows: NDArray[np.intp]) -> "Labels":
+    """Give the rows of a table that name files of cutouts the ids of these."""
+    import pandas as pd
+
+    from spurclust.catalog.ids import is_picture_name
+
+    names = table.table["source_id"]
+    if not source.in_files or not names.map(is_picture_name).any():
+        return table
+    ids, paths = source.take(rows)
+    id_of = {PurePath(path).name: one for one, path in zip(ids, paths, strict=True)}
+    found = [id_of.get(PurePath(name).name, name) for name in names]
+    return replace(table, table=table.table.assign(source_id=pd.Series(found, dtype=str)))
+
+
 def _as_catalogue(catalogue: Any) -> "Labels":
     """Read a table of sources."""
     from spurclust.catalog import Labels, read_catalogue
@@ -280,6 +297,7 @@ def _describe(
     from spurclust.catalog.source_columns import join_columns
 
     rows, ids = source.find(catalogue.table["source_id"].tolist())
+    catalogue = _name_by_files(catalogue, source, rows)
     described = match_labels(catalogue, ids)
     n_described = len(ids) - len(described.ids_without_row)
     stages.say(f"{catalogue.origin} describes {n_described} of the {len(source)} sources")

@@ -27,6 +27,7 @@ ID_FORMS = (
 )
 """What is replaced, in the normal form C of Unicode, before ids are compared."""
 
+_PICTURE = re.compile(rf"\.(?i:{_PICTURES})$")
 _REPLACED = [(re.compile(pattern), text) for pattern, text in ID_FORMS]
 # As spreadsheets and printf write large numbers. Without point or plus sign, 12e4, it is text.
 _SCIENTIFIC = re.compile(r"-?[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}")
@@ -118,6 +119,11 @@ def id_form(text: str) -> str:
     for pattern, replacement in _REPLACED:
         form = pattern.sub(replacement, form)
     return form
+
+
+def is_picture_name(text: str) -> bool:
+    """Return whether an id is the name of a file of pixels."""
+    return _PICTURE.search(text) is not None
 
 
 def near_ids(texts: Iterable[str], candidates: Sequence[str]) -> dict[str, str]:

@@ -228,7 +228,9 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
             blank = {"source_id": source_id, "label": UNINSPECTED, "reason": ""}
             sources.setdefault(key, blank)
         known = [sources[key] for key in part_keys]
-        counts.append({"origin": part.origin, **_count_added(part.table["label"], known)})
+        # Of several inspectors, none replaces what another says.
+        before = [] if pooled else known
+        counts.append({"origin": part.origin, **_count_added(part.table["label"], before)})
         for source, row in zip(known, _filled_cells(part.table), strict=True):
             if pooled:
                 row = _pool(source, row, pooled)
@@ -238,25 +240,25 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
     # With a missing cell, integers would become floats.
     merged = merged.apply(lambda cells: cells if cells.isna().any() else cells.infer_objects())
     merged = merged.astype({"source_id": str, "label": np.int8, "reason": str})
+    if pooled:
+        merged["reason"] = merged["reason"].where(merged["label"] == SPURIOUS, "")
     origin = " and ".join(dict.fromkeys(part.origin for part in tables))
     return MergedLabels(Labels(merged, origin, verdicts=pooled), pd.DataFrame(counts))
 
 
 def _pool(source: dict[str, Any], row: dict[str, Any], verdicts: str) -> dict[str, Any]:
     """Return a later row as if its verdicts and the earlier ones were given in one table."""
-    sums = {name: row.get(name, 0) + source.get(name, 0) for name in VERDICT_COUNTS}
+    sums = {name: row[name] + source.get(name, 0) for name in VERDICT_COUNTS}
     n_spurious, n_verdicts = (np.array([sums[name]]) for name in VERDICT_COUNTS)
-    label = int(pool_verdicts(n_spurious, n_verdicts, verdicts)[0])
-    reason = row.get("reason", "") if row["label"] == label else ""
-    # A reason goes with the label that it explains.
-    source["label"] = label
-    source["reason"] = (source["reason"] or reason) if label == SPURIOUS else ""
-    return {**row, **sums, "label": label, "reason": source["reason"]}
+    # A reason is kept, as later verdicts may agree with it.
+    source["label"] = int(pool_verdicts(n_spurious, n_verdicts, verdicts)[0])
+    source["reason"] = source["reason"] or row.get("reason", "")
+    return {**row, **sums, "label": source["label"], "reason": source["reason"]}
 
 
 def _count_added(label: pd.Series[Any], known: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Count the labels of a table, and those that replace and change what was known before."""
-    earlier = np.array([source["label"] for source in known])
+    earlier = np.array([source["label"] for source in known] or [UNINSPECTED] * len(label))
     replaced = (label != UNINSPECTED) & (earlier != UNINSPECTED)
     return {
         "n_labels": int((label != UNINSPECTED).sum()),
@@ -288,15 +290,22 @@ def _update(source: dict[str, Any], row: dict[str, Any]) -> None:
     source.update(row)
 
 
-def format_merge(counts: pd.DataFrame) -> str:
-    """Format `MergedLabels.counts` for a terminal, one line per table."""
+def format_merge(merged: MergedLabels) -> str:
+    """Format what several tables added for a terminal, one line per table."""
     lines = []
-    for origin, n_labels, n_replaced, n_changed in counts.itertuples(index=False):
+    for origin, n_labels, n_replaced, n_changed in merged.counts.itertuples(index=False):
         text = f"{origin}: {n_labels} label{'s' * (n_labels != 1)}"
         if n_replaced:
             text += f", {n_replaced} replace{'s' * (n_replaced == 1)} "
             text += "an earlier one" if n_replaced == 1 else "earlier ones"
         lines.append(text + (f" ({n_changed} with the other verdict)" if n_changed else ""))
+    if merged.labels.verdicts:
+        n_spurious, n_verdicts = (merged.labels.table[name] for name in VERDICT_COUNTS)
+        n_differ = ((n_spurious > 0) & (n_spurious < n_verdicts)).sum()
+        lines.append(
+            f"{(n_verdicts > 1).sum()} sources have several verdicts, and those on {n_differ} "
+            f"differ ({merged.labels.verdicts} counts)"
+        )
     return "\n".join(lines)
 
 

@@ -128,10 +128,12 @@ def pool_rows(rows: pd.DataFrame, verdicts: str, notes: list[str]) -> pd.DataFra
     reason = own.groupby(rows["source_id"]).transform(lambda cells: next(filter(None, cells), ""))
     first = ~rows.duplicated("source_id").to_numpy()
     differ = first & (n_spurious > 0) & (n_spurious < n_verdicts)
-    notes.append(
-        f"{(first & (n_verdicts > 1)).sum()} sources have several verdicts, and those on "
-        f"{differ.sum()} differ: spurious is what {_WHO_SAYS[verdicts]} say"
-    )
+    several = (first & (n_verdicts > 1)).sum()
+    if several:
+        notes.append(
+            f"{several} sources have several verdicts, and those on {differ.sum()} differ: "
+            f"spurious is what {_WHO_SAYS[verdicts]} say"
+        )
     undecided = first & (n_verdicts > 0) & (label == UNINSPECTED)
     if undecided.any():
         named = shorten(rows.loc[undecided, "name"])

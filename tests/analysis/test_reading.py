@@ -196,3 +196,16 @@ def test_another_pixel_scale_than_was_fitted_is_refused(tmp_path):
     with pytest.raises(CatalogError, match=r"0\.06 arcsec a pixel, .* have 0\.03 arcsec a pixel"):
         flag_sources(tmp_path / "out" / "model.skops", tmp_path / "other")
     assert len(flag_sources(tmp_path / "out" / "model.skops", tmp_path / "cutouts")) == 40
+
+
+def test_rows_that_name_files_of_strips(folder, cutouts):
+    y = [0 if number < 12 else 1 for number in range(N_SOURCES)]
+    names = [Path(path).name for path in cutouts.paths]
+    labels = pd.DataFrame({"Source_ID": names, "Reliable_Source": y})
+    catalogue = pd.DataFrame({"Source_ID": [f"strips/{name}" for name in names], "mag": y})
+    found = analyze(
+        folder, labels, catalogue=catalogue, detector=make_detector(), reduce=5, ranking=False
+    )
+    assert found.sources["source_id"].tolist() == cutouts.source_ids
+    assert found.y.tolist() == [1 - value for value in y]
+    assert found.sources["mag"].tolist() == y

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spurclust.catalog import match_labels, merge_labels, read_labels
-from spurclust.catalog.label_matching import count_labels, format_counts, format_merge, match_ids
+from spurclust.catalog.ids import match_ids
+from spurclust.catalog.label_matching import (
+    MergedLabels,
+    count_labels,
+    format_counts,
+    format_merge,
+)
+from spurclust.catalog.label_tables import Labels
 from spurclust.errors import CatalogError
 
 NAMES = ["Source_ID", "Reliable_Source", "Reason"]
@@ -197,7 +204,9 @@ def test_other_columns_fill_up():
 def test_printed_merge():
     names = ["origin", "n_labels", "n_replaced", "n_changed"]
     rows = [("old.xlsx", 3, 0, 0), ("judged.csv", 14, 3, 0), ("one.csv", 1, 1, 1)]
-    assert format_merge(pd.DataFrame(rows, columns=names)).split("\n") == [
+    assert format_merge(
+        MergedLabels(Labels(pd.DataFrame(), ""), pd.DataFrame(rows, columns=names))
+    ).split("\n") == [
         "old.xlsx: 3 labels",
         "judged.csv: 14 labels, 3 replace earlier ones",
         "one.csv: 1 label, 1 replaces an earlier one (1 with the other verdict)",
@@ -268,3 +277,32 @@ def test_printed_counts():
     counts = count_labels([-1, -1], ["", ""])
     assert counts["spurious_fraction"] is None
     assert "%" not in format_counts(counts)
+
+
+def test_verdicts_of_several_tables_are_counted_together():
+    def one(*cells, **more):
+        rows = pd.DataFrame({"Source_ID": ["a", "b", "c"], "Reliable_Source": cells, **more})
+        return read_labels(rows, verdicts="majority")
+
+    tables = [
+        one(0, 1, 0, Reason=["spike", "", ""]),
+        one(1, 1, None),
+        one(0, 0, 1),
+    ]
+    merged = merge_labels(tables)
+    table = merged.labels.table
+    assert table["label"].tolist() == [1, 0, -1]
+    assert table["reason"].tolist() == ["spike", "", ""]
+    assert table["verdicts"].tolist() == [3, 3, 2]
+    assert table["spurious_verdicts"].tolist() == [2, 1, 1]
+    assert merged.counts["n_replaced"].tolist() == [0, 0, 0]
+    lines = format_merge(merged).splitlines()
+    assert lines[-1] == "3 sources have several verdicts, and those on 3 differ (majority counts)"
+    # In any order.
+    other = merge_labels(tables[::-1]).labels.table
+    assert other["label"].tolist() == [1, 0, -1]
+    # As in one table with a row for each inspector.
+    votes = [0, 1, 0, 1, 1, None, 0, 0, 1]
+    rows = pd.DataFrame({"Source_ID": list("abc" * 3), "Reliable_Source": votes})
+    with pytest.warns(UserWarning, match=r"several verdicts|without a majority"):
+        assert read_labels(rows, verdicts="majority").table["label"].tolist() == [1, 0, -1]

@@ -1,5 +1,6 @@
 """Read tables that have a header of their own: FITS, VOTable, ECSV and Parquet."""
 
+import gzip
 import io
 import re
 from collections.abc import Sequence
@@ -14,9 +15,10 @@ from spurclust.errors import CatalogError, import_optional
 
 # A table packed by gzip is at most so many times smaller, and a larger one is not read at all.
 _MAX_RATIO, _MAX_UNPACKED = 1100, 4_000_000_000
-_MAX_FITS_COLUMNS = 999
 # What a table may take in memory for each byte of its file, and whatever its size.
 _BYTES_PER_BYTE, _HARMLESS = 200, 50_000_000
+_CARD, _BLOCK = 80, 2880 * 400
+_MANY = re.compile(rb"(?:NAXIS   |TFIELDS )= *([1-9][0-9]{3,})")
 _NROWS = re.compile(rb"""(<(?:\w+:)?TABLE\b[^>]*?)\snrows\s*=\s*(?:"[^"]*"|'[^']*')""")
 _ARRAY_SIZE = re.compile(rb"""\sarraysize\s*=\s*["']([0-9x]+)""")
 _LINK = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\shref")
@@ -29,6 +31,7 @@ def read_fits(path: Path) -> tuple[pd.DataFrame, int]:
     size = path.stat().st_size
     if path.name.lower().endswith(".gz"):
         size = min(_MAX_RATIO * size, _MAX_UNPACKED)
+    _check_cards(path)
     kinds = (fits.BinTableHDU, fits.TableHDU)
     with fits.open(path, memmap=False) as parts:
         found = []
@@ -40,6 +43,19 @@ def read_fits(path: Path) -> tuple[pd.DataFrame, int]:
         return _first_table(path, found, tables.Table.read)
 
 
+def _check_cards(path: Path) -> None:
+    """Raise an error for a header of more dimensions or columns than FITS has; astropy counts."""
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
+    with opened(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            for card in _MANY.finditer(block):
+                if card.start() % _CARD == 0:
+                    raise CatalogError(
+                        f"{path}: its header claims {card[1].decode()} dimensions or columns: the "
+                        "file is damaged; save it again"
+                    )
+
+
 def _check_sizes(header: Any, n_bytes: int, size: int, path: Path) -> None:
     """Raise an error for a part that claims more than a file of this size can hold."""
     if n_bytes > size:
@@ -49,11 +65,11 @@ def _check_sizes(header: Any, n_bytes: int, size: int, path: Path) -> None:
         )
     if header.get("XTENSION") not in ("BINTABLE", "TABLE"):
         return
-    n_columns, width, n_rows = (header.get(key, 0) for key in ("TFIELDS", "NAXIS1", "NAXIS2"))
-    if n_columns > _MAX_FITS_COLUMNS or n_rows > MAX_ROWS or (n_rows and not width):
+    width, n_rows = header.get("NAXIS1", 0), header.get("NAXIS2", 0)
+    if n_rows > MAX_ROWS or (n_rows and not width):
         raise CatalogError(
-            f"{path}: its header claims {n_columns} columns and {n_rows} rows of {width} bytes: "
-            "the file is damaged; save it again"
+            f"{path}: its header claims {n_rows} rows of {width} bytes: the file is damaged; save "
+            "it again"
         )
 
 

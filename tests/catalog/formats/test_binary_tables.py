@@ -39,7 +39,8 @@ def claim(path, old, new):
     [
         ("NAXIS2", 10**9, "claims 18000000000 bytes"),
         ("NAXIS1", 0, "2 rows of 0 bytes"),
-        ("TFIELDS", 10**6, "claims 1000000 columns"),
+        ("TFIELDS", 10**6, "claims 1000000 dimensions or columns"),
+        ("NAXIS", 2**31, "claims 2147483648 dimensions or columns"),
     ],
 )
 def test_fits_header_that_claims_too_much(tmp_path, key, value, message):
