@@ -21,6 +21,9 @@ _CARD, _BLOCK = 80, 2880 * 400
 _MANY = re.compile(rb"(?:NAXIS   |TFIELDS )= *([1-9][0-9]{3,})")
 _NROWS = re.compile(rb"""(<(?:\w+:)?TABLE\b[^>]*?)\snrows\s*=\s*(?:"[^"]*"|'[^']*')""")
 _ARRAY_SIZE = re.compile(rb"""\sarraysize\s*=\s*["']([0-9x]+)""")
+_FIELD = re.compile(rb"<(?:\w+:)?FIELD\b")
+# astropy compares the name of each column with all others.
+_MAX_FIELDS = 4000
 _LINK = re.compile(rb"<(?:\w+:)?STREAM\b[^>]*\shref")
 
 
@@ -40,6 +43,8 @@ def read_fits(path: Path) -> tuple[pd.DataFrame, int]:
             # An image in compressed form is stored as a table.
             if isinstance(part, kinds) and not part.is_image:
                 found.append(part)
+        if found and isinstance(found[0], fits.BinTableHDU):
+            _check_arrays(found[0], path)
         return _first_table(path, found, tables.Table.read)
 
 
@@ -73,6 +78,19 @@ def _check_sizes(header: Any, n_bytes: int, size: int, path: Path) -> None:
         )
 
 
+def _check_arrays(part: Any, path: Path) -> None:
+    """Raise an error for arrays of variable length that share their bytes, as damaged ones do."""
+    rows = part.data.view(np.ndarray)
+    for column in part.columns:
+        if re.match("[0-9]*[PQ]", column.format) and len(rows):
+            n_values = np.abs(rows[column.name][..., 0].astype(np.float64)).sum()
+            if n_values > _HARMLESS + _BYTES_PER_BYTE * part.size:
+                raise CatalogError(
+                    f"{path}: its column {column.name!r} claims {n_values:g} values in "
+                    f"{part.size} bytes: the file is damaged; save it again"
+                )
+
+
 def read_votable(path: Path) -> tuple[pd.DataFrame, int]:
     """Read the first table of a VOTable file, and count its tables."""
     votable = import_optional("astropy.io.votable", feature="Reading a VOTable")
@@ -80,6 +98,12 @@ def read_votable(path: Path) -> tuple[pd.DataFrame, int]:
     if b"<!ENTITY" in data or _LINK.search(data):
         raise CatalogError(
             f"{path} refers to other text or files, which are not read: save it with the data in it"
+        )
+    n_columns = len(_FIELD.findall(data))
+    if n_columns > _MAX_FIELDS:
+        raise CatalogError(
+            f"{path} has {n_columns} columns, more than {_MAX_FIELDS}: leave out those that are "
+            "not needed"
         )
     # Cells of a row of this size, for as many rows as there are.
     sizes = [np.prod([float(n or 1) for n in m[1].split(b"x")]) for m in _ARRAY_SIZE.finditer(data)]

@@ -1,7 +1,7 @@
 """A table as cells: the row of its header, its columns by name, its cells as text."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +16,9 @@ MAX_ROWS, MAX_COLUMNS = 20_000_000, 16_384
 """Larger tables are refused before they are read: no survey has so many rows or columns."""
 
 _MAX_LISTED, _MAX_COLUMNS_LISTED = 10, 30
+_LONGER = "have cells to the right of the named columns"
+_COMMENT = "begin with # and are comments"
+_AGAIN = "repeat the names of the columns"
 _HEADER_WITHIN = 100
 """The header is looked for in so many rows."""
 
@@ -199,15 +202,19 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
         )
     # Counted from 1, as a spreadsheet does.
     first_row = header + 2
-    notes = [*page.notes]
-    longer: list[str] = []
-    rows = [_row(page, row, names, longer, notes) for row in range(header + 1, len(page.records))]
+    passed: dict[str, list[str]] = {_LONGER: [], _COMMENT: [], _AGAIN: []}
+    rows = [_row(page, row, names, passed) for row in range(header + 1, len(page.records))]
+    longer = passed.pop(_LONGER)
     if longer:
         raise CatalogError(
             f"{path} has cells to the right of its {len(names)} named columns, in "
             f"{shorten(longer)}{hint}: name their columns, or put text with separators into "
             "quotation marks"
         )
+    notes = [*page.notes]
+    notes += [
+        f"{len(every)} rows {why}: {shorten(every)}" for why, every in passed.items() if every
+    ]
     while rows and not any(map(_is_filled, rows[-1])):
         rows.pop()
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
@@ -218,19 +225,21 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
 
 
 def _row(
-    page: Page, row: int, names: Sequence[str], longer: list[str], notes: list[str]
-) -> list[Any]:
+    page: Page, row: int, names: Sequence[str], passed: Mapping[str, list[str]]
+) -> Sequence[Any]:
     """Return the cells of a row below the header, blank for a comment or for the names again."""
     n_columns = len(names)
     record = page.records[row]
+    if not record:
+        return [None] * n_columns
     cells = [*record[:n_columns], *[None] * (n_columns - len(record))]
     if row in page.comments:
-        notes.append(f"row {row + 1} begins with # and is a comment: {record[0]!r}")
+        passed[_COMMENT].append(f"row {row + 1}")
     elif cells == names:
-        notes.append(f"row {row + 1} repeats the names of the columns")
+        passed[_AGAIN].append(f"row {row + 1}")
     else:
-        if any(map(_is_filled, record[n_columns:])):
-            longer.append(f"row {row + 1}")
+        if len(record) > n_columns and any(map(_is_filled, record[n_columns:])):
+            passed[_LONGER].append(f"row {row + 1}")
         return cells
     return [None] * n_columns
 

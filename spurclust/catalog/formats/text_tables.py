@@ -3,9 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from spurclust.catalog.formats.sheets import Page, find_names
 from spurclust.errors import CatalogError
@@ -46,37 +46,61 @@ def read_text_page(path: Path, wanted: Sequence[str]) -> Page:
         separator = "\t"
     else:
         separator = _separator(text, wanted)
+    lines = _Lines(text, separator)
+    # Not pandas: it joins the lines after an unclosed quotation mark without an error.
+    reader = csv.reader(lines, strict=True, **_dialect(separator))
     records: list[list[str]] = []
-    comments: set[int] = set()
-    lines = iter(io.StringIO(text, newline=""))
-    n_lines = 0
-    for line in lines:
-        if line.startswith("#"):
-            comments.add(len(records))
-            records.append(_names(line, separator))
-            n_lines += 1
-            continue
+    comments: list[int] = []
+    cells: list[str] | None = []
+    while cells is not None:
+        lines.is_start = True
         try:
-            cells, n_read = _record(line, lines, separator)
+            cells = next(reader, None)
         except csv.Error as error:
             raise CatalogError(
-                f"{path}: the quotation marks in line {n_lines + 1} do not fit ({error}): is the "
+                f"{path}: the quotation marks in line {lines.number} do not fit ({error}): is the "
                 "end of the file missing?"
             ) from error
-        n_lines += n_read
-        records.append([unmark_text(cell) for cell in cells])
+        comments += range(len(records), len(records) + len(lines.comments))
+        is_early = len(records) < _LOOKED_AT
+        records += [_names(line, separator) if is_early else [line] for line in lines.comments]
+        lines.comments.clear()
+        if cells is not None:
+            records.append([unmark_text(cell) for cell in cells])
     return Page("", records, comments=frozenset(comments), decimal_comma=separator != ",")
 
 
-def _record(line: str, more: Iterator[str], separator: str) -> tuple[list[str], int]:
-    """Return the cells of a line, and of those that a quoted cell goes on into; count them."""
-    # Not pandas: it joins the lines after an unclosed quotation mark without an error.
-    if separator == " ":
-        line = line.replace("\t", " ").strip()
-    reader = csv.reader(
-        chain([line], more), delimiter=separator, strict=True, skipinitialspace=separator == " "
-    )
-    return next(reader, []), reader.line_num
+class _Lines:
+    """The lines of a text for a reader of csv, without comments, which no quoted cell begins."""
+
+    def __init__(self, text: str, separator: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self._is_blank = separator == " "
+        self.is_start, self.number = True, 0
+        self.comments: list[str] = []
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        for line in self._lines:
+            self.number += 1
+            if self.is_start and line.startswith("#"):
+                self.comments.append(line)
+                continue
+            self.is_start = False
+            return _stripped(line) if self._is_blank else line
+        raise StopIteration
+
+
+def _dialect(separator: str) -> dict[str, Any]:
+    """Return how csv separates cells; a blank is any number of blanks."""
+    return {"delimiter": separator, "skipinitialspace": separator == " "}
+
+
+def _stripped(line: str) -> str:
+    """Return a line that is separated by single tabs and blanks, without those at its ends."""
+    return line.replace("\t", " ").strip() + "\n"
 
 
 def _separator(text: str, wanted: Sequence[str]) -> str:
@@ -104,11 +128,12 @@ def _first_lines(text: str) -> list[str]:
 
 def _names(line: str, separator: str) -> list[str]:
     """Return the cells of a line that may be a header, or a comment."""
-    text = line.lstrip("#! ").rstrip("\r\n")
+    text = line.lstrip("#! ")
+    line = _stripped(text) if separator == " " else text.rstrip("\r\n")
     try:
-        return _record(text, iter(()), separator)[0]
+        return next(csv.reader([line], strict=True, **_dialect(separator)), [])
     except csv.Error:
-        return [text]
+        return [text.strip()]
 
 
 def _decoded(path: Path) -> str:

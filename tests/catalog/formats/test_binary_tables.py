@@ -7,6 +7,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from spurclust.catalog import read_labels
+from spurclust.catalog.formats import binary_tables
 from spurclust.errors import CatalogError
 
 COLUMNS = {"Source_ID": [7, 8], "Reliable_Source": [1, 0], "mag": [27.5, 28.0]}
@@ -72,3 +73,23 @@ def test_votable_that_refers_to_other_files(tmp_path, text):
     claim(path, b"<VOTABLE", text + b"<VOTABLE")
     with pytest.raises(CatalogError, match="refers to other text or files"):
         read_labels(path)
+
+
+def test_arrays_of_variable_length_that_share_their_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(binary_tables, "_HARMLESS", 100)
+    cells = np.array([np.zeros(2)] * 2, dtype=object)
+    columns = [fits.Column(name, "J", array=[1, 0]) for name in ("Source_ID", "Reliable_Source")]
+    columns.append(fits.Column("v", "PD()", array=cells))
+    path = tmp_path / "a.fits"
+    fits.BinTableHDU.from_columns(columns).writeto(path)
+    assert len(read_labels(path)) == 2
+    claim(path, np.array([2, 0], ">i4").tobytes(), np.array([40_000, 0], ">i4").tobytes())
+    with pytest.raises(CatalogError, match="column 'v' claims 40002 values in"):
+        read_labels(path)
+
+
+def test_votable_of_thousands_of_columns(tmp_path, monkeypatch):
+    monkeypatch.setattr(binary_tables, "_MAX_FIELDS", 2)
+    Table(COLUMNS).write(tmp_path / "a.vot", format="votable")
+    with pytest.raises(CatalogError, match="has 3 columns, more than 2"):
+        read_labels(tmp_path / "a.vot")

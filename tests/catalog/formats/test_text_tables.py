@@ -40,14 +40,14 @@ def test_header_and_separator_are_found(tmp_path, text):
 def test_rows_keep_their_numbers_below_titles_and_comments(tmp_path):
     text = '# made by A\nList, of 2\nSource_ID,Reliable_Source\n# first "half\n7,1\n\n8,galaxy\n'
     sheet = read(tmp_path, text)
-    assert sheet.notes == ["row 4 begins with # and is a comment: 'first \"half'"]
+    assert sheet.notes == ["1 rows begin with # and are comments: row 4"]
     with pytest.raises(CatalogError, match=r"row 7 \('galaxy', id 8\)"):
         read_labels(tmp_path / "labels.txt")
 
 
 def test_header_that_stands_twice(tmp_path):
     sheet = read(tmp_path, "Source_ID,Reliable_Source\n7,1\nSource_ID,Reliable_Source\n8,0\n")
-    assert sheet.notes == ["row 3 repeats the names of the columns"]
+    assert sheet.notes == ["1 rows repeat the names of the columns: row 3"]
     assert sheet.frame["Source_ID"].tolist() == ["7", None, "8"]
 
 
