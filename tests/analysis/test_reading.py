@@ -198,14 +198,12 @@ def test_another_pixel_scale_than_was_fitted_is_refused(tmp_path):
     assert len(flag_sources(tmp_path / "out" / "model.skops", tmp_path / "cutouts")) == 40
 
 
-def test_rows_that_name_files_of_strips(folder, cutouts):
-    y = [0 if number < 12 else 1 for number in range(N_SOURCES)]
+def test_rows_that_name_files_of_strips(folder, cutouts, y):
     names = [Path(path).name for path in cutouts.paths]
-    labels = pd.DataFrame({"Source_ID": names, "Reliable_Source": y})
+    labels = pd.DataFrame({"Source_ID": names, "Reliable_Source": 1 - y})
     catalogue = pd.DataFrame({"Source_ID": [f"strips/{name}" for name in names], "mag": y})
     found = analyze(
         folder, labels, catalogue=catalogue, detector=make_detector(), reduce=5, ranking=False
     )
     assert found.sources["source_id"].tolist() == cutouts.source_ids
-    assert found.y.tolist() == [1 - value for value in y]
-    assert found.sources["mag"].tolist() == y
+    assert found.y.tolist() == found.sources["mag"].tolist() == y.tolist()
