@@ -454,6 +454,11 @@ def test_panels_are_enlarged_by_whole_numbers_and_named(page, width):
         page.keyboard.press(key)
         page.wait_for_timeout(50)
         assert page.evaluate(fitted) == page.evaluate(f"() => {{ fitJudge(); return {fitted}; }}")
+    room = """() => {
+      find("judge-nearest").append(make("p", { style: "flex: none; width: 3000px" }));
+      return find("judge-picture").clientWidth;
+    }"""
+    assert page.evaluate(room) <= width
 
 
 def test_a_graphics_card_draws_where_there_is_one(visitor, report):

@@ -96,7 +96,6 @@ function fitJudge() {
   }
   // Only now is known how much room they leave.
   for (const picture of box.querySelectorAll(".picture")) {
-    picture.removeAttribute("style");
     fitPicture(picture, box.clientWidth, narrow.matches ? window.innerHeight / 2 : box.clientHeight);
   }
 }
