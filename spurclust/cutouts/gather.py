@@ -43,6 +43,8 @@ _MAX_LISTED, _MAX_NAMED = 20, 5
 
 _NO_DATA = "have no data in any pixel"
 _CONSTANT = "have one value in all pixels"
+_PEAK = "have pixels a million times as large as the others (for no data, use NaN)"
+_MOST_OVER_USUAL = 1e6
 _IDENTICAL = "have the same pixels as another (was a download repeated?)"
 
 
@@ -417,6 +419,7 @@ def _doubtful(cutouts: Cutouts) -> dict[str, list[str]]:
     """Find cutouts without data, of one value, and with the pixels of another."""
     found: dict[str, list[str]] = {_NO_DATA: [], _CONSTANT: [], _IDENTICAL: []}
     first: dict[bytes, str] = {}
+    peaks: dict[str, float] = {}
     sources = zip(cutouts.images, cutouts.source_ids, cutouts.paths, strict=True)
     for image, source_id, path in sources:
         name = path or source_id
@@ -426,10 +429,13 @@ def _doubtful(cutouts: Cutouts) -> dict[str, list[str]]:
         elif pixels.min() == pixels.max():
             found[_CONSTANT].append(name)
         else:
+            peaks[name] = max(abs(float(pixels.min())), abs(float(pixels.max())))
             digest = blake2b(image.tobytes(), digest_size=16).digest()
             other = first.setdefault(digest, name)
             if other != name:
                 found[_IDENTICAL].append(f"{name} and {other}")
+    usual = float(np.median([*peaks.values()])) if peaks else 0
+    found[_PEAK] = [name for name, peak in peaks.items() if peak > _MOST_OVER_USUAL * usual > 0]
     return {text: names for text, names in found.items() if names}
 
 

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 
 from spurclust import catalog
 from spurclust.analysis.folder import PLOTS
@@ -23,6 +24,7 @@ from .conftest import (
     files_of,
     ids_of,
     one_error,
+    predict,
     run,
     strip_paths,
     write_labels,
@@ -177,3 +179,30 @@ def test_what_the_report_lacks_is_found_before_the_work(survey, tmp_path, capsys
     assert "--no-report" in errors
     assert "pip install 'spurclust[report]'" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_extensions_and_the_place_of_trimmed_cutouts(tmp_path, capsys):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        image = rng.normal(size=(12, 12)).astype(np.float32) + 9 * (k % 4 == 0)
+        planes = {"MODEL": image, "F115W": image[:, 4 * (k == 5) :], "F444W": image[:4, :4]}
+        hdus = [fits.ImageHDU(plane, name=name) for name, plane in planes.items()]
+        fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(folder / f"{k}.fts")
+    labels = write_labels(tmp_path / "labels.csv", {str(k): int(k % 4 > 0) for k in range(40)})
+    lean = ["-N", "2", "--size", "6", "--no-ranking"]
+    assert run(folder, tmp_path / "out", *lean, labels=labels) == 1
+    one_error(capsys, "its images differ in shape", "2 F115W (12 x 12)", "--hdu NAME_OR_NUMBER")
+    assert run(folder, tmp_path / "out", *lean, "--hdu", "F115W", labels=labels) == 0
+    told = capsys.readouterr()
+    assert "Read the FITS extension F115W of 40 files" in told.out
+    assert "1 of 40 cutouts were padded without data to 12 x 12" in told.err
+    assert read_summary(tmp_path / "out")["reading"]["hdu"] == ["F115W"]
+    assert predict(tmp_path / "out" / "model.skops", folder, tmp_path / "new.csv") == 0
+    flagged = [pd.read_csv(tmp_path / name)["flagged"] for name in ("out/sources.csv", "new.csv")]
+    assert flagged[0].equals(flagged[1])
+    never = [*lean[:2], "--size", "12", "--no-ranking", "--hdu", "2", "--pad", "never"]
+    capsys.readouterr()
+    assert run(folder, tmp_path / "never", *never, labels=labels) == 1
+    one_error(capsys, "5.fts: it is 12 x 8 pixels")

@@ -140,7 +140,7 @@ def test_infinite_pixels_are_unreadable_in_arrays_and_files(tmp_path):
         assert len(predicted.frame) == 59
         [(source_id, unreadable, reason)] = predicted.unreadable
         assert (source_id, unreadable) == ("4", path)
-        assert "infinite or beyond 1e+30: where there are no data, use NaN" in reason
+        assert "infinite or beyond 1e+15: where there are no data, use NaN" in reason
 
 
 def test_gray_cutouts_for_a_model_of_colors(tmp_path):

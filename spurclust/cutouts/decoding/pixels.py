@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 # decompression bomb.
 MAX_VALUES = 2**25
 
-LARGEST = 1e30
-"""No flux comes near; what is larger stands for a pixel without data."""
+LARGEST = 1e15
+"""No flux comes near; what is larger stands for a pixel without data, and its squares overflow."""
 
 
 def check_size(shape: tuple[int, ...]) -> None:
