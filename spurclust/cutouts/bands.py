@@ -390,11 +390,14 @@ def _advice_on_doubles(paths: Sequence[str], first: str, second: str) -> str:
             "if they are bands of one source, give id_pattern (--id-pattern) "
             f"'{pattern}' to have them as channels"
         )
-    if Path(first).name == Path(second).name:
+    one, other = Path(first), Path(second)
+    if one.with_suffix("") == other.with_suffix("") and one.suffix != other.suffix:
+        return f"give those of one format, as '{other.with_name('*' + other.suffix)}'"
+    if one.name == other.name:
         return (
             "if they are two sources, give id_pattern (--id-pattern) "
             "'(?P<source_id>[^/]+/[^/.]+)' for ids as "
-            f"'{Path(first).parent.name}/{Path(first).stem}', which the label table must have, or "
+            f"'{one.parent.name}/{one.stem}', which the label table must have, or "
             "its column of fields named by --field-column; otherwise leave one out"
         )
     return "leave one out, or give an id_pattern (--id-pattern) that tells them apart"

@@ -87,6 +87,11 @@ def test_two_files_of_one_name_get_advice_to_take_the_folder():
         source_ids_from_paths(["cutouts/goodsn/7.png", "cutouts/goodss/7.png"])
 
 
+def test_two_formats_of_one_cutout_get_advice_to_give_one():
+    with pytest.raises(CatalogError, match=r"give those of one format, as 'cutouts/\*\.png'"):
+        source_ids_from_paths(["cutouts/7.jpg", "cutouts/7.png"])
+
+
 def test_a_pattern_with_a_slash_is_searched_in_the_path():
     paths = ["x/goodsn/7.png", "x/goodss/7.png"]
     for pattern in (
