@@ -296,7 +296,10 @@ def _offset(stored: Stored, like: ImageFormat, pad: str) -> tuple[int, int]:
         if n > room:
             start = (room - n) // 2
         if like.center and stored.fits and stored.fits.center:
-            start = round(like.center[axis] - stored.fits.center[axis])
+            from_center = like.center[axis] - stored.fits.center[axis]
+            # Trimmed on one side, it reaches the other; where the source is, is rounded.
+            edge = min((0, room - n), key=lambda one: abs(one - from_center))
+            start = edge if abs(edge - from_center) <= 1 else round(from_center)
         offset.append(min(max(start, low), high))
     return offset[0], offset[1]
 

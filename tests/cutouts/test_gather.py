@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tifffile
 from astropy.io import fits
+from astropy.nddata import Cutout2D
+from astropy.wcs import WCS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -219,6 +221,24 @@ def test_a_cutout_trimmed_at_an_edge_is_padded_where_its_header_says(tmp_path):
     alone = open_cutouts(cutouts.paths[3:4])
     options = ReadOptions(like=cutouts.image_format)
     np.testing.assert_array_equal(alone.read(options=options).images, expected[3:4])
+
+
+def test_cutouts_that_astropy_trimmed_become_those_that_it_fills(tmp_path):
+    mosaic = RNG.normal(size=(90, 90)).astype(np.float32)
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.cdelt = ("RA---TAN", "DEC--TAN"), (150, 2), (-1e-5, 1e-5)
+    inside = [tuple(at) for at in RNG.uniform(12, 78, (24, 2))]
+    places = [(2.0, 40.0), (86.5, 40.3), (50.8, 1.2), (3.3, 87.6), *inside]
+    expected = []
+    for k, place in enumerate(places):
+        trimmed = Cutout2D(mosaic, place, 20, wcs=wcs, mode="trim")
+        expected.append(Cutout2D(mosaic, place, 20, mode="partial", fill_value=np.nan).data)
+        hdu = fits.PrimaryHDU(trimmed.data, header=trimmed.wcs.to_header())
+        sky = wcs.pixel_to_world(*place)
+        hdu.header["RA"], hdu.header["DEC"] = sky.ra.deg, sky.dec.deg
+        hdu.writeto(tmp_path / f"{k}.fits")
+    with pytest.warns(UserWarning, match="4 of 28 cutouts were padded"):
+        np.testing.assert_array_equal(read_cutouts(tmp_path).images, expected)
 
 
 @pytest.mark.parametrize(("pad", "start"), [("center", 2), ("start", 0), ("end", 5)])
