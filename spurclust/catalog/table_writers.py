@@ -175,8 +175,8 @@ def write_table(
         escaped = _write_frame(frame, part, meaning)
     if escaped:
         warnings.warn(
-            f"{path}: this format cannot hold some characters in {', '.join(escaped)}; they are "
-            "written as escapes. csv and ecsv keep them",
+            f"{Path(path).name}: this format cannot hold some characters in {', '.join(escaped)}; "
+            "they are written as escapes. csv and ecsv keep them",
             stacklevel=2,
         )
 

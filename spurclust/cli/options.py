@@ -217,6 +217,9 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--catalogue-id-column", metavar="NAME", help="ids (default: as --id-column)"
     )
+    group.add_argument(
+        "--catalogue-sheet", metavar="NAME", help="of a workbook (default: what fits)"
+    )
 
 
 def add_field_column(parser: argparse._ActionsContainer) -> None:
@@ -290,13 +293,15 @@ def read_catalogue(args: argparse.Namespace) -> Any:
     from spurclust.catalog import read_catalogue
 
     if args.catalogue is None:
-        if args.catalogue_id_column is not None:
-            raise ValueError("--catalogue-id-column needs a --catalogue: give one")
+        for name in ("catalogue_id_column", "catalogue_sheet"):
+            if getattr(args, name) is not None:
+                raise ValueError(f"--{name.replace('_', '-')} needs a --catalogue: give one")
         return None
     return read_catalogue(
         args.catalogue,
         id_column=args.catalogue_id_column or args.id_column or "Source_ID",
         field_column=args.field_column,
+        sheet=args.catalogue_sheet,
     )
 
 

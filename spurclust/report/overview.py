@@ -21,6 +21,7 @@ _LABEL_OPTIONS = {
 }
 _FURTHER_OPTIONS = (
     *("verdicts", "sheet", "catalogue", "catalogue_id_column"),
+    "catalogue_sheet",
     *("cutout_size", "id_pattern", "field_column", "reduce"),
 )
 

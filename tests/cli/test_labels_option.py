@@ -73,3 +73,32 @@ def test_positions_come_along(survey, capsys):
     assert run("placed.csv") == 1
     assert "flagged.reg, not from an earlier result" in capsys.readouterr().err
     assert regions.read_text() == "mine"
+
+
+def test_words_sheets_and_a_catalogue(survey, capsys):
+    labels = pd.DataFrame({"Source_ID": np.arange(20), "verdict": ["art"] * 4 + ["gal"] * 16})
+    with pd.ExcelWriter("labels.xlsx") as book:
+        labels.iloc[:5].to_excel(book, sheet_name="first", index=False)
+        labels.to_excel(book, sheet_name="all", index=False)
+    table = pd.DataFrame({"name": np.arange(N_SOURCES), "RA": 150.0, "Dec": 2.5, "mag": 27.5})
+    with pd.ExcelWriter("sources.xlsx") as book:
+        table.to_excel(book, sheet_name="a", index=False)
+        table.assign(mag=26).to_excel(book, sheet_name="b", index=False)
+    words = "--label-column verdict --label-map art=spurious,gal=reliable --catalogue sources.xlsx"
+    words += " --catalogue-id-column name --perplexity 5 -N 2 --no-plots --no-report --no-ranking"
+    command = ["run", "strips", "--labels", "labels.xlsx", *words.split(), "--out", "out"]
+    assert main([*command, "--sheet", "all"]) == 1
+    assert "choose one of 'a', 'b' with sheet (--sheet, --catalogue-" in capsys.readouterr().err
+    command += ["--catalogue-sheet", "a"]
+    assert main(command) == 1
+    assert "choose one of 'first', 'all' with sheet (--sheet, " in capsys.readouterr().err
+    assert main([*command, "--sheet", "all"]) == 0
+    sources = pd.read_csv("out/sources.csv")
+    assert sources["label"].eq(1).sum() == 4
+    assert sources["mag"].eq(27.5).all()
+    assert sources["ra"].notna().all()
+    plain = ["run", "strips", "--labels", "old.csv", "--out", "out"]
+    assert main([*plain, "--sheet", "all"]) == 1
+    assert "--sheet is for workbooks" in capsys.readouterr().err
+    assert main([*plain, "--catalogue-sheet", "a"]) == 1
+    assert "--catalogue-sheet needs a --catalogue" in capsys.readouterr().err

@@ -145,7 +145,8 @@ def find_sheet(
     if len(best) > 1:
         raise CatalogError(
             f"{path} has the column {wanted[0]!r} in several sheets: choose one of "
-            f"{', '.join(repr(page.name) for page in best)} with sheet (--sheet)"
+            f"{', '.join(repr(page.name) for page in best)} with sheet (--sheet, "
+            "--catalogue-sheet)"
         )
     page = best[0] if best else pages[0]
     names = [other.name for other in pages if other is not page] + [*others]
