@@ -116,7 +116,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     verbose : int, default=0
         Whether to print the divergence every 50 iterations.
     n_components : int, default=2
-        Number of dimensions, which is 2: the field and the pictures are of a plane.
+        Number of dimensions, which is 2: the field and the pictures are of a plane. 1 is ignored,
+        with a warning.
 
     Attributes
     ----------
@@ -265,7 +266,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             When the perplexity is too large for the rows.
         """
         self._validate_params()
-        if self.n_components != 2:
+        # scikit-learn's checks of an estimator with this parameter set it to 1.
+        if self.n_components == 1:
+            warnings.warn("n_components=1 is ignored: TSNE embeds in 2 dimensions.", stacklevel=2)
+        elif self.n_components != 2:
             raise ValueError(
                 f"n_components={self.n_components}: spurclust's TSNE embeds in 2 dimensions only. "
                 "sklearn.manifold.TSNE embeds in others, but does not place new rows."

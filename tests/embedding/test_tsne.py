@@ -215,6 +215,8 @@ def test_two_dimensions_are_all_there_are():
     rows = np.random.default_rng(0).normal(size=(30, 4))
     with pytest.raises(ValueError, match=r"n_components=3: .* 2 dimensions only"):
         TSNE(5, n_components=3).fit(rows)
+    with pytest.warns(UserWarning, match="n_components=1 is ignored"):
+        TSNE(5, n_components=1, max_iter=250).fit(rows)
     assert TSNE(5, n_components=2, max_iter=250).fit_transform(rows).shape == (30, 2)
 
 
