@@ -43,7 +43,7 @@ def test_a_list_of_files_and_arrays_give_the_same(analysis, folder, cutouts, y):
     same_findings(analyze(cutouts.images, y, detector=make_detector()), analysis)
 
 
-@pytest.mark.filterwarnings("ignore:n_components=2 was chosen")
+@pytest.mark.filterwarnings("ignore:.* of those tried")
 @pytest.mark.parametrize("options", [{"stability": 1}, {"reference_size": 50}, {"tune": True}])
 def test_the_order_of_the_files_does_not_matter(folder, options):
     paths, labels = list_cutouts(folder), pd.read_excel(folder / "labels.xlsx")[:45]
