@@ -13,6 +13,13 @@ from spurclust.metrics import completeness_curve, get_scorer
 from spurclust.plots import CompletenessDisplay, StabilityDisplay, TuningDisplay
 from spurclust.tuning import InspectedStratifiedKFold
 
+# Small surveys end in a region that holds nearly all, and small grids at their edges.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The region holds:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*of those tried:UserWarning"),
+    pytest.mark.filterwarnings("ignore:n_components=:UserWarning"),
+]
+
 RNG = np.random.default_rng(0)
 Y = (RNG.random(300) < 0.1).astype(int)
 SCORE = np.round(RNG.random(300) + 0.5 * Y, 1)
