@@ -74,16 +74,17 @@ that `spurclust predict` wrote
     counts = _counts(found, path)
     rows = _choose(found)
     shown = found.iloc[rows].reset_index(drop=True)
-    probability = shown.get("inspection_probability")
+    probability, ids = shown.get("inspection_probability"), shown["source_id"].tolist()
+    rank = None if probability is None else inspection_rank(probability, ids)
     sources = sources_table(
-        shown["source_id"].tolist(),
+        ids,
         paths=shown["path"].tolist() if "path" in shown else None,
         embedding=shown[["tsne_x", "tsne_y"]].to_numpy(),
         component=shown["component"],
         spurious_probability=shown["spurious_probability"],
         flagged=shown["flagged"],
         novelty=shown.get("novelty"),
-        inspection_rank=None if probability is None else inspection_rank(probability),
+        inspection_rank=rank,
         inspection_probability=probability,
     )
     summary = {"written_by": "spurclust", "predictions": counts}

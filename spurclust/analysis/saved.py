@@ -138,7 +138,6 @@ def flag_sources(
     from spurclust.catalog import load_fitted, sources_table
     from spurclust.cutouts import open_cutouts, warn_of_losses
     from spurclust.novelty import drift_message
-    from spurclust.ranking import inspection_rank
     from spurclust.region import is_flagged
 
     stages = Stages(log)
@@ -161,12 +160,11 @@ def flag_sources(
                 f"{read.skipped[0].reason}"
             )
     with stages("predicting"):
-        assignment, probability = models.predict(read.images)
+        assignment, probability, rank = models.predict(read.images)
     flagged = is_flagged(assignment.spurious_probability, models.detector.threshold)
     message = drift_message(int((assignment.novelty > 1).sum()), len(flagged))
     if message:
         warnings.warn(message, stacklevel=2)
-    rank = None if probability is None else inspection_rank(probability)
     return sources_table(
         read.source_ids,
         paths=read.paths,

@@ -16,11 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from spurclust.catalog.output import atomic_write
 from spurclust.catalog.results import RANKER
 from spurclust.detector import Assignment, SpuriousRegionDetector
+from spurclust.embedding.neighbors import row_keys
 from spurclust.errors import CatalogError, import_optional
 from spurclust.features import CutoutFeatures
 from spurclust.fitted import check_attributes
 from spurclust.printing import short_repr
-from spurclust.ranking import InspectionRanker
+from spurclust.ranking import InspectionRanker, inspection_rank
 
 READING = (
     *("size", "reduce", "id_pattern", "filters", "dtype", "hdu", "pad"),
@@ -311,7 +312,9 @@ class FittedModels(NamedTuple):
             self.ranker.set_params(n_jobs=n_jobs)
         return self
 
-    def predict(self, images: NDArray[Any]) -> tuple[Assignment, NDArray[np.float64] | None]:
+    def predict(
+        self, images: NDArray[Any]
+    ) -> tuple[Assignment, NDArray[np.float64] | None, NDArray[np.intp] | None]:
         """Predict with the detector and the ranker, computing equal features only once.
 
         Parameters
@@ -326,16 +329,19 @@ class FittedModels(NamedTuple):
             The detector's prediction.
         inspection_probability : ndarray of shape (n_samples,) or None
             The ranker's probability that each is spurious; None without a ranker.
+        inspection_rank : ndarray of int of shape (n_samples,) or None
+            The position of each in the order of inspection, from 1; None without a ranker.
         """
         assignment = self.detector.assign(images)
         if self.ranker is None:
-            return assignment, None
+            return assignment, None, None
         own = _state(self.detector.pipeline_.named_steps["flatten"])
         if own is not None and own == _state(self.ranker.extractor_):
-            probability = self.ranker.predict_proba(images, features=assignment.features)
+            features = assignment.features
         else:
-            probability = self.ranker.predict_proba(images)
-        return assignment, probability[:, 1]
+            features = self.ranker.extract_features(images)
+        probability = self.ranker.predict_proba(images, features=features)[:, 1]
+        return assignment, probability, inspection_rank(probability, row_keys(features))
 
     def __repr__(self) -> str:
         return short_repr(self)

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.embedding.forest import CrossFittedForest
-from spurclust.embedding.neighbors import order_by_content
+from spurclust.embedding.neighbors import row_keys
 from spurclust.features import CutoutFeatures
 from spurclust.features.images import validate_images
 from spurclust.fitted import IMAGES, Number, Part, Step, Values
@@ -199,9 +199,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         odds = log_odds(self.forest_.shares(rows, self.n_jobs))
         self._slope, self._offset = fit_calibration(odds[self.inspected_], codes[self.inspected_])
         self.inspection_probability_ = self._calibrate(odds)
-        order = order_by_content(rows)
-        rank = inspection_rank(self.inspection_probability_[order])
-        self.inspection_rank_ = rank[np.argsort(order)]
+        self.inspection_rank_ = inspection_rank(self.inspection_probability_, row_keys(rows))
         return self
 
     def _fit_extractor(self, images: NDArray[Any], features: Float32 | None) -> Float32:

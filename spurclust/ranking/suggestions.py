@@ -23,26 +23,31 @@ N_ISOLATION_TREES = 200
 BLOCK_COLUMNS = 64
 
 
-def inspection_rank(probability: ArrayLike) -> NDArray[np.intp]:
+def inspection_rank(probability: ArrayLike, ties: ArrayLike | None = None) -> NDArray[np.intp]:
     """Return the position of each source in the order of inspection.
 
     Parameters
     ----------
     probability : array-like of shape (n_samples,)
         Probability that each source is spurious.
+    ties : array-like of shape (n_samples,), default=None
+        What orders equally probable sources, such as their ids. None is the order given.
 
     Returns
     -------
     ndarray of int of shape (n_samples,)
-        1 for the most probable source; equal ones in the order given.
+        1 for the most probable source.
 
     Examples
     --------
     >>> from spurclust.ranking import inspection_rank
     >>> inspection_rank([0.1, 0.9, 0.1]).tolist()
     [2, 1, 3]
+    >>> inspection_rank([0.1, 0.9, 0.1], ties=["c", "b", "a"]).tolist()
+    [3, 1, 2]
     """
-    order = np.argsort(-np.asarray(probability, dtype=np.float64), kind="stable")
+    falling = -np.asarray(probability, dtype=np.float64)
+    order = np.lexsort((falling,) if ties is None else (np.asarray(ties), falling))
     rank = np.empty(len(order), dtype=np.intp)
     rank[order] = np.arange(1, len(order) + 1)
     return rank

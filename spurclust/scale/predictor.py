@@ -91,7 +91,7 @@ class Predictor:
 
     def _frame(self, cutouts: Cutouts, *, has_paths: bool) -> pd.DataFrame:
         """Predict some cutouts."""
-        assignment, inspection_probability = self.models.predict(cutouts.images)
+        assignment, inspection_probability, _ = self.models.predict(cutouts.images)
         columns: dict[str, Any] = {"source_id": pd.array(cutouts.source_ids, dtype=_TEXT)}
         if has_paths:
             columns["path"] = pd.array(cutouts.paths, dtype=_TEXT)

@@ -369,7 +369,7 @@ def test_features_of_detector_and_ranker_are_computed_once(
 
     monkeypatch.setattr(CutoutFeatures, "transform", counted)
     new = images[:, ::-1]
-    assignment, probability = models.predict(new)
+    assignment, probability, _ = models.predict(new)
     assert calls == [60]
     monkeypatch.undo()
     np.testing.assert_array_equal(probability, ranker.predict_proba(new)[:, 1])
@@ -380,7 +380,7 @@ def test_features_of_detector_and_ranker_are_computed_once(
 def test_other_features_of_the_ranker_are_its_own(detector, images, extractor):
     ranker = InspectionRanker(40, extractor=extractor, random_state=0)
     ranker.fit(images, np.arange(60) % 2)
-    _, probability = FittedModels(detector, ranker, {}).set_jobs(2).predict(images)
+    _, probability, _ = FittedModels(detector, ranker, {}).set_jobs(2).predict(images)
     assert ranker.n_jobs == 2
     np.testing.assert_array_equal(probability, ranker.predict_proba(images)[:, 1])
 
@@ -388,7 +388,7 @@ def test_other_features_of_the_ranker_are_its_own(detector, images, extractor):
 def test_a_detector_on_pixels_with_and_without_a_ranker_on_features(images, ranker):
     on_pixels = SpuriousRegionDetector(3, perplexity=8, flatten=ImageFlattener(), random_state=0)
     on_pixels.fit(images, np.arange(60) % 2)
-    _, probability = FittedModels(on_pixels, ranker, {}).predict(images)
+    _, probability, _ = FittedModels(on_pixels, ranker, {}).predict(images)
     np.testing.assert_array_equal(probability, ranker.predict_proba(images)[:, 1])
     assert FittedModels(on_pixels, None, {}).set_jobs(2).predict(images)[1] is None
 

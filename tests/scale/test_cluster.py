@@ -99,7 +99,7 @@ def test_strict_goes_on_where_it_has_stopped(local, fitted, images, expected, tm
     good = (own / "50.png").read_bytes()
     (own / "50.png").write_bytes(b"no image")
     assert write_predictions(fitted.model, own, out, partition_size=10).n_unreadable == 1
-    with pytest.raises(CatalogError, match=r"cannot read .*50\.png: it is not a PNG.*--strict"):
+    with pytest.raises(CatalogError, match=r"cannot read .*50\.png: it is not an image.*--strict"):
         write_predictions(fitted.model, own, out, strict=True)
     (own / "50.png").write_bytes(good)
     written = write_predictions(fitted.model, own, out, strict=True)

@@ -211,7 +211,7 @@ def test_a_replaced_cutout_renews_its_partition_only(fitted, own, images, tmp_pa
 def test_strict_stops_at_the_first(fitted, own, tmp_path):
     out = tmp_path / "out"
     (own / "50.png").write_bytes(b"no image")
-    with pytest.raises(CatalogError, match=r"cannot read .*50\.png: it is not a PNG.*--strict"):
+    with pytest.raises(CatalogError, match=r"cannot read .*50\.png: it is not an image.*--strict"):
         write_predictions(fitted.model, own, out, partition_size=30, strict=True)
     there = [path.name for path in (out / "sources").iterdir()]
     assert "part-000001.parquet" not in there
