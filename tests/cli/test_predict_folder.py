@@ -68,7 +68,7 @@ def test_unreadable_cutouts(model, copied, tmp_path, capsys):
     assert f"Unreadable cutouts: 1; {out / 'errors.csv'} says why" in said
     assert pd.read_csv(out / "errors.csv")["path"].item() == str(broken)
     assert predict(model, copied, tmp_path / "strict", "--strict") == 1
-    one_error(capsys, f"cannot read {broken}: it is not a PNG")
+    one_error(capsys, f"cannot read {broken}: it is not an image")
 
 
 @pytest.mark.parametrize(
