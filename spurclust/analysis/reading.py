@@ -73,6 +73,8 @@ def read_survey(
     with stages("reading"):
         read = source.read(chosen, options)
     warn_of_losses(read, stacklevel=3)
+    if len(read) < 2:
+        raise CatalogError(f"{source.name} has {len(read)} cutout: give those of a whole survey")
     read = replace(read, skipped=[*source.lost, *read.skipped])
     rows = np.arange(len(source)) if chosen is None else chosen
     rows_read = _rows_read(source, rows, read)

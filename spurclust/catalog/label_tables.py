@@ -328,7 +328,12 @@ def _parse_labels(
     reader.learn(cells)
     labels, problems = _convert_each(cells, reader.read)
     if problems:
-        named = shorten([f"{numbers[row]} ({why}, id {texts[row]})" for row, why in problems])
+        named = shorten(
+            [
+                f"{numbers[row]} ({why}, {f'id {texts[row]}' if texts[row] else 'no id'})"
+                for row, why in problems
+            ]
+        )
         raise CatalogError(
             f"{source.origin}: labels that are neither 0 nor 1 nor a known word, in {named}. Say "
             "what they mean with label_map (--label-map=WORD=spurious, =reliable or =uninspected), "

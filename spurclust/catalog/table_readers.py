@@ -34,7 +34,10 @@ def read_sheet(
     else:
         raise TypeError(f"a table is a path or a pandas DataFrame, not {type(table).__name__}")
     if found.frame.empty:
-        raise CatalogError(f"{found.origin} has no rows{found.hint}: give a table with one or more")
+        notes = "".join(f"; {note}" for note in found.notes)
+        raise CatalogError(
+            f"{found.origin} has no rows{found.hint}{notes}: give a table with one or more"
+        )
     return found
 
 

@@ -1,7 +1,7 @@
 """Arrays of cutouts that are stored: zarr, HDF5, npy and npz, read a few sources at a time."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.catalog.ids import id_text
 from spurclust.cutouts.arrays import ARRAY_BYTES, ArraySource, channels_last, is_channels_first
 from spurclust.cutouts.bands import source_ids_from_paths
 from spurclust.cutouts.files import is_image_name
@@ -142,9 +143,11 @@ def _open_hdf5(path: Path) -> _Opened:
             file.visititems(add)
             name = _choose(found, str(path))
             images = _StoredArray((str(path), name), _read_hdf5, found[name], f"{path}/{name}")
-            small = {one: node[:] for one, node in found.items() if node.ndim == 1}
+            small = {one: node[:] for one, node in found.items() if _is_column(node)}
     except OSError as error:
-        raise CatalogError(f"{path} cannot be opened as an HDF5 file ({error})") from error
+        raise CatalogError(
+            f"{path} cannot be opened as an HDF5 file ({error}): copy or write it anew"
+        ) from error
     return _Opened(images, images.stored, images.name, path, small, _stamp([str(path)]))
 
 
@@ -170,7 +173,12 @@ def _open_npy(path: Path) -> _Opened:
         with loaded:
             arrays = {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError) as error:
-        raise CatalogError(f"{path} cannot be opened as arrays of numpy ({error})") from error
+        # numpy takes all that is no array for a pickle, and advises to trust it.
+        why = "it holds Python objects, or is damaged" if "pickle" in str(error) else str(error)
+        raise CatalogError(
+            f"{path} cannot be opened as arrays of numpy ({why}): write it anew, ids as text, as "
+            "with numpy.asarray(ids, dtype=str)"
+        ) from error
     name = _choose(arrays, str(path))
     images = channels_last(arrays[name])
     return _Opened(images, arrays[name].shape, f"{path}/{name}", path, arrays)
@@ -199,11 +207,24 @@ def _find_ids(opened: _Opened) -> Sequence[object] | None:
     """Return the ids of a store: an array in it, or a column of the table beside it."""
     by_name = {name.rpartition("/")[2].casefold(): one for name, one in opened.arrays.items()}
     for name in _IDS:
-        if name in by_name and by_name[name].ndim == 1:
-            return list(by_name[name][:].tolist())
+        if name in by_name and _is_column(by_name[name]):
+            return _texts(by_name[name][:].ravel().tolist(), opened.name)
     root = opened.root
     sidecar = root.with_name(opened.sidecar or root.stem + _SIDECAR)
     return _read_sidecar(sidecar, opened.shape[0]) if sidecar.is_file() else None
+
+
+def _texts(ids: Iterable[object], origin: object) -> list[str]:
+    """Return ids as text."""
+    try:
+        return list(map(id_text, ids))
+    except ValueError as error:
+        raise CatalogError(f"the ids of {origin}: {error}: store them as text") from error
+
+
+def _is_column(array: Any) -> bool:
+    """Return whether an array has one entry a row."""
+    return array.ndim in (1, 2) and array.size == array.shape[0]
 
 
 def _read_sidecar(path: Path, n_cutouts: int) -> Sequence[object] | None:
@@ -226,7 +247,7 @@ def _read_sidecar(path: Path, n_cutouts: int) -> Sequence[object] | None:
             raise CatalogError(f"{path}: {_ROWS} must have each number below {n_cutouts} once")
     names = {str(name).casefold(): name for name in table}
     for name in (one for one in _IDS if one in names):
-        return [str(one) for one in table[names[name]]]
+        return _texts(table[names[name]].astype(object).where(table[names[name]].notna(), ""), path)
     for name in (one for one in _FILE_NAMES if one in names):
         return source_ids_from_paths(table[names[name]].tolist())
     raise CatalogError(

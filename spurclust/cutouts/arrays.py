@@ -93,7 +93,9 @@ class ArraySource:
         if isinstance(source_ids, range):
             self.source_ids = source_ids
         elif source_ids is not None:
-            self.source_ids = check_source_ids(source_ids, len(images), "cutouts")
+            self.source_ids = check_source_ids(
+                source_ids, len(images), "cutouts", f"{name}: " if name else ""
+            )
         self._version, self._chunk_rows = version, chunk_rows
         self.image_format: ImageFormat | None = ImageFormat(tuple(images.shape[1:]), images.dtype)
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_image, shrink
+from spurclust.cutouts.filters import wavelength
 from spurclust.errors import CatalogError
 
 SUFFIXES = (
@@ -37,19 +38,6 @@ SUFFIXES = (
 _STRIP_NAME = re.compile(r"z\d+(?:\.\d+)?_(?P<source_id>.+?)_F")
 _BRACES = re.compile(r"(.*)\{([^{}]*,[^{}]*)\}([^{}]*)", re.DOTALL)
 
-# Filters of JWST below 10 micrometers whose numbers are hundredths of a micrometer; HST's of such
-# numbers are nanometers. Below 200 and from 1000 on, all are hundredths of a micrometer.
-_MICROMETERS = {
-    "F200W", "F210M", "F212N", "F250M", "F277W", "F300M", "F322W2", "F323N", "F335M", "F356W",
-    "F360M", "F380M", "F405N", "F410M", "F430M", "F444W", "F460M", "F466N", "F470N", "F480M",
-    "F560W", "F770W",
-}  # fmt: skip
-# Nanometers.
-_BROAD_BANDS = {
-    "FUV": 154, "NUV": 227, "u": 355, "U": 365, "B": 445, "g": 475, "V": 551, "r": 620, "R": 658,
-    "VIS": 715, "i": 750, "I": 806, "z": 880, "Z": 880, "y": 990, "Y": 1020, "J": 1250, "H": 1640,
-    "K": 2200, "Ks": 2150,
-}  # fmt: skip
 _FILTER = r"(?P<filter>[Ff][0-9]{3,4}[A-Za-z0-9]+)"
 # Patterns to suggest where files look like one source in several bands, the surest first.
 _PATTERNS = (
@@ -173,17 +161,8 @@ def group_files(
 
 def order_filters(filters: Any) -> list[str]:
     """Return filters by wavelength if all are known, else by name."""
-    lengths = {name: _wavelength(name) for name in sorted(filters)}
+    lengths = {name: wavelength(name) for name in sorted(filters)}
     return sorted(lengths, key=lambda name: lengths[name] if all(lengths.values()) else 0)
-
-
-def _wavelength(name: str) -> int:
-    """Return the wavelength of a filter in nanometers, 0 if it is not known."""
-    number = re.fullmatch(r"F(\d{3,4})[A-Z]{1,2}\d?", name.upper())
-    if number is None:
-        return _BROAD_BANDS.get(name, 0)
-    value = int(number[1])
-    return value if 200 <= value < 1000 and name.upper() not in _MICROMETERS else 10 * value
 
 
 def _chosen_filters(found: Sequence[str] | dict[str, None], filters: Sequence[str]) -> list[str]:

@@ -338,7 +338,9 @@ def open_files(
     return FileSource(ids, paths, name, channels, notes)
 
 
-def check_source_ids(source_ids: Sequence[object], n_sources: int, what: str) -> list[str]:
+def check_source_ids(
+    source_ids: Sequence[object], n_sources: int, what: str, where: str = ""
+) -> list[str]:
     """Return ids as texts, one for each cutout, none of them blank or double."""
     ids = [
         # zarr and numpy have bytes as well.
@@ -347,13 +349,16 @@ def check_source_ids(source_ids: Sequence[object], n_sources: int, what: str) ->
     ]
     if len(ids) != n_sources:
         raise CatalogError(
-            f"there are {n_sources} {what}, and {len(ids)} source_ids: give each an id of its own"
+            f"{where}there are {n_sources} {what}, and {len(ids)} source_ids: give each an id of "
+            "its own"
         )
     seen = set()
     for number, source_id in enumerate(ids):
         if not source_id.strip() or source_id in seen:
             problem = "stands twice" if source_id in seen else "is blank"
-            raise CatalogError(f"source_ids: {source_id!r}, entry {number}, {problem}: correct it")
+            raise CatalogError(
+                f"{where}source_ids: {source_id!r}, entry {number}, {problem}: correct it"
+            )
         seen.add(source_id)
     return ids
 

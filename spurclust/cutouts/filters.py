@@ -10,6 +10,19 @@ from spurclust.errors import import_optional
 _FILTER = re.compile(r"F\d{3,4}(?:LP|W2|[WMNXC])", re.IGNORECASE)
 _FITS_NAME = re.compile(r"\.(?:fits|fit|fts)(?:\.[gf]z)?$", re.IGNORECASE)
 _KEYS = ("FILTER", "FILTER1", "BAND")
+# Filters of JWST below 10 micrometers whose numbers are hundredths of a micrometer; HST's of such
+# numbers are nanometers. Below 200 and from 1000 on, all are hundredths of a micrometer.
+_MICROMETERS = {
+    "F200W", "F210M", "F212N", "F250M", "F277W", "F300M", "F322W2", "F323N", "F335M", "F356W",
+    "F360M", "F380M", "F405N", "F410M", "F430M", "F444W", "F460M", "F466N", "F470N", "F480M",
+    "F560W", "F770W",
+}  # fmt: skip
+# Nanometers.
+_BROAD_BANDS = {
+    "FUV": 154, "NUV": 227, "u": 355, "U": 365, "B": 445, "g": 475, "V": 551, "r": 620, "R": 658,
+    "VIS": 715, "i": 750, "I": 806, "z": 880, "Z": 880, "y": 990, "Y": 1020, "J": 1250, "H": 1640,
+    "K": 2200, "Ks": 2150,
+}  # fmt: skip
 
 
 def filter_names(paths: Sequence[str]) -> list[str]:
@@ -37,6 +50,59 @@ def filter_names(paths: Sequence[str]) -> list[str]:
     return list(named.pop()) or _names_in_header(paths[0])
 
 
+def channel_order(names: Sequence[str]) -> list[int]:
+    """Return indices that put the filters of channels in the order of wavelength.
+
+    Nothing changes where a wavelength is not known, or several channels are of one filter.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The filters, or texts that hold them.
+
+    Returns
+    -------
+    list of int
+        The index of the channel that comes first, second, and so on.
+
+    Examples
+    --------
+    >>> from spurclust.cutouts.filters import channel_order
+    >>> channel_order(["SCI_F444W", "SCI_F115W"]), channel_order(["SCI", "ERR"])
+    ([1, 0], [0, 1])
+    """
+    found = [_FILTER.search(name) for name in names]
+    lengths = [wavelength(one[0] if one else name) for one, name in zip(found, names, strict=True)]
+    is_known = all(lengths) and len(set(lengths)) == len(lengths)
+    return sorted(range(len(names)), key=lengths.__getitem__ if is_known else int)
+
+
+def wavelength(name: str) -> int:
+    """Return the wavelength of a filter in nanometers, 0 if it is not known.
+
+    Parameters
+    ----------
+    name : str
+        The filter.
+
+    Returns
+    -------
+    int
+        The middle of the band.
+
+    Examples
+    --------
+    >>> from spurclust.cutouts.filters import wavelength
+    >>> wavelength("F115W"), wavelength("F444W"), wavelength("F606W")
+    (1150, 4440, 606)
+    """
+    number = re.fullmatch(r"F(\d{3,4})[A-Z]{1,2}\d?", name.upper())
+    if number is None:
+        return _BROAD_BANDS.get(name, 0)
+    value = int(number[1])
+    return value if 200 <= value < 1000 and name.upper() not in _MICROMETERS else 10 * value
+
+
 def _names_in_header(path: str) -> list[str]:
     """Return the filters of the images in a FITS file, if each has one."""
     if not _FITS_NAME.search(path):
@@ -48,4 +114,5 @@ def _names_in_header(path: str) -> list[str]:
             found = [[header[key] for key in _KEYS if key in header] for header in images]
     except (OSError, ValueError):
         return []
-    return [str(names[0]) for names in found] if all(found) else []
+    named = [str(names[0]) for names in found] if all(found) else []
+    return [named[k] for k in channel_order(named)]

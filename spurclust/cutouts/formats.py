@@ -222,9 +222,9 @@ def adapt(
     if converted is None:
         raise MisfitError(
             name,
-            f"its {image.dtype} pixels are not exactly of the type {like.dtype}, which the fitted "
-            "cutouts have",
-            _AS_FITTED,
+            f"its {image.dtype} pixels are not exactly of the type {like.dtype}, which the others "
+            "have, or those of the fit",
+            "make all cutouts of a set, and those to predict, in one way",
         )
     if converted.dtype != image.dtype:
         by_factor = "" if stored.fits or image.dtype.kind == "f" else ", by the factor 257"

@@ -207,3 +207,10 @@ def test_rows_that_name_files_of_strips(folder, cutouts, y):
     )
     assert found.sources["source_id"].tolist() == cutouts.source_ids
     assert found.y.tolist() == found.sources["mag"].tolist() == y.tolist()
+
+
+def test_one_cutout_is_no_survey(tmp_path):
+    fits.PrimaryHDU(np.eye(9)).writeto(tmp_path / "7.fits")
+    labels = pd.DataFrame({"Source_ID": ["7"], "Reliable_Source": [0]})
+    with pytest.raises(CatalogError, match="has 1 cutout: give those of a whole survey"):
+        analyze(tmp_path, labels)

@@ -237,3 +237,45 @@ def test_the_only_array_that_can_be_cutouts_needs_no_name(tmp_path, images):
     both = save(tmp_path / "b.npz", {"pixels": images, "noise": images})
     with pytest.raises(CatalogError, match=r"holds the arrays noise \(90, 14, 16\), pixels"):
         open_cutouts(both)
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".npz"])
+def test_ids_in_any_shape_and_type_are_text(tmp_path, images, suffix):
+    path = save(tmp_path / f"a{suffix}", {"images": images, "id": np.arange(90.0)[:, None]})
+    assert open_cutouts(path).take([0, 70])[0] == ["0", "70"]
+    for ids, problem in (
+        (np.arange(80), "a.*images: there are 90 cutouts, and 80 source_ids"),
+        (np.zeros(90), "a.*images: source_ids: '0', entry 1, stands twice"),
+        (np.full(90, 1e300), "the ids of .*a.*images: 1e.300 has lost digits"),
+    ):
+        bad = save(tmp_path / f"{len(ids)}{ids[0]:.0e}a{suffix}", {"images": images, "id": ids})
+        with pytest.raises(CatalogError, match=problem):
+            open_cutouts(bad)
+
+
+def test_a_missing_id_in_the_table_beside_a_store_is_blank(tmp_path, images):
+    np.save(tmp_path / "a.npy", images)
+    table = pd.DataFrame({"source_id": np.arange(90.0)})
+    table.to_parquet(tmp_path / "a_metadata.parquet")
+    assert open_cutouts(tmp_path / "a.npy").take([7])[0] == ["7"]
+    table["source_id"] = [None, *map(str, range(1, 90))]
+    table.to_parquet(tmp_path / "a_metadata.parquet")
+    with pytest.raises(CatalogError, match="source_ids: '', entry 0, is blank"):
+        open_cutouts(tmp_path / "a.npy")
+
+
+def test_no_one_is_advised_to_trust_a_pickle(tmp_path, images):
+    np.savez(tmp_path / "a.npz", images=images, ids=np.array(["a"] * 90, dtype=object))
+    with pytest.raises(CatalogError, match="it holds Python objects.* ids as text") as refused:
+        open_cutouts(tmp_path / "a.npz")
+    assert "allow_pickle" not in str(refused.value)
+
+
+def test_half_precision_is_read_without_a_warning(tmp_path):
+    images = np.arange(3 * 64, dtype=np.float16).reshape(3, 8, 8) * 300
+    np.save(tmp_path / "a.npy", images)
+    assert len(read_cutouts(tmp_path / "a.npy")) == 3
+    images[1, 2, 3] = -np.inf
+    np.save(tmp_path / "a.npy", images)
+    with pytest.raises(CatalogError, match="source 1 of .*infinite"):
+        read_cutouts(tmp_path / "a.npy")

@@ -35,3 +35,5 @@ def test_headers_of_fits_files_hold_filters(tmp_path):
     assert filter_names([write_fits(tmp_path / "7.fits", "HSC-G", "HSC-R")]) == ["HSC-G", "HSC-R"]
     assert filter_names([write_fits(tmp_path / "8.fits", "HSC-G", None)]) == []
     assert filter_names([str(tmp_path / "missing.fits")]) == []
+    names = ["F444W", "F115W"]
+    assert filter_names([write_fits(tmp_path / "9.fits", *names)]) == ["F115W", "F444W"]

@@ -186,9 +186,9 @@ def _first_filled(page: Page) -> int | None:
 
 def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "") -> Sheet:
     """Make a table of rows, the first with the wanted name being the header."""
-    header = _header_of(page, wanted[:1])
-    if header is None:
-        header = _first_filled(page)
+    # Of several rows with the names of ids, as of merged cells, the one with those of labels.
+    found = (_header_of(page, wanted), _header_of(page, wanted[:1]), _first_filled(page))
+    header = next((row for row in found if row is not None), None)
     if header is None:
         raise CatalogError(f"{path} is blank{hint}: give a table with a header and rows")
     if page.problem:

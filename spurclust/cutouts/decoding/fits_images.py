@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.cutouts.decoding.pixels import check_size
+from spurclust.cutouts.filters import channel_order
 from spurclust.errors import import_optional
 
 SCIENCE = ("SCI", "IMAGE", "DATA", "PRIMARY")
@@ -66,6 +67,10 @@ def read_fits(data: bytes, wanted: Sequence[str | int]) -> tuple[NDArray[Any], F
         chosen = _chosen_extensions(data, wanted)
         header = chosen[0].header
         notes = tuple(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
+        if len(wanted) < 2:
+            # Files of one set may have them in several orders.
+            bands = [_filter(hdu) or hdu.name for hdu in chosen]
+            chosen = [chosen[k] for k in channel_order(bands)]
         images = [_axes_last(hdu.data, hdu.header) for hdu in chosen]
         image = images[0]
         if len(images) > 1:
@@ -111,7 +116,12 @@ def _choose(images: list[tuple[int, Any]], wanted: Sequence[str | int]) -> list[
     if wanted:
         chosen = []
         for one in wanted:
-            found = [hdu for k, hdu in images if one == k or str(one).upper() == hdu.name]
+            name = str(one).upper()
+            found = [hdu for k, hdu in images if one == k or name == hdu.name] or [
+                hdu
+                for _, hdu in images
+                if name == _filter(hdu).upper() and not _words(hdu) & AUXILIARY
+            ]
             if not found:
                 raise ValueError(f"it has no image extension {one!r}; it has {listed}")
             chosen += found
@@ -150,6 +160,11 @@ def _science_images(images: list[Any]) -> list[Any]:
 def _words(hdu: Any) -> set[str]:
     """Return the words in the name of an extension: {"SCI", "F", "W"} of SCI_F115W."""
     return set(re.split("[^A-Z]+", hdu.name.upper()))
+
+
+def _filter(hdu: Any) -> str:
+    """Return the filter of an image as its header has it, "" if it does not."""
+    return str(hdu.header.get("FILTER", "")).strip()
 
 
 def _size(hdu: Any) -> str:
@@ -197,7 +212,7 @@ def _check_tiles(hdu: Any, number: int, data: bytes) -> None:
 def _labels(hdus: list[Any]) -> tuple[str, ...]:
     """Return names that tell the extensions apart: with filters, as they are, or counted."""
     names = [hdu.name or "IMAGE" for hdu in hdus]
-    filters = [str(hdu.header.get("FILTER", "")).strip() for hdu in hdus]
+    filters = [_filter(hdu) for hdu in hdus]
     if len(hdus) > 1 and all(filters) and len(set(filters)) == len(filters):
         return tuple(f"{name} {one}" for name, one in zip(names, filters, strict=True))
     counts = [names[: k + 1].count(name) for k, name in enumerate(names)]

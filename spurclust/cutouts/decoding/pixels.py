@@ -45,7 +45,8 @@ def canonical(image: NDArray[Any]) -> NDArray[Any]:
 def is_absurd(image: NDArray[Any]) -> bool:
     """Return whether a float is infinite or larger than any flux; NaN is neither."""
     with np.errstate(invalid="ignore"):
-        return bool((np.abs(image) > LARGEST).any())
+        # A float16 is not compared with what it cannot be.
+        return bool((np.abs(image) > min(LARGEST, float(np.finfo(image.dtype).max))).any())
 
 
 def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:

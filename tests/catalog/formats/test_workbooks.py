@@ -161,3 +161,15 @@ def test_open_document(tmp_path, monkeypatch, engine):
         b"<table:table-cell ", b'<table:table-cell table:number-rows-spanned="2" ', 1))  # fmt: skip
     with pytest.raises(CatalogError, match="has merged cells: unmerge"):
         read_labels(path)
+
+
+def test_a_header_of_two_rows_with_merged_names(book):
+    def merge(made):
+        made["A"].merge_cells("A1:A2")
+        made["A"].merge_cells("B1:C1")
+
+    above, below = ["Source_ID", "Verdict", None], [None, *NAMES[1:]]
+    path = book(merge, A=[above, below, ["7", 0, "edge"], ["8", 1, None]])
+    with pytest.warns(UserWarning, match="merged cells count"):
+        found = read_labels(path)
+    assert found.table.to_numpy().tolist() == [["7", 1, "edge"], ["8", 0, ""]]

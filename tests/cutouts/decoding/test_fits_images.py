@@ -201,3 +201,24 @@ def test_more_extensions_than_any_cutout_has_are_refused(read, monkeypatch):
     hdus = [fits.ImageHDU(image(), name="SCI") for _ in range(4)]
     with pytest.raises(CatalogError, match="more than 3 extensions"):
         read(*hdus)
+
+
+@pytest.mark.parametrize("where", ["FILTER", "EXTNAME"])
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (2, 1, 0)])
+def test_filters_are_in_the_order_of_wavelength_whatever_that_of_the_file(read, where, order):
+    names, images = ["F606W", "F115W", "F444W"], [image() for _ in range(3)]
+    hdus = [fits.ImageHDU(images[k], name="SCI") for k in order]
+    for k, hdu in zip(order, hdus, strict=True):
+        hdu.header[where] = names[k]
+    np.testing.assert_array_equal(read(*hdus).image, np.dstack(images))
+    chosen = read(*hdus, hdu=["F444W", "f115w"]).image
+    np.testing.assert_array_equal(chosen, np.dstack([images[2], images[1]]))
+    if where == "FILTER":
+        np.testing.assert_array_equal(read(*hdus, hdu=["SCI"]).image, np.dstack(images))
+
+
+def test_a_filter_names_no_weights(read):
+    hdus = [fits.ImageHDU(image(), name=name) for name in ("WHT", "SCI")]
+    for hdu in hdus:
+        hdu.header["FILTER"] = "F115W"
+    np.testing.assert_array_equal(read(*hdus, hdu=["F115W"]).image, hdus[1].data)
