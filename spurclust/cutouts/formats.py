@@ -222,8 +222,8 @@ def adapt(
     if converted is None:
         raise MisfitError(
             name,
-            f"its {image.dtype} pixels are not exactly of the type {like.dtype}, which the others "
-            "have, or those of the fit",
+            f"its {image.dtype} pixels are not exactly of the type {like.dtype}, which the fitted "
+            "or the other cutouts have",
             "make all cutouts of a set, and those to predict, in one way",
         )
     if converted.dtype != image.dtype:
