@@ -254,9 +254,9 @@ def describe_excess(
     if 2 * n_spurious > n_inspected:
         return (
             f"{n_spurious} of the {n_inspected} inspected sources are spurious, more than half: "
-            "are the labels the wrong way round? In y the larger value, 1, means spurious; in a "
-            "table spurious_value (--spurious-value) does. If they are right, label reliable ones "
-            "too."
+            "are the labels the wrong way round? Then read the table with the other "
+            "spurious_value (--spurious-value), or change y, where the larger value means "
+            "spurious. If they are right, label reliable sources too."
         )
     if flagged.mean() > NEARLY_ALL:
         return (

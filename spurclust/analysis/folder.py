@@ -345,3 +345,32 @@ def cutout_loader(
         return pixels[::-1] if pixels is not None and is_fits else pixels
 
     return load
+
+
+def render_analysis(
+    analysis: Any,
+    *,
+    cutouts: str | os.PathLike[str] | None = None,
+    audit: str | os.PathLike[str] | None = None,
+    max_cutouts: int = 12_000,
+    max_size: float = 40.0,
+    cutout_size: int | None = None,
+    n_jobs: int = -1,
+) -> tuple[str, list[str]]:
+    """Return the page, and sentences about what it leaves out."""
+    from spurclust.cutouts.filters import filter_names
+    from spurclust.parallel import count_threads
+    from spurclust.report import Results, render_report
+
+    sample = () if audit is None else read_sample(Path(audit), audit_pool(analysis))
+    tables = (analysis.name, analysis.sources, analysis.components)
+    return render_report(
+        Results(*tables, analysis.summary, analysis.tuning, audit=sample),
+        cutout_loader(analysis, cutouts),
+        panel_names=(analysis.summary.get("reading") or {}).get("filters")
+        or filter_names(analysis.sources["path"].tolist()),
+        max_cutouts=max_cutouts,
+        max_side=cutout_size,
+        max_bytes=round(1e6 * max_size),
+        n_threads=count_threads(n_jobs),
+    )

@@ -4,19 +4,12 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.analysis.folder import (
-    audit_pool,
-    cutout_loader,
-    read_images,
-    read_sample,
-    save_analysis,
-)
+from spurclust.analysis.folder import read_images, render_analysis, save_analysis
 from spurclust.analysis.stages import Log
 
 if TYPE_CHECKING:
@@ -324,7 +317,7 @@ class Analysis:
         str
             The page. It opens in any browser and fetches nothing.
         """
-        return self._render(**options)[0]
+        return render_analysis(self, **options)[0]
 
     def write_report(self, path: str | os.PathLike[str], **options: Any) -> list[str]:
         """Write the page to a file that appears whole or not at all.
@@ -346,7 +339,7 @@ class Analysis:
         """
         from spurclust.catalog.output import atomic_write
 
-        page, notes = self._render(**options)
+        page, notes = render_analysis(self, **options)
         with atomic_write(path) as part:
             part.write_text(page, encoding="utf-8", newline="\n")
         return notes
@@ -402,34 +395,6 @@ class Analysis:
         if self.search is None:
             raise ValueError("there is no search to draw: analyze with tune=True; it is not saved")
         return self.search
-
-    def _render(
-        self,
-        *,
-        cutouts: str | os.PathLike[str] | None = None,
-        audit: str | os.PathLike[str] | None = None,
-        max_cutouts: int = 12_000,
-        max_size: float = 40.0,
-        cutout_size: int | None = None,
-        n_jobs: int = -1,
-    ) -> tuple[str, list[str]]:
-        """Return the page, and sentences about what it leaves out."""
-        from spurclust.cutouts.filters import filter_names
-        from spurclust.parallel import count_threads
-        from spurclust.report import Results, render_report
-
-        sample = () if audit is None else read_sample(Path(audit), audit_pool(self))
-        tables = (self.name, self.sources, self.components, self.summary, self.tuning)
-        return render_report(
-            Results(*tables, audit=sample),
-            cutout_loader(self, cutouts),
-            panel_names=(self.summary.get("reading") or {}).get("filters")
-            or filter_names(self.sources["path"].tolist()),
-            max_cutouts=max_cutouts,
-            max_side=cutout_size,
-            max_bytes=round(1e6 * max_size),
-            n_threads=count_threads(n_jobs),
-        )
 
     def _recorded(self, name: str) -> Any:
         """Return an entry of the summary, or raise an error."""

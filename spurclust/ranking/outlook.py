@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import remaining_upper_bound
+from spurclust.ranking.calibration import log_odds
 from spurclust.ranking.effort import expected_effort
-from spurclust.ranking.ranker import InspectionRanker, log_odds
+from spurclust.ranking.ranker import InspectionRanker
 from spurclust.ranking.sampling import LEAST_P, sampling_p_value
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class InspectionOutlook(NamedTuple):
         Sources without a label.
     n_expected : float
         Spurious sources to expect among the uninspected: the sum of probabilities, calibrated on
-        the random sample where there is one; otherwise it is rather too large after inspections in
-        the order of a ranking. NaN where only one class has labels, so that nothing is calibrated.
+        the random sample where there is one; otherwise it is a rough guide, and may be too small.
+        NaN where only one class has labels, so that nothing is calibrated.
     interval : tuple of (int, int) or None
         Exact interval of that number, from the labels that are a random sample of all sources; None
         without such a sample.
@@ -75,8 +76,8 @@ def inspection_outlook(
 
     Labels that were made in the order of a ranking are no random sample, and no interval follows
     from them; nor can any label tell of a kind of defect that nobody has met. So there are
-    intervals only from labels that are a random sample of all sources, as far as their origins and
-    scores tell.
+    intervals only from labels that are a random sample of all sources, as their origins say or,
+    where these are not known, their scores allow.
 
     Parameters
     ----------
@@ -121,9 +122,10 @@ def inspection_outlook(
     shares = ranker.forest_.shares(rows, ranker.n_jobs)
     sampled = inspected.copy()
     if not inspected.all():
-        if origins is not None:
-            sampled &= np.isin(np.asarray(origins, dtype=object), SAMPLE_ORIGINS)
-        sampled &= sampling_p_value(shares[:, SPURIOUS], sampled) >= LEAST_P
+        origin = np.full(len(labels), "") if origins is None else np.asarray(origins, dtype=object)
+        sampled &= np.isin(origin, SAMPLE_ORIGINS)
+        if sampling_p_value(shares[:, SPURIOUS], sampled) < LEAST_P:
+            sampled &= origin == "random"
     probability = ranker.inspection_probability_.copy()
     n_expected = float(np.sort(probability[~inspected]).sum())
     if len(np.unique(labels[sampled])) == 2:

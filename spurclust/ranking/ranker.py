@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
@@ -21,14 +20,12 @@ from spurclust.features import CutoutFeatures
 from spurclust.features.images import validate_images
 from spurclust.fitted import IMAGES, Number, Part, Step, Values
 from spurclust.labels import SPURIOUS, UNINSPECTED, labels_of_fit, warn_if_none_spurious
+from spurclust.ranking.calibration import fit_calibration, log_odds
 from spurclust.ranking.similarity import SimilaritySpace
 from spurclust.ranking.suggestions import Strategy, inspection_rank, outlyingness, suggest_sources
 from spurclust.steps import set_missing
 
 Float32 = NDArray[np.float32]
-
-LEAST_SHARE = 1e-3
-"""Shares of trees closer to 0 or 1 are clipped to this, so that their log odds are finite."""
 
 
 class InspectionRanker(ClassifierMixin, BaseEstimator):
@@ -431,19 +428,3 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log odds of the share of trees for spurious."""
-    spurious = np.clip(shares[:, SPURIOUS], LEAST_SHARE, 1 - LEAST_SHARE)
-    return np.asarray(np.log(spurious / (1 - spurious)))
-
-
-def fit_calibration(odds: NDArray[np.float64], codes: NDArray[np.int8]) -> tuple[float, float]:
-    """Fit the slope and offset of calibrated odds; 1 and 0 where the order would not be kept."""
-    if len(np.unique(codes)) < 2:
-        return 1.0, 0.0
-    order = np.lexsort((codes, odds))  # sums depend on the order in their last bits
-    model = LogisticRegression(C=1.0).fit(odds[order, None], codes[order])
-    slope = float(model.coef_[0, 0])
-    return (slope, float(model.intercept_[0])) if slope > 0 else (1.0, 0.0)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
-from spurclust.report.summary import Results, describe_remaining
+from spurclust.report.summary import Results
+from spurclust.report.wording import describe_remaining
 
 # The options of `spurclust run` that define how a label table is read, with their defaults.
 _LABEL_OPTIONS = {

@@ -1,4 +1,4 @@
-"""A run as tables in memory, and its summary as a plain dict and as text."""
+"""A run as tables in memory, and its summary as a plain dict."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
-_METRICS = ("completeness", "purity", "workload")
 # Enough to distinguish two results, short enough for the name of a stored item.
 _IDENTITY_LENGTH = 24
 
@@ -315,144 +314,3 @@ def _stability(share: NDArray[np.float64]) -> dict[str, int]:
     """Count the sources that every run, some runs or no run flags."""
     always, never = int((share == 1).sum()), int((share == 0).sum())
     return {"always": always, "sometimes": len(share) - always - never, "never": never}
-
-
-def format_summary(summary: Mapping[str, Any]) -> str:
-    """Format the result of a run for a terminal.
-
-    Parameters
-    ----------
-    summary : mapping
-        What `summarize_run` returns.
-
-    Returns
-    -------
-    str
-        A few lines, in-sample metrics marked as such.
-    """
-    flagged, in_sample = summary["flagged"], summary["in_sample"]
-    region, held_out = summary["region"], summary.get("held_out")
-    lines = []
-    if held_out:
-        params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
-        lines += [
-            f"Chosen among {held_out['n_settings']} settings: {params}.",
-            "Held out (labels not shown when the region was chosen, "
-            f"{held_out['n_splits']} splits, {held_out['protocol']}):",
-            *_format_metrics(held_out, "nothing is flagged"),
-        ]
-    numbers = ", ".join(map(str, region["components"])) or "none"
-    lines += [
-        f"Region: {len(region['components'])} of {region['n_components']} components ({numbers}) "
-        f"hold at least {region['threshold']:.3g} spurious among the inspected.",
-        f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
-        f"{summary['flagged_uninspected']} of them uninspected.",
-    ]
-    overall = in_sample["purity"]["fraction"]
-    if flagged["k"] == flagged["n"] and overall is not None:
-        lines.append(
-            "Every source is flagged, so nothing is saved: raise the threshold above the spurious "
-            f"fraction of all inspected sources, {overall:.3g}."
-        )
-    if summary.get("stability"):
-        lines.append(
-            "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "
-            "sometimes, {never} never.".format(**summary["stability"])
-        )
-    if summary.get("ranking"):
-        lines += _format_outlook(summary["ranking"], flagged["n"])
-    advice = "expect less on new sources" if held_out else "--tune measures on held-out ones"
-    lines += [
-        f"In-sample (the same labels chose the region; {advice}):",
-        *_format_metrics(in_sample, "0 of 0"),
-    ]
-    return "\n".join(lines)
-
-
-def _format_metrics(metrics: Mapping[str, Any], why_undefined: str) -> list[str]:
-    """Format metrics with their intervals, and below them the completeness of each reason."""
-    lines = []
-    shares = {name: metrics[name] for name in _METRICS if name in metrics}
-    for name, share in shares.items():
-        text = f"not defined ({why_undefined})"
-        if share["fraction"] is not None:
-            counts = f"{share['k']} of {share['n']} = " if "k" in share else ""
-            text = f"{counts}{share['fraction']:.3f} (95 % interval {_ends(share)})"
-        lines.append(f"  {name:<14}{text}")
-    for reason, share in metrics["completeness_by_reason"].items():
-        found = share.get("k", f"{share['fraction']:.3f}")
-        lines.append(f"    {reason}: {found} of {share['n']} ({_ends(share)})")
-    return lines
-
-
-def _ends(share: Mapping[str, Any]) -> str:
-    """Format the ends of an interval."""
-    low, high = share["interval"]
-    return f"{low:.3f} to {high:.3f}"
-
-
-def _format_outlook(ranking: Mapping[str, Any], n_sources: int) -> list[str]:
-    """Format what is still to be found, and how many inspections find most of the spurious."""
-    lines = [describe_remaining(ranking)] if describe_remaining(ranking) else []
-    effort = ranking["expected_effort"]
-    if all(row["interval"] for row in effort):
-        lines.append(
-            "In the order of inspection_rank, judged without their own labels, of the spurious"
-        )
-        for row in effort:
-            low, high = row["interval"]
-            found = f"{100 * row['completeness']:.0f} % are found in {row['inspections']}"
-            lines.append(f"  {found} inspections of {n_sources} (95 % interval {low} to {high})")
-    elif all(row["inspections_left"] is not None for row in effort):
-        lines.append("In the order of inspection_rank, of all these spurious")
-        for row in effort:
-            left = row["inspections_left"]
-            when = f"after about {left} more inspections" if left else "already"
-            lines.append(f"  {100 * row['completeness']:.0f} % are found {when}")
-    return lines
-
-
-def describe_remaining(ranking: Mapping[str, Any]) -> str:
-    """Return a sentence on how many spurious are still to be found, "" where none can be."""
-    n_uninspected, n_expected = ranking.get("n_uninspected"), ranking.get("n_expected")
-    if not n_uninspected:
-        return ""
-    text = f"{ranking['n_found']} spurious sources are known"
-    if n_expected is not None:
-        about = f"{n_expected:.0f}" if n_expected >= 10 else f"{n_expected:.1f}".removesuffix(".0")
-        text += f"; about {about} more are to be expected among the {n_uninspected} uninspected"
-    if ranking["interval"]:
-        low, high = ranking["interval"]
-        return (
-            f"{text} (95 % interval {low} to {high}, from the {ranking['n_sampled']} labels that "
-            "are a random sample)."
-        )
-    return (
-        f"{text}. There is no interval, since the inspected sources are not a random sample of "
-        "all, and completeness and purity speak of the inspected only: draw a sample with "
-        "`spurclust audit`."
-    )
-
-
-def format_components(table: pd.DataFrame) -> str:
-    """Format the table of components for a terminal.
-
-    Parameters
-    ----------
-    table : DataFrame
-        `components_` of a detector.
-
-    Returns
-    -------
-    str
-        One line per component; a star marks those of the region.
-    """
-    lines = ["  component   size  inspected  spurious  fraction   95 % interval"]
-    for number, row in table.iterrows():
-        fraction = "       -" if math.isnan(row["fraction"]) else f"{row['fraction']:8.3f}"
-        lines.append(
-            f"{'*' if row['in_region'] else ' '} {number:>9} {row['size']:>6} "
-            f"{row['n_inspected']:>10} {row['n_spurious']:>9}  {fraction}   "
-            f"{row['fraction_low']:.3f} to {row['fraction_high']:.3f}"
-        )
-    return "\n".join(lines)

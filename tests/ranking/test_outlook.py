@@ -84,6 +84,19 @@ def test_labels_that_are_no_random_sample_have_no_interval(start, knows):
     assert 0 <= outlook.n_expected <= outlook.n_uninspected
 
 
+def test_labels_that_were_drawn_count_though_their_scores_differ():
+    rng = np.random.default_rng(0)
+    truth = (np.arange(240) < 40).astype(int)
+    rows = rng.normal(size=(240, 2)) + 3 * truth[:, None]
+    y = np.where(np.arange(240) % 3 == 0, truth, -1)
+    y[:30] = truth[:30]  # more of the spurious than in most samples
+    ranker = InspectionRanker(20, unlabeled=-1, random_state=0).fit(rows, y)
+    assert inspection_outlook(ranker, rows, y).n_sampled == 0
+    outlook = inspection_outlook(ranker, rows, y, origins=["random"] * 240)
+    assert outlook.n_sampled == (y >= 0).sum()
+    assert outlook.interval is not None
+
+
 def test_where_all_are_inspected_nothing_is_left_and_all_count():
     rows = np.random.default_rng(0).normal(size=(60, 2))
     y = (rows[:, 0] > 1).astype(int)

@@ -1,5 +1,7 @@
 """A small run in memory, with ids and reasons of people who mean no good."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,21 @@ def load():
 @pytest.fixture(scope="session")
 def hostile():
     return {"ids": HOSTILE_IDS, "reason": HOSTILE_REASON}
+
+
+@pytest.fixture(scope="session")
+def make_run():
+    """Return what makes a fitted detector, as far as a summary reads it, and its labels."""
+
+    def run(flagged, y, *, region=(True, False), embed=None):
+        steps = {"embed": SimpleNamespace() if embed is None else embed}
+        detector = SimpleNamespace(
+            flagged_=np.asarray(flagged, dtype=bool),
+            region_=np.asarray(region),
+            n_components_=len(region),
+            threshold=0.05,
+            pipeline_=SimpleNamespace(named_steps=steps),
+        )
+        return detector, np.asarray(y)
+
+    return run

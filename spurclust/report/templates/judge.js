@@ -122,7 +122,7 @@ function showProgress() {
   }
   const rest = expected.inspections === null ? "" : expected.inspections ? `; about ${counted(expected.inspections, "more inspection", "more inspections")} to 95 %` : "";
   find("judge-expected").textContent =
-    `Expected completeness so far ${percentOf(expected.completeness)} (${expected.found} found, about ${expected.remaining.toFixed(1)} still to find${rest})`;
+    `Expected completeness so far: about ${Math.floor(100 * expected.completeness)} % (${expected.found} found, about ${expected.remaining.toFixed(1)} still to find${rest})`;
 }
 
 /** Counts outside the judging view. */
