@@ -75,8 +75,11 @@ def _format_metrics(metrics: Mapping[str, Any], why_undefined: str) -> list[str]
             text = f"{counts}{share['fraction']:.3f} (95 % interval {_ends(share)})"
         lines.append(f"  {name:<14}{text}")
     for reason, share in metrics["completeness_by_reason"].items():
-        found = share.get("k", f"{100 * share['fraction']:.0f} %")
-        lines.append(f"    {reason}: {found} of {share['n']} ({_ends(share)})")
+        if "k" in share:
+            lines.append(f"    {reason}: {share['k']} of {share['n']} ({_ends(share)})")
+        else:
+            known = f"{share['n']} known"
+            lines.append(f"    {reason}: {share['fraction']:.3f} ({_ends(share)}; {known})")
     return lines
 
 

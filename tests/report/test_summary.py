@@ -133,7 +133,8 @@ def test_held_out_metrics_come_first(make_run):
     assert lines[0] == "Chosen among 3 settings: threshold=0.1."
     assert "5 splits, transductive" in lines[1]
     assert lines[2].startswith("  completeness  0.750 (95 % interval ")
-    assert lines[5].startswith("    no reason given: 50 % of 1 (")
+    assert lines[5].startswith("    no reason given: 0.500 (")
+    assert lines[5].endswith("; 1 known)")
     search.held_out_flagged_ = np.zeros(4)
     summary = summarize_run(detector, y, search=search)
     assert summary["held_out"]["purity"] == {"fraction": None, "interval": None}
