@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from sklearn.ensemble import IsolationForest
 from sklearn.utils import check_random_state
 
-from spurclust.embedding.neighbors import order_by_content
+from spurclust.embedding.neighbors import nearest_neighbors, order_by_content
 from spurclust.ranking.similarity import center_and_spread, scale_robustly
 
 Strategy = Literal["mixed", "probable", "uncertain", "diverse", "random"]
@@ -20,7 +20,6 @@ PROBABLE_SHARE = 0.75
 sources, so that a kind of defect without any label is found."""
 
 N_ISOLATION_TREES = 200
-BLOCK_COLUMNS = 64
 
 
 def inspection_rank(probability: ArrayLike, ties: ArrayLike | None = None) -> NDArray[np.intp]:
@@ -140,11 +139,8 @@ def _farthest_first(
     """Return the n sources farthest from all known ones and from each other, one by one."""
     left = np.flatnonzero(~known)
     if known.any():
-        references = scaled[known]
-        distance = np.full(len(left), np.inf)
-        for start in range(0, len(references), BLOCK_COLUMNS):
-            block = cdist(scaled[left], references[start : start + BLOCK_COLUMNS])
-            distance = np.minimum(distance, block.min(axis=1))
+        squares, _ = nearest_neighbors(scaled[left], scaled[known], 1)
+        distance = np.sqrt(squares[:, 0], dtype=np.float64)
     else:
         distance = cdist(scaled[left], np.median(scaled, axis=0)[None])[:, 0]
     found = []
