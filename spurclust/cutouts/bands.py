@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_image, shrink
+from spurclust.cutouts.decoding.fits_images import AUXILIARY
 from spurclust.cutouts.filters import wavelength
 from spurclust.errors import CatalogError
 
@@ -302,7 +303,8 @@ def _find(path: str, pattern: re.Pattern[str]) -> _Name:
     for group, what in (("source_id", "id"), ("filter", "filter"), ("field", "field")):
         if group in pattern.groupindex and not groups.get(group):
             raise CatalogError(
-                f"id_pattern {pattern.pattern!r} finds no {what} in the name of {path}"
+                f"id_pattern {pattern.pattern!r} finds no {what} in the name of {path}: correct "
+                "it, or give the files that have one, as 'FOLDER/*_sci.fits'"
             )
     field = f"{groups['field']}/" if "field" in groups else ""
     if match is None or "filter" not in groups:
@@ -354,6 +356,13 @@ def _refuse_bands(paths: Sequence[str]) -> None:
     """Raise an error for files that look like sources in several bands, one a file."""
     pattern = _pattern_of_bands(paths)
     if pattern is not None:
+        for path in paths:
+            word = _find(path, re.compile(pattern)).filter
+            if word.upper() in AUXILIARY:
+                raise CatalogError(
+                    f"{path} looks like the {word} of an image and no cutout: give the files of "
+                    "the images, as 'FOLDER/*_sci.fits'"
+                )
         raise CatalogError(
             f"{len(paths)} files, as {paths[0]}, look like sources in several bands, one a file: "
             f"give id_pattern (--id-pattern) '{pattern}' to have the bands as channels; if each "

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spurclust.cutouts.arrays import ArraySource
 from spurclust.cutouts.bands import listed
 from spurclust.cutouts.decoding import FitsHeader
+from spurclust.cutouts.decoding.fits_images import science_images
 from spurclust.cutouts.gather import Skipped
 from spurclust.errors import CatalogError, import_optional
 
@@ -28,7 +29,6 @@ _DENSE = 1 / 16
 _MAX_PIXELS = 2**24
 # Pixel scales and orientations that differ by less shift a cutout's corner by no pixel.
 _SAME_GRID = 0.005
-_NOT_SCIENCE = {"WHT", "ERR", "SEG", "MASK", "DQ", "PSF", "CON", "VAR_POISSON", "VAR_RNOISE"}
 # More pixels than a mosaic has in a row.
 _FAR = 2**31
 _OUTSIDE = "it lies outside of all mosaics, or has no position"
@@ -165,25 +165,46 @@ def _open_mosaic(name: str, path: str) -> _Mosaic:
             f"{path} is compressed as a whole, and cannot be read in parts: unpack it, or compress "
             "its tiles instead (fpack, .fits.fz)"
         )
-    found = []
+    found: dict[Any, _Mosaic] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyWarning)
             with fits.open(place, memmap=False) as hdus:
                 for number, hdu in enumerate(hdus):
-                    if not hdu.is_image or len(hdu.shape) != 2 or hdu.name in _NOT_SCIENCE:
+                    if not hdu.is_image or len(hdu.shape) != 2:
                         continue
                     wcs = WCS(hdu.header, hdus)
                     if wcs.has_celestial:
-                        found.append((hdu.name, _Mosaic(name, place, number, hdu.shape, wcs)))
+                        found[hdu] = _Mosaic(name, place, number, hdu.shape, wcs)
+                chosen = science_images([*found])
+                _check_whole(path, chosen)
+    except CatalogError:
+        raise
     except (OSError, ValueError, KeyError) as error:
-        raise CatalogError(f"{path} cannot be read as a mosaic ({error})") from error
-    if not found:
+        why = "it is no FITS file" if "SIMPLE" in str(error) else error
+        raise CatalogError(f"{path} cannot be read as a mosaic ({why})") from error
+    if not chosen:
         raise CatalogError(
-            f"{path} has no image of two axes with celestial coordinates: give a mosaic whose "
-            "header has them (CTYPE1, CRVAL1, ...)"
+            f"{path} has no science image of two axes with celestial coordinates: give a mosaic "
+            "whose header has them (CTYPE1, CRVAL1, ...)"
         )
-    return next((mosaic for named, mosaic in found if named == "SCI"), found[0][1])
+    if len(chosen) > 1:
+        raise CatalogError(
+            f"{path} has {len(chosen)} science images, {', '.join(hdu.name for hdu in chosen)}: "
+            "save one mosaic in a file"
+        )
+    return found[chosen[0]]
+
+
+def _check_whole(path: str, images: list[Any]) -> None:
+    """Raise an error for a file that ends before the pixels of an image."""
+    n_bytes = Path(path).expanduser().stat().st_size
+    for hdu in images:
+        end = hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] - 2879  # without padding
+        if end > n_bytes:
+            raise CatalogError(
+                f"{path} is truncated, {n_bytes} bytes of {end} or more: replace it by a whole copy"
+            )
 
 
 def _check_grids(mosaics: list[_Mosaic]) -> None:
@@ -229,6 +250,8 @@ def _positions(table: Any) -> NDArray[np.float64]:
 
     notes: list[str] = []
     positions, _ = find_positions(table.table, np.arange(len(table.table)), notes)
+    if positions is None and notes:
+        raise CatalogError(f"{table.origin} has no positions that can be read: {'; '.join(notes)}")
     for note in notes:
         warnings.warn(f"{table.origin}: {note}", stacklevel=3)
     if positions is None:

@@ -276,3 +276,14 @@ def test_a_file_with_braces_in_its_name_is_itself(tmp_path):
     fits.PrimaryHDU(np.ones((4, 4))).writeto(path)
     assert files_of(str(path)) == [str(path)]
     assert read_cutouts([path]).images.shape == (1, 4, 4)
+
+
+@pytest.mark.parametrize("names", ["{}_F115W_{}.fits", "{}_{}.fits"])
+def test_weights_beside_images_are_no_bands(names):
+    paths = [names.format(k, kind) for k in range(7) for kind in ("sci", "wht")]
+    with pytest.raises(CatalogError, match="0.*wht.fits looks like the wht of an image.*_sci.fits"):
+        group_files(paths, None, None)
+    with pytest.raises(
+        CatalogError, match="finds no id in the name of 0.*wht.fits: correct it, or"
+    ):
+        group_files(paths, "(?P<source_id>[0-9]+).*_sci", None)

@@ -202,8 +202,8 @@ def test_what_is_no_mosaic(tmp_path, places):
     (tmp_path / "text.fits").write_text("no FITS")
     (tmp_path / "a.fits.gz").touch()
     for name, reason in (
-        ("plain.fits", "no image of two axes with celestial coordinates"),
-        ("text.fits", "cannot be read as a mosaic"),
+        ("plain.fits", "no science image of two axes with celestial coordinates"),
+        ("text.fits", r"cannot be read as a mosaic \(it is no FITS file"),
         ("absent.fits", "cannot be read as a mosaic"),
         ("a.fits.gz", "cannot be read in parts: unpack it, or compress its tiles"),
     ):
@@ -218,25 +218,42 @@ def test_what_is_no_mosaic(tmp_path, places):
         open_mosaics({"g": path}, table, size=11, on_error="pass")
 
 
-def test_the_science_image_of_several_is_read(tmp_path):
+@pytest.mark.parametrize("science", ["SCI", "DRZ"])
+@pytest.mark.parametrize("first", ["WHT", "VAR_FLAT", "SCI_RMS", "WEIGHT"])
+def test_the_science_image_of_several_is_read(tmp_path, first, science):
     hdus = [fits.PrimaryHDU()]
-    for name in ("ERR", "WHT", "SCI"):
+    for name in (first, "ERR", science):
         pixels = np.full(SHAPE, len(hdus), dtype=np.float32)
         hdus.append(fits.ImageHDU(pixels, header=sky().to_header(), name=name))
     fits.HDUList(hdus).writeto(tmp_path / "a.fits")
-    source = open_mosaics(
-        {"g": tmp_path / "a.fits"}, catalogue(np.array([60]), np.array([75])), size=3
-    )
+    table = catalogue(np.array([60]), np.array([75]))
+    source = open_mosaics({"g": tmp_path / "a.fits"}, table, size=3)
     assert (source.read().images == 3).all()
+    fits.append(tmp_path / "a.fits", pixels, hdus[-1].header)
+    with pytest.raises(CatalogError, match=f"a.fits has 2 science images, {science}, {science}"):
+        open_mosaics({"g": tmp_path / "a.fits"}, table, size=3)
 
 
 @pytest.mark.parametrize("dense", [0, 2])
-def test_a_mosaic_cut_short_is_named(tmp_path, places, dense, monkeypatch):
-    path = write(tmp_path / "a.fits", image())
-    path.write_bytes(path.read_bytes()[:-40_000])
+@pytest.mark.parametrize("kind", [fits.ImageHDU, fits.CompImageHDU])
+def test_a_mosaic_cut_short_is_named(tmp_path, places, dense, kind, monkeypatch):
+    path = write(tmp_path / "a.fits", image(), kind=kind)
+    whole = path.read_bytes()
     monkeypatch.setattr(mosaics, "_DENSE", dense)
+    source = open_mosaics({"g": path}, catalogue(*places), size=11)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(
+        CatalogError, match=r"[^(]*a\.fits is truncated, .*replace it by a whole copy"
+    ):
+        open_mosaics({"g": path}, catalogue(*places), size=11)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "File may have been truncated")
-        source = open_mosaics({"g": path}, catalogue(*places), size=11)
         with pytest.raises(CatalogError, match=r"a\.fits cannot be read .*replace it by a whole"):
             source.read()
+
+
+def test_positions_that_cannot_be_read_are_named(tmp_path):
+    table = catalogue(np.array([60]), np.array([75])).assign(RA=-306.9)
+    path = write(tmp_path / "a.fits", image())
+    with pytest.raises(CatalogError, match="no positions that can be read: .*'-306.9'"):
+        open_mosaics({"g": path}, table, size=3)

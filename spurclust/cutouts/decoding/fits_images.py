@@ -126,7 +126,7 @@ def _choose(images: list[tuple[int, Any]], wanted: Sequence[str | int]) -> list[
                 raise ValueError(f"it has no image extension {one!r}; it has {listed}")
             chosen += found
     else:
-        chosen = _science_images([hdu for _, hdu in images])
+        chosen = science_images([hdu for _, hdu in images])
         if not chosen:
             raise ValueError(
                 f"none of its extensions is a science image: {listed}. Name one with "
@@ -140,7 +140,7 @@ def _choose(images: list[tuple[int, Any]], wanted: Sequence[str | int]) -> list[
     return chosen
 
 
-def _science_images(images: list[Any]) -> list[Any]:
+def science_images(images: list[Any]) -> list[Any]:
     """Choose the images that are no weight, mask or the like, by their names."""
     science = [hdu for hdu in images if not _words(hdu) & AUXILIARY and len(hdu.shape) > 1]
     for word in SCIENCE:
