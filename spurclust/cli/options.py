@@ -86,20 +86,21 @@ def add_input(run: argparse.ArgumentParser) -> None:
         "--id-pattern",
         metavar="REGEX",
         help="where the id is in a file's name: a regular expression with (?P<source_id>...), and "
-        "(?P<filter>...) where each source is one file a band; one with a slash is of the path",
+        "(?P<filter>...) where a source has one file per band; a pattern with a slash is matched "
+        "with the path",
     )
     reading.add_argument(
         "--filters",
         type=lambda text: text.split(","),
         metavar="F1,F2",
-        help="the filters of such files in the order of the channels (default: all, by wavelength)",
+        help="filters of one file per band, as ordered channels (default: all, by wavelength)",
     )
     reading.add_argument(
         "--size",
         type=COUNT,
         nargs="+",
         metavar="PIXELS",
-        help="shrink to HEIGHT [WIDTH]; files before this option, or end it with --",
+        help="shrink to HEIGHT [WIDTH]; name CUTOUTS before this option, or put -- after it",
     )
     reading.add_argument("--reduce", type=COUNT, metavar="FACTOR", help="shrink by this factor")
     reading.add_argument(
@@ -111,8 +112,8 @@ def add_input(run: argparse.ArgumentParser) -> None:
         "--pad",
         choices=("center", "start", "end", "never"),
         default="center",
-        help="where a cutout that was trimmed at an edge lies among pixels without data, if its "
-        "FITS header does not say; never: refuse it (default: %(default)s)",
+        help="where a trimmed cutout is put in a full frame of pixels without data, if its FITS "
+        "header does not say; never: refuse it (default: %(default)s)",
     )
     add_skipping(reading)
     paths = run.add_argument_group("columns of a table of paths")
@@ -176,10 +177,10 @@ def add_label_columns(parser: argparse.ArgumentParser) -> None:
     columns.add_argument(
         "--verdicts",
         choices=("majority", "any", "all"),
-        help="how those of several inspectors count, in several rows, columns or tables: spurious "
-        "if most, any or all of them say so (default: where they differ, it is an error)",
+        help="how the labels of several inspectors count, in several rows, columns or tables: "
+        "spurious if most, any or all of them say so (default: where they differ, it is an error)",
     )
-    columns.add_argument("--sheet", metavar="NAME", help="of workbooks (default: what fits)")
+    columns.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (default: what fits)")
 
 
 def read_label_tables(args: argparse.Namespace) -> list[Any]:
@@ -206,26 +207,27 @@ def read_label_tables(args: argparse.Namespace) -> list[Any]:
     ]
 
 
-def add_catalogue(parser: argparse.ArgumentParser) -> None:
+CATALOGUE = "ids, positions and other columns, such as magnitudes, for the results and the report"
+
+
+def add_catalogue(parser: argparse.ArgumentParser, about: str = CATALOGUE) -> None:
     """Add the options of a table of sources."""
     group = parser.add_argument_group("a table of sources, inspected or not")
+    group.add_argument("--catalogue", metavar="TABLE", help=about)
     group.add_argument(
-        "--catalogue",
-        metavar="TABLE",
-        help="ids, positions and other columns, such as magnitudes, for the results and the report",
+        "--catalogue-id-column", metavar="NAME", help="ids (default: as --id-column, or Source_ID)"
     )
     group.add_argument(
-        "--catalogue-id-column", metavar="NAME", help="ids (default: as --id-column)"
-    )
-    group.add_argument(
-        "--catalogue-sheet", metavar="NAME", help="of a workbook (default: what fits)"
+        "--catalogue-sheet", metavar="NAME", help="sheet of a workbook (default: what fits)"
     )
 
 
 def add_field_column(parser: argparse._ActionsContainer) -> None:
     """Add the option of fields in which ids are unique."""
     parser.add_argument(
-        "--field-column", metavar="NAME", help="fields, where ids are FIELD/ID (default: none)"
+        "--field-column",
+        metavar="NAME",
+        help="field names, where ids are FIELD/ID (default: none)",
     )
 
 

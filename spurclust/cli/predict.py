@@ -36,7 +36,7 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
     )
-    options.add_catalogue(predict)
+    options.add_catalogue(predict, "ids and positions of the sources in the mosaics")
     options.add_field_column(predict)
     options.add_mosaics(predict)
     options.add_skipping(predict)
