@@ -73,8 +73,9 @@ def open_store(source: Any, source_ids: Sequence[object] | None = None) -> Array
         source_ids = _find_ids(opened)
         if source_ids is None:
             notes.append(
-                f"{opened.name} has no ids, and its sources are numbered from 0: ids can be an "
-                f"array {_IDS[0]!r} in it, or a column of a table *{_SIDECAR} beside it"
+                f"{opened.name} has no ids, and its sources are numbered from 0: ids can be "
+                + f"an array {_IDS[0]!r} in it, or " * (suffix != ".npy")
+                + f"a column of a table *{_SIDECAR} beside it"
             )
     store = ArraySource(opened.images, source_ids, opened.name, opened.version, opened.chunk_rows)
     if is_channels_first(opened.shape):

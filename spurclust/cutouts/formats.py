@@ -234,7 +234,20 @@ def adapt(
     is_larger = any(n > room for n, room in zip(stored.full, like.full, strict=True))
     done = "cut" if is_larger else "padded without data"
     notes.append(f"were {done} to {_pixels(like.full)}")
-    return place(converted, like.full, _offset(stored, like, options.pad)), notes
+    n = _n_panels(stored, like.full)
+    one = stored._replace(full=(stored.full[0], stored.full[1] // n))
+    room = like._replace(full=(like.full[0], like.full[1] // n))
+    offset = _offset(one, room, options.pad)
+    panels = [
+        place(panel, _side(room.full or ()), offset) for panel in np.split(converted, n, axis=1)
+    ]
+    return np.concatenate(panels, axis=1), notes
+
+
+def _n_panels(stored: Stored, full: tuple[int, int]) -> int:
+    """Return how many panels side by side were trimmed each; 1 for an image as a whole."""
+    n, rest = divmod(full[1], full[0])
+    return n if not (rest or stored.fits) and n > 1 and stored.full[1] % n == 0 else 1
 
 
 def check_shrunk(name: str, shape: tuple[int, ...], like: ImageFormat) -> None:

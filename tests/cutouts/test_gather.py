@@ -432,3 +432,14 @@ def test_importing_loads_no_reader_of_files():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_panels_of_a_strip_are_padded_each(tmp_path):
+    panels = [gray(3, (12, 12)) for _ in range(6)]
+    strips = [np.hstack(three) for three in panels]
+    strips[2] = np.hstack([panel[:10, :8] for panel in panels[2]])
+    write(tmp_path, strips)
+    with pytest.warns(UserWarning, match="1 of 6 cutouts were padded without data to 12 x 36"):
+        images = read_cutouts(tmp_path).images
+    expected = [np.pad(panel[:10, :8], ((1, 1), (2, 2))) for panel in panels[2]]
+    np.testing.assert_array_equal(images[2], np.hstack(expected))
