@@ -387,10 +387,10 @@ def load_fitted(path: str | os.PathLike[str]) -> FittedModels:
     >>> import tempfile, numpy as np
     >>> from spurclust import SpuriousRegionDetector
     >>> from spurclust.catalog import load_fitted, save_model
-    >>> rows = np.random.default_rng(0).normal(size=(40, 5))
+    >>> rows = np.random.default_rng(0).normal(size=(40, 5)) + 9 * (np.arange(40) < 4)[:, None]
     >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(detector.fit(rows, np.arange(40) % 2), f"{folder}/model.skops")
+    ...     save_model(detector.fit(rows, np.arange(40) < 4), f"{folder}/model.skops")
     ...     models = load_fitted(f"{folder}/model.skops")
     >>> models.ranker is None, models.reading["size"] is None
     (True, True)

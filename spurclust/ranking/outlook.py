@@ -129,8 +129,10 @@ def inspection_outlook(
     probability = ranker.inspection_probability_.copy()
     n_expected = float(np.sort(probability[~inspected]).sum())
     if len(np.unique(labels[sampled])) == 2:
-        n_expected = _estimate_total(log_odds(shares), sampled, spurious) - spurious.sum()
-        n_expected = float(np.clip(n_expected, 0, (~inspected).sum()))
+        estimate = _estimate_total(log_odds(shares), sampled, spurious) - spurious.sum()
+        # An estimate of none, when more are found than the sample lets expect, promises too much.
+        if estimate > 0:
+            n_expected = float(min(estimate, (~inspected).sum()))
     if len(np.unique(labels[inspected])) < 2:
         n_expected = np.nan
     probability[~inspected] *= n_expected / probability[~inspected].sum() if n_expected else 0.0

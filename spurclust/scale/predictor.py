@@ -239,8 +239,9 @@ def predict_sources(
     >>> from spurclust import SpuriousRegionDetector
     >>> from spurclust.scale import predict_sources
     >>> images = np.random.default_rng(0).normal(size=(60, 8, 8))
+    >>> images[:6] += 9
     >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
-    >>> detector = detector.fit(images, np.arange(60) % 2)
+    >>> detector = detector.fit(images, np.arange(60) < 6)
     >>> table = predict_sources(detector, da.from_array(images, chunks=(20, 8, 8)))
     >>> table.npartitions, len(table.compute(scheduler="synchronous"))
     (3, 60)

@@ -157,8 +157,9 @@ def write_predictions(
     >>> from spurclust import SpuriousRegionDetector
     >>> from spurclust.scale import write_predictions
     >>> images = np.random.default_rng(0).normal(size=(60, 8, 8))
+    >>> images[:6] += 9
     >>> detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
-    >>> detector = detector.fit(images, np.arange(60) % 2)
+    >>> detector = detector.fit(images, np.arange(60) < 6)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     first = write_predictions(detector, images, folder, partition_size=20)
     ...     again = write_predictions(detector, images, folder)

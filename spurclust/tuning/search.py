@@ -153,9 +153,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 8, 8)) + 6 * (np.arange(200) < 20)[:, None, None]
     >>> y = (np.arange(200) < 20).astype(int)
-    >>> search = SpuriousRegionDetectorCV((2, 4, 8), perplexity=20, random_state=0).fit(X, y)
+    >>> search = SpuriousRegionDetectorCV((4, 8, 16), perplexity=20, random_state=0).fit(X, y)
     >>> search.completeness_, search.workload_
-    (1.0, 0.11)
+    (1.0, 0.1)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
