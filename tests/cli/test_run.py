@@ -79,7 +79,7 @@ def test_what_a_run_prints(full_run):
     patterns += [rf"^sources +{N_SOURCES}$", r"^  component +size +inspected", "diffraction spike"]
     patterns += [rf"^Flagged \d+ of {N_SOURCES} sources \(workload [01]\.\d+\)", "In-sample"]
     patterns += [rf"completeness +\d of {N_SPURIOUS} = [01]\.\d+ \(95 %"]
-    patterns += [r"purity +\d+ of \d+ = [01]\.\d+ \(95 %", "In the order of inspection_rank"]
+    patterns += [r"purity +\d+ of \d+ = [01]\.\d+ \(95 %", "order of inspection_rank"]
     for pattern in patterns:
         assert re.search(pattern, full_run.said, re.MULTILINE), pattern
     assert f"open {full_run.folder / 'report.html'} in a browser" in full_run.said
