@@ -152,7 +152,7 @@ def test_without_a_spurious_source_there_is_no_order_and_no_gallery(survey, tmp_
     assert read_summary(out)["settings"]["plot_format"] == ["svg", "png"]
     assert "completeness  not defined (0 of 0)" in said
     assert f"Flagged 0 of {N_SOURCES}" in said
-    assert "In the order of inspection_rank" not in said
+    assert "order of inspection_rank" not in said
     assert all(line.startswith("spurclust: warning: ") for line in errors.splitlines())
     assert "spurious" in errors
 
