@@ -5,27 +5,7 @@ from types import ModuleType
 
 
 def import_optional(module: str, *, feature: str, extra: str = "survey") -> ModuleType:
-    """Import an optional module, or raise an ImportError that names the command that installs it.
-
-    Parameters
-    ----------
-    module : str
-        Dotted name of the module, for example "astropy.io.fits".
-    feature : str
-        What needs it, as the start of a sentence: "Reading FITS cutouts".
-    extra : str, default="survey"
-        The extra of spurclust that installs it.
-
-    Returns
-    -------
-    types.ModuleType
-        The module.
-
-    Raises
-    ------
-    ImportError
-        When it is not installed.
-    """
+    """Import a module, or raise an ImportError that names the command that installs its extra."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
@@ -40,7 +20,4 @@ def import_optional(module: str, *, feature: str, extra: str = "survey") -> Modu
 
 
 class CatalogError(ValueError):
-    """Input that cannot be used as it is; the message names the file or row and what to do.
-
-    A ``ValueError``, so code that guards scikit-learn calls catches it as well.
-    """
+    """Input that cannot be used as it is; the message names the file or row and what to do."""

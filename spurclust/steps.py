@@ -151,10 +151,8 @@ def _fit_flatten(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[A
 
 
 def fit_step(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Fit one step and return its output and itself, which is what `memory` keeps.
-
-    Rows are in an order of their content, as sums and random draws depend on the order.
-    """
+    """Fit one step and return its output and itself, which is what `memory` keeps."""
+    # Rows are in an order of their content, as sums and random draws depend on the order.
     if isinstance(getattr(step, "init", None), np.ndarray):  # which is in the order given
         return step.fit_transform(X, y), step
     order = order_by_content(X, y)

@@ -310,30 +310,7 @@ def format_merge(merged: MergedLabels) -> str:
 
 
 def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
-    """Count the sources, the inspected, the spurious, and these by reason.
-
-    Check these numbers before anything else is done.
-
-    Parameters
-    ----------
-    y : array-like of shape (n_sources,)
-        1 spurious, 0 reliable, -1 uninspected.
-    reasons : sequence of str of length n_sources
-        Why; only those of spurious sources are counted.
-
-    Returns
-    -------
-    dict
-        ``n_sources``, ``n_inspected``, ``n_spurious``, ``spurious_fraction`` (of the inspected;
-        None if there are none) and ``reasons``, a dict from reason to count, the most frequent
-        first, in which an empty reason is "no reason given".
-
-    Examples
-    --------
-    >>> counts = count_labels([1, 0, -1, 1], ["edge data", "", "", ""])
-    >>> counts["n_inspected"], counts["reasons"]
-    (3, {'edge data': 1, 'no reason given': 1})
-    """
+    """Count the sources, the inspected, the spurious, and these by reason."""
     labels = np.asarray(y)
     n_inspected = int((labels != UNINSPECTED).sum())
     n_spurious = int((labels == SPURIOUS).sum())

@@ -35,15 +35,7 @@ _WHO_SAYS = {"majority": "most of them", "any": "one or more of them", "all": "a
 
 
 class LabelReader:
-    """Read the cells of a column of labels; count those that are written, and yet no label.
-
-    Parameters
-    ----------
-    spurious_value : {0, 1}
-        Which number means spurious; "yes" and "true" are 1, "no" and "false" 0.
-    label_map : mapping of str to str, default=None
-        Further words, and what they mean: "spurious", "reliable" or "uninspected".
-    """
+    """Read the cells of a column of labels; count those that are written, and yet no label."""
 
     def __init__(self, spurious_value: int, label_map: Mapping[Any, str] | None = None) -> None:
         if spurious_value not in (0, 1):

@@ -164,36 +164,7 @@ def check_model(model: Any) -> None:
 
 
 def read_model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what was saved beside the detector, without loading the detector.
-
-    Parameters
-    ----------
-    path : str or path
-        A file of `save_model`.
-
-    Returns
-    -------
-    dict
-        The `metadata` given to `save_model`, with lists for tuples, and the package versions as
-        "versions".
-
-    Raises
-    ------
-    CatalogError
-        When the file is missing, is not a model of this package, or is of a newer format.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np
-    >>> from spurclust.catalog import save_model
-    >>> from spurclust.catalog.models import read_model_metadata
-    >>> from spurclust.embedding import ImageFlattener
-    >>> flattener = ImageFlattener().fit(np.ones((2, 3, 3)))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_model(flattener, f"{folder}/model.skops", metadata={"field": "north"})
-    ...     read_model_metadata(f"{folder}/model.skops")["field"]
-    'north'
-    """
+    """Read what was saved beside a model, package versions included, without loading it."""
     stamp = _read_stamp(path)
     return {**stamp["metadata"], "versions": stamp["versions"]}
 

@@ -53,10 +53,7 @@ _LINE_ENDS = re.compile(r"[\0-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 def find_positions(
     table: pd.DataFrame, rows: NDArray[np.intp], notes: list[str]
 ) -> tuple[NDArray[np.float64] | None, list[str]]:
-    """Return the positions of some rows in degrees, and the columns that they were read from.
-
-    A row -1, and one without a position, has NaN; the positions are None when no row has one.
-    """
+    """Return the positions of rows in degrees, None if there are none, and their columns."""
     used = np.flatnonzero(rows >= 0)
     chosen = table.iloc[rows[used]]
     names: dict[str, list[str]] = {}

@@ -22,11 +22,9 @@ from spurclust.errors import CatalogError
 def read_sheet(
     table: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | None, wanted: Sequence[str] = ()
 ) -> Sheet:
-    """Read a file by its suffix, or take a DataFrame.
-
-    The header is the first row that has the first of the wanted names. Of a workbook, the page with
-    the wanted names is read unless a sheet is named.
-    """
+    """Read a file by its suffix, or take a DataFrame."""
+    # The header is the first row that has the first of the wanted names. Of a workbook, the page
+    # with the wanted names is read unless a sheet is named.
     if isinstance(table, pd.DataFrame):
         found = Sheet(table.reset_index(drop=True), "the DataFrame", 0)
     elif isinstance(table, (str, os.PathLike)):

@@ -29,10 +29,8 @@ _SIDECAR = "_metadata.parquet"
 
 
 def find_store(source: object) -> Path | None:
-    """Return the store that something names: a zarr store, a file, or the only one of a folder.
-
-    A folder is that of a store if it holds no image, and no table but that of the store's ids.
-    """
+    """Return the store that something names: a zarr store, a file, or the only one of a folder."""
+    # A folder is that of a store if it holds no image, and no table but that of the store's ids.
     if not isinstance(source, (str, os.PathLike)) or "://" in str(source):
         return None
     path = Path(source).expanduser()
@@ -58,11 +56,7 @@ def _is_store(path: Path) -> bool:
 
 
 def open_store(source: Any, source_ids: Sequence[object] | None = None) -> ArraySource:
-    """Open an array, or a group or file with an array of cutouts and perhaps one of their ids.
-
-    Ids can also be in a Parquet table beside a store: ``cutouts_metadata.parquet`` of
-    ``cutouts.zarr``, with one row for each cutout.
-    """
+    """Open an array, or a store of cutouts whose ids are in it or in a Parquet table beside it."""
     suffix = source.suffix.lower() if isinstance(source, Path) else ""
     if suffix in (".npy", ".npz"):
         opened = _open_npy(source)
@@ -258,10 +252,7 @@ def _read_sidecar(path: Path, n_cutouts: int) -> Sequence[object] | None:
 
 
 class _StoredArray:
-    """An array of a store, its channels last, whose errors name it and the sources.
-
-    It holds what finds the array, which travels to other processes, and opens it to read.
-    """
+    """An array of a store, channels last; it travels to other processes, and is opened to read."""
 
     def __init__(self, place: Any, read: Callable[[Any, Any], Any], array: Any, name: str) -> None:
         self._place, self._read, self.name = place, read, name

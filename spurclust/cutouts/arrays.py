@@ -26,10 +26,9 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Block:
-    """A partition of an array: a lazy block of cutouts, and the ids of its sources.
+    """A partition of an array: a lazy block of cutouts, and the ids of its sources."""
 
-    The version changes when the pixels do, as far as that can be told without reading them.
-    """
+    # The version changes when the pixels do, as far as that can be told without reading them.
 
     source_ids: Sequence[str] | range
     lazy: Any
@@ -49,10 +48,8 @@ class Block:
 
 
 def is_channels_first(shape: Sequence[int]) -> bool:
-    """Return whether an array of cutouts has its channels before height and width.
-
-    No cutout is so narrow that its height or width is less than twice the number of its channels.
-    """
+    """Return whether an array of cutouts has its channels before height and width."""
+    # No cutout is so narrow that a side is less than twice the number of its channels.
     return len(shape) == 4 and 2 * shape[1] <= min(shape[2:])
 
 
@@ -65,10 +62,7 @@ def channels_last(images: Any) -> Any:
 
 
 class ArraySource:
-    """The cutouts of an array of numpy, dask or zarr, of which only what is asked for is read.
-
-    Ids are counted from 0 where none are given.
-    """
+    """The cutouts of an array of numpy, dask or zarr, of which only what is asked for is read."""
 
     lost: Sequence[Skipped] = ()
     in_files = False

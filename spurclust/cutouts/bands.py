@@ -181,7 +181,7 @@ def _chosen_filters(found: Sequence[str] | dict[str, None], filters: Sequence[st
 
 
 def _notes_on_bands(sources: dict[str, dict[str, _Name]], filters: list[str]) -> list[str]:
-    """Say which sources lack bands, and which files are not read."""
+    """Return notes on the sources that lack bands, and on the files that are not read."""
     notes = []
     without = [one for one, bands in sources.items() if bands.keys().isdisjoint(filters)]
     others = [name for bands in sources.values() for name in bands if name not in filters]
@@ -240,10 +240,7 @@ def files_of(path: str) -> list[str]:
 def read_source(
     path: str, *, hdu: Sequence[str | int] = (), size: tuple[int, int] | None = None
 ) -> Decoded:
-    """Read the image of a source; bands in files of their own become channels.
-
-    Those of several sizes are shrunk to `size`, if it is given.
-    """
+    """Read the image of a source; bands in files of their own become channels of one size."""
     files = files_of(path)
     if len(files) == 1:
         return read_image(path, hdu=hdu)

@@ -174,11 +174,8 @@ _HATS_MARKS = ("hats.properties", "properties", "partition_info.csv", "collectio
 
 
 def is_path_table(source: object) -> bool:
-    """Return whether something names a Parquet table of paths, or a folder of them.
-
-    That is a name ending in .parquet or .pq, and a folder without cutouts, or of a HATS catalog,
-    that holds such files at any depth.
-    """
+    """Return whether something names a Parquet table of paths, or a folder of them."""
+    # A folder of tables has no cutouts, or is a HATS catalog; its tables can be at any depth.
     if not isinstance(source, (str, os.PathLike)):
         return False
     path = Path(source).expanduser()
@@ -191,11 +188,8 @@ def is_path_table(source: object) -> bool:
 
 
 def find_tables(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Find the Parquet tables of a folder, at any depth, through links to other folders as well.
-
-    Files and folders whose names begin with "_" or "." are passed over, and the folders of
-    predictions in it that `spurclust predict` has written.
-    """
+    """Find the Parquet tables of a folder, at any depth, through links to other folders as well."""
+    # Names that begin with "_" or "." are passed over, and what `spurclust predict` wrote.
     if holds_predictions(folder):
         raise CatalogError(
             f"{folder} holds predictions of spurclust: give the tables of paths in another folder"

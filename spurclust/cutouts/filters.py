@@ -26,24 +26,7 @@ _BROAD_BANDS = {
 
 
 def filter_names(paths: Sequence[str]) -> list[str]:
-    """Return the filters that file names hold, or else the headers of the first file.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        The files of the cutouts.
-
-    Returns
-    -------
-    list of str
-        In the order of the panels. Empty when the files show different filters, or none is named.
-
-    Examples
-    --------
-    >>> from spurclust.cutouts.filters import filter_names
-    >>> filter_names(["z6_7_F090WF115W_crop.png", "z6_8_F090WF115W_crop.png"])
-    ['F090W', 'F115W']
-    """
+    """Return the filters of the panels that file names hold, or the headers of the first file."""
     named = {tuple(_FILTER.findall(Path(path).name.upper())) for path in paths}
     if len(named) != 1:
         return []
@@ -51,26 +34,7 @@ def filter_names(paths: Sequence[str]) -> list[str]:
 
 
 def channel_order(names: Sequence[str]) -> list[int]:
-    """Return indices that put the filters of channels in the order of wavelength.
-
-    Nothing changes where a wavelength is not known, or several channels are of one filter.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The filters, or texts that hold them.
-
-    Returns
-    -------
-    list of int
-        The index of the channel that comes first, second, and so on.
-
-    Examples
-    --------
-    >>> from spurclust.cutouts.filters import channel_order
-    >>> channel_order(["SCI_F444W", "SCI_F115W"]), channel_order(["SCI", "ERR"])
-    ([1, 0], [0, 1])
-    """
+    """Return indices that put channels in the order of wavelength, where it is known."""
     found = [_FILTER.search(name) for name in names]
     lengths = [wavelength(one[0] if one else name) for one, name in zip(found, names, strict=True)]
     is_known = all(lengths) and len(set(lengths)) == len(lengths)
@@ -78,24 +42,7 @@ def channel_order(names: Sequence[str]) -> list[int]:
 
 
 def wavelength(name: str) -> int:
-    """Return the wavelength of a filter in nanometers, 0 if it is not known.
-
-    Parameters
-    ----------
-    name : str
-        The filter.
-
-    Returns
-    -------
-    int
-        The middle of the band.
-
-    Examples
-    --------
-    >>> from spurclust.cutouts.filters import wavelength
-    >>> wavelength("F115W"), wavelength("F444W"), wavelength("F606W")
-    (1150, 4440, 606)
-    """
+    """Return the wavelength in the middle of a filter in nanometers, 0 if it is not known."""
     number = re.fullmatch(r"F(\d{3,4})[A-Z]{1,2}\d?", name.upper())
     if number is None:
         return _BROAD_BANDS.get(name, 0)

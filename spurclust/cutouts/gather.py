@@ -152,10 +152,8 @@ class _Stack:
 def gather(
     source_ids: Sequence[str], paths: Sequence[str], options: ReadOptions, *, keep: bool = True
 ) -> tuple[Cutouts, ImageFormat]:
-    """Read files into one array, in their order; without `keep` only their format is found out.
-
-    Files that differ are read twice: what they have in common is known after the first time.
-    """
+    """Read files into one array, in their order; without `keep` only their format is found out."""
+    # Files that differ are read twice: what they have in common is known after the first time.
     names = [path or f"source {one}" for one, path in zip(source_ids, paths, strict=True)]
     stack = _Stack(len(paths), options.like, keep=keep)
     found: dict[int, _Read] = {}
@@ -195,10 +193,7 @@ def gather(
 def _common_format(
     stored: Mapping[int, Stored], names: Sequence[str], options: ReadOptions
 ) -> tuple[ImageFormat, dict[int, str]]:
-    """Return the format that holds all files, and those that do not fit it, with reasons.
-
-    Raise an error for these, unless they are to be skipped and are few.
-    """
+    """Return the format that holds all files, and why others, which may be skipped, do not fit."""
     files = list(stored.values())
     n_channels = _most_common(one.n_channels for one in files)
     if n_channels == 1 and any(one.n_colors == 3 and not one.fits for one in files):

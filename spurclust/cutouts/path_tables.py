@@ -88,13 +88,12 @@ def _read_group(
 
 
 class TableSource:
-    """The sources of one or several tables of paths, by the number of their row.
+    """The sources of one or several tables of paths, by the number of their row."""
 
-    For more sources than Python's lists should hold: ids are compared, and paths read, a row group
-    at a time. Of a folder, tables whose names begin with "_" or "." are passed over, and where some
-    are in folders "Norder=...", as in a HATS catalog, all others. Relative paths start at the
-    folder.
-    """
+    # For more sources than Python's lists should hold: ids are compared, and paths read, a row
+    # group at a time. Of a folder, tables whose names begin with "_" or "." are passed over, and
+    # where some are in folders "Norder=...", as in a HATS catalog, all others. Relative paths start
+    # at the folder.
 
     lost: Sequence[Skipped] = ()
     in_files = True

@@ -37,15 +37,13 @@ def scale_robustly(rows: Float32, center: Float32, spread: Float32) -> Float32:
 
 
 class SimilaritySpace(NamedTuple):
-    """Scaled, weighted features in which two random sources are at a distance of about 1.
-
-    `keys` and `indices` identify the known spurious among the fitted sources.
-    """
+    """Scaled, weighted features in which two random sources are at a distance of about 1."""
 
     center: Annotated[Float32, Values("f4", ("n_features",))]
     spread: Annotated[Float32, Values("f4", ("n_features",), TINY)]
     weight: Annotated[Float32, Values("f4", ("n_features",), 0)]
     spurious: Annotated[Float32, Values("f4", ("n_spurious", "n_features"), empty=True)]
+    # Which of the fitted sources are the known spurious.
     keys: Annotated[NDArray[np.uint64], Values("u8", ("n_spurious",), empty=True)]
     indices: Annotated[NDArray[np.intp], Values("i8", ("n_spurious",), 0, "n_samples", empty=True)]
 

@@ -34,20 +34,15 @@ _OVERHEAD = 12
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """The cutouts of a page.
+    """The cutouts of a page."""
 
-    Base64 text by row; pixels of the longer side, and whether that is fewer than the cutouts have;
-    the rows without a cutout; how many panels lie side by side in a picture, and the width and
-    height of one; and the rows whose pictures are not of such panels.
-    """
-
-    encoded: dict[int, str] = field(default_factory=dict)
-    side: int = 0
-    is_shrunk: bool = False
-    missing: list[int] = field(default_factory=list)
-    n_panels: int = 1
-    panel: tuple[int, int] = (1, 1)
-    whole: list[int] = field(default_factory=list)
+    encoded: dict[int, str] = field(default_factory=dict)  # base64 text by row
+    side: int = 0  # pixels of the longer side
+    is_shrunk: bool = False  # to fewer pixels than the cutouts have
+    missing: list[int] = field(default_factory=list)  # rows without a cutout
+    n_panels: int = 1  # side by side in a picture
+    panel: tuple[int, int] = (1, 1)  # width and height of one
+    whole: list[int] = field(default_factory=list)  # rows whose pictures are not of such panels
 
 
 def choose_rows(

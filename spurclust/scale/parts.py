@@ -218,10 +218,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
-    """Hold a folder that is new, or has a part of the same predictions, for as long as the block.
-
-    From here on its manifest says that it is not complete, until `finish` says that it is.
-    """
+    """Hold a folder that is new, or has a part of the same predictions, until the block ends."""
     _make_folder(folder)
     with _locked(folder):
         manifest = read_manifest(folder)
@@ -234,7 +231,7 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
                 f"{folder / ERRORS} is a folder, where a list of unreadable cutouts is to be: "
                 "move it away"
             )
-        # First, so that what comes after a crash is known to be ours.
+        # First, so that what comes after a crash is known to be ours; `finish` says "complete".
         _write_json(folder / MANIFEST, {**identity, "complete": False})
         _make_folder(folder / SOURCES)
         yield
@@ -242,10 +239,7 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; others are refused until the block ends or it dies.
-
-    The file stays: to remove it would let in two others, one of which had it open already.
-    """
+    """Hold a folder for this process; others are refused until the block ends or it dies."""
     lock = filelock.FileLock(folder / LOCK)
     try:
         lock.acquire(blocking=False)
@@ -262,6 +256,7 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        # The file stays: another process may have it open, and a third would make a new one.
         lock.release()
 
 

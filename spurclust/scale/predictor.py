@@ -49,10 +49,9 @@ class Predicted(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """All that predicting a partition needs, in a form that travels.
+    """All that predicting a partition needs, in a form that travels."""
 
-    The fingerprint differs when the models differ.
-    """
+    # The fingerprint differs when the models differ.
 
     models: FittedModels
     fingerprint: str = ""
@@ -116,10 +115,7 @@ def prepare(
     n_jobs: int | None = None,
     **options: Any,
 ) -> tuple[Predictor, CutoutSource]:
-    """Load a model, open cutouts, and find out what is missing about the reading of files.
-
-    The parameters are those of `predict_sources`; `options` are others of `open_cutouts`.
-    """
+    """Load a model, open cutouts, and find out what is missing about the reading of files."""
     if isinstance(model, SpuriousRegionDetector):
         models = FittedModels(model, ranker, dict.fromkeys(READING) | (reading or {}))
     else:
@@ -146,10 +142,8 @@ def _digest_of_files(model: str | os.PathLike[str]) -> str:
 
 
 def _digest_of_results(models: FittedModels) -> str:
-    """Hash what fitted models say of the fitted sources: two that agree in it are one.
-
-    The models as they are stored would not do: what is equal in two copies can be stored otherwise.
-    """
+    """Hash what fitted models say of the fitted sources: two that agree in it are one."""
+    # Two copies of equal models can be stored as different bytes.
     detector, ranker, reading = models
     results: list[NDArray[Any]] = [detector.embedding_, detector.component_]
     results += [detector.component_counts_]
@@ -161,10 +155,8 @@ def _digest_of_results(models: FittedModels) -> str:
 
 
 def shared_predictor(predictor: Predictor) -> Any:
-    """Make the predictor one task, whose result each worker fetches once and keeps.
-
-    Unlike scattered data, it can be made anew when a worker is lost.
-    """
+    """Make the predictor one task, whose result each worker fetches once and keeps."""
+    # Unlike scattered data, it can be made anew when a worker is lost.
     packed = pickle.dumps(predictor, protocol=pickle.HIGHEST_PROTOCOL)
     name = f"predictor-{predictor.fingerprint}-{joblib.hash(packed)}"
     return dask.delayed(pickle.loads, pure=False)(packed, dask_key_name=name)

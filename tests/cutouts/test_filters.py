@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from spurclust.cutouts.filters import filter_names
+from spurclust.cutouts.filters import channel_order, filter_names, wavelength
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,10 @@ def test_headers_of_fits_files_hold_filters(tmp_path):
     assert filter_names([str(tmp_path / "missing.fits")]) == []
     names = ["F444W", "F115W"]
     assert filter_names([write_fits(tmp_path / "9.fits", *names)]) == ["F115W", "F444W"]
+
+
+def test_channels_are_in_the_order_of_wavelength_where_it_is_known():
+    assert [wavelength(name) for name in ("F115W", "F444W", "F606W", "x")] == [1150, 4440, 606, 0]
+    assert channel_order(["SCI_F444W", "SCI_F115W"]) == [1, 0]
+    for names in (["SCI", "ERR"], ["F444W", "ERR"], ["F444W", "F115W", "F115W"]):
+        assert channel_order(names) == list(range(len(names)))

@@ -93,10 +93,7 @@ def find_names(names: Sequence[str], wanted: str) -> list[int]:
 def join_fields(
     source: Sheet, ids: Sequence[str], field_column: str | None
 ) -> tuple[list[str], int | None]:
-    """Put the field of each row and a slash before its id; return as well where the fields are.
-
-    Nothing is done where there is no such column and all ids have a slash.
-    """
+    """Put the field of each row before its id, if need be; return the column of the fields, too."""
     names = [str(name) for name in source.frame.columns]
     if field_column is None or (
         not find_names(names, field_column) and all("/" in one for one in ids if one)
