@@ -1,9 +1,17 @@
-"""Short representations: what an object holds, by sizes, however much that is."""
+"""Much in few words: the first of many texts, and what an object holds, by sizes."""
 
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
+
+
+def join_some(texts: Iterable[str], most: int = 10) -> str:
+    """Join the first of many texts, and say how many more there are."""
+    every = list(texts)
+    shown = ", ".join(every[:most])
+    return f"{shown} and {len(every) - most} more" if len(every) > most else shown
 
 
 def short_repr(value: Any) -> str:

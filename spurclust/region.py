@@ -240,6 +240,7 @@ def allowed_components(
     if "n_components" not in mixture.get_params(deep=False):
         return list(wanted)
     n_distinct = len(np.unique(embedding, axis=0))
+    # Ten points are enough for two.
     most = max(
         n_distinct // SOURCES_PER_COMPONENT, min(2 * n_distinct // SOURCES_PER_COMPONENT, 2), 1
     )

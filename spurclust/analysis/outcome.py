@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spurclust.analysis.folder import read_images, render_analysis, save_analysis
 from spurclust.analysis.stages import Log
+from spurclust.labels import UNINSPECTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ class Analysis:
     @property
     def y(self) -> NDArray[np.int8]:
         """Labels of all sources: 1 spurious, 0 reliable, -1 uninspected."""
-        return self.sources["label"].fillna(-1).to_numpy(dtype=np.int8)
+        return self.sources["label"].fillna(UNINSPECTED).to_numpy(dtype=np.int8)
 
     @property
     def reasons(self) -> "pd.DataFrame":
@@ -107,9 +108,13 @@ class Analysis:
         if ranking is None:
             return None
         rows = [
-            (row["completeness"], row["inspections"], *(row["interval"] or [None, None]), left)
+            (
+                row["completeness"],
+                row["inspections"],
+                *(row["interval"] or [None, None]),
+                row.get("inspections_left"),
+            )
             for row in ranking["expected_effort"]
-            for left in [row.get("inspections_left")]
         ]
         names = ["inspections", "inspections_low", "inspections_high", "inspections_left"]
         return pd.DataFrame(rows, columns=["completeness", *names]).astype(float)
@@ -328,9 +333,9 @@ class Analysis:
             The file.
         **options : dict
             `cutouts`, a folder where the cutouts are now; `audit`, the table of an audit's sample,
-            which becomes a queue; `max_cutouts`, how many the page shows
-            at most (12 000); `max_size`, megabytes that they may take together (40);
-            `cutout_size`, pixels of their longer side; `n_jobs`, threads.
+            which becomes a queue; `max_cutouts`, how many the page shows at most (12 000);
+            `max_size`, megabytes that they may take together (40); `cutout_size`, pixels of their
+            longer side; `n_jobs`, threads.
 
         Returns
         -------

@@ -16,7 +16,7 @@ from spurclust.analysis.reading import (
 )
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError
-from spurclust.labels import SPURIOUS
+from spurclust.labels import SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -396,7 +396,7 @@ def _count_sample(folder: Path, pool: "pd.DataFrame", labels: Any) -> tuple[int,
     drawn = read_sample(path, pool)
     merged = merge_labels(label_tables(labels), source_ids=drawn).labels
     y = match_labels(merged, drawn).y
-    blank = [name for name, label in zip(drawn, y, strict=True) if label < 0]
+    blank = [name for name, label in zip(drawn, y, strict=True) if label == UNINSPECTED]
     if blank:
         raise CatalogError(
             f"{len(blank)} of the {len(drawn)} sources of the sample have no label in "

@@ -13,7 +13,10 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import NDArray
 
-_PICTURES = r"png|jpe?g|tiff?|gif|webp|jp2|(?:fits?|fts)(?:\.[gf]z)?"
+FITS_SUFFIX = r"(?:fits?|fts)(?:\.(?:[gf]z|bz2))?"
+"""How the names of FITS files end, after the dot."""
+
+_PICTURES = rf"png|jpe?g|tiff?|gif|webp|j(?:p2|2k)|{FITS_SUFFIX}"
 
 ID_FORMS = (
     # Characters that nobody sees, blanks of other widths, and other signs of minus.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.formats.sheets import cell_text, shorten
+from spurclust.catalog.formats.sheets import cell_text
 from spurclust.catalog.ids import comparable_ids, id_text, match_ids, name_near, near_ids
 from spurclust.catalog.label_tables import Labels
 from spurclust.catalog.label_words import VERDICT_COUNTS, pool_verdicts
@@ -20,7 +20,7 @@ from spurclust.catalog.sky import find_positions
 from spurclust.catalog.source_columns import keep_columns
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED, frequent_reasons, name_reasons
-from spurclust.printing import short_repr
+from spurclust.printing import join_some, short_repr
 
 _N_EXAMPLES = 3
 
@@ -105,7 +105,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     repeated = [text for text, n in Counter(wanted).items() if n > 1]
     if repeated:
         raise CatalogError(
-            f"several cutouts have the id {shorten(repeated)}: give every cutout an id of its own"
+            f"several cutouts have the id {join_some(repeated)}: give every cutout an id of its own"
         )
     known = labels.table["source_id"].tolist()
     rows, ambiguous = match_ids(known, wanted)
@@ -126,8 +126,8 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
         warnings.warn(f"{labels.origin}: {note}", stacklevel=2)
     if unused and labels.has_labels:
         n_labeled = int((labels.table["label"].to_numpy()[without_cutout] != UNINSPECTED).sum())
-        named = shorten(name_near(unused, [wanted[k] for k in np.flatnonzero(~found)]))
-        letters = f"; {shorten(ambiguous)} are compared letter by letter" if ambiguous else ""
+        named = join_some(name_near(unused, [wanted[k] for k in np.flatnonzero(~found)]))
+        letters = f"; {join_some(ambiguous)} are compared letter by letter" if ambiguous else ""
         warnings.warn(
             f"{len(unused)} of the {len(known)} sources in {labels.origin} have no cutout, "
             f"{n_labeled} of them labeled: {named}{letters}",

@@ -18,7 +18,6 @@ from spurclust.catalog.formats.sheets import (
     folded,
     is_missing,
     join_fields,
-    shorten,
 )
 from spurclust.catalog.ids import id_text
 from spurclust.catalog.label_words import (
@@ -28,14 +27,11 @@ from spurclust.catalog.label_words import (
     pool_rows,
     pool_verdicts,
 )
-from spurclust.catalog.source_columns import as_numbers
+from spurclust.catalog.source_columns import CANONICAL, as_numbers
 from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED
-from spurclust.printing import short_repr
-
-CANONICAL = ("source_id", "label", "reason")
-"""The columns that every label table has, whatever they are called in the file."""
+from spurclust.printing import join_some, short_repr
 
 _DEFAULT_REASON = "Reason"
 _HOW_TO_COUNT = (
@@ -234,8 +230,8 @@ def read_catalogue(
     repeated = rows[rows.duplicated("source_id", keep=False)]
     if len(repeated):
         raise CatalogError(
-            f"{source.origin}: several rows have one id: {shorten(repeated['name'])}. Keep one of "
-            "them"
+            f"{source.origin}: several rows have one id: {join_some(repeated['name'])}. Keep one "
+            "of them"
         )
     _warn(source.origin, notes)
     return Labels(
@@ -288,7 +284,7 @@ def _parse_rows(
     numbers = [f"row {source.first_row + row}" for row in range(n_rows)]
     texts, problems = _convert_each(list(source.frame.iloc[:, id_index]), _source_id)
     if problems:
-        named = shorten([f"{numbers[row]} ({why})" for row, why in problems])
+        named = join_some([f"{numbers[row]} ({why})" for row, why in problems])
         raise CatalogError(
             f"{source.origin}: ids that cannot be used, in {named}. Store ids as text or as whole "
             "numbers; a spreadsheet keeps only 15 digits of a number"
@@ -305,7 +301,7 @@ def _parse_rows(
     if len(differing) and not verdicts:
         raise CatalogError(
             f"{source.origin}: spurious in one column and reliable in another, in "
-            f"{shorten([names[row] for row in differing])}. {_HOW_TO_COUNT}"
+            f"{join_some([names[row] for row in differing])}. {_HOW_TO_COUNT}"
         )
     reasons = [None] * n_rows if reason_index is None else source.frame.iloc[:, reason_index]
     return pd.DataFrame(
@@ -328,7 +324,7 @@ def _parse_labels(
     reader.learn(cells)
     labels, problems = _convert_each(cells, reader.read)
     if problems:
-        named = shorten(
+        named = join_some(
             [
                 f"{numbers[row]} ({why}, {f'id {texts[row]}' if texts[row] else 'no id'})"
                 for row, why in problems
@@ -371,14 +367,14 @@ def _without_blank_rows(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> 
     labeled = rows.loc[no_id & (rows["label"] != UNINSPECTED), "name"].tolist()
     if labeled:
         raise CatalogError(
-            f"{source.origin}: a label but no id, in {shorten(labeled)}: fill in the id, or clear "
-            "the row"
+            f"{source.origin}: a label but no id, in {join_some(labeled)}: fill in the id, or "
+            "clear the row"
         )
     filled = source.frame[no_id].map(lambda cell: cell_text(cell) != "").any(axis=1)
     if filled.any():
         notes.append(
             f"{filled.sum()} rows have neither id nor label and are left out: "
-            f"{shorten(rows.loc[filled.index[filled], 'name'])}"
+            f"{join_some(rows.loc[filled.index[filled], 'name'])}"
         )
     if no_id.all():
         raise CatalogError(
@@ -393,7 +389,7 @@ def _note_unlabeled_reasons(rows: pd.DataFrame, notes: list[str]) -> None:
     if len(found):
         notes.append(
             f"{len(found)} rows have a reason but no label and count as uninspected: "
-            f"{shorten(found['name'])}"
+            f"{join_some(found['name'])}"
         )
 
 
@@ -407,7 +403,7 @@ def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.Dat
     if len(conflicts):
         raise CatalogError(
             f"{origin}: spurious in one row and reliable in another: "
-            f"{shorten(conflicts['name'])}. {_HOW_TO_COUNT}; ids that are unique in a field only "
+            f"{join_some(conflicts['name'])}. {_HOW_TO_COUNT}; ids that are unique in a field only "
             "need the column of fields: field_column (--field-column)"
         )
     # The row that is kept comes first: the labeled, and of these the one with a reason.
@@ -417,12 +413,12 @@ def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.Dat
     dropped = repeated.loc[order.index[order.duplicated("source_id")].sort_values()]
     notes.append(
         f"{len(dropped)} rows repeat an id without contradiction and are left out: "
-        f"{shorten(dropped['name'])}"
+        f"{join_some(dropped['name'])}"
     )
     differing = _differing(inspected[inspected["reason"] != ""], "reason")
     if len(differing):
         notes.append(
-            f"different reasons for one id, the first is kept: {shorten(differing['name'])}"
+            f"different reasons for one id, the first is kept: {join_some(differing['name'])}"
         )
     return rows.drop(index=dropped.index)
 

@@ -1,5 +1,6 @@
 """What people write for spurious, reliable and uninspected, and what several of them agree on."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from numbers import Number
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spurclust.catalog.formats.sheets import cell_text, is_missing, shorten
+from spurclust.catalog.formats.sheets import cell_text, is_missing
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.printing import join_some
 
 CODES = {"spurious": SPURIOUS, "reliable": RELIABLE, "uninspected": UNINSPECTED}
 """The words that a map of labels leads to."""
@@ -22,8 +24,7 @@ _WORDS = {
     **dict.fromkeys(("unknown", "uninspected", "not inspected"), UNINSPECTED),
 }
 # Their meaning depends on the question that the column asks.
-_ANSWERS = {"true": 1, "yes": 1, "y": 1, "false": 0, "no": 0, "n": 0}
-
+_ANSWERS = {"1": 1, "true": 1, "yes": 1, "y": 1, "0": 0, "false": 0, "no": 0, "n": 0}
 
 VERDICTS = ("majority", "any", "all")
 """How verdicts of several inspectors become a label: spurious if most, one or all say so."""
@@ -42,7 +43,7 @@ class LabelReader:
             raise ValueError(f"spurious_value={spurious_value!r}: it must be 0 or 1")
         self.spurious_value = spurious_value
         self.words: dict[str, int] = dict(_WORDS)
-        self.unsure: dict[str, int] = {}
+        self.unsure: Counter[str] = Counter()
         for word, meaning in (label_map or {}).items():
             if meaning not in CODES:
                 raise ValueError(
@@ -62,11 +63,11 @@ class LabelReader:
         if key in self.words:
             code = self.words[key]
             if code == UNINSPECTED:
-                self.unsure[key] = self.unsure.get(key, 0) + 1
+                self.unsure[key] += 1
             return code
         if not cell_text(cell):
             return UNINSPECTED
-        value = _ANSWERS.get(key, {"0": 0, "1": 1}.get(key))
+        value = _ANSWERS.get(key)
         if value is None:
             raise ValueError(repr(cell) if isinstance(cell, str) else str(cell))
         return SPURIOUS if value == self.spurious_value else RELIABLE
@@ -76,8 +77,7 @@ class LabelReader:
         if not self.unsure:
             return ""
         parts = ", ".join(f"{word!r} {n}" for word, n in self.unsure.items())
-        n_unsure = sum(self.unsure.values())
-        return f"{n_unsure} labels are unsure and count as uninspected: {parts}"
+        return f"{self.unsure.total()} labels are unsure and count as uninspected: {parts}"
 
 
 def _key(cell: object) -> str:
@@ -128,7 +128,7 @@ def pool_rows(rows: pd.DataFrame, verdicts: str, notes: list[str]) -> pd.DataFra
         )
     undecided = first & (n_verdicts > 0) & (label == UNINSPECTED)
     if undecided.any():
-        named = shorten(rows.loc[undecided, "name"])
+        named = join_some(rows.loc[undecided, "name"])
         notes.append(f"{undecided.sum()} without a majority count as uninspected: {named}")
-    counts = {"spurious_verdicts": n_spurious, "verdicts": n_verdicts}
+    counts = dict(zip(VERDICT_COUNTS, (n_spurious, n_verdicts), strict=True))
     return rows.assign(**counts, label=label, reason=reason)[first]

@@ -166,7 +166,7 @@ def _earlier_files(target: Path) -> list[str]:
 
 
 def _is_file_inside(target: Path, name: object) -> bool:
-    """Whether a name in a summary means a file in its folder, not one elsewhere."""
+    """Return whether a name in a summary means a file in its folder, not one elsewhere."""
     if not isinstance(name, str) or ".." in PurePosixPath(name).parts:
         return False
     file = target / name

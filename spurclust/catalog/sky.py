@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from spurclust.catalog.formats.sheets import cell_text, folded, shorten
+from spurclust.catalog.formats.sheets import cell_text, folded
 from spurclust.catalog.output import atomic_write
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.printing import join_some
 
 # Names of right ascension and declination, without case and punctuation: plain ones, those of
 # SExtractor, of VizieR and of people. Not those of radians (coord_ra) or of another equinox.
@@ -69,7 +70,7 @@ def find_positions(
     wrong = [row for row in sorted(refused) if np.isnan(found[row, 0])]
     if wrong:
         ids = chosen["source_id"].tolist()
-        listed = shorten([f"id {ids[row]} ({refused[row]})" for row in wrong])
+        listed = join_some([f"id {ids[row]} ({refused[row]})" for row in wrong])
         notes.append(
             f"{len(wrong)} positions are left out, because they are not degrees or sexagesimal "
             f"hours and degrees: {listed}"

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from spurclust.catalog.formats.sheets import cell_text, is_missing
 
+CANONICAL = ("source_id", "label", "reason")
+"""The columns that every label table has, whatever they are called in the file."""
+
 TEXT_COLUMNS = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 """Columns of text of `sources_table`."""
 
@@ -26,7 +29,6 @@ ORIGIN_COLUMN = "Label_Origin"
 
 # Only a table that spurclust wrote has all of them.
 _MARKS = {"tsne_x", "tsne_y", "spurious_probability"}
-_CANONICAL = ["source_id", "label", "reason"]
 # Without leading zeros, which mean a code, and with no more digits than a float holds.
 _NUMBER = re.compile(
     r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][-+]?[0-9]+)?|-?[1-9][0-9]{15}\.0|-?inf"
@@ -36,7 +38,7 @@ _LARGEST_INTEGER = 10**15
 
 def keep_columns(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame | None:
     """Return what else a table says of some of its rows, blank for the row -1; None for nothing."""
-    own = OWN_COLUMNS if set(table) >= _MARKS else _CANONICAL
+    own = OWN_COLUMNS if set(table) >= _MARKS else CANONICAL
     others = table.drop(columns=[name for name in own if name in table])
     chosen = {name: _take(cells, rows) for name, cells in others.items()}
     filled = {name: cells for name, cells in chosen.items() if not is_blank(cells).all()}

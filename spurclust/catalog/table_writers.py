@@ -85,7 +85,7 @@ _UCDS = {
 
 
 class _Meaning(NamedTuple):
-    """What is kept beside the cells by the formats that can: of the table, and of its columns."""
+    """What some formats keep beside the cells: name and settings, what columns are, and units."""
 
     name: str = ""
     settings: Mapping[str, Any] = {}
@@ -221,7 +221,7 @@ def _write_frame(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> list[str
 
 
 def _is_text(cells: "pd.Series[Any]") -> bool:
-    """Whether a column is written as text; truth values are when some are missing."""
+    """Return whether a column is written as text; truth values are when some are missing."""
     if pd.api.types.is_bool_dtype(cells):
         return bool(cells.isna().any())
     return not pd.api.types.is_numeric_dtype(cells)

@@ -84,7 +84,7 @@ def run_process() -> None:
 
 
 def _interrupt(number: int, _: object) -> None:
-    """End as after Ctrl-C, once: nobody ends the cleaning up."""
+    """End as after Ctrl-C; a second signal does not stop the cleaning up."""
     signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

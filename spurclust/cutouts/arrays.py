@@ -201,10 +201,9 @@ class ArraySource:
             images, notes = self._changed(rows, stored, options, like)
         if like is not None and images.shape[1:] != like.shape:
             check_shrunk(self.name, images.shape[1:], like)
-            gray = images[..., 0] if images.ndim == 4 else images
-            images = gray
+            images = images[..., 0] if images.ndim == 4 else images
             if len(like.shape) == 3:
-                images = np.broadcast_to(gray[..., None], (len(images), *like.shape))
+                images = np.broadcast_to(images[..., None], (len(images), *like.shape))
         return images, notes
 
     def _changed(

@@ -17,6 +17,7 @@ from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_imag
 from spurclust.cutouts.decoding.fits_images import AUXILIARY
 from spurclust.cutouts.filters import wavelength
 from spurclust.errors import CatalogError
+from spurclust.printing import join_some
 
 SUFFIXES = (
     ".png",
@@ -50,7 +51,6 @@ _PATTERNS = (
 )
 _MAX_FILTERS = 20
 _FEW = 300
-_MAX_LISTED = 5
 
 
 class Grouped(NamedTuple):
@@ -191,23 +191,17 @@ def _notes_on_bands(sources: dict[str, dict[str, _Name]], filters: list[str]) ->
     }
     n_lacking = len(set().union(*lacking.values()))
     if n_lacking:
-        named = "; ".join(f"{name} of {listed(ids)}" for name, ids in lacking.items() if ids)
+        named = "; ".join(f"{name} of {join_some(ids)}" for name, ids in lacking.items() if ids)
         notes.append(
             f"{n_lacking} of {len(sources)} sources lack a band, which is blank (NaN, or 0 where "
             f"pixels are integers): {named}"
         )
     if without:
-        notes.append(f"{len(without)} sources have none of the filters: {listed(without)}")
+        notes.append(f"{len(without)} sources have none of the filters: {join_some(without)}")
     if others:
         names = ", ".join(order_filters(set(others)))
         notes.append(f"{len(others)} files of other filters are passed over: {names}")
     return notes
-
-
-def listed(ids: Sequence[str]) -> str:
-    """Return the first of some ids, and how many more there are."""
-    more = len(ids) - _MAX_LISTED
-    return ", ".join(ids[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _join(bands: Sequence[_Name | None]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.catalog.ids import FITS_SUFFIX
 from spurclust.cutouts.bands import SUFFIXES, files_of, group_files
 from spurclust.cutouts.decoding import ARCHIVES, PACKED_ARCHIVES, archive_of, list_archive
 from spurclust.cutouts.formats import ImageFormat, ReadOptions
@@ -159,7 +160,7 @@ def is_image_name(name: str) -> bool:
 
 def is_fits_name(name: str) -> bool:
     """Return whether a file is named as a FITS image, whose first row of pixels is its bottom."""
-    return re.search(r"\.(fits?|fts)(\.(gz|fz|bz2))?$", name.lower().rstrip("}")) is not None
+    return re.search(rf"\.{FITS_SUFFIX}$", name.lower().rstrip("}")) is not None
 
 
 def _natural_order(path: str) -> tuple[list[str | int], str]:

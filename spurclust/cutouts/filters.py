@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from spurclust.catalog.ids import FITS_SUFFIX
 from spurclust.errors import import_optional
 
 # As those of JWST, HST, Euclid and Roman stand in file names, often several without a gap.
 _FILTER = re.compile(r"F\d{3,4}(?:LP|W2|[WMNXC])", re.IGNORECASE)
-_FITS_NAME = re.compile(r"\.(?:fits|fit|fts)(?:\.[gf]z)?$", re.IGNORECASE)
+_FITS_NAME = re.compile(rf"\.{FITS_SUFFIX}$", re.IGNORECASE)
 _KEYS = ("FILTER", "FILTER1", "BAND")
 # Filters of JWST below 10 micrometers whose numbers are hundredths of a micrometer; HST's of such
 # numbers are nanometers. Below 200 and from 1000 on, all are hundredths of a micrometer.

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.cutouts.arrays import ArraySource
-from spurclust.cutouts.bands import listed
 from spurclust.cutouts.decoding import FitsHeader
 from spurclust.cutouts.decoding.fits_images import science_images
 from spurclust.cutouts.gather import Skipped
 from spurclust.errors import CatalogError, import_optional
+from spurclust.printing import join_some
 
 BLOCK_BYTES = 2**26
 """Bytes of a mosaic that are read at once, for all cutouts in them."""
@@ -299,7 +299,7 @@ def _report_lost(ids: list[str], n_sources: int, origin: str, on_error: str) -> 
     if not ids:
         return
     text = f"{len(ids)} of the {n_sources} sources of {origin} lie outside of all mosaics, or have "
-    text += f"no position: {listed(ids)}"
+    text += f"no position: {join_some(ids)}"
     if on_error == "raise" or len(ids) == n_sources:
         raise CatalogError(
             f"{text}. Leave them out of the catalogue, or pass over them with "
@@ -313,7 +313,7 @@ def _warn_of_blank(overlaps: Mapping[str, NDArray[np.bool_]], ids: Any) -> None:
     blank = {name: [ids[k] for k in np.flatnonzero(~one)] for name, one in overlaps.items()}
     n_blank = int((~np.stack(list(overlaps.values()))).any(axis=0).sum())
     if n_blank:
-        named = "; ".join(f"{name} of {listed(one)}" for name, one in blank.items() if one)
+        named = "; ".join(f"{name} of {join_some(one)}" for name, one in blank.items() if one)
         warnings.warn(
             f"{n_blank} of {len(ids)} sources lie outside of a mosaic, and their band is blank "
             f"(NaN): {named}",
@@ -367,15 +367,14 @@ class _MosaicImages:
 
 
 class _Pixels:
-    """Pixels of an image that is not compressed: what `section` of astropy is, for few of them."""
+    """Pixels of an image that is not compressed: `section` of astropy, and rows of small boxes."""
 
     def __init__(self, hdu: Any, file: int) -> None:
+        from astropy.io.fits import BITPIX2DTYPE
+
         self.section, self._file = hdu.section, file
         header = hdu.header
-        self._dtype = np.dtype(
-            f">{'i' if header['BITPIX'] > 0 else 'f'}{abs(header['BITPIX']) // 8}"
-        )
-        self._dtype = np.dtype(np.uint8) if header["BITPIX"] == 8 else self._dtype
+        self._dtype = np.dtype(BITPIX2DTYPE[header["BITPIX"]]).newbyteorder(">")
         self._start, self._width = hdu.fileinfo()["datLoc"], hdu.shape[1]
         self._scale = header.get("BSCALE", 1), header.get("BZERO", 0), header.get("BLANK")
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLE_ORIGINS = ("", "random")
-"""Where labels of a random sample of the survey can have come from: labels given by the user, whose
-scores decide whether they can be one, and those of sources that were drawn."""
+"""Origins of labels that can be a random sample of the survey: not known, so that their scores
+decide, or drawn at random."""
 
 
 class InspectionOutlook(NamedTuple):

@@ -120,7 +120,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         "forest_": Part(CrossFittedForest, {"n_features": "n_features", "n_classes": 2}),
         "feature_importances_": Values("f8", ("n_features",)),
         "typical_": Values("f4", ("n_features",), missing=True),
-        "_similarity": Part(SimilaritySpace, {each: each for each in ("n_features", "n_samples")}),
+        "_similarity": Part(
+            SimilaritySpace, {"n_features": "n_features", "n_samples": "n_samples"}
+        ),
         "_slope": Number(0),
         "_offset": Number(),
         "inspection_probability_": Values("f8", ("n_samples",), 0, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from typing import Any
@@ -170,14 +171,14 @@ def _by_region(results: Results) -> Coloring:
 
 
 def _by_grade(
-    key: str, title: str, values: NDArray[np.float64], edges: tuple[float, ...]
+    key: str, title: str, values: NDArray[np.float64], edges: Sequence[float]
 ) -> Coloring:
-    """Color by a number from 0 to 1 in steps, the largest first; without a number is a group."""
+    """Color by a number in steps, the largest first; sources without a number are a group."""
     steps = np.searchsorted(edges[1:-1], values, side="right")
     return Coloring(
         key,
         title,
-        [*[f"{low:g} to {high:g}" for low, high in pairwise(edges)][::-1], "not known"],
+        [*[f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)][::-1], "not known"],
         [*_RAMP, _FAINT],
         ["circle"] * (len(_RAMP) + 1),
         np.where(np.isfinite(values), len(_RAMP) - 1 - steps, len(_RAMP)),
@@ -210,18 +211,8 @@ def _by_column(results: Results, name: str) -> Coloring | None:
 
 def _by_quantile(name: str, values: NDArray[np.float64]) -> Coloring:
     """Color by a number of any range, in steps with equally many sources, the largest first."""
-    finite = np.isfinite(values)
-    inner = np.quantile(values[finite], np.linspace(0, 1, len(_RAMP) + 1)[1:-1])
-    edges = np.array([values[finite].min(), *inner, values[finite].max()])
-    steps = np.searchsorted(inner, values, side="right")
-    return Coloring(
-        f"column {name}",
-        name,
-        [*[f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)][::-1], "not known"],
-        [*_RAMP, _FAINT],
-        ["circle"] * (len(_RAMP) + 1),
-        np.where(finite, len(_RAMP) - 1 - steps, len(_RAMP)),
-    )
+    edges = np.quantile(values[np.isfinite(values)], np.linspace(0, 1, len(_RAMP) + 1))
+    return _by_grade(f"column {name}", name, values, edges.tolist())
 
 
 def dot_size(n_sources: int) -> float:

@@ -91,7 +91,7 @@ def _ends(share: Mapping[str, Any]) -> str:
 
 def _format_outlook(ranking: Mapping[str, Any], n_sources: int) -> list[str]:
     """Format what is still to be found, and how many inspections find most of the spurious."""
-    lines = [describe_remaining(ranking)] if describe_remaining(ranking) else []
+    lines = [text for text in [describe_remaining(ranking)] if text]
     effort = ranking["expected_effort"]
     if all(row["interval"] for row in effort):
         lines.append("Inspections from the start, in the order of inspection_rank, that find")

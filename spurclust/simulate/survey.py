@@ -1,7 +1,6 @@
 """A simulated survey: in memory, as drawn strips, and as the files that a team keeps."""
 
 import os
-from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -348,7 +347,8 @@ def write_survey(
             _write_strip(survey.cubes[k], staging / strip_name(survey.source_ids[k]))
 
         written = iterate_threads(write, range(len(survey)), n_jobs)
-        deque(track(written, len(survey), "Drawing strips", "strip"), maxlen=0)
+        for _ in track(written, len(survey), "Drawing strips", "strip"):
+            pass
     return target
 
 

@@ -11,7 +11,6 @@ from astropy.io.votable.tree import VOTableFile
 from astropy.table import MaskedColumn, Table
 
 from spurclust.catalog import write_table
-from spurclust.catalog.formats.sheets import shorten
 from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
 
@@ -230,9 +229,3 @@ def test_missing_library_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
     with pytest.raises(ImportError, match="spurclust\\[survey\\]"):
         read(path)
-
-
-def test_long_lists_are_shortened():
-    assert shorten(["a"]) == "a"
-    assert shorten([str(k) for k in range(10)]).endswith("8, 9")
-    assert shorten([str(k) for k in range(12)]).endswith("9 and 2 more")

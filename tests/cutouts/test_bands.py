@@ -9,8 +9,9 @@ from astropy.io import fits
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spurclust.catalog.ids import match_ids
 from spurclust.cutouts import open_cutouts, read_cutouts, source_ids_from_paths
-from spurclust.cutouts.bands import files_of, group_files, order_filters
+from spurclust.cutouts.bands import SUFFIXES, files_of, group_files, order_filters
 from spurclust.errors import CatalogError
 
 PATTERN = "(?P<source_id>[0-9]+)_(?P<filter>F[0-9]+W)"
@@ -287,3 +288,9 @@ def test_weights_beside_images_are_no_bands(names):
         CatalogError, match="finds no id in the name of 0.*wht.fits: correct it, or"
     ):
         group_files(paths, "(?P<source_id>[0-9]+).*_sci", None)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_name_of_every_kind_of_file_is_an_id(suffix):
+    assert match_ids(["7"], [f"cutouts/007{suffix}"])[0].tolist() == [0]
+    assert source_ids_from_paths([f"cutouts/007{suffix}"]) == ["007"]

@@ -1,7 +1,7 @@
 """A table as cells: the row of its header, its columns by name, its cells as text."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from spurclust.errors import CatalogError
+from spurclust.printing import join_some
 
 MAX_ROWS, MAX_COLUMNS = 20_000_000, 16_384
 """Larger tables are refused before they are read: no survey has so many rows or columns."""
 
-_MAX_LISTED, _MAX_COLUMNS_LISTED = 10, 30
+_MAX_COLUMNS_LISTED = 30
 _LONGER = "have cells to the right of the named columns"
 _COMMENT = "begin with # and are comments"
 _AGAIN = "repeat the names of the columns"
@@ -24,8 +25,9 @@ _HEADER_WITHIN = 100
 
 # What spreadsheets, pandas and astropy write for "no value".
 _MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "--"})
-# Names of this form, of columns that share an id column, are shown by the thousand otherwise.
-_FORM_OF_NAME = re.compile(r"[\W_]")
+# What makes no difference between two names: blanks and punctuation.
+_NO_LETTERS = re.compile(r"[\W_]")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]+(,[0-9]*)?([eE][-+]?[0-9]+)?\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,25 +105,18 @@ def join_fields(
     fields = [cell_text(cell) for cell in source.frame.iloc[:, index]]
     blank = [k for k, one in enumerate(ids) if one and not fields[k]]
     if blank:
-        rows = shorten([f"row {source.first_row + k} (id {ids[k]})" for k in blank])
+        rows = join_some([f"row {source.first_row + k} (id {ids[k]})" for k in blank])
         raise CatalogError(f"{source.origin}: there is no {field_column} in {rows}: fill it in")
     return [f"{fields[k]}/{one}" if one else "" for k, one in enumerate(ids)], index
 
 
 def folded(name: str) -> str:
     """Return a name without case, white space and punctuation."""
-    return _FORM_OF_NAME.sub("", name).casefold()
-
-
-def shorten(texts: Iterable[str]) -> str:
-    """Join the first ten of many texts, and say how many more there are."""
-    every = list(texts)
-    shown = ", ".join(every[:_MAX_LISTED])
-    return f"{shown} and {len(every) - _MAX_LISTED} more" if len(every) > _MAX_LISTED else shown
+    return _NO_LETTERS.sub("", name).casefold()
 
 
 def is_missing(cell: Any) -> bool:
-    """Whether a cell is masked, NaN or None."""
+    """Return whether a cell is masked, NaN or None."""
     return cell is np.ma.masked or (pd.api.types.is_scalar(cell) and bool(pd.isna(cell)))
 
 
@@ -172,7 +167,7 @@ def _header_of(page: Page, wanted: Sequence[str]) -> int | None:
 def _first_filled(page: Page) -> int | None:
     """Return the first row of two cells or more, else the first that is not blank."""
     filled = (
-        (row, sum(cell is not None and str(cell).strip() != "" for cell in record))
+        (row, sum(map(_is_filled, record)))
         for row, record in enumerate(page.records)
         if row not in page.comments
     )
@@ -206,12 +201,12 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
     if longer:
         raise CatalogError(
             f"{path} has cells to the right of its {len(names)} named columns, in "
-            f"{shorten(longer)}{hint}: name their columns, or put text with separators into "
+            f"{join_some(longer)}{hint}: name their columns, or put text with separators into "
             "quotation marks"
         )
     notes = [*page.notes]
     notes += [
-        f"{len(every)} rows {why}: {shorten(every)}" for why, every in passed.items() if every
+        f"{len(every)} rows {why}: {join_some(every)}" for why, every in passed.items() if every
     ]
     while rows and not any(map(_is_filled, rows[-1])):
         rows.pop()
@@ -245,9 +240,6 @@ def _row(
 def _is_filled(cell: Any) -> bool:
     """Return whether a cell is not blank."""
     return cell is not None and str(cell).strip() != ""
-
-
-_DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]+(,[0-9]*)?([eE][-+]?[0-9]+)?\s*")
 
 
 def _with_points(cells: list[Any]) -> list[Any]:

@@ -12,14 +12,16 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from spurclust.catalog.formats.sheets import Page, shorten
+from spurclust.catalog.formats.sheets import Page
 from spurclust.errors import CatalogError, import_optional
+from spurclust.printing import join_some
 
 # Real sheets shrink 10 to 100 times, and what is packed to harm, 1000 times.
 _MAX_RATIO, _HARMLESS, _MAX_UNPACKED = 200, 50_000_000, 4_000_000_000
 _MAX_WORKBOOK_ROWS, _MAX_CELLS = 1_048_576, 20_000_000
-_MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+_MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<row (?=[^>]*hidden="(?:1|true)")[^>]*?\br="([0-9]{1,7})"')
+_SPANS = re.compile(rb'number-rows-spanned="(?:[2-9]|[1-9][0-9])')
 # What pandas reads a format with, and the packages of these, the best first.
 _ENGINES = {
     ".xls": {"calamine": ("python_calamine", "python-calamine"), "xlrd": ("xlrd", "xlrd")},
@@ -120,13 +122,13 @@ def _fill(records: list[list[Any]], ranges: Sequence[_Range], path: Path) -> Ite
         if bottom - top > 1:
             filled.append(f"row {top + 1} to {bottom} ({value})")
     if filled:
-        yield f"merged cells count for each of their rows: {shorten(filled)}"
+        yield f"merged cells count for each of their rows: {join_some(filled)}"
 
 
 def _name_hidden(rows: Sequence[int]) -> Iterator[str]:
     """Yield a note on rows that a filter or a person has hidden."""
     if rows:
-        named = shorten([f"row {row}" for row in rows])
+        named = join_some([f"row {row}" for row in rows])
         yield f"{len(rows)} rows are hidden, perhaps by a filter, and count as well: {named}"
 
 
@@ -170,18 +172,10 @@ def _special_parts(path: Path) -> dict[str, bytes]:
 
 def _merged(text: bytes) -> list[_Range]:
     """Return the merged cells of a sheet."""
-    return [
-        (int(top) - 1, int(bottom), _column(left), _column(right) + 1)
-        for left, top, right, bottom in _MERGED.findall(text)
-    ]
+    from openpyxl.utils import range_boundaries
 
-
-def _column(letters: bytes) -> int:
-    """Return the number of a column, from 0."""
-    number = 0
-    for letter in letters:
-        number = 26 * number + letter - ord("A") + 1
-    return number - 1
+    found = (range_boundaries(name.decode()) for name in _MERGED.findall(text))
+    return [(top - 1, bottom, left - 1, right) for left, top, right, bottom in found]
 
 
 def _read_with_pandas(path: Path, sheet: str | None) -> tuple[list[Page], list[str]]:
@@ -197,8 +191,7 @@ def _read_with_pandas(path: Path, sheet: str | None) -> tuple[list[Page], list[s
             name=packages[0],
         )
     if suffix == ".ods":
-        spans = re.compile(rb'number-rows-spanned="(?:[2-9]|[1-9][0-9])')
-        _refuse_spans(path, spans)
+        _refuse_spans(path)
     options = {"formatting_info": True} if engine == "xlrd" else {}
     with pd.ExcelFile(path, engine=engine, engine_kwargs=options) as book:  # type: ignore[arg-type]
         chosen, others = _choose([str(name) for name in book.sheet_names], sheet, path)
@@ -223,11 +216,11 @@ def _merged_ranges(book: Any, engine: str, name: str) -> list[_Range]:
     return []
 
 
-def _refuse_spans(path: Path, spans: "re.Pattern[bytes]") -> None:
+def _refuse_spans(path: Path) -> None:
     """Raise an error for an OpenDocument sheet with merged cells, which no engine shows."""
     _check_parts(path)
     with zipfile.ZipFile(path) as book:
-        found = spans.search(book.read("content.xml"))
+        found = _SPANS.search(book.read("content.xml"))
     if found:
         raise CatalogError(
             f"{path} has merged cells: unmerge them and fill each, or save it as .xlsx"
