@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 MAX_SOURCES = 50_000
 """Sources in the page; a browser draws more too slowly."""
 
-_NEEDED = ("source_id", "tsne_x", "tsne_y", "component", "spurious_probability", "flagged")
 _MAX_COMPONENTS = 10_000
 _MARK, _HEAD = b"spurclust report", 100_000
 _AGAIN = "give the same `spurclust predict` command again"

@@ -72,7 +72,9 @@ def _output(quiet: bool) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(showing_progress(not quiet))
         if quiet:
-            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            nowhere = stack.enter_context(
+                Path(os.devnull).open("w", encoding="utf-8", errors="replace")
+            )
             stack.enter_context(redirect_stdout(nowhere))
         yield
 

@@ -120,7 +120,7 @@ def expected_effort(
 def _impute(
     spurious: NDArray[np.bool_], probability: NDArray[np.float64], uninspected: NDArray[np.bool_]
 ) -> Callable[[float], tuple[float, float]]:
-    """Return what finds, for a share, its position among all and the inspections still to make."""
+    """Return a function of a share: its position among all, and the inspections still to make."""
     if not ((probability >= 0) & (probability <= 1)).all():
         return lambda _: (np.nan, np.nan)
     values = np.where(uninspected, probability, spurious)

@@ -330,6 +330,20 @@ def next_command(summary: Mapping[str, Any]) -> str:
         for value in values if isinstance(values, list) else [values]:
             if value not in (None, _LABEL_OPTIONS.get(name)):
                 words += [f"--{name.replace('_', '-')}", str(value)]
+    words += _reading_words(summary.get("reading") or {})
+    words += ["--skip-unreadable"] * bool(given.get("skip_unreadable"))
     for part in given.get("label_map") or []:
         words.append("--label-map=" + ",".join(f"{word}={what}" for word, what in part.items()))
     return shlex.join([*words, "--out", "NEXT"])
+
+
+def _reading_words(reading: Mapping[str, Any]) -> list[str]:
+    """Return the options by which the cutouts were read, where these are not the defaults."""
+    words = []
+    if reading.get("size"):
+        words += ["--size", *map(str, reading["size"])]
+    if reading.get("hdu"):
+        words += ["--hdu", ",".join(map(str, reading["hdu"]))]
+    if reading.get("pad") not in (None, "center"):
+        words += ["--pad", reading["pad"]]
+    return words

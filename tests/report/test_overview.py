@@ -187,6 +187,13 @@ def test_labels_are_sent_back_as_the_run_reads_them():
         "--out NEXT"
     )
 
+    reading = {"size": [40, 50], "hdu": ["SCI", 3], "pad": "start"}
+    read = {"reading": reading, "settings": {"skip_unreadable": True}}
+    assert overview.next_command(read) == (
+        "spurclust run CUTOUTS --labels LABELS --labels judged.csv --size 40 50 --hdu SCI,3 "
+        "--pad start --skip-unreadable --out NEXT"
+    )
+
     labels = {"settings": {"labels": ["judged.csv", "judged-2.csv"]}}
     assert overview.judged_name(labels) == "judged-3.csv"
     assert overview.judged_name({"settings": {"labels": "judged.csv"}}) == "judged-2.csv"

@@ -146,7 +146,8 @@ def find_sheet(
     hint = f" (in sheet {page.name!r}; sheet=... (--sheet) reads another: {listed})"
     found = sheet_of_page(page, path, wanted, hint if names else "")
     if page is not pages[0]:
-        found.notes.insert(0, f"read from the sheet {page.name!r}, the only one with {wanted[0]!r}")
+        columns = ", ".join(map(repr, wanted if len(having) > 1 else wanted[:1]))
+        found.notes.insert(0, f"read from the sheet {page.name!r}, the only one with {columns}")
     return found
 
 
