@@ -49,7 +49,8 @@ def test_title_above_the_header(book):
 def test_the_only_sheet_with_the_columns(book):
     others = {"README": [["Made by the team", 2026]], "photometry": [["Source_ID", "mag"], [7, 27]]}
     path = book(**others, labels=rows_of(7))
-    with pytest.warns(UserWarning, match="sheet 'labels', the only one with 'Source_ID', 'Reliable_Source'"):
+    names = "'Source_ID', 'Reliable_Source'"
+    with pytest.warns(UserWarning, match=f"the sheet 'labels', the only one with {names}"):
         assert len(read_labels(path)) == 1
     path = book(first=rows_of(7), second=rows_of(8))
     with pytest.raises(CatalogError, match=r"in several sheets: choose one of 'first', 'second'"):
