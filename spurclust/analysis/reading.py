@@ -270,7 +270,7 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
 
 
 def _name_by_files(table: "Labels", source: "CutoutSource", rows: NDArray[np.intp]) -> "Labels":
-    """Give the rows of a table that name files of cutouts the ids of these."""
+    """Replace ids that are names of cutout files by the ids of these cutouts."""
     import pandas as pd
 
     from spurclust.catalog.ids import is_picture_name

@@ -394,7 +394,7 @@ def _note_unlabeled_reasons(rows: pd.DataFrame, notes: list[str]) -> None:
 
 
 def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.DataFrame:
-    """Make one row of several with one id, unless their labels differ."""
+    """Merge the rows of one id; raise an error where their labels differ."""
     repeated = rows[rows.duplicated("source_id", keep=False)]
     if not len(repeated):
         return rows

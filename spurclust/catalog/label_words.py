@@ -111,7 +111,7 @@ def pool_verdicts(
 
 
 def pool_rows(rows: pd.DataFrame, verdicts: str, notes: list[str]) -> pd.DataFrame:
-    """Make one row of those of each id, with the label that its verdicts lead to."""
+    """Merge the rows of each id into one, with the label that its verdicts lead to."""
     groups = rows.groupby("source_id", sort=False)
     n_spurious, n_verdicts = (groups[name].transform("sum").to_numpy() for name in VERDICT_COUNTS)
     label = pool_verdicts(n_spurious, n_verdicts, verdicts)

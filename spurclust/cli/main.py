@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _output(quiet: bool) -> Iterator[None]:
-    """Show the progress of a command, or neither that nor what it prints."""
+    """Show the progress of a command and what it prints, or neither."""
     with ExitStack() as stack:
         stack.enter_context(showing_progress(not quiet))
         if quiet:

@@ -267,14 +267,13 @@ class _StoredArray:
     def __getitem__(self, key: Any) -> NDArray[Any]:
         rows, *others = key if isinstance(key, tuple) else (key,)
         try:
-            images = np.asarray(self._read(self._place, rows))
+            images: NDArray[Any] = channels_last(np.asarray(self._read(self._place, rows)))
         except Exception as error:  # codecs raise what they like
             numbers = range(len(self))[rows] if isinstance(rows, slice) else rows
             raise CatalogError(
                 f"{self.name}: sources {numbers[0]} to {numbers[-1]}, counted from 0, cannot be "
                 f"read ({error}): write them anew, or predict the others from a store without them"
             ) from error
-        images = channels_last(images) if is_channels_first(self.stored) else images
         return images[(slice(None), *others)]
 
 

@@ -164,7 +164,7 @@ def is_fits_name(name: str) -> bool:
 
 
 def _natural_order(path: str) -> tuple[list[str | int], str]:
-    """Key that sorts by file name with numbers as numbers, then by the whole path."""
+    """Return a key that sorts by file name, numbers as numbers, then by the whole path."""
     parts = re.split(r"([0-9]+)", Path(path).name)
     return [int(part) if k % 2 else part for k, part in enumerate(parts)], path
 

@@ -207,7 +207,7 @@ class Aspect(NamedTuple):
 def adapt(
     name: str, image: NDArray[Any], stored: Stored, options: ReadOptions, like: ImageFormat
 ) -> tuple[NDArray[Any], list[str]]:
-    """Make an image like the others of its set, or raise how it differs; say what was done."""
+    """Adapt an image to its set and return what was done to it, or raise how it differs."""
     for aspect in ASPECTS:
         if not aspect.is_fit(stored, like, options):
             wanted = aspect.text(_as_stored(like))

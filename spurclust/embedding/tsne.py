@@ -51,7 +51,7 @@ FARTHEST = 1e9
 
 
 def allowed_perplexity(perplexity: float, n_rows: int) -> float:
-    """Shrink the perplexity to a third of the other distinct rows, since thrice are neighbors."""
+    """Shrink the perplexity to a third of the other rows: it takes thrice as many neighbors."""
     return float(min(perplexity, max(1.0, (n_rows - 1) / 3)))
 
 

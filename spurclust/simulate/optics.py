@@ -122,7 +122,7 @@ def _segment_centers() -> list[tuple[float, float]]:
 
 
 def _inside(distance: Float32, step: float) -> Float32:
-    """Share of a pixel that is inside an edge; hard pixels would scatter light of their own."""
+    """Return the share of a pixel inside an edge, as hard pixels would scatter light themselves."""
     share: Float32 = np.clip(distance / step + 0.5, 0, 1).astype(np.float32)
     return share
 
@@ -166,7 +166,7 @@ def _triangle_cdf(t: Float64) -> Float64:
 
 
 def _pixel_weights(n_fine: int, ratio: float) -> scipy.sparse.csr_array:
-    """Weights that integrate a linear interpolation of samples over pixels `ratio` samples wide."""
+    """Return weights that integrate interpolated samples over pixels `ratio` samples wide."""
     centers = np.arange(n_fine)[:, None] * ratio
     first = np.floor(centers - ratio / 2).astype(np.int64)
     samples = first + np.arange(int(np.ceil(ratio)) + 3)

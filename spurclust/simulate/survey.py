@@ -169,7 +169,7 @@ def _check_counts(n_sources: object, n_spurious: object, random_state: object) -
 
 
 def _is_integer(value: object) -> TypeGuard[int]:
-    """Whether a value is a whole number, also one of numpy's."""
+    """Return whether a value is a whole number, also one of numpy's."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
