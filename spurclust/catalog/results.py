@@ -249,14 +249,14 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
     spurclust.errors.CatalogError: .../sources.csv is missing: give the folder that ...
     """
     path = Path(folder)
-    for name in ("sources.csv", "components.csv", "summary.json"):
+    for name in (SOURCES, "components.csv", "summary.json"):
         if not (path / name).is_file():
             raise CatalogError(f"{path / name} is missing: {_GIVE}")
-    sources = _read_table(path / "sources.csv", _SOURCES_NEEDED)
+    sources = _read_table(path / SOURCES, _SOURCES_NEEDED)
     components = _read_table(path / "components.csv", _COMPONENTS_NEEDED).set_index("component")
     tuning = path / "tuning.csv"
     return RunTables(
-        sources=_checked_sources(path / "sources.csv", sources, len(components)),
+        sources=_checked_sources(path / SOURCES, sources, len(components)),
         components=components.astype({"in_region": bool}),
         tuning=_read_table(tuning, ()) if tuning.is_file() else None,
         summary=_read_summary(path / "summary.json"),

@@ -16,7 +16,7 @@ from spurclust.features.images import (
     PanelLayout,
     as_channels,
     find_layout,
-    spaced_sources,
+    sample_sources,
     validate_images,
 )
 from spurclust.fitted import COUNT, IMAGES, Maybe, Values
@@ -33,13 +33,13 @@ BLOCK_VALUES = 8_000_000
 
 def find_lossless_layout(images: NDArray[Any]) -> PanelLayout:
     """Find the panels of images and their enlargement, as far as they hold in every image."""
-    chosen = spaced_sources(images, LAYOUT_SOURCES)
+    chosen = sample_sources(images, LAYOUT_SOURCES)
     for _ in range(N_TRIES):
         layout = find_layout(images[chosen], None, None)
         unlike = np.flatnonzero(~_suits(layout, images))
         if not len(unlike):
             return layout
-        others = unlike[spaced_sources(images[unlike], LAYOUT_SOURCES // 2)]
+        others = unlike[sample_sources(images[unlike], LAYOUT_SOURCES // 2)]
         chosen = np.concatenate([chosen[::2], others])[:LAYOUT_SOURCES]
     height, width, n_channels = images.shape[1:]
     return PanelLayout(PanelAxis((0,), height, 1), PanelAxis((0,), width, 1), n_channels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import gcd
 from typing import Annotated, Any, NamedTuple
-from zlib import crc32
+from zlib import adler32, crc32
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,17 +56,19 @@ def validate_images(
     return images
 
 
-def content_keys(X: Any) -> NDArray[np.uint32]:
+def content_keys(X: Any) -> NDArray[np.uint64]:
     """Return a checksum of each image, row or path, by which they have an order of their own."""
     rows = X if isinstance(X, list | tuple) else np.asarray(X)
-    checksums = [
-        crc32(str(row).encode() if isinstance(row, str) else np.ascontiguousarray(row).tobytes())
+    contents = (
+        str(row).encode() if isinstance(row, str) else np.ascontiguousarray(row).tobytes()
         for row in rows
-    ]
-    return np.array(checksums, dtype=np.uint32)
+    )
+    # Of 100 000 rows, two would have one crc32.
+    keys = [crc32(content) << 32 | adler32(content) for content in contents]
+    return np.array(keys, dtype=np.uint64)
 
 
-def spaced_sources(images: NDArray[Any], most: int) -> NDArray[np.intp]:
+def sample_sources(images: NDArray[Any], most: int) -> NDArray[np.intp]:
     """Choose at most so many sources, the same in whatever order they are given."""
     if len(images) <= most:
         return np.arange(len(images))
@@ -116,7 +118,7 @@ def find_layout(
 ) -> PanelLayout:
     """Find the panels of cutouts of shape (n_samples, height, width, n_channels)."""
     # Gaps between panels are columns (rows) of one value that is the same in all cutouts.
-    some = images[spaced_sources(images, LAYOUT_SOURCES)]
+    some = images[sample_sources(images, LAYOUT_SOURCES)]
     rows, columns = _panels_along(some, 1), _panels_along(some, 2)
     if panels is None:
         if len(rows) == len(columns) == 1 and some.shape[1] > 2:
