@@ -1,6 +1,7 @@
 """``spurclust audit``: a random sample of what was not flagged, and what it proves."""
 
 import argparse
+import shlex
 from typing import Any
 
 from spurclust.cli import options
@@ -58,10 +59,13 @@ def _draw(args: argparse.Namespace) -> str | None:
         confidence=args.confidence,
         random_state=args.random_state,
     )
-    return drawn and (
+    if drawn is None:
+        return None
+    command = shlex.join(["spurclust", "audit", args.folder, "--labels", str(drawn.path)])
+    return (
         f"{drawn.path} lists {drawn.n_sources} sources drawn at random from the {drawn.n_pool} "
         "that are neither flagged nor inspected.\nInspect all of them, fill in Reliable_Source "
-        f"(1 reliable, 0 spurious), then: spurclust audit {args.folder} --labels {drawn.path}\n"
+        f"(1 reliable, 0 spurious), then: {command}\n"
         f"If none is spurious, at most {drawn.most_remaining} spurious ones remain (confidence "
         f"{args.confidence:g})."
     )

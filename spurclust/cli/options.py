@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -280,14 +279,14 @@ def choose_cutouts(args: argparse.Namespace, catalogue: Any) -> Any:
     )
 
 
-def mosaic_words(args: argparse.Namespace) -> str:
+def mosaic_words(args: argparse.Namespace) -> list[str]:
     """Return the options of the mosaics as they are typed."""
     words = [word for text in args.mosaic for word in ("--mosaic", text)]
     words += ["--catalogue", args.catalogue, "--cutout-size", args.cutout_size]
     words += ["--catalogue-id-column", args.catalogue_id_column or args.id_column]
     if args.field_column:
         words += ["--field-column", args.field_column]
-    return shlex.join(words)
+    return words
 
 
 def read_catalogue(args: argparse.Namespace) -> Any:

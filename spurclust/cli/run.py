@@ -1,11 +1,12 @@
 """``spurclust run``, ``tune`` and ``fit``: from cutouts and labels to a folder of results."""
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spurclust.analysis.folder import REPORT, check_folder
+from spurclust.analysis.folder import MODEL, REPORT, check_folder
 from spurclust.cli import options
 from spurclust.cli.options import COUNT, FRACTION, POSITIVE, say
 
@@ -102,11 +103,14 @@ def run_fit(args: argparse.Namespace) -> None:
     analyze_and_save(
         args, tune=args.tune, reference_size=args.reference_size, reference=args.reference
     )
-    shown = " ".join(args.cutouts) if len(args.cutouts) <= 3 else "CUTOUTS"
-    shown = options.mosaic_words(args) if args.mosaic else shown
+    words = ["spurclust", "predict", str(Path(args.out, MODEL))]
+    if args.mosaic:
+        words += options.mosaic_words(args)
+    else:
+        words += args.cutouts if len(args.cutouts) <= 3 else ["CUTOUTS"]
     columns = {"--id-column": args.cutout_id_column, "--path-column": args.path_column}
-    shown += "".join(f" {option} {name}" for option, name in columns.items() if name)
-    say(f"Next: spurclust predict {Path(args.out) / 'model.skops'} {shown} --out FOLDER")
+    words += [word for pair in columns.items() if pair[1] for word in pair]
+    say(f"Next: {shlex.join([*words, '--out', 'FOLDER'])}")
 
 
 def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) -> None:

@@ -1,6 +1,8 @@
 """`spurclust audit`: what is printed of a sample, and of what it proves."""
 
 import numpy as np
+import shlex
+
 import pandas as pd
 import pytest
 
@@ -44,6 +46,7 @@ def test_draw_then_judge(results, capsys):
     assert drawn["Source_ID"].between("00040", "00199").all()
     printed = capsys.readouterr().out
     assert f"at most {remaining_upper_bound(N_POOL, 40, 0)} spurious ones remain" in printed
+    assert shlex.join(["audit", str(results), "--labels", f"{results / 'audit.csv'}"]) in printed
     assert main(["audit", str(results), "--labels", judge(results, 2)]) == 0
     printed = capsys.readouterr().out
     assert f"At most {remaining_upper_bound(N_POOL, 40, 2)} spurious ones remain" in printed

@@ -28,11 +28,11 @@ def fit(cutouts, labels, out, *options, size=SIZE):
 
 
 def test_a_model_of_a_part_predicts_the_rest(survey, labels, tmp_path, capsys):
-    out = tmp_path / "out"
+    out = tmp_path / "my out"
     assert fit(survey, labels, out, "--reference", "diverse", "--no-ranking") == 0
     said = capsys.readouterr().out
     assert f"Reference: {SIZE} of {N_SOURCES} sources, with all {N_SPURIOUS} known spurious" in said
-    assert f"Next: spurclust predict {out / 'model.skops'} {survey} --out FOLDER" in said
+    assert f"Next: spurclust predict '{out / 'model.skops'}' {survey} --out FOLDER" in said
     fitted = pd.read_csv(out / "sources.csv", dtype={"source_id": str})
     assert len(fitted) == SIZE
     inspected = pd.read_csv(labels, dtype={"Source_ID": str}).dropna(subset="Reliable_Source")

@@ -93,8 +93,8 @@ function undoVerdict() {
   return row < 0 ? null : row;
 }
 
-/** Labels as `--labels` reads them. The unsure have no label, so they are not in it. That a source
-    was chosen here is no news of one that had a label: it stays in the sample that it was drawn for. */
+/** Labels as `--labels` reads them. The unsure have no label, so they are not in it. A source that had
+    a label already gets no origin: it stays in the sample for which it was drawn. */
 function judgedTable() {
   const options = data.label_options;
   const spurious = options.spurious_value;
