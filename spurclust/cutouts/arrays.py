@@ -1,7 +1,7 @@
 """Arrays of cutouts as a source: numpy's, dask's, and those of a zarr store."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -223,10 +223,8 @@ class ArraySource:
         example, notes = change(np.zeros(shape, dtype=self.images.dtype))
         step = max(ARRAY_BYTES // (math.prod(shape) * self.images.dtype.itemsize), 1)
         images = np.empty((len(rows), *example.shape), dtype=example.dtype)
-        for part in _slices(len(rows), step):
-            for k, image in zip(
-                range(part.start, part.stop), self._fetch(rows[part]), strict=False
-            ):
+        for start in range(0, len(rows), step):
+            for k, image in enumerate(self._fetch(rows[start : start + step]), start):
                 images[k] = change(image)[0]
         return images, notes
 
@@ -274,9 +272,3 @@ def _even_size(chunks: Sequence[int]) -> int | None:
     first, *others = chunks
     is_even = all(one == first for one in others[:-1]) and all(one <= first for one in others[-1:])
     return int(first) if is_even else None
-
-
-def _slices(n: int, step: int) -> Iterator[slice]:
-    """Cut n things into slices."""
-    for start in range(0, n, step):
-        yield slice(start, start + step)

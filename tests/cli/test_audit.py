@@ -1,8 +1,8 @@
 """`spurclust audit`: what is printed of a sample, and of what it proves."""
 
-import numpy as np
 import shlex
 
+import numpy as np
 import pandas as pd
 import pytest
 
