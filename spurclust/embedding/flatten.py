@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from spurclust.features.images import (
+    LAYOUT_SOURCES,
     PanelAxis,
     PanelLayout,
     as_channels,
@@ -20,9 +21,6 @@ from spurclust.features.images import (
     validate_images,
 )
 from spurclust.fitted import COUNT, IMAGES, Maybe, Values
-
-LAYOUT_SOURCES = 256
-"""From so many sources a layout is found, before it is compared with all."""
 
 N_TRIES = 3
 """Layouts that are tried, each found from sources that the last did not suit as well."""

@@ -176,7 +176,7 @@ def replay_inspection(
     ranker : InspectionRanker, default=None
         The ranker, which is cloned; None is one of 200 trees.
     random_state : int or None, default=None
-        Seed of the start, and of the strategy "random".
+        Controls the start, and the strategy "random".
 
     Returns
     -------

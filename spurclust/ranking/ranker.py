@@ -48,7 +48,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     unlabeled : object, default=None
         Value of `y` that means uninspected, for example -1.
     random_state : int, RandomState or None, default=None
-        Seed of the folds and the forests.
+        Controls the folds and the forests.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 
@@ -404,7 +404,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         features : ndarray of shape (n_samples, n_features_out), float32, default=None
             Features of `X`, if they are computed already.
         random_state : int, RandomState or None, default=None
-            Seed of "random".
+            Controls the draw of "random".
 
         Returns
         -------

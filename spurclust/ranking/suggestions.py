@@ -78,7 +78,7 @@ def suggest_sources(
         even odds. The diverse are farthest from all inspected sources and from each other. Mixed
         are three quarters probable, the rest diverse, in turn.
     random_state : int, RandomState or None, default=None
-        Seed of "random".
+        Controls the draw of "random".
 
     Returns
     -------
@@ -167,7 +167,7 @@ def outlyingness(
     rows : array-like of shape (n_samples, n_features)
         Features of all sources.
     random_state : int, RandomState or None, default=0
-        Seed of the isolation forest.
+        Controls the isolation forest.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 

@@ -1,6 +1,6 @@
 """The telescope: its filters, its pupil, and the point spread functions.
 
-The pupil is JWST's: 18 hexagons around an empty place, crossed by the three struts that carry the
+The pupil is JWST's: 18 hexagons around an empty center, crossed by the three struts that carry the
 secondary mirror. Its power spectrum is the image of a point source at one wavelength; the image
 in a filter is a mean over its band. Straight edges make spikes at right angles to themselves: the
 hexagons' six strong ones, four of which the two lower struts strengthen, and the two weak ones of

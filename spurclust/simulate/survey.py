@@ -109,8 +109,8 @@ def simulate_survey(
     n_spurious : int, default=57
         Number of spurious ones among them, from 0 to `n_sources`, chosen at random.
     random_state : int or None, default=12
-        Seed; None is another survey every time. The cutout of a source depends only on the seed,
-        the source's number and its reason, not on how many sources there are.
+        Controls the survey; None is another one every time. The cutout of a source depends only on
+        this, its number and its reason, not on how many sources there are.
     n_jobs : int, default=None
         Number of threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors. The
         result does not depend on it.
@@ -174,7 +174,7 @@ def _is_integer(value: object) -> TypeGuard[int]:
 
 
 def _child(root: np.random.SeedSequence, *key: int) -> np.random.Generator:
-    """Return a generator that depends only on the survey's seed and a key."""
+    """Return a generator that depends only on the survey's random state and a key."""
     return np.random.default_rng(np.random.SeedSequence(root.entropy, spawn_key=key))
 
 

@@ -262,12 +262,12 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         check_both_classes(codes)
         labels = np.asarray(y).ravel()
         # One number, so that the last fit repeats what the search has seen.
-        seed = self.random_state
-        if not isinstance(seed, Integral):
-            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
-        space = self._space(grid, int(seed))
+        random_state = self.random_state
+        if not isinstance(random_state, Integral):
+            random_state = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+        space = self._space(grid, int(random_state))
         splits = list_splits(
-            self.cv, images, labels, codes, unlabeled=self.unlabeled, random_state=int(seed)
+            self.cv, images, labels, codes, unlabeled=self.unlabeled, random_state=int(random_state)
         )
         self.n_splits_ = len(splits)
         with quiet_about_few_sources():
@@ -285,10 +285,10 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         with quiet_about_few_sources():
             return self._timed("fit", self._refit, space, held_out, X, y)  # type: ignore[no-any-return]
 
-    def _space(self, grid: dict[str, list[Any]], seed: int) -> SearchSpace:
+    def _space(self, grid: dict[str, list[Any]], random_state: int) -> SearchSpace:
         """Return the detector with the settings that are given, and the values to try."""
         given = {name: getattr(self, name) for name in GIVEN}
-        detector = SpuriousRegionDetector(**given, random_state=seed)
+        detector = SpuriousRegionDetector(**given, random_state=random_state)
         return SearchSpace(detector, grid["n_components"], grid["perplexity"])
 
     def _timed(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:

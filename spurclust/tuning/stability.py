@@ -53,7 +53,7 @@ def flag_stability(
     detector : SpuriousRegionDetector
         The settings of the runs; it need not be fitted and is not changed.
     random_states : iterable of int, default=(0, 1, 2, 3, 4)
-        A run for each: the seed of its embedding and of its mixture.
+        A run for each, of which it is the `random_state` of embedding and mixture.
     perplexities : iterable of float, default=None
         With each of these. None is 0.6, 1 and 1.6 times that of the detector, if its embedding has
         one.
@@ -72,9 +72,9 @@ def flag_stability(
 
     Notes
     -----
-    From `init="pca"` t-SNE is the same for every seed. So each run starts it from points at random,
-    `init="random"`; another `init` is kept. The seed of the mixture, which starts it elsewhere too,
-    matters as much on real strips. Pixels are reduced once for all runs.
+    From `init="pca"` t-SNE is the same for every `random_state`. So each run starts it from points
+    at random, `init="random"`; another `init` is kept. That of the mixture, which starts it
+    elsewhere too, matters as much on real strips. Pixels are reduced once for all runs.
 
     Examples
     --------
@@ -95,14 +95,14 @@ def flag_stability(
     images = validate_images(detector, X, reset=True, min_samples=2)
     _, codes = labels_of_fit(detector, y, len(images))
     warn_if_none_spurious(codes)
-    seeds = list(random_states)
-    reduce_seed = detector.random_state
-    if not isinstance(reduce_seed, Integral):
-        reduce_seed = seeds[0] if seeds else 0
-    detector.set_params(random_state=reduce_seed, n_jobs=n_jobs)
+    states = list(random_states)
+    reduce_state = detector.random_state
+    if not isinstance(reduce_state, Integral):
+        reduce_state = states[0] if states else 0
+    detector.set_params(random_state=reduce_state, n_jobs=n_jobs)
     steps = configure_steps(detector, images.shape[1:])
     embed = steps.pop("embed")
-    runs = list(product(seeds, _perplexities_of(embed, perplexities)))
+    runs = list(product(states, _perplexities_of(embed, perplexities)))
     if not runs:
         raise ValueError("There is no run: give at least one random state and one perplexity.")
     first = fit_steps(steps, images, codes)
