@@ -1,6 +1,7 @@
 """What all pictures share: colors, signs and sizes, axes and legends, and how they are saved."""
 
 import os
+from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ class Legend(NamedTuple):
     label: str | None = None
 
 
-class Display:
+class Display(ABC):
     """What the displays have in common: drawing, and where they have drawn."""
 
     ax_: "Axes"
@@ -148,10 +149,11 @@ class Display:
         self.ax_, self.figure_ = axes, axes.figure
         return self
 
+    @abstractmethod
     def _draw(
-        self, ax: "Axes | None", width: float, legend: "Legend", look: dict[str, Any]
+        self, ax: "Axes | None", width: float, legend: Legend, look: dict[str, Any]
     ) -> "Axes":
-        raise NotImplementedError
+        """Draw with a legend and properties of what shows the data; return the axes."""
 
     def _default_width(self) -> float:
         return COLUMN_WIDTH

@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -102,10 +102,20 @@ def encode_cutouts(
             return encode_picture(cut, whole_side, quality), True
         return encode_picture(cut, side, quality, layout.n_panels), False
 
-    room = float(max_bytes)
     found = iterate_threads(encode, wanted, n_threads)
     tracked = track(found, len(wanted), "Cutouts in the page", "cutout")
-    for row, encoded in zip(wanted, tracked, strict=True):
+    _keep_what_fits(pictures, zip(wanted, tracked, strict=True), max_bytes)
+    return pictures
+
+
+def _keep_what_fits(
+    pictures: Pictures,
+    found: Iterable[tuple[int, tuple[bytes, bool] | None]],
+    max_bytes: int,
+) -> None:
+    """Add the files of rows to the pictures of a page, until there is no room."""
+    room = float(max_bytes)
+    for row, encoded in found:
         if encoded is None:
             pictures.missing.append(row)
             continue
@@ -116,7 +126,6 @@ def encode_cutouts(
         pictures.encoded[row] = base64.b64encode(data).decode("ascii")
         if is_whole:
             pictures.whole.append(row)
-    return pictures
 
 
 def _load_picture(row: int, load: Load, n_panels: int | None) -> NDArray[np.uint8] | None:
