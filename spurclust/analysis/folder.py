@@ -321,14 +321,14 @@ def cutout_loader(
     from spurclust.cutouts.files import is_fits_name
 
     paths = analysis.sources["path"].tolist()
-    # Shrunk cutouts do for an embedding, not for people: those are read again.
+    # Shrunk cutouts do for an embedding, not for people: those of files are read again.
     reading = analysis.summary.get("reading") or {}
     is_whole = reading.get("size") is None and reading.get("reduce") is None
     hdu = ReadOptions(hdu=reading.get("hdu")).wanted
-    images = analysis.cutouts.images if analysis.cutouts is not None and is_whole else None
+    images = None if analysis.cutouts is None else analysis.cutouts.images
 
     def load(row: int) -> "NDArray[Any] | None":
-        pixels = None if images is None else images[row]
+        pixels = images[row] if images is not None and (is_whole or not paths[row]) else None
         if pixels is None and paths[row]:
             # A path of another system may have backslashes.
             whole = paths[row].replace("\\", "/")

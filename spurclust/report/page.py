@@ -253,6 +253,11 @@ def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
     """Return sentences on which cutouts the page has, which it lacks, and how to change that."""
     n, n_shown, n_missing = len(results), len(pictures.encoded), len(pictures.missing)
     size = ", with all their pixels" if n_shown else ""
+    reading = results.summary.get("reading") or {}
+    # Files are read again for the page; what is in memory only stays as the run has read it.
+    in_memory = (results.sources["path"].iloc[list(pictures.encoded)] == "").any()
+    if in_memory and (reading.get("size") or reading.get("reduce")):
+        size = ", with the pixels that --size or --reduce has left of them"
     if n_shown and pictures.is_shrunk:
         size = f", shrunk to {pictures.side} pixels on their longer side (see --max-size)"
     sentences = [

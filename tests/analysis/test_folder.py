@@ -104,3 +104,10 @@ def test_a_page_without_cutouts_does_not_replace_one_with_them(analysis, tmp_pat
     assert (tmp_path / "report.html").read_bytes() == page
     with pytest.raises(ValueError, match="not saved with an analysis"):
         load_analysis(tmp_path).plot_cutouts()
+
+
+def test_shrunk_cutouts_that_are_no_files_are_in_the_page(analysis, tmp_path):
+    of_array = replace(analysis, sources=analysis.sources.assign(path=""))
+    notes = of_array.write_report(tmp_path / "page.html")
+    assert notes[0].startswith("The page holds the cutouts of 60 of 60 sources")
+    assert "--reduce" in notes[0]

@@ -53,6 +53,20 @@ def test_numbers_are_formatted(make_results):
     assert "95 % of the spurious 1 400 120 to 1 800" in words
 
 
+def test_no_further_inspection_is_a_word(make_results):
+    def change(sources, components, summary):
+        rows = [(0.8, 0), (0.95, 17)]
+        summary["ranking"]["expected_effort"] = [
+            {"completeness": share, "inspections": 20, "interval": None, "inspections_left": left}
+            for share, left in rows
+        ]
+
+    page = render_report(make_results(ranking=True, change=change), nothing)[0]
+    table = re.search("<table[^>]*>\\s*<caption>More inspections.*?</table>", page, re.DOTALL)[0]
+    words = " ".join(re.sub("<[^>]*>", " ", table).split())
+    assert words.endswith("To find Inspections 80 % of the spurious none 95 % of the spurious 17")
+
+
 def test_a_page_of_the_least_there_may_be(make_results):
     def change(sources, components, summary):
         sources["label"] = float("nan")
@@ -65,6 +79,19 @@ def test_a_page_of_the_least_there_may_be(make_results):
     assert data["cutouts"] == {}
     assert "cutouts of 0 of 40 sources" in sentences[0]
     assert "40 cutouts were not found or not readable, strips/z6_0" in sentences[1]
+
+
+def test_pixels_that_the_run_has_shrunk_are_not_all_their_pixels(make_results, load):
+    def change(sources, components, summary):
+        summary["reading"] = {"size": None, "reduce": 5}
+
+    results = make_results(change=change)
+    assert "with all their pixels" in render_report(results, load)[1][0]
+    results.sources["path"] = ""
+    page, (sentence,) = render_report(results, load)
+    assert "with all their pixels" not in page
+    assert sentence in page
+    assert "--size or --reduce" in sentence
 
 
 @pytest.mark.parametrize(
