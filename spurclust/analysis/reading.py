@@ -15,6 +15,8 @@ from spurclust.errors import CatalogError
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from spurclust.catalog import FittedModels, Labels, MatchedLabels
     from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
 
@@ -63,7 +65,7 @@ def read_survey(
         stages.say(note)
     known = _match(source, labels, tables, stages)
     if catalogue is not None:
-        known = _describe(source, known, _as_catalogue(catalogue), stages)
+        known = _describe(known, _match_catalogue(source, catalogue, stages))
     chosen = None
     if reference_size is not None:
         with stages("choosing"):
@@ -284,30 +286,40 @@ def _name_by_files(table: "Labels", source: "CutoutSource", rows: NDArray[np.int
     return replace(table, table=table.table.assign(source_id=pd.Series(found, dtype=str)))
 
 
-def _as_catalogue(catalogue: Any) -> "Labels":
-    """Read a table of sources."""
-    from spurclust.catalog import Labels, read_catalogue
+def _match_catalogue(source: "CutoutSource", catalogue: Any, stages: Stages) -> _KnownLabels:
+    """Return what a table of sources, read already or not, knows of the sources of a survey."""
+    from spurclust.catalog import Labels, match_labels, read_catalogue
 
-    return catalogue if isinstance(catalogue, Labels) else read_catalogue(catalogue)
+    table = catalogue if isinstance(catalogue, Labels) else read_catalogue(catalogue)
+    rows, ids = source.find(table.table["source_id"].tolist())
+    table = _name_by_files(table, source, rows)
+    matched = match_labels(table, ids)
+    n_described = len(ids) - len(matched.ids_without_row)
+    stages.say(f"{table.origin} describes {n_described} of the {len(source)} sources")
+    return _KnownLabels(rows, matched)
 
 
-def _describe(
-    source: "CutoutSource", known: _KnownLabels, catalogue: "Labels", stages: Stages
-) -> _KnownLabels:
+def _describe(known: _KnownLabels, described: _KnownLabels) -> _KnownLabels:
     """Add what a catalogue knows of the sources; what a label table says of one counts more."""
-    from spurclust.catalog import match_labels
     from spurclust.catalog.source_columns import join_columns
 
-    rows, ids = source.find(catalogue.table["source_id"].tolist())
-    catalogue = _name_by_files(catalogue, source, rows)
-    described = match_labels(catalogue, ids)
-    n_described = len(ids) - len(described.ids_without_row)
-    stages.say(f"{catalogue.origin} describes {n_described} of the {len(source)} sources")
-    every = np.union1d(rows, known.rows)
-    labels, others = known.of(every), _KnownLabels(rows, described).of(every)
+    every = np.union1d(described.rows, known.rows)
+    labels, others = known.of(every), described.of(every)
     positions = _first_known(labels.positions, others.positions)
     columns = join_columns(others.columns, labels.columns)
     return _KnownLabels(every, replace(labels, positions=positions, columns=columns))
+
+
+def describe_new(
+    source: "CutoutSource", read: "Cutouts", catalogue: Any, stages: Stages
+) -> tuple[NDArray[np.float64] | None, "pd.DataFrame | None"]:
+    """Return positions and other columns of new sources, of a catalogue and of FITS headers."""
+    positions = header_positions(read)
+    if catalogue is None:
+        return positions, None
+    rows = _rows_read(source, np.arange(len(source)), read)
+    known = _match_catalogue(source, catalogue, stages).of(rows)
+    return _first_known(known.positions, positions), known.columns
 
 
 def header_positions(read: "Cutouts") -> NDArray[np.float64] | None:

@@ -9,8 +9,8 @@ from spurclust.analysis.folder import MODEL, SAMPLE, audit_pool, read_sample
 from spurclust.analysis.outcome import Analysis
 from spurclust.analysis.reading import (
     check_fitted,
+    describe_new,
     fitted_options,
-    header_positions,
     label_tables,
     with_dtype,
 )
@@ -80,6 +80,7 @@ def flag_sources(
     id_pattern: str | None = None,
     id_column: str = "source_id",
     path_column: str = "path",
+    catalogue: Any = None,
     on_error: Literal["raise", "skip"] = "raise",
     n_jobs: int | None = -1,
     log: Log | None = None,
@@ -102,6 +103,9 @@ def flag_sources(
         Column of ids in a table of paths.
     path_column : str, default="path"
         Column of paths in a table of paths.
+    catalogue : path, DataFrame or Labels, default=None
+        Positions and other columns of the sources, such as magnitudes, which the result then has;
+        as for `analyze`.
     on_error : {"raise", "skip"}, default="raise"
         What to do with a cutout that cannot be read. Skipped ones are named in a warning.
     n_jobs : int or None, default=-1
@@ -113,7 +117,8 @@ def flag_sources(
     -------
     pandas.DataFrame
         One row per source: source_id, path, position in the embedding, component,
-        spurious_probability, flagged, novelty, and the order of inspection.
+        spurious_probability, flagged, novelty, and the order of inspection; positions on the sky
+        where a catalogue or the headers of FITS files have them; other columns of the catalogue.
 
     Raises
     ------
@@ -159,6 +164,7 @@ def flag_sources(
                 f"none of {len(source)} cutouts could be read. {read.skipped[0].path}: "
                 f"{read.skipped[0].reason}"
             )
+        positions, columns = describe_new(source, read, catalogue, stages)
     with stages("predicting"):
         assignment, probability, rank = models.predict(read.images)
     flagged = is_flagged(assignment.spurious_probability, models.detector.threshold)
@@ -168,7 +174,8 @@ def flag_sources(
     return sources_table(
         read.source_ids,
         paths=read.paths,
-        positions=header_positions(read),
+        positions=positions,
+        columns=columns,
         embedding=assignment.embedding,
         component=assignment.component,
         spurious_probability=assignment.spurious_probability,

@@ -15,6 +15,9 @@ FOLDER_OPTIONS = ("workers", "scheduler", "partition_size", "strict")
 ALL_THREADS = -1
 """What `--jobs` is when it is not given."""
 
+N_PLACED = 5
+"""Columns of a catalogue of ids and positions: source_id, label, reason, and two of positions."""
+
 
 def add_commands(commands: Any) -> None:
     """Add the command."""
@@ -36,7 +39,11 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
     )
-    options.add_catalogue(predict, "ids and positions of the sources in the mosaics")
+    options.add_catalogue(
+        predict,
+        "ids, positions and other columns, such as magnitudes, for the table; of mosaics, the "
+        "sources to cut out, whose positions a folder has as well",
+    )
     options.add_field_column(predict)
     options.add_mosaics(predict)
     options.add_skipping(predict)
@@ -70,11 +77,11 @@ def _add_partitions(group: Any) -> None:
 def run_predict(args: argparse.Namespace) -> None:
     """Flag new sources, into a table or into a folder."""
     given = [f"--{name.replace('_', '-')}" for name in FOLDER_OPTIONS if getattr(args, name)]
-    if args.catalogue and not args.mosaic:
-        raise ValueError("--catalogue is for mosaics: give them with --mosaic FILTER=FILE")
-    cutouts = options.choose_cutouts(args, options.read_catalogue(args))
+    catalogue = options.read_catalogue(args)
+    cutouts = options.choose_cutouts(args, catalogue)
     columns = options.path_columns(cutouts, args.id_column, args.path_column, "--id-column")
     if _is_folder(args.out, given):
+        _check_catalogue(args, catalogue)
         _predict_folder(args, cutouts, columns)
     elif given:
         raise ValueError(
@@ -82,7 +89,19 @@ def run_predict(args: argparse.Namespace) -> None:
             f"table. Give --out a name such as {Path(args.out).stem}"
         )
     else:
-        _predict_table(args, cutouts, columns)
+        _predict_table(args, cutouts, catalogue, columns)
+
+
+def _check_catalogue(args: argparse.Namespace, catalogue: Any) -> None:
+    """Refuse or announce that parts of a folder have no other columns of a catalogue."""
+    advice = f"join the parts by source_id, or give --out a table such as {Path(args.out).stem}.csv"
+    if catalogue is not None and not args.mosaic:
+        raise ValueError(
+            f"--catalogue {args.catalogue}: its columns do not go into a folder: leave it out and "
+            f"{advice}"
+        )
+    if catalogue is not None and len(catalogue.table.columns) > N_PLACED:
+        say(f"Of {args.catalogue}, the folder has ids and positions: for other columns, {advice}")
 
 
 def _is_folder(out: str, given: list[str]) -> bool:
@@ -95,7 +114,9 @@ def _is_folder(out: str, given: list[str]) -> bool:
     return suffix not in writable_suffixes() and (not suffix or bool(given))
 
 
-def _predict_table(args: argparse.Namespace, cutouts: Any, columns: dict[str, Any]) -> None:
+def _predict_table(
+    args: argparse.Namespace, cutouts: Any, catalogue: Any, columns: dict[str, Any]
+) -> None:
     """Flag new sources, all at once, into one table."""
     from spurclust.analysis import flag_sources
     from spurclust.catalog import write_table
@@ -107,6 +128,7 @@ def _predict_table(args: argparse.Namespace, cutouts: Any, columns: dict[str, An
         cutouts,
         id_pattern=args.id_pattern,
         **columns,
+        catalogue=catalogue,
         on_error="skip" if args.skip_unreadable else "raise",
         n_jobs=args.jobs,
         log=say,

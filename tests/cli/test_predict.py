@@ -5,9 +5,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
 from PIL import Image
 
-from spurclust import catalog
+from spurclust import SpuriousRegionDetector, catalog
+from spurclust.cli.main import main
 from spurclust.embedding import ImageFlattener
 
 from .conftest import (
@@ -74,6 +77,54 @@ def test_a_table_of_paths_with_other_columns(survey, model, tmp_path, capsys, ou
     found = pd.read_parquet(place / "sources") if found is None else found
     assert found["source_id"].tolist() == ids_of(survey)[:6]
     assert found["path"].tolist() == [str(path) for path in paths]
+
+
+def test_the_columns_of_a_catalogue_reach_the_table_and_are_refused_for_a_folder(
+    survey, model, tmp_path, capsys
+):
+    ids = ids_of(survey)[::-1]
+    table = {"name": ids, "mag": np.arange(N_SOURCES), "RA": 150.0, "Dec": 2.5, "z_phot": 6.5}
+    pd.DataFrame(table).iloc[1:].to_csv(tmp_path / "cat.csv", index=False)
+    words = ["--catalogue", tmp_path / "cat.csv", "--catalogue-id-column", "name"]
+    assert predict(model, survey, tmp_path / "new.csv", *words) == 0
+    assert f"describes {N_SOURCES - 1} of the {N_SOURCES} sources" in capsys.readouterr().out
+    new = pd.read_csv(tmp_path / "new.csv", dtype={"source_id": str}).set_index("source_id")
+    assert list(new.columns[-5:]) == ["ra", "dec", "sky_viewer", "mag", "z_phot"]
+    assert new.loc[ids, "mag"].tolist()[1:] == list(range(1, N_SOURCES))
+    assert new.loc[ids, "dec"].tolist()[1:] == [2.5] * (N_SOURCES - 1)
+    assert new.loc[ids[0], ["ra", "mag"]].isna().all()
+    assert predict(model, survey, tmp_path / "folder", *words) == 1
+    one_error(capsys, "--catalogue", "do not go into a folder", "--out a table such as folder.csv")
+    assert not (tmp_path / "folder").exists()
+
+
+def test_mosaics_have_the_positions_and_columns_of_their_catalogue(tmp_path, capsys):
+    images = np.random.default_rng(0).normal(size=(60, 8, 8)).astype(np.float32)
+    images[:6] += 9
+    detector = SpuriousRegionDetector(2, perplexity=5, random_state=0)
+    detector.fit(images, np.arange(60) < 6)
+    model = tmp_path / "model.skops"
+    catalog.save_model(detector, model, metadata={"reading": {"dtype": "float32"}})
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval, wcs.wcs.crpix, wcs.wcs.cdelt = (53.1, -27.8), (32, 32), (-1e-5, 1e-5)
+    mosaic = np.random.default_rng(1).normal(size=(64, 64)).astype(np.float32)
+    fits.PrimaryHDU(mosaic, header=wcs.to_header()).writeto(tmp_path / "m.fits")
+    place = wcs.pixel_to_world([10, 40], [20, 30])
+    table = pd.DataFrame({"Source_ID": [7, 8], "RA": place.ra.deg, "Dec": place.dec.deg})
+    table.assign(mag=[25, 26]).to_csv(tmp_path / "cat.csv", index=False)
+    words = ["--mosaic", f"g={tmp_path / 'm.fits'}", "--catalogue", str(tmp_path / "cat.csv")]
+    words = ["predict", str(model), *words, "--cutout-size", "8", "--out"]
+    assert main([*words, str(tmp_path / "new.csv")]) == 0
+    new = pd.read_csv(tmp_path / "new.csv")
+    assert new["mag"].tolist() == [25, 26]
+    assert new["ra"].tolist() == pytest.approx(table["RA"].tolist())
+    capsys.readouterr()
+    assert main([*words, str(tmp_path / "folder")]) == 0
+    assert "for other columns, join the parts by source_id" in capsys.readouterr().out
+    table.to_csv(tmp_path / "cat.csv", index=False)
+    assert main([*words, str(tmp_path / "folder")]) == 0
+    assert "other columns" not in capsys.readouterr().out
 
 
 def test_gray_cutouts_where_some_fitted_ones_were_colored(copied, tmp_path):
