@@ -43,34 +43,37 @@ class Survey(NamedTuple):
     settings: dict[str, Any]
 
 
+class Draw(NamedTuple):
+    """How many sources a reference has, and how they are drawn."""
+
+    size: int
+    method: str
+    random_state: int | None
+
+
 def read_survey(
-    cutouts: Any,
+    source: "CutoutSource",
     labels: Any,
-    *,
     catalogue: Any,
-    stages: Stages,
-    opening: Mapping[str, Any],
     options: "ReadOptions",
-    reference_size: int | None,
-    reference: str,
-    random_state: int | None,
+    draw: Draw | None,
+    stages: Stages,
 ) -> Survey:
     """Read the cutouts of all sources, or of a reference, and join the labels to them."""
     from spurclust.catalog.label_matching import count_labels, format_counts
-    from spurclust.cutouts import open_cutouts, warn_of_losses
+    from spurclust.cutouts import warn_of_losses
 
     tables = label_tables(labels)
-    source = open_cutouts(cutouts, **opening)
     for note in source.notes:
         stages.say(note)
     known = _match(source, labels, tables, stages)
     if catalogue is not None:
         known = _describe(known, _match_catalogue(source, catalogue, stages))
     chosen = None
-    if reference_size is not None:
+    if draw is not None:
         with stages("choosing"):
             y = known.spread(len(source))
-            chosen = _choose(source, y, reference_size, reference, options, random_state)
+            chosen = _choose(source, y, draw, options)
         _report_reference(y, chosen, stages)
     with stages("reading"):
         read = source.read(chosen, options)
@@ -92,11 +95,7 @@ def read_survey(
         name=source.name.rstrip("/").rpartition("/")[2] or source.name,
         cutouts=read,
         labels=matched,
-        reading={
-            "id_pattern": opening["id_pattern"],
-            "filters": source.filters,
-            **_how_read(options, read),
-        },
+        reading={"filters": source.filters, **_how_read(options, read)},
         settings={"cutouts": source.name, "labels": [table.origin for table in tables]},
     )
 
@@ -110,12 +109,7 @@ def _how_read(options: "ReadOptions", read: "Cutouts") -> dict[str, Any]:
     return {**how, "dtype": str(read.images.dtype)}
 
 
-def fitted_options(
-    models: "FittedModels",
-    *,
-    on_error: Literal["raise", "skip"] = "raise",
-    n_jobs: int | None = None,
-) -> "ReadOptions":
+def fitted_options(models: "FittedModels", *, on_error: Literal["raise", "skip"]) -> "ReadOptions":
     """Return how to read cutouts as those of the fit were read."""
     from spurclust.cutouts import ImageFormat, ReadOptions
 
@@ -134,7 +128,7 @@ def fitted_options(
         reading["reduce"],
         like,
         on_error,
-        n_jobs,
+        models.detector.n_jobs,
         hdu=reading["hdu"],
         pad=reading["pad"] or "center",
     )
@@ -359,16 +353,12 @@ def _rows_read(source: "CutoutSource", rows: NDArray[np.intp], read: "Cutouts") 
 
 
 def _choose(
-    source: "CutoutSource",
-    y: NDArray[np.int8],
-    size: int,
-    method: str,
-    options: "ReadOptions",
-    random_state: int | None,
+    source: "CutoutSource", y: NDArray[np.int8], draw: Draw, options: "ReadOptions"
 ) -> NDArray[np.intp]:
     """Choose the sources to fit on; for "diverse", by the features of a pool of them."""
     from spurclust.reference import choose_reference
 
+    size, method, random_state = draw
     if method not in ("random", "diverse"):
         raise ValueError(f'reference={method!r}: it must be "random" or "diverse"')
     # In the order of the ids, what is drawn does not depend on that of the files.

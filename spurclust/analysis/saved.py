@@ -21,6 +21,9 @@ from spurclust.labels import SPURIOUS, UNINSPECTED
 if TYPE_CHECKING:
     import pandas as pd
 
+    from spurclust.catalog import FittedModels
+    from spurclust.cutouts import Cutouts, CutoutSource
+
 DEFAULT_SAMPLE = 300
 
 
@@ -141,7 +144,7 @@ def flag_sources(
     spurclust.errors.CatalogError: missing.skops: there is no such model file
     """
     from spurclust.catalog import load_fitted, sources_table
-    from spurclust.cutouts import open_cutouts, warn_of_losses
+    from spurclust.cutouts import open_cutouts
     from spurclust.novelty import drift_message
     from spurclust.region import is_flagged
 
@@ -152,18 +155,7 @@ def flag_sources(
         source = open_cutouts(
             cutouts, **models.naming(id_pattern), id_column=id_column, path_column=path_column
         )
-        models.check_filters(source.filters)
-        for note in source.notes:
-            stages.say(note)
-        options = fitted_options(with_dtype(models, source), on_error=on_error, n_jobs=n_jobs)
-        check_fitted(source, options)
-        read = source.read(options=options)
-        warn_of_losses(read)
-        if not len(read):
-            raise CatalogError(
-                f"none of {len(source)} cutouts could be read. {read.skipped[0].path}: "
-                f"{read.skipped[0].reason}"
-            )
+        read = _read_like_fitted(source, models, on_error, stages)
         positions, columns = describe_new(source, read, catalogue, stages)
     with stages("predicting"):
         assignment, probability, rank = models.predict(read.images)
@@ -184,6 +176,30 @@ def flag_sources(
         inspection_rank=rank,
         inspection_probability=probability,
     )
+
+
+def _read_like_fitted(
+    source: "CutoutSource",
+    models: "FittedModels",
+    on_error: Literal["raise", "skip"],
+    stages: Stages,
+) -> "Cutouts":
+    """Read all cutouts of a source as those of the fit were read."""
+    from spurclust.cutouts import warn_of_losses
+
+    models.check_filters(source.filters)
+    for note in source.notes:
+        stages.say(note)
+    options = fitted_options(with_dtype(models, source), on_error=on_error)
+    check_fitted(source, options)
+    read = source.read(options=options)
+    warn_of_losses(read, stacklevel=3)
+    if not len(read):
+        raise CatalogError(
+            f"none of {len(source)} cutouts could be read. {read.skipped[0].path}: "
+            f"{read.skipped[0].reason}"
+        )
+    return read
 
 
 class AuditSample(NamedTuple):

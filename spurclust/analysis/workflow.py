@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.analysis.outcome import Analysis
-from spurclust.analysis.reading import Survey, read_survey
+from spurclust.analysis.reading import Draw, Survey, label_tables, read_survey
 from spurclust.analysis.stages import Log, Stages
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.progress import showing_progress
@@ -148,38 +148,28 @@ default=None
     >>> analyze(images, y, detector=detector, ranking=False).sources["flagged"].sum()
     np.int64(10)
     """
-    from spurclust.cutouts import ReadOptions
+    from spurclust.cutouts import ReadOptions, open_cutouts
+    from spurclust.ranking import InspectionRanker
 
     _check_options(detector, ranker, tune, reference_size, reference)
-    stages = Stages(log)
-    survey = read_survey(
+    detector = detector or default_detector(tune=tune, random_state=random_state, n_jobs=n_jobs)
+    ranker = ranker or InspectionRanker(random_state=random_state, n_jobs=n_jobs)
+    options = ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs, hdu=hdu, pad=pad)
+    draw = None if reference_size is None else Draw(reference_size, reference, random_state)
+    labels = label_tables(labels) or labels  # before a large folder is listed
+    source = open_cutouts(
         cutouts,
-        labels,
-        catalogue=catalogue,
-        stages=stages,
-        opening={
-            "source_ids": source_ids,
-            "id_pattern": id_pattern,
-            "filters": filters,
-            "id_column": id_column,
-            "path_column": path_column,
-        },
-        options=ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs, hdu=hdu, pad=pad),
-        reference_size=reference_size,
-        reference=reference,
-        random_state=random_state,
+        source_ids=source_ids,
+        id_pattern=id_pattern,
+        filters=filters,
+        id_column=id_column,
+        path_column=path_column,
     )
-    images, y = survey.cutouts.images, survey.labels.y
-    if detector is None:
-        detector = default_detector(tune=tune, random_state=random_state, n_jobs=n_jobs)
-    fitted = _fit(detector, images, y, stages)
-    shares = _measure_stability(fitted.detector, images, y, stability, stages)
-    ranks = _RankedSources()
-    if ranking and (y == SPURIOUS).any():
-        with stages("ranking"):
-            ranks = _rank_sources(ranker, fitted, survey, random_state=random_state, n_jobs=n_jobs)
-    survey = survey._replace(name=name or survey.name)
-    return _collect(survey, fitted, ranks, shares, stages, settings or {})
+    stages = Stages(log)
+    survey = read_survey(source, labels, catalogue, options, draw, stages)
+    survey = survey._replace(reading={"id_pattern": id_pattern, **survey.reading})
+    found = _find_spurious(survey, detector, ranker if ranking else None, stability, stages)
+    return _collect(found, name or survey.name, settings or {})
 
 
 def _check_options(
@@ -219,6 +209,30 @@ def default_detector(
     return SpuriousRegionDetector(
         DEFAULT_COMPONENTS["features"], random_state=random_state, n_jobs=n_jobs
     )
+
+
+class _Findings(NamedTuple):
+    """All that was found in a survey, and the seconds that it took."""
+
+    survey: Survey
+    fitted: "_Fitted"
+    stability: NDArray[np.float64] | None
+    ranks: "_RankedSources"
+    seconds: dict[str, float]
+
+
+def _find_spurious(
+    survey: Survey, detector: Any, ranker: Any, n_states: int, stages: Stages
+) -> _Findings:
+    """Choose the region, measure its stability, and rank the sources if a ranker is given."""
+    images, y = survey.cutouts.images, survey.labels.y
+    fitted = _fit(detector, images, y, stages)
+    shares = _measure_stability(fitted.detector, images, y, n_states, stages)
+    ranks = _RankedSources()
+    if ranker is not None and (y == SPURIOUS).any():
+        with stages("ranking"):
+            ranks = _rank_sources(ranker, fitted, survey)
+    return _Findings(survey, fitted, shares, ranks, stages.seconds)
 
 
 class _Fitted(NamedTuple):
@@ -274,22 +288,18 @@ class _RankedSources(NamedTuple):
     outlook: Any = None
 
 
-def _rank_sources(
-    ranker: Any, fitted: _Fitted, survey: Survey, *, random_state: int | None, n_jobs: int | None
-) -> _RankedSources:
+def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSources:
     """Order the sources for inspection, on the features and the forest of the detector."""
     from sklearn.base import clone
 
     from spurclust.catalog.ids import join_ids
     from spurclust.embedding import GuidedProjection
     from spurclust.features import CutoutFeatures
-    from spurclust.ranking import InspectionRanker, inspection_outlook
+    from spurclust.ranking import inspection_outlook
 
     images, y = survey.cutouts.images, survey.labels.y
     steps = fitted.detector.pipeline_.named_steps
     shared: dict[str, Any] = {}
-    if ranker is None:
-        ranker = InspectionRanker(random_state=random_state, n_jobs=n_jobs)
     ranker = clone(ranker).set_params(unlabeled=UNINSPECTED)
     if isinstance(steps["flatten"], CutoutFeatures) and ranker.extractor is None:
         ranker.set_params(extractor=steps["flatten"])
@@ -345,49 +355,36 @@ def _plain_value(name: str, value: Any) -> Any:
     return value
 
 
-def _summarize(
-    survey: Survey,
-    fitted: _Fitted,
-    ranks: _RankedSources,
-    stability: NDArray[np.float64] | None,
-    stages: Stages,
-    settings: Mapping[str, Any],
-) -> dict[str, Any]:
+def _summarize(found: _Findings, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the summary as plain values."""
     from spurclust.catalog.label_matching import count_labels
     from spurclust.report import summarize_run
 
-    cutouts, labels, detector = survey.cutouts, survey.labels, fitted.detector
+    survey, labels, detector = found.survey, found.survey.labels, found.fitted.detector
     summary = summarize_run(
         detector,
         labels.y,
         reasons=labels.reasons,
         counts=count_labels(labels.y, labels.reasons),
         settings=_all_settings({**survey.settings, **settings}, detector),
-        seconds=stages.seconds,
-        search=fitted.search,
-        stability=stability,
-        outlook=ranks.outlook,
+        seconds=found.seconds,
+        search=found.fitted.search,
+        stability=found.stability,
+        outlook=found.ranks.outlook,
     )
-    summary["skipped"] = {one.path or one.source_id: one.reason for one in cutouts.skipped}
+    summary["skipped"] = {one.path or one.source_id: one.reason for one in survey.cutouts.skipped}
     summary["reading"] = survey.reading
     return summary
 
 
-def _collect(
-    survey: Survey,
-    fitted: _Fitted,
-    ranks: _RankedSources,
-    stability: NDArray[np.float64] | None,
-    stages: Stages,
-    settings: Mapping[str, Any],
-) -> Analysis:
+def _collect(found: _Findings, name: str, settings: Mapping[str, Any]) -> Analysis:
     """Put all that was found into tables and a summary."""
     import pandas as pd
 
     from spurclust.catalog import sources_table
 
-    cutouts, labels, detector = survey.cutouts, survey.labels, fitted.detector
+    cutouts, labels, fitted = found.survey.cutouts, found.survey.labels, found.fitted
+    detector, ranks = fitted.detector, found.ranks
     sources = sources_table(
         cutouts.source_ids,
         paths=cutouts.paths,
@@ -397,21 +394,20 @@ def _collect(
         component=detector.component_,
         spurious_probability=detector.spurious_probability_,
         flagged=detector.flagged_,
-        stability=stability,
+        stability=found.stability,
         positions=labels.positions,
         columns=labels.columns,
         **ranks.columns,
     )
-    summary = _summarize(survey, fitted, ranks, stability, stages, settings)
     tuning = None
     if fitted.search is not None:
         results = fitted.search.cv_results_.items()
         tuning = pd.DataFrame({name: list(values) for name, values in results if name != "params"})
     return Analysis(
-        name=survey.name,
+        name=name,
         sources=sources,
         components=detector.components_,
-        summary=summary,
+        summary=_summarize(found, settings),
         tuning=tuning,
         detector=detector,
         ranker=ranks.ranker,

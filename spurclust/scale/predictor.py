@@ -59,8 +59,7 @@ class Predictor:
     @property
     def options(self) -> ReadOptions:
         """How to read cutouts as those of the fit were read."""
-        n_jobs = self.models.detector.n_jobs
-        return fitted_options(self.models, on_error="skip", n_jobs=n_jobs)
+        return fitted_options(self.models, on_error="skip")
 
     def predict_partition(self, source: CutoutSource) -> Predicted:
         """Predict all cutouts of a partition, in batches that fit into little memory."""
