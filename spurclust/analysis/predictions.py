@@ -85,6 +85,7 @@ that `spurclust predict` wrote
         novelty=shown.get("novelty"),
         inspection_rank=rank,
         inspection_probability=probability,
+        positions=shown[["ra", "dec"]] if {"ra", "dec"} <= set(shown) else None,
     )
     summary = {"written_by": "spurclust", "predictions": counts}
     analysis = Analysis(path.resolve().name, sources, _components(found), summary)

@@ -34,13 +34,16 @@ class Block:
     lazy: Any
     name: str = ""
     version: str = ""
+    positions: Sequence[tuple[float, float]] = ()
 
     def __len__(self) -> int:
         return len(self.source_ids)
 
     def load(self, images: Any = None) -> "ArraySource":
         """Return a source of the images that the block was computed to."""
-        return ArraySource(images, self.source_ids, self.name, self.version)
+        source = ArraySource(images, self.source_ids, self.name, self.version)
+        source.positions = self.positions
+        return source
 
     def stamp(self) -> str:
         """Hash what changes when the pixels do, as far as known."""
@@ -252,7 +255,13 @@ class ArraySource:
         )
         edges = np.cumsum([0, *images.chunks[0]]).tolist()
         blocks = [
-            Block(self.source_ids[start:stop], block, self.name, self._version)
+            Block(
+                self.source_ids[start:stop],
+                block,
+                self.name,
+                self._version,
+                self.positions[start:stop],
+            )
             for start, stop, block in zip(
                 edges[:-1], edges[1:], images.to_delayed().ravel(), strict=True
             )

@@ -28,7 +28,7 @@ from spurclust.errors import CatalogError
 from spurclust.scale.predictor import Predictor, Unreadable
 
 SOURCES, PATHS, ERRORS, LOCK = "sources", "cutouts.parquet", "errors.csv", "predicting.lock"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FOOTER = b"spurclust"
 """Key of what a file says of itself, in the metadata of its schema."""
 

@@ -17,11 +17,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spurclust.analysis.reading import check_fitted, fitted_options, with_dtype
+from spurclust.analysis.reading import (
+    check_fitted,
+    fitted_options,
+    header_positions,
+    with_dtype,
+)
 from spurclust.catalog import FittedModels, load_fitted
 from spurclust.catalog.models import READING
 from spurclust.catalog.results import RANKER
 from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions, open_cutouts
+from spurclust.cutouts.arrays import ArraySource
+from spurclust.cutouts.files import is_fits_name
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.errors import CatalogError
 from spurclust.ranking import InspectionRanker
@@ -55,6 +62,7 @@ class Predictor:
 
     models: FittedModels
     fingerprint: str = ""
+    has_positions: bool = False
 
     @property
     def options(self) -> ReadOptions:
@@ -85,6 +93,8 @@ class Predictor:
         kinds |= {"spurious_probability": "float64", "flagged": "bool", "novelty": "float64"}
         if self.models.ranker is not None:
             kinds["inspection_probability"] = "float64"
+        if self.has_positions:
+            kinds |= {"ra": "float64", "dec": "float64"}
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
 
     def _frame(self, cutouts: Cutouts, *, has_paths: bool) -> pd.DataFrame:
@@ -101,6 +111,10 @@ class Predictor:
         columns["novelty"] = assignment.novelty
         if inspection_probability is not None:
             columns["inspection_probability"] = inspection_probability
+        if self.has_positions:
+            positions = header_positions(cutouts)
+            unknown = np.full((len(cutouts), 2), np.nan)
+            columns["ra"], columns["dec"] = (unknown if positions is None else positions).T
         return pd.DataFrame(columns)
 
 
@@ -126,10 +140,18 @@ def prepare(
     # The caller's models keep their threads.
     models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
     models = with_dtype(models, source)
-    predictor = Predictor(models, fingerprint)
+    predictor = Predictor(models, fingerprint, _has_positions(source))
     for done in check_fitted(source, predictor.options):
         warnings.warn(f"cutouts {done}", stacklevel=3)
     return predictor, source
+
+
+def _has_positions(source: CutoutSource) -> bool:
+    """Return whether sources have positions: in mosaics, or in headers, if the first is FITS."""
+    # Not from what is read: all parts need the same columns, also when work goes on.
+    if isinstance(source, ArraySource):
+        return bool(source.positions)
+    return source.in_files and is_fits_name(source.take([0])[1][0])
 
 
 def _digest_of_files(model: str | os.PathLike[str]) -> str:
@@ -216,7 +238,8 @@ def predict_sources(
     -------
     dask.dataframe.DataFrame
         The columns source_id, path (of files), tsne_x, tsne_y, component, spurious_probability,
-        flagged, novelty and, with a ranker, inspection_probability.
+        flagged, novelty, with a ranker inspection_probability and, of FITS files and mosaics, ra
+        and dec in degrees, NaN where a header has no position.
 
     Raises
     ------

@@ -122,6 +122,8 @@ def test_mosaics_have_the_positions_and_columns_of_their_catalogue(tmp_path, cap
     capsys.readouterr()
     assert main([*words, str(tmp_path / "folder")]) == 0
     assert "for other columns, join the parts by source_id" in capsys.readouterr().out
+    parts = pd.read_parquet(tmp_path / "folder" / "sources")
+    assert parts["ra"].tolist() == pytest.approx(table["RA"].tolist())
     table.to_csv(tmp_path / "cat.csv", index=False)
     assert main([*words, str(tmp_path / "folder")]) == 0
     assert "other columns" not in capsys.readouterr().out

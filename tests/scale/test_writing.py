@@ -15,12 +15,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import zarr
+from astropy.io import fits
 
 from spurclust import __version__
+from spurclust.analysis import flag_sources, report_predictions
 from spurclust.catalog import load_fitted
 from spurclust.errors import CatalogError
 from spurclust.scale import parts as parts_module
-from spurclust.scale import write_predictions
+from spurclust.scale import predict_sources, write_predictions
 
 from .conftest import N_NEW, same, write_cutouts
 
@@ -74,6 +76,27 @@ def test_every_kind_of_survey_gives_the_same(fitted, cutouts, images, expected, 
     for name, survey in surveys.items():
         write_predictions(load_fitted(fitted.model), survey, tmp_path / name, n_jobs=2)
         same(read(tmp_path / name), expected)
+
+
+def test_positions_come_from_the_headers_of_fits_files(fitted, images, expected, tmp_path):
+    (tmp_path / "cutouts").mkdir()
+    for k, image in enumerate(images[:30]):
+        hdu = fits.PrimaryHDU(image)
+        if 10 <= k < 15:
+            hdu.header["RA"], hdu.header["DEC"] = 150 + k / 100, "+02:30:00"
+        hdu.writeto(tmp_path / "cutouts" / f"{k}.fits")
+    out = tmp_path / "out"
+    write_predictions(fitted.model, tmp_path / "cutouts", out, partition_size=10)
+    table, whole = read(out), flag_sources(fitted.model, tmp_path / "cutouts")
+    pd.testing.assert_frame_equal(table[["ra", "dec"]], whole[["ra", "dec"]], check_exact=True)
+    assert table["dec"].notna().sum() == 5
+    same(table.drop(columns=["ra", "dec"]), expected[:30])
+    schemas = [pq.read_schema(path).remove_metadata() for path in (out / "sources").iterdir()]
+    assert all(schema == schemas[0] for schema in schemas)
+    lazy = predict_sources(fitted.model, tmp_path / "cutouts", partition_size=10)
+    assert lazy.dtypes.to_dict() == lazy.compute().dtypes.to_dict()
+    report_predictions(out, max_cutouts=0)
+    assert "AladinLite/?target=150.1" in (out / "report.html").read_text()
 
 
 def test_only_what_is_missing_is_made(fitted, cutouts, expected, tmp_path):
