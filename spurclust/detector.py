@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from spurclust.features.images import validate_images
 from spurclust.fitted import COUNT, IMAGES, Maybe, Number, Part, Plain, Values
-from spurclust.labels import labels_of_fit, warn_if_none_spurious
+from spurclust.labels import labels_of_fit, warn_if_mostly_spurious, warn_if_none_spurious
 from spurclust.novelty import NoveltyScale
 from spurclust.progress import stage
 from spurclust.region import (
@@ -29,7 +29,6 @@ from spurclust.region import (
     component_counts,
     component_table,
     count_components,
-    describe_excess,
     fit_mixture,
     is_flagged,
     region_html,
@@ -253,8 +252,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         -----
         UserWarning
             When no inspected source is spurious, or more than half of them are, as when labels are
-            the wrong way round; when the region holds nearly all sources; or when there are fewer
-            sources than `n_components` or `perplexity` need.
+            the wrong way round; or when there are fewer sources than `n_components` or `perplexity`
+            need. A region of nearly all sources is named by `analyze`, by a search and in a
+            notebook, not by each of the many fits of a search.
         """
         self._fit(X, y)
         return self
@@ -294,6 +294,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         images = validate_images(self, X, reset=True, min_samples=2)
         self.classes_, codes = labels_of_fit(self, y, len(images))
         warn_if_none_spurious(codes, stacklevel=4)
+        warn_if_mostly_spurious(codes, stacklevel=4)
         self.stage_seconds_: dict[str, float] = {}
         steps = configure_steps(self, images.shape[1:])
         found = fit_steps(
@@ -307,9 +308,6 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         mixture = self._timed("mixture", self._fit_mixture)
         self.pipeline_ = Pipeline([*found.steps.items(), ("mixture", mixture)])
         self._fit_region(mixture, codes)
-        excess = describe_excess(codes, self.flagged_, self.threshold, self.n_components_)
-        if excess:
-            warnings.warn(excess, stacklevel=3)
         return found, space
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:

@@ -118,6 +118,19 @@ def warn_if_none_spurious(codes: NDArray[np.int8], *, stacklevel: int = 3) -> No
         )
 
 
+def warn_if_mostly_spurious(codes: NDArray[np.int8], *, stacklevel: int) -> None:
+    """Warn that labels are perhaps the wrong way round."""
+    n_spurious, n_inspected = int((codes == SPURIOUS).sum()), int((codes != UNINSPECTED).sum())
+    if 2 * n_spurious > n_inspected:
+        warnings.warn(
+            f"{n_spurious} of the {n_inspected} inspected sources are spurious, more than half: "
+            "are the labels the wrong way round? Then read the table with the other "
+            "spurious_value (--spurious-value), or change y, where the larger value means "
+            "spurious. If they are right, label reliable sources too.",
+            stacklevel=stacklevel,
+        )
+
+
 def encode_labels(y: ArrayLike, classes: NDArray[Any], unlabeled: object) -> NDArray[np.int8]:
     """Return a code per source for labels of known classes, reliable and spurious."""
     labels = np.asarray(y)

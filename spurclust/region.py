@@ -247,26 +247,28 @@ def allowed_components(
     return [min(each, most) for each in wanted]
 
 
-def describe_excess(
-    codes: NDArray[np.int8], flagged: NDArray[np.bool_], threshold: float, n_components: int
-) -> str:
-    """Return what to do where most labels or flags are spurious, "" where they are not."""
-    n_spurious, n_inspected = int((codes == SPURIOUS).sum()), int((codes != UNINSPECTED).sum())
-    if 2 * n_spurious > n_inspected:
-        return (
-            f"{n_spurious} of the {n_inspected} inspected sources are spurious, more than half: "
-            "are the labels the wrong way round? Then read the table with the other "
-            "spurious_value (--spurious-value), or change y, where the larger value means "
-            "spurious. If they are right, label reliable sources too."
+def describe_excess(components: pd.DataFrame, threshold: float, flagged: NDArray[np.bool_]) -> str:
+    """Return what to do about a region of nearly all sources, "" where it is none."""
+    n_inspected, n_spurious = components[["n_inspected", "n_spurious"]].sum()
+    if flagged.mean() <= NEARLY_ALL or 2 * n_spurious > n_inspected:
+        return ""
+    advice = []
+    if len(components) > 1:
+        advice.append(
+            f"raise threshold={threshold:g} (--threshold) above the spurious fraction of all "
+            f"inspected sources, {n_spurious / n_inspected:.3g}"
         )
-    if flagged.mean() > NEARLY_ALL:
-        return (
-            f"The region holds {flagged.sum()} of {len(flagged)} sources, so that hardly an "
-            f"inspection is saved: raise threshold={threshold:g} (--threshold) above the spurious "
-            f"fraction of all inspected sources, {n_spurious / n_inspected:.3g}, or n_components="
-            f"{n_components} (-N)."
+    if len(components) < len(flagged) // SOURCES_PER_COMPONENT:
+        advice.append(f"raise n_components={len(components)} (-N)")
+    else:
+        advice.append(
+            "inspect in the order of the ranking (inspection_rank), since so few sources allow no "
+            "more components"
         )
-    return ""
+    return (
+        f"The region holds {flagged.sum()} of {len(flagged)} sources, so that hardly an "
+        f"inspection is saved: {', or '.join(advice)}."
+    )
 
 
 def fit_mixture(mixture: Any, embedding: NDArray[np.float64], n_components: int) -> Any:
@@ -331,6 +333,7 @@ def region_html(components: pd.DataFrame, threshold: float, flagged: Any) -> str
         f"Flagged: {n_flagged} of {n_sources} sources (workload {n_flagged / n_sources:.3f}).",
         f"The region holds {inside['n_spurious'].sum()} of {components['n_spurious'].sum()} known "
         "spurious, in-sample: the same labels chose it.",
+        *filter(None, [describe_excess(components, threshold, flagged)]),
     )
     rows = "".join(_html_row(record) for record in components.reset_index().to_dict("records"))
     head = _html_cells("th", _HEADER, ' scope="col"')

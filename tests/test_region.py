@@ -15,6 +15,7 @@ from spurclust import SpuriousRegionDetector
 from spurclust.region import (
     component_counts,
     component_table,
+    describe_excess,
     region_html,
     region_of,
     spurious_fractions,
@@ -98,6 +99,28 @@ def test_one_row_for_each_component():
     assert "1 of 3 components, those with a spurious fraction of at least 0.05" in html
     assert "50 of 100 sources (workload 0.500)" in html
     assert "holds 30 of 30 known spurious, in-sample" in html
+
+
+@pytest.mark.parametrize(
+    ("counts", "n_sources", "advice"),
+    [
+        (
+            [[30, 20, 4], [30, 20, 2]],
+            60,
+            r"raise threshold=0\.05 .*, 0\.15, or raise n_components=2",
+        ),
+        ([[8, 8, 2], [4, 4, 1]], 12, r"raise threshold=0\.05 .*, 0\.25, or inspect .* ranking"),
+        ([[12, 12, 3]], 12, "is saved: inspect in the order of the ranking"),
+    ],
+)
+def test_what_a_region_of_nearly_all_advises_is_possible(counts, n_sources, advice):
+    table, flagged = component_table(np.array(counts), 0.05), np.ones(n_sources, dtype=bool)
+    text = describe_excess(table, 0.05, flagged)
+    assert text.startswith(f"The region holds {n_sources} of {n_sources} sources")
+    assert re.search(advice, text)
+    assert ("n_components" in text) == (n_sources == 60)
+    assert text in region_html(table, 0.05, flagged)
+    assert describe_excess(table, 0.05, np.arange(n_sources) < n_sources / 2) == ""
 
 
 def test_texts_are_escaped():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -248,6 +249,7 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
     from sklearn.base import clone
 
     from spurclust.detector import SpuriousRegionDetector
+    from spurclust.region import describe_excess
 
     detector = clone(detector).set_params(unlabeled=UNINSPECTED)
     if isinstance(detector, SpuriousRegionDetector):
@@ -255,6 +257,9 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
             features = detector.fit_assign(images, y).features
         for name, seconds in detector.stage_seconds_.items():
             stages.add(name, seconds)
+        excess = describe_excess(detector.components_, detector.threshold, detector.flagged_)
+        if excess:
+            warnings.warn(excess, stacklevel=3)
         return _Fitted(detector, None, features)
     with stages("tuning"):
         features = detector.fit_assign(images, y).features

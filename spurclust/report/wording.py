@@ -43,12 +43,6 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
         f"{summary['flagged_uninspected']} of them uninspected.",
     ]
-    overall = in_sample["purity"]["fraction"]
-    if flagged["k"] == flagged["n"] and overall is not None:
-        lines.append(
-            "Every source is flagged, so nothing is saved: raise the threshold above the spurious "
-            f"fraction of all inspected sources, {overall:.3g}."
-        )
     if summary.get("stability"):
         lines.append(
             "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.features.images import validate_images
 from spurclust.labels import SPURIOUS, labels_of_fit
-from spurclust.region import FlaggingMixin, check_mixture, is_flagged
+from spurclust.region import FlaggingMixin, check_mixture, describe_excess, is_flagged
 from spurclust.tuning.held_out import (
     HeldOut,
     SearchSpace,
@@ -229,9 +229,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            When no setting keeps the bound, when the chosen one is at the edge of what was tried,
-            or when there are fewer sources than the folds, an `n_components` or a `perplexity`
-            need.
+            When no setting keeps the bound, when the chosen one is at the edge of what was tried or
+            has a region of nearly all sources, or when there are fewer sources than the folds, an
+            `n_components` or a `perplexity` need.
         """
         self._fit(X, y)
         return self
@@ -283,7 +283,12 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         for sentence in self.edges_:
             warnings.warn(sentence, stacklevel=3)
         with quiet_about_few_sources():
-            return self._timed("fit", self._refit, space, held_out, X, y)  # type: ignore[no-any-return]
+            assignment: Assignment = self._timed("fit", self._refit, space, held_out, X, y)
+        best = self.best_estimator_
+        excess = describe_excess(best.components_, best.threshold, best.flagged_)
+        if excess:
+            warnings.warn(excess, stacklevel=3)
+        return assignment
 
     def _space(self, grid: dict[str, list[Any]], random_state: int) -> SearchSpace:
         """Return the detector with the settings that are given, and the values to try."""

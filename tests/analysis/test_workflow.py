@@ -43,6 +43,13 @@ def test_a_list_of_files_and_arrays_give_the_same(analysis, folder, cutouts, y):
     same_findings(analyze(cutouts.images, y, detector=make_detector()), analysis)
 
 
+def test_a_region_of_nearly_all_is_named_once(cutouts, y):
+    detector = make_detector(n_components=1, flatten=ImageFlattener(), reduce="passthrough")
+    with pytest.warns(UserWarning, match=r"The region holds 60 of 60 .* n_components=1") as warned:
+        analyze(cutouts.images, y, detector=detector, ranking=False)
+    assert [one.filename for one in warned] == [__file__]
+
+
 @pytest.mark.filterwarnings("ignore:.* of those tried")
 @pytest.mark.parametrize("options", [{"stability": 1}, {"reference_size": 50}, {"tune": True}])
 def test_the_order_of_the_files_does_not_matter(folder, options):

@@ -45,15 +45,6 @@ def test_components_are_a_line_each_and_a_star_marks_the_region():
     assert len(set(ends)) == 1
 
 
-def test_a_region_that_is_everything_is_told(make_run):
-    detector, y = make_run([1, 1, 1, 1], [1, 0, 0, 1])
-    everything = summarize_run(detector, y)
-    assert everything["flagged"]["k"] == 4
-    assert "raise the threshold above" in format_summary(everything)
-    detector, y = make_run([1, 0, 1, 1], [1, 0, 0, 1])
-    assert "raise the threshold" not in format_summary(summarize_run(detector, y))
-
-
 def test_nothing_is_found_for_certain_without_an_interval(make_run):
     detector, y = make_run([1, 1, 0, 0], [1, 1, -1, -1])
     effort = expected_effort(y, [0.9, 0.8, 0.01, 0.01], unlabeled=-1, random_sample=False)

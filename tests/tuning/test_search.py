@@ -356,6 +356,12 @@ def test_nothing_flagged_is_no_trouble(survey, quick):
     assert np.isnan(found.cv_results_["mean_test_purity"]).all()
 
 
+def test_a_chosen_region_of_nearly_all_is_named_once(survey, quick):
+    with pytest.warns(UserWarning, match="The region holds") as warned:
+        SpuriousRegionDetectorCV(1, 0.001, cv=CV, **quick).fit(*survey)
+    assert [one.filename for one in warned] == [__file__]
+
+
 def test_verbose_prints_the_stages(survey, search, capsys):
     search(verbose=1, completeness=0.5).fit(*survey)
     printed = capsys.readouterr().out
