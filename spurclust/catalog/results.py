@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,52 +155,71 @@ def sources_table(
     if not np.isin(labels, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
         raise ValueError("y has values other than 1 (spurious), 0 (reliable), -1 (uninspected)")
     points = _pairs(embedding, "embedding")
-    given: dict[str, Sized] = {
+    given = {
         "source_id": [str(source_id) for source_id in source_ids],
         "path": [""] * n_sources if paths is None else [os.fspath(path) for path in paths],
         "label": labels,
         "reason": [""] * n_sources if reasons is None else list(reasons),
         "tsne_x": points[:, 0],
         "tsne_y": points[:, 1],
-        "component": np.asarray(component, dtype=np.int64),
-        "spurious_probability": np.asarray(spurious_probability, dtype=np.float64),
-        "flagged": np.asarray(flagged, dtype=bool),
+        "component": _array(component, np.int64),
+        "spurious_probability": _array(spurious_probability, np.float64),
+        "flagged": _array(flagged, bool),
+        "novelty": _array(novelty, np.float64),
+        "stability": _array(stability, np.float64),
+        "inspection_rank": _array(inspection_rank, np.int64),
+        "inspection_probability": _array(inspection_probability, np.float64),
+        "inspect_next": _suggestion_numbers(inspect_next, n_sources),
+        "nearest_spurious": None if nearest_spurious is None else list(nearest_spurious),
+        **_sky_columns(positions),
+        **_other_columns(columns),
     }
-    scores = {
-        "novelty": (novelty, np.float64),
-        "stability": (stability, np.float64),
-        "inspection_rank": (inspection_rank, np.int64),
-        "inspection_probability": (inspection_probability, np.float64),
-    }
-    for name, (values, kind) in scores.items():
-        if values is not None:
-            given[name] = np.asarray(values, dtype=kind)
-    if inspect_next is not None:
-        suggested = np.asarray(inspect_next, dtype=np.intp)
-        numbers = pd.Series(np.arange(1, len(suggested) + 1), index=suggested)
-        given["inspect_next"] = numbers.reindex(range(n_sources)).astype("Int64")
-    if nearest_spurious is not None:
-        given["nearest_spurious"] = list(nearest_spurious)
-    if positions is not None:
-        on_sky = _pairs(positions, "positions")
-        given["ra"], given["dec"] = on_sky.T
-        given["sky_viewer"] = sky_viewer_links(on_sky)
-    if columns is not None:
-        others = (plain_column(columns.iloc[:, k]) for k in range(columns.shape[1]))
-        given |= {
-            name: cells.reset_index(drop=True)
-            for name, cells in zip(free_names(columns), others, strict=True)
-        }
-    lengths = {name: len(cells) for name, cells in given.items()}
+    table = _join({name: cells for name, cells in given.items() if cells is not None})
+    return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
+
+
+def _array(values: ArrayLike | None, kind: type) -> NDArray[Any] | None:
+    """Return values as an array of a kind, if there are any."""
+    return None if values is None else np.asarray(values, dtype=kind)
+
+
+def _suggestion_numbers(inspect_next: ArrayLike | None, n_sources: int) -> pd.Series[Any] | None:
+    """Return the numbers of the suggested sources, from 1; others have none."""
+    if inspect_next is None:
+        return None
+    suggested = np.asarray(inspect_next, dtype=np.intp)
+    numbers = pd.Series(np.arange(1, len(suggested) + 1), index=suggested)
+    return numbers.reindex(range(n_sources)).astype("Int64")
+
+
+def _sky_columns(positions: ArrayLike | None) -> dict[str, Any]:
+    """Return the columns of positions on the sky."""
+    if positions is None:
+        return {}
+    on_sky = _pairs(positions, "positions")
+    return {"ra": on_sky[:, 0], "dec": on_sky[:, 1], "sky_viewer": sky_viewer_links(on_sky)}
+
+
+def _other_columns(columns: pd.DataFrame | None) -> dict[str, Any]:
+    """Return the columns of the team's tables, under names beside those of spurclust."""
+    if columns is None:
+        return {}
+    cells = (plain_column(columns.iloc[:, k]) for k in range(columns.shape[1]))
+    names = free_names(columns)
+    return {name: one.reset_index(drop=True) for name, one in zip(names, cells, strict=True)}
+
+
+def _join(columns: dict[str, Any]) -> pd.DataFrame:
+    """Make a table of columns, which must be of one length."""
+    lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of different lengths: {lengths}")
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             name: _as_column(cells) if isinstance(cells, list) else cells
-            for name, cells in given.items()
+            for name, cells in columns.items()
         }
     )
-    return table.assign(label=table["label"].astype("Int8").mask(labels == UNINSPECTED))
 
 
 def _as_column(texts: list[str]) -> pd.Series[Any]:
