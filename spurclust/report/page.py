@@ -99,24 +99,11 @@ def render_report(
         n_threads=n_threads,
     )
     sentences = describe_cutouts(results, pictures)
-    summary, components = results.summary, results.components
-    how, by_reason = overview.reason_metrics(summary)
     scripts = {"bokeh": _bokeh_script(), "page": "\n".join(_read(name) for name in _SCRIPTS)}
     page: str = environment.get_template("report.html.jinja").render(
+        **_overview(results, order),
         name=results.name,
-        statement=overview.statement(results),
-        counts=overview.count_metrics(results),
-        quality=overview.quality_metrics(summary),
-        by_reason=by_reason,
-        by_reason_how=how,
-        effort=overview.known_effort(summary),
-        components=components.sort_values(["in_region", "fraction"], ascending=False),
-        order=order.explanation,
-        caveats=overview.caveats(results, order),
         left_out=sentences,
-        listings=overview.listings(summary),
-        command=overview.next_command(summary),
-        audit_command=overview.audit_command(results),
         is_new=bool(results.predictions),
         identity=results.identity,
         data=page_data(results, order, pictures, panel_names),
@@ -127,6 +114,26 @@ def render_report(
         style=_read("report.css"),
     )
     return page, sentences
+
+
+def _overview(results: Results, order: overview.InspectionOrder) -> dict[str, Any]:
+    """Return what the page states of the run as a whole."""
+    summary, components = results.summary, results.components
+    how, by_reason = overview.reason_metrics(summary)
+    return {
+        "statement": overview.statement(results),
+        "counts": overview.count_metrics(results),
+        "quality": overview.quality_metrics(summary),
+        "by_reason": by_reason,
+        "by_reason_how": how,
+        "effort": overview.known_effort(summary),
+        "components": components.sort_values(["in_region", "fraction"], ascending=False),
+        "order": order.explanation,
+        "caveats": overview.caveats(results, order),
+        "listings": overview.listings(summary),
+        "command": overview.next_command(summary),
+        "audit_command": overview.audit_command(results),
+    }
 
 
 def page_data(
