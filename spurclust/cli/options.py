@@ -67,7 +67,7 @@ def say(text: str) -> None:
 
 
 def add_input(run: argparse.ArgumentParser) -> None:
-    """Add what is read, where the results go, and how it is read."""
+    """Add what is read and how, and where the results go."""
     run.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
@@ -80,6 +80,14 @@ def add_input(run: argparse.ArgumentParser) -> None:
     add_label_columns(run)
     add_catalogue(run)
     add_mosaics(run)
+    _add_reading(run)
+    paths = run.add_argument_group("columns of a table of paths")
+    paths.add_argument("--cutout-id-column", metavar="NAME", help="ids (default: source_id)")
+    paths.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
+
+
+def _add_reading(run: argparse.ArgumentParser) -> None:
+    """Add how cutouts are read."""
     reading = run.add_argument_group("reading cutouts")
     reading.add_argument(
         "--id-pattern",
@@ -115,9 +123,6 @@ def add_input(run: argparse.ArgumentParser) -> None:
         "header does not say; never: refuse it (default: %(default)s)",
     )
     add_skipping(reading)
-    paths = run.add_argument_group("columns of a table of paths")
-    paths.add_argument("--cutout-id-column", metavar="NAME", help="ids (default: source_id)")
-    paths.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
 
 
 def input_defaults() -> dict[str, Any]:
