@@ -54,6 +54,30 @@ def add_shares(  # type: ignore[no-untyped-def]
                 out[i, k] += shares[node, k]
 
 
+@kernel("void(float32[::1], int32[::1], float32, int64)")
+def replace_farthest(heap_d, heap_i, distance, index):  # type: ignore[no-untyped-def]
+    """Put a nearer reference in place of the farthest of a heap."""
+    # The nearest of a query are a max-heap by (distance, index), so that ties go to the lower
+    # index. The farthest leaves, and the nearer one sinks to its node.
+    k = heap_d.shape[0]
+    node = 0
+    child = 1
+    while child < k:
+        if child + 1 < k and (
+            heap_d[child + 1] > heap_d[child]
+            or (heap_d[child + 1] == heap_d[child] and heap_i[child + 1] > heap_i[child])
+        ):
+            child += 1
+        if heap_d[child] < distance or (heap_d[child] == distance and heap_i[child] < index):
+            break
+        heap_d[node] = heap_d[child]
+        heap_i[node] = heap_i[child]
+        node = child
+        child = 2 * node + 1
+    heap_d[node] = distance
+    heap_i[node] = index
+
+
 @kernel(
     "void(float32[:, ::1], float32[:, ::1], float32[:, ::1], float32[::1], float32[::1],"
     " float32[::1], int64, int64, int64, float32[:, ::1], int32[:, ::1])"
@@ -63,10 +87,8 @@ def keep_nearest(  # type: ignore[no-untyped-def]
 ):
     """Update the nearest references of some queries from a block of their products."""
     # A product gives the distance but for rounding, by which the norms are lowered: what passes is
-    # summed anew, every pair in the same order. The nearest of a query are a max-heap by
-    # (distance, index), so that ties go to the lower index.
+    # summed anew, every pair in the same order.
     n = products.shape[1]
-    k = distances.shape[1]
     passing = np.empty(n + 1, np.int64)
     for i in range(products.shape[0]):
         heap_d = distances[start + i]
@@ -92,25 +114,7 @@ def keep_nearest(  # type: ignore[no-untyped-def]
                 distance += difference * difference
             if distance >= heap_d[0]:
                 continue
-            index = low + j
-            node = 0  # the farthest leaves the heap, and a nearer one sinks to its node
-            child = 1
-            while child < k:
-                if child + 1 < k and (
-                    heap_d[child + 1] > heap_d[child]
-                    or (heap_d[child + 1] == heap_d[child] and heap_i[child + 1] > heap_i[child])
-                ):
-                    child += 1
-                if heap_d[child] < distance or (
-                    heap_d[child] == distance and heap_i[child] < index
-                ):
-                    break
-                heap_d[node] = heap_d[child]
-                heap_i[node] = heap_i[child]
-                node = child
-                child = 2 * node + 1
-            heap_d[node] = distance
-            heap_i[node] = index
+            replace_farthest(heap_d, heap_i, distance, low + j)
 
 
 @kernel(
