@@ -233,21 +233,61 @@ def adapt(
         return converted, notes
     is_larger = any(n > room for n, room in zip(stored.full, like.full, strict=True))
     done = "cut" if is_larger else "padded without data"
-    notes.append(f"were {done} to {_pixels(like.full)}")
-    n = _n_panels(stored, like.full)
-    one = stored._replace(full=(stored.full[0], stored.full[1] // n))
-    room = like._replace(full=(like.full[0], like.full[1] // n))
-    offset = _offset(one, room, options.pad)
-    panels = [
-        place(panel, _side(room.full or ()), offset) for panel in np.split(converted, n, axis=1)
-    ]
-    return np.concatenate(panels, axis=1), notes
+    framed, n_panels = fill_frame(converted, stored, like, options.pad)
+    is_strip = n_panels == 1 and not stored.fits and like.full[1] >= 2 * like.full[0]
+    as_one = " as one picture, since no equal panels were found" if is_strip else ""
+    return framed, [*notes, f"were {done} to {_pixels(like.full)}{as_one}"]
 
 
-def _n_panels(stored: Stored, full: tuple[int, int]) -> int:
-    """Return how many panels side by side were trimmed each; 1 for an image as a whole."""
-    n, rest = divmod(full[1], full[0])
-    return n if not (rest or stored.fits) and n > 1 and stored.full[1] % n == 0 else 1
+def fill_frame(
+    image: NDArray[Any], stored: Stored, like: ImageFormat, pad: str
+) -> tuple[NDArray[Any], int]:
+    """Put an image, or each panel of a picture, into its frame; return the number of panels."""
+    height, width = like.full or _side(like.shape)
+    strip = _Strip((0, 0), (0, 0), 0, 1, 0) if stored.fits else _find_strip(image, (height, width))
+    (top, bottom), (left, right), gap, n, color = strip
+    edges = left + right + gap * (n - 1)
+    own = (image.shape[0] - top - bottom, (image.shape[1] - edges) // n)
+    room = (height - top - bottom, (width - edges) // n)
+    one, frame = stored._replace(full=own), like._replace(full=room)
+    offset = _offset(one, frame, pad)
+    framed = np.full((height, width, *image.shape[2:]), color, dtype=image.dtype)
+    for k in range(n):
+        x, new_x = (left + k * (wide + gap) for wide in (own[1], room[1]))
+        panel = place(image[top : top + own[0], x : x + own[1]], room, offset)
+        framed[top : top + room[0], new_x : new_x + room[1]] = panel
+    return framed, n
+
+
+class _Strip(NamedTuple):
+    """Margins, and the gap between a number of equal panels, in pixels, with their color."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    gap: int
+    n_panels: int
+    color: Any
+
+
+def _find_strip(image: NDArray[Any], full: tuple[int, int]) -> _Strip:
+    """Find equal panels side by side: square ones without a gap, or between gaps of one color."""
+    height, width = full
+    n, rest = divmod(width, height)
+    if n > 1 and not rest and image.shape[1] % n == 0:
+        return _Strip((0, 0), (0, 0), 0, n, 0)
+    pixels = image.reshape(*image.shape[:2], -1)
+    is_even = (pixels == pixels[:1]).all(axis=(0, 2))
+    for color in np.unique(pixels[0, is_even], axis=0):
+        is_gap = is_even & (pixels[0] == color).all(axis=1)
+        starts, stops = np.flatnonzero(np.diff([True, *is_gap, True])).reshape(-1, 2).T
+        gaps = {*(starts[1:] - stops[:-1]).tolist()}
+        edges = is_gap.sum()
+        if len(gaps) == 1 and len({*(stops - starts)}) == 1 and not (width - edges) % len(starts):
+            inside = np.flatnonzero(~(pixels == color).all(axis=(1, 2)))
+            rows = (int(inside[0]), int(image.shape[0] - 1 - inside[-1]))
+            columns = (int(starts[0]), int(image.shape[1] - stops[-1]))
+            return _Strip(rows, columns, gaps.pop(), len(starts), color.reshape(image.shape[2:]))
+    return _Strip((0, 0), (0, 0), 0, 1, 0)
 
 
 def check_shrunk(name: str, shape: tuple[int, ...], like: ImageFormat) -> None:

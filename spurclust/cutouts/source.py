@@ -300,8 +300,9 @@ def read_cutouts(
     pad : {"center", "start", "end", "never"}, default="center"
         Where a cutout that is smaller than the others, as at the edge of a mosaic, lies among
         pixels without data (NaN, or 0 in a picture of integers), unless a FITS header says where
-        the source is; "start" is row and column 0. Of pictures that are square panels side by side,
-        each panel is padded. "never" takes another size for an error.
+        the source is; "start" is row and column 0. Of pictures that are equal panels side by side,
+        square ones or between gaps of one color, each panel is padded. "never" takes another size
+        for an error.
     id_column : str, default="source_id"
         Column of a table of paths that has the ids.
     path_column : str, default="path"

@@ -443,3 +443,34 @@ def test_the_panels_of_a_strip_are_padded_each(tmp_path):
         images = read_cutouts(tmp_path).images
     expected = [np.pad(panel[:10, :8], ((1, 1), (2, 2))) for panel in panels[2]]
     np.testing.assert_array_equal(images[2], np.hstack(expected))
+
+
+def draw_strip(panels, margin):
+    """Draw panels side by side on white, three pixels apart."""
+    white = np.full((len(panels[0]), 3, *panels[0].shape[2:]), 255, np.uint8)
+    strip = np.hstack([part for panel in panels for part in (white, panel)][1:])
+    return np.pad(strip, [(margin, margin)] * 2 + [(0, 0)] * (strip.ndim - 2), constant_values=255)
+
+
+@pytest.mark.parametrize("margin", [0, 2])
+@pytest.mark.parametrize("shape", [(12, 12), (12, 10, 3)])
+@pytest.mark.parametrize(("height", "width"), [(12, 8), (9, 10), (10, 7)])
+def test_panels_between_gaps_are_padded_each(tmp_path, margin, shape, height, width):
+    panels = [gray(4, shape) for _ in range(6)]
+    strips = [draw_strip(four, margin) for four in panels]
+    trimmed = [panel[:height, :width] for panel in panels[2]]
+    strips[2] = draw_strip(trimmed, margin)
+    write(tmp_path, strips)
+    room = [(0, shape[0] - height), (0, shape[1] - width), *[(0, 0)] * (len(shape) - 2)]
+    expected = draw_strip([np.pad(panel, room) for panel in trimmed], margin)
+    with pytest.warns(UserWarning, match=r"1 of 6 cutouts were padded without data to .*width\): "):
+        padded = read_cutouts(tmp_path, pad="start").images[2]
+    np.testing.assert_array_equal(padded, expected)
+
+
+def test_a_strip_whose_panels_are_not_found_is_padded_as_one_picture(tmp_path):
+    images = gray(6, (12, 40))
+    write(tmp_path, [*images[:-1], images[-1][:, :35]])
+    with pytest.warns(UserWarning, match="12 x 40 .* as one picture, since no equal panels"):
+        padded = read_cutouts(tmp_path, pad="start").images[-1]
+    np.testing.assert_array_equal(padded, np.pad(images[-1][:, :35], ((0, 0), (0, 5))))
