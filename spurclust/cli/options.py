@@ -81,9 +81,7 @@ def add_input(run: argparse.ArgumentParser) -> None:
     add_catalogue(run)
     add_mosaics(run)
     _add_reading(run)
-    paths = run.add_argument_group("columns of a table of paths")
-    paths.add_argument("--cutout-id-column", metavar="NAME", help="ids (default: source_id)")
-    paths.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
+    add_path_columns(run, "--cutout-id-column")
 
 
 def _add_reading(run: argparse.ArgumentParser) -> None:
@@ -130,6 +128,13 @@ def input_defaults() -> dict[str, Any]:
     parser = argparse.ArgumentParser()
     add_input(parser)
     return vars(parser.parse_args(["CUTOUTS", "--labels", "LABELS", "--out", "OUT"]))
+
+
+def add_path_columns(parser: argparse.ArgumentParser, id_option: str) -> None:
+    """Add the columns of a table of paths."""
+    columns = parser.add_argument_group("columns of a table of paths")
+    columns.add_argument(id_option, metavar="NAME", help="ids (default: source_id)")
+    columns.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
 
 
 def path_columns(

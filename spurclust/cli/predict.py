@@ -48,9 +48,7 @@ def add_commands(commands: Any) -> None:
     options.add_mosaics(predict)
     options.add_skipping(predict)
     options.add_jobs(predict)
-    columns = predict.add_argument_group("columns of a table of paths")
-    columns.add_argument("--id-column", metavar="NAME", help="ids (default: source_id)")
-    columns.add_argument("--path-column", metavar="NAME", help="paths (default: path)")
+    options.add_path_columns(predict, "--id-column")
     _add_partitions(predict.add_argument_group("into a folder"))
 
 
