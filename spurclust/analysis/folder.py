@@ -324,7 +324,12 @@ def cutout_loader(
     # Shrunk cutouts do for an embedding, not for people: those of files are read again.
     reading = analysis.summary.get("reading") or {}
     is_whole = reading.get("size") is None and reading.get("reduce") is None
-    hdu = ReadOptions(hdu=reading.get("hdu")).wanted
+    options = ReadOptions(
+        reading.get("size"),
+        reading.get("reduce"),
+        hdu=reading.get("hdu"),
+        pad=reading.get("pad") or "center",
+    )
     images = None if analysis.cutouts is None else analysis.cutouts.images
 
     def load(row: int) -> "NDArray[Any] | None":
@@ -337,7 +342,7 @@ def cutout_loader(
             name = whole[whole.rfind("/", 0, end) + 1 :]
             try:
                 pixels = read_source(
-                    str(Path(folder, name)) if folder else paths[row], hdu=hdu
+                    str(Path(folder, name)) if folder else paths[row], options
                 ).image
             except ValueError:
                 return None

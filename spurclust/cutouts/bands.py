@@ -16,6 +16,17 @@ import numpy as np
 from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_image, shrink
 from spurclust.cutouts.decoding.fits_images import AUXILIARY
 from spurclust.cutouts.filters import wavelength
+from spurclust.cutouts.formats import (
+    ImageFormat,
+    ReadOptions,
+    Stored,
+    fill_frame,
+    is_near,
+    is_same_scale,
+    is_trimmed,
+    pixels_text,
+    stored_in,
+)
 from spurclust.errors import CatalogError
 from spurclust.printing import join_some
 
@@ -231,18 +242,13 @@ def files_of(path: str) -> list[str]:
     return [match[1] + one + match[3] if one else "" for one in match[2].split(",")]
 
 
-def read_source(
-    path: str, *, hdu: Sequence[str | int] = (), size: tuple[int, int] | None = None
-) -> Decoded:
+def read_source(path: str, options: ReadOptions) -> Decoded:
     """Read the image of a source; bands in files of their own become channels of one size."""
     files = files_of(path)
     if len(files) == 1:
-        return read_image(path, hdu=hdu)
-    bands = {file: read_image(file, hdu=hdu) for file in files if file}
-    if size and len({band.image.shape for band in bands.values()}) > 1:
-        bands = {
-            file: band._replace(image=shrink(band.image, size=size)) for file, band in bands.items()
-        }
+        return read_image(path, hdu=options.wanted)
+    read = {file: read_image(file, hdu=options.wanted) for file in files if file}
+    bands, notes = _to_one_size(read, options)
     formats = {file: (band.image.shape, band.image.dtype) for file, band in bands.items()}
     (first, (shape, dtype)), *others = formats.items()
     if len(shape) != 2:
@@ -263,7 +269,53 @@ def read_source(
         any(band.lost_alpha for band in bands.values()),
         len(files),
         header and header._replace(extensions=()),
+        notes,
     )
+
+
+def _to_one_size(
+    bands: dict[str, Decoded], options: ReadOptions
+) -> tuple[dict[str, Decoded], tuple[str, ...]]:
+    """Pad bands that were trimmed at an edge; shrink those on several grids, if that is asked."""
+    stored = {file: stored_in(band) for file, band in bands.items()}
+    if len({one.full for one in stored.values()}) == 1:
+        return bands, ()
+    frame, full = _frame_of([*stored.values()])
+    if all(_is_part(one, frame, full, options.pad) for one in stored.values()):
+        padded = {
+            file: band._replace(
+                image=fill_frame(band.image, stored[file], frame, options.pad)[0],
+                fits=band.fits and band.fits._replace(center=frame.center),
+            )
+            for file, band in bands.items()
+        }
+        note = f"have bands of several sizes, which were padded without data to {pixels_text(full)}"
+        return padded, (note,)
+    if options.size is not None:
+        bands = {
+            file: band._replace(image=shrink(band.image, **options.shrinking))
+            for file, band in bands.items()
+        }
+    return bands, ()
+
+
+def _frame_of(bands: list[Stored]) -> tuple[ImageFormat, tuple[int, int]]:
+    """Return the frame of all bands, as high and as wide as any, with its center; and its size."""
+    full = (max(one.full[0] for one in bands), max(one.full[1] for one in bands))
+    known = [(one.full, one.fits.center) for one in bands if one.fits and one.fits.center]
+    y, x = ([center[k] for own, center in known if own[k] == full[k]] for k in range(2))
+    scale = next((one.scale for one in bands if one.scale), None)
+    return ImageFormat(full, bands[0].dtype, full, (y[0], x[0]) if y and x else None, scale), full
+
+
+def _is_part(stored: Stored, frame: ImageFormat, full: tuple[int, int], pad: str) -> bool:
+    """Return whether a band is whole or was trimmed, and is not on another grid of pixels."""
+    (height, width), (full_height, full_width) = stored.full, full
+    # Where both sides are smaller by one factor, the pixels rather are larger.
+    is_one_grid = height * full_width != width * full_height or is_near(stored.full, full)
+    if stored.scale and frame.scale:
+        is_one_grid = is_same_scale(stored.scale, frame.scale)
+    return stored.full == full or (is_one_grid and is_trimmed(stored, frame, pad))
 
 
 def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:

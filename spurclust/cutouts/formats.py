@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.cutouts.decoding import FitsHeader, convert, place
+from spurclust.cutouts.decoding import Decoded, FitsHeader, convert, place
 from spurclust.errors import CatalogError
 
 PAD = ("center", "start", "end", "never")
@@ -194,6 +194,14 @@ class Stored(NamedTuple):
         return self.fits.extensions if self.fits and len(self.fits.extensions) > 1 else ()
 
 
+def stored_in(decoded: Decoded) -> Stored:
+    """Describe what was read from a file."""
+    height, width, *colors = decoded.image.shape
+    n_colors = colors[0] if colors else 1
+    dtype = decoded.image.dtype
+    return Stored((height, width), decoded.n_channels, n_colors, dtype, decoded.fits)
+
+
 class Aspect(NamedTuple):
     """One respect in which cutouts can differ: how it is said, and whether a file fits."""
 
@@ -229,14 +237,14 @@ def adapt(
     if converted.dtype != image.dtype:
         by_factor = "" if stored.fits or image.dtype.kind == "f" else ", by the factor 257"
         notes.append(f"were converted from {image.dtype} to {like.dtype}{by_factor}")
-    if like.full is None or stored.full == like.full or not _is_trimmed(stored, like, options):
+    if like.full is None or stored.full == like.full or not is_trimmed(stored, like, options.pad):
         return converted, notes
     is_larger = any(n > room for n, room in zip(stored.full, like.full, strict=True))
     done = "cut" if is_larger else "padded without data"
     framed, n_panels = fill_frame(converted, stored, like, options.pad)
     is_strip = n_panels == 1 and not stored.fits and like.full[1] >= 2 * like.full[0]
     as_one = " as one picture, since no equal panels were found" if is_strip else ""
-    return framed, [*notes, f"were {done} to {_pixels(like.full)}{as_one}"]
+    return framed, [*notes, f"were {done} to {pixels_text(like.full)}{as_one}"]
 
 
 def fill_frame(
@@ -295,7 +303,7 @@ def check_shrunk(name: str, shape: tuple[int, ...], like: ImageFormat) -> None:
     if shape[:2] != like.shape[:2]:
         raise MisfitError(
             name,
-            f"it is {_pixels(shape)}, and the fitted cutouts are {_pixels(like.shape)}",
+            f"it is {pixels_text(shape)}, and the fitted cutouts are {pixels_text(like.shape)}",
             _AS_FITTED,
         )
 
@@ -323,9 +331,9 @@ def is_near(full: tuple[int, int], other: tuple[int, int]) -> bool:
     return all(abs(n - m) <= max(_FEW, _FEW_OF_SIDE * m) for n, m in zip(full, other, strict=True))
 
 
-def _is_trimmed(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:
+def is_trimmed(stored: Stored, like: ImageFormat, pad: str) -> bool:
     """Return whether a cutout of another size can be of the same scale, and may be padded."""
-    if like.full is None or options.pad == "never":
+    if like.full is None or pad == "never":
         return False
     if is_near(stored.full, like.full):
         return True
@@ -386,10 +394,10 @@ def _has_scale(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:
 def _has_size(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:
     """Return whether a cutout can be padded, cut or shrunk to the size of the others."""
     is_same = like.full in (None, stored.full)
-    return is_same or options.size is not None or _is_trimmed(stored, like, options)
+    return is_same or options.size is not None or is_trimmed(stored, like, options.pad)
 
 
-def _pixels(shape: tuple[int, ...]) -> str:
+def pixels_text(shape: tuple[int, ...]) -> str:
     """Return a size as text."""
     return f"{shape[0]} x {shape[1]} pixels (height x width)"
 
@@ -426,7 +434,7 @@ ASPECTS = (
     Aspect(
         "sizes",
         ("is", "are"),
-        lambda one: _pixels(one.full),
+        lambda one: pixels_text(one.full),
         _has_size,
         "Pass size=(height, width) (--size HEIGHT WIDTH) to shrink all to one size",
     ),

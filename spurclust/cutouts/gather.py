@@ -26,6 +26,7 @@ from spurclust.cutouts.formats import (
     check_shrunk,
     is_near,
     is_same_scale,
+    stored_in,
 )
 from spurclust.errors import CatalogError
 from spurclust.parallel import iterate_threads
@@ -352,14 +353,11 @@ def _images(
 
 def _read(name: str, path: str, options: ReadOptions) -> _Read:
     """Read one file; make it like the others, if what they have in common is known; shrink it."""
-    size = options.shrinking["size"]
-    decoded, like = read_source(path, hdu=options.wanted, size=size), options.like
-    image, notes = decoded.image, list[str]()
-    n_colors = image.shape[2] if image.ndim > 2 else 1
-    full = (image.shape[0], image.shape[1])
-    stored = Stored(full, decoded.n_channels, n_colors, image.dtype, decoded.fits)
+    decoded, like = read_source(path, options), options.like
+    image, stored, notes = decoded.image, stored_in(decoded), list(decoded.notes)
     if like is not None:
-        image, notes = adapt(name, image, stored, options, like)
+        image, adapted = adapt(name, image, stored, options, like)
+        notes += adapted
     try:
         image = shrink(image, **options.shrinking)
     except ValueError as error:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spurclust.catalog.ids import match_ids
-from spurclust.cutouts import open_cutouts, read_cutouts, source_ids_from_paths
+from spurclust.cutouts import ReadOptions, open_cutouts, read_cutouts, source_ids_from_paths
 from spurclust.cutouts.bands import SUFFIXES, files_of, group_files, order_filters
+from spurclust.cutouts.decoding import shrink
 from spurclust.errors import CatalogError
 
 PATTERN = "(?P<source_id>[0-9]+)_(?P<filter>F[0-9]+W)"
@@ -200,6 +201,84 @@ def test_bands_on_other_grids_are_refused_unless_they_are_shrunk(tmp_path):
     )
     with pytest.raises(CatalogError, match="several channels, and is one band"):
         read_cutouts(tmp_path, id_pattern=PATTERN)
+
+
+def write_trimmed(folder, keep, *, center=None, scale=None):
+    """Write two bands of six sources, of which one band of the third keeps a part; return both."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(100, 9, (6, 12, 12, 2)).astype(np.float32)
+    for k, image in enumerate(images):
+        for name, pixels in zip(("F115W", "F277W"), np.moveaxis(image, -1, 0), strict=True):
+            part = keep if (k, name) == (2, "F115W") else np.s_[:, :]
+            hdu = fits.PrimaryHDU(pixels[part])
+            if center is not None:
+                starts = [one.start or 0 for one in part]
+                hdu.header["CRPIX2"], hdu.header["CRPIX1"] = np.subtract(center, starts) + 1.0
+            if scale:
+                hdu.header["CTYPE1"], hdu.header["CTYPE2"] = "RA---TAN", "DEC--TAN"
+                hdu.header["CDELT1"], hdu.header["CDELT2"] = -scale, scale
+            hdu.writeto(folder / f"{k}_{name}.fits")
+    padded = np.full((12, 12), np.nan, np.float32)
+    padded[keep] = images[2, keep[0], keep[1], 0]
+    images[2, ..., 0] = padded
+    return images
+
+
+NOTE = r"1 of 6 cutouts have bands of several sizes, .*padded without data to 12 x 12.*2_\{F115W,"
+
+
+@pytest.mark.parametrize(
+    ("keep", "header"),
+    [
+        (np.s_[:, 5:], {"center": (5.5, 5.5)}),
+        (np.s_[4:, :9], {"center": (5.5, 5.5)}),
+        (np.s_[3:, 3:], {"center": (5.5, 5.5), "scale": 1e-5}),
+        (np.s_[2:10, :], {}),
+    ],
+)
+def test_a_band_trimmed_at_an_edge_is_padded_as_its_source_lies(tmp_path, keep, header):
+    expected = write_trimmed(tmp_path, keep, **header)
+    with pytest.warns(UserWarning, match=NOTE):
+        cutouts = read_cutouts(tmp_path, id_pattern=PATTERN)
+    np.testing.assert_array_equal(cutouts.images, expected)
+    alone = open_cutouts(cutouts.paths[2:3]).read(options=ReadOptions(like=cutouts.image_format))
+    np.testing.assert_array_equal(alone.images, expected[2:3])
+
+
+def test_a_trimmed_band_lies_where_pad_says_and_can_be_refused(tmp_path):
+    expected = write_trimmed(tmp_path, np.s_[:, 5:])
+    with pytest.warns(UserWarning, match=NOTE):
+        images = read_cutouts(tmp_path, id_pattern=PATTERN, pad="end").images
+    np.testing.assert_array_equal(images, expected)
+    # Where it lies among pixels without data is kept when it is shrunk.
+    with pytest.warns(UserWarning, match=NOTE):
+        halved = read_cutouts(tmp_path, id_pattern=PATTERN, pad="end", size=6).images
+    np.testing.assert_array_equal(halved[2], shrink(expected[2], size=(6, 6)))
+    with pytest.raises(CatalogError, match=r"2_F115W\.fits has shape \(12, 7\).*--size"):
+        read_cutouts(tmp_path, id_pattern=PATTERN, pad="never")
+
+
+def test_a_source_whose_bands_are_all_trimmed_is_padded_to_the_others(tmp_path):
+    expected = write_trimmed(tmp_path, np.s_[:, 5:], center=(5.5, 5.5))
+    hdu = fits.PrimaryHDU(expected[2, :, 3:, 1])
+    hdu.header["CRPIX2"], hdu.header["CRPIX1"] = 6.5, 3.5
+    hdu.writeto(tmp_path / "2_F277W.fits", overwrite=True)
+    expected[2, :, :3, 1] = np.nan
+    with pytest.warns(UserWarning, match="padded without data") as told:
+        images = read_cutouts(tmp_path, id_pattern=PATTERN).images
+    np.testing.assert_array_equal(images, expected)
+    assert "several sizes, which were padded without data to 12 x 9" in str(told[0].message)
+
+
+def test_bands_of_other_pixel_scales_are_no_trimmed_ones(tmp_path):
+    for name, size, scale in (("F115W", 12, 1e-5), ("F277W", 9, 2e-5)):
+        hdu = fits.PrimaryHDU(np.ones((size, 9)))
+        hdu.header["CTYPE1"], hdu.header["CTYPE2"] = "RA---TAN", "DEC--TAN"
+        hdu.header["CDELT1"], hdu.header["CDELT2"] = -scale, scale
+        hdu.writeto(tmp_path / f"1_{name}.fits")
+    with pytest.raises(CatalogError, match="cut all bands on one grid"):
+        read_cutouts(tmp_path, id_pattern=PATTERN)
+    assert read_cutouts(tmp_path, id_pattern=PATTERN, size=9).images.shape == (1, 9, 9, 2)
 
 
 def test_two_files_of_one_band_are_an_error():

@@ -57,11 +57,11 @@ def test_threads_are_used_and_few_images_wait(tmp_path, monkeypatch):
     threads, started, waiting, stored = set(), [], [], []
     read = gather.read_source
 
-    def watched_read(path, **options):
+    def watched_read(path, options):
         threads.add(threading.get_ident())
         started.append(path)
         waiting.append(len(started) - len(stored))
-        return read(path, **options)
+        return read(path, options)
 
     def watch(images, *_, **__):
         for image in images:
@@ -83,7 +83,7 @@ def test_an_error_stops_the_threads(tmp_path, monkeypatch):
     started = []
     read = gather.read_source
     monkeypatch.setattr(
-        gather, "read_source", lambda path, **options: started.append(path) or read(path, **options)
+        gather, "read_source", lambda path, options: started.append(path) or read(path, options)
     )
     with pytest.raises(CatalogError, match=r"z6_1_.*it is empty .*on_error=.skip"):
         read_cutouts(tmp_path, n_jobs=2)

@@ -59,7 +59,7 @@ def test_each_file_is_read_once(paths, monkeypatch):
     monkeypatch.setattr(
         gather,
         "read_source",
-        lambda path, **options: read.append(path) or original(path, **options),
+        lambda path, options: read.append(path) or original(path, options),
     )
     reader = CutoutReader()
     reader.fit_transform(paths)

@@ -70,13 +70,15 @@ class UnreadableCutoutError(CatalogError):
 class Decoded(NamedTuple):
     """The pixels of one file, `(height, width[, channel])`, and whether they lost an alpha.
 
-    The number of channels is that before equal ones became one; the header is of FITS.
+    The number of channels is that before equal ones became one; the header is of FITS; notes are
+    on what was done to the pixels.
     """
 
     image: NDArray[Any]
     lost_alpha: bool = False
     n_channels: int = 1
     fits: FitsHeader | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_image(path: str, *, hdu: Sequence[str | int] = ()) -> Decoded:
