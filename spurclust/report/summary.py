@@ -215,7 +215,7 @@ def summarize_run(
         },
         "flagged": _proportion(flagged.sum(), len(flagged)),
         "flagged_uninspected": int((flagged & ~inspected).sum()),
-        "held_out": None if search is None else _held_out(search, spurious, reasons),
+        "held_out": None if search is None else _held_out(search, detector, spurious, reasons),
         "ranking": None if outlook is None else _outlook(outlook),
         "stability": None if stability is None else _stability(np.asarray(stability)),
         "in_sample": {
@@ -254,7 +254,9 @@ def _split_by_reason(
     return {**split, others: rest} if rest.any() else split
 
 
-def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) -> dict[str, Any]:
+def _held_out(
+    search: Any, detector: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]
+) -> dict[str, Any]:
     """Return the metrics of a search on sources whose labels it was not shown."""
     share = search.held_out_flagged_
     tested = spurious & ~np.isnan(share)
@@ -269,7 +271,11 @@ def _held_out(search: Any, spurious: NDArray[np.bool_], reasons: Sequence[str]) 
         },
         "n_spurious": int(tested.sum()),
         "completeness_by_reason": by_reason,
-        "params": {name: float(value) for name, value in search.best_params_.items()},
+        # Few sources shrink what was asked for.
+        "params": {
+            name: float(getattr(detector, f"{name}_", value))
+            for name, value in search.best_params_.items()
+        },
         "n_settings": len(search.cv_results_["params"]),
         "n_splits": int(search.n_splits_),
         "protocol": search.protocol,
