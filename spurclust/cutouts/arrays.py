@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 from spurclust.catalog.ids import id_form
 from spurclust.cutouts.decoding import ABSURD, FitsHeader, canonical, is_absurd, shrink
 from spurclust.cutouts.files import check_source_ids, fingerprint_of
-from spurclust.cutouts.formats import ImageFormat, ReadOptions, Stored, adapt, check_shrunk
+from spurclust.cutouts.formats import (
+    ImageFormat,
+    MisfitError,
+    ReadOptions,
+    Stored,
+    adapt,
+    check_shrunk,
+)
 from spurclust.cutouts.gather import Cutouts, Skipped
 from spurclust.errors import CatalogError
 
@@ -74,6 +81,8 @@ class ArraySource:
     # Where cutouts are cut out of mosaics: what FITS files say of themselves.
     header: FitsHeader | None = None
     positions: Sequence[tuple[float, float]] = ()
+    # The options that make the cutouts, for a refusal.
+    made_with = ""
 
     def __init__(
         self,
@@ -157,7 +166,11 @@ class ArraySource:
         if rows is not None:
             chosen = rows if isinstance(rows, range) else list(rows)
         ids, paths = self.take(chosen)
-        images, notes = self._adapted(chosen, options)
+        try:
+            images, notes = self._adapted(chosen, options)
+        except MisfitError as error:
+            name, reason, advice = error.args
+            raise MisfitError(name, reason, f"{advice}{self.made_with}") from None
         bad = []
         if images.dtype.kind == "f":
             bad = [k for k, image in enumerate(images) if is_absurd(image)]

@@ -117,6 +117,7 @@ def open_mosaics(
     source.filters = [mosaic.name for mosaic in opened]
     source.positions = [(ra, dec) for ra, dec in positions[kept].tolist()]
     source.header = FitsHeader((), None, None, float(opened[0].scales.mean()), ())
+    source.made_with = ", from mosaics of the same filters (--mosaic), of one size (--cutout-size)"
     source.lost = [Skipped(ids[k], "", _OUTSIDE) for k in lost]
     _warn_of_blank({m.name: overlaps[k, kept] for k, m in enumerate(opened)}, source.source_ids)
     return source

@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
-from spurclust.cutouts import mosaics, open_mosaics, read_cutouts
+from spurclust.cutouts import ReadOptions, mosaics, open_mosaics, read_cutouts
 from spurclust.errors import CatalogError
 
 SHAPE = (120, 150)
@@ -187,6 +187,13 @@ def test_mosaics_of_other_pixels_are_refused(tmp_path, places, wcs, reason):
     paths["F444W"] = write(tmp_path / "b.fits", image(), wcs)
     with pytest.raises(CatalogError, match=reason):
         open_mosaics(paths, catalogue(*places), size=11)
+
+
+def test_cutouts_of_another_size_than_the_fit_name_the_option(tmp_path, places):
+    path, table = write(tmp_path / "a.fits", image()), catalogue(*places)
+    fitted = open_mosaics({"g": path}, table, size=11).read().image_format
+    with pytest.raises(CatalogError, match="it is 9 x 9 pixels.* are 11 x 11 .*--cutout-size"):
+        open_mosaics({"g": path}, table, size=9).read(options=ReadOptions(like=fitted))
 
 
 @pytest.mark.parametrize("size", ["2 parsec", "", "wide", 0, -3, "1deg", True * 0, None, "3 Jy"])
