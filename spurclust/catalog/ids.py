@@ -18,6 +18,9 @@ FITS_SUFFIX = r"(?:fits?|fts)(?:\.(?:[gf]z|bz2))?"
 
 _PICTURES = rf"png|jpe?g|tiff?|gif|webp|j(?:p2|2k)|{FITS_SUFFIX}"
 
+STRIP_NAME = r"z[0-9]+(?:\.[0-9]+)?_(.+?)_F"
+"""How the name of a strip begins, and the id in it."""
+
 ID_FORMS = (
     # Characters that nobody sees, blanks of other widths, and other signs of minus.
     ("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]", ""),
@@ -26,6 +29,8 @@ ID_FORMS = (
     ("^ +| +$", ""),
     # The name of a picture.
     (rf"^(?:.*[/\\])?([^/\\]+)\.(?i:{_PICTURES})$", r"\1"),
+    # That of a strip.
+    (f"^{STRIP_NAME}[^/]*$", r"\1"),
     ("^(-?)0*([0-9]+)(?:[.]0*)?$", r"\1\2"),
 )
 """What is replaced, in the normal form C of Unicode, before ids are compared."""

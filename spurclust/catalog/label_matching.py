@@ -63,10 +63,10 @@ class MatchedLabels:
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     """Join labels to cutouts by id, whatever the order of the rows.
 
-    "00123", 123, 123.0 and "123.png" are one id, as are the forms that Unicode has for one text,
-    its blanks and its signs of minus, unless two of them occur in the table or among the cutouts:
-    then only these are compared letter by letter. If the cutouts "00123" and "123" both exist, a
-    row 123 belongs to the second and none to the first.
+    "00123", 123, 123.0, "123.png" and "z6_00123_F115W_crop.png" are one id, as are the forms that
+    Unicode has for one text, its blanks and its signs of minus, unless two of them occur in the
+    table or among the cutouts: then only these are compared letter by letter. If the cutouts
+    "00123" and "123" both exist, a row 123 belongs to the second and none to the first.
 
     Positions are read from columns with the usual names, such as RA and Dec, RAJ2000 and
     DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.

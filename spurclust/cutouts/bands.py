@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from spurclust.catalog.ids import STRIP_NAME
 from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_image, shrink
 from spurclust.cutouts.decoding.fits_images import AUXILIARY
 from spurclust.cutouts.filters import wavelength
@@ -48,7 +49,7 @@ SUFFIXES = (
 """How the names of images end."""
 
 # As strips are named: z6_12345_F115W_F150W_crop.png is source 12345.
-_STRIP_NAME = re.compile(r"z\d+(?:\.\d+)?_(?P<source_id>.+?)_F")
+_STRIP_NAME = re.compile(STRIP_NAME)
 _BRACES = re.compile(r"(.*)\{([^{}]*,[^{}]*)\}([^{}]*)", re.DOTALL)
 
 _FILTER = r"(?P<filter>[Ff][0-9]{3,4}[A-Za-z0-9]+)"
@@ -361,7 +362,7 @@ def _default_id(path: str) -> str:
     name = os.path.basename(path)  # noqa: PTH119 (of millions of names)
     match = _STRIP_NAME.match(name)
     if match:
-        return match["source_id"]
+        return match[1]
     suffix = max((s for s in SUFFIXES if name.lower().endswith(s)), key=len, default="")
     return (name[: -len(suffix)] if suffix else Path(name).stem) or name
 

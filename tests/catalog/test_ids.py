@@ -23,6 +23,9 @@ MINUS, NO_BREAK, ZERO_WIDTH = "\u2212", "\u00a0", "\u200b"
         ("cutouts/image1.FITS.gz", "image1"),
         ("C:\\new\\7.jpeg", "7"),
         ("0012.tif", "12"),
+        ("z6_1001_F115W_crop.png", "1001"),
+        ("strips/z7.5_0012_F115W_F444W.png", "12"),
+        ("z6_g-4_F115W", "g-4"),
         (unicodedata.normalize("NFD", "Prüfung-é"), "Prüfung-é"),
         (f"J0012{MINUS}05", "J0012-05"),
         (f"g{NO_BREAK}4", "g 4"),
@@ -46,7 +49,11 @@ def test_ids_that_are_two(one, other):
     assert match_ids([one], [other])[0].tolist() == [-1]
 
 
-@given(st.text(max_size=8) | st.from_regex(r"[\w/. \-]{0,6}\.(png|fits\.gz|JPG)", fullmatch=True))
+@given(
+    st.text(max_size=8)
+    | st.from_regex(r"[\w/. \-]{0,6}\.(png|fits\.gz|JPG)", fullmatch=True)
+    | st.from_regex(r"z[0-9](\.5)?_[\w/.\-]{0,3}_F\w{0,2}(\.png)?", fullmatch=True)
+)
 def test_tables_of_paths_have_the_same_forms(text):
     forms = pc.utf8_normalize(pa.array([text]), form="NFC")
     for pattern, replacement in ID_FORMS:
