@@ -97,8 +97,8 @@ def read_labels(
         A workbook (.xlsx, .xlsm; .ods and .xls with a package that reads them), text (.csv, .txt,
         .dat with commas, semicolons, tabs, bars or blanks; .tsv), a FITS table (.fits, .fit, also
         with .gz), a VOTable (.vot, .votable, .xml), ECSV (.ecsv) or Parquet (.parquet, .pq). Text
-        is UTF-8, UTF-16 with its byte-order mark, or else Windows-1252; where commas do not
-        separate, numbers may have decimal commas.
+        is UTF-8, UTF-16 with its byte-order mark, or else Windows-1252. Numbers may have decimal
+        commas; between commas they are quoted, and are read so unless all can be thousands.
     id_column : str, default="Source_ID"
         Name of the column of ids.
     label_column : str or sequence of str, default="Reliable_Source"
@@ -281,7 +281,7 @@ def _parse_rows(
 ) -> pd.DataFrame:
     """Turn the cells into ids, labels and reasons, in rows that keep their index."""
     n_rows = len(source.frame)
-    numbers = [f"row {source.first_row + row}" for row in range(n_rows)]
+    numbers = [f"row {number}" for number in source.row_numbers]
     texts, problems = _convert_each(list(source.frame.iloc[:, id_index]), _source_id)
     if problems:
         named = join_some([f"{numbers[row]} ({why})" for row, why in problems])

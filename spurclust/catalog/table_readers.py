@@ -26,7 +26,7 @@ def read_sheet(
     # The header is the first row that has the first of the wanted names. Of a workbook, the page
     # with the wanted names is read unless a sheet is named.
     if isinstance(table, pd.DataFrame):
-        found = Sheet(table.reset_index(drop=True), "the DataFrame", 0)
+        found = Sheet(table.reset_index(drop=True), "the DataFrame", range(len(table)))
     elif isinstance(table, (str, os.PathLike)):
         found = _read_file(Path(table), sheet, wanted)
     else:
@@ -106,7 +106,7 @@ def _binary(read: Callable[[Path], tuple[pd.DataFrame, int]]) -> "_Reader":
     def read_first(path: Path, _: str | None, __: Sequence[str]) -> Sheet:
         frame, n_tables = read(path)
         hint = f" (in the first of its {n_tables} tables)" if n_tables > 1 else ""
-        return Sheet(frame, str(path), 1, hint)
+        return Sheet(frame, str(path), range(1, len(frame) + 1), hint)
 
     return read_first
 

@@ -50,7 +50,7 @@ def test_formats_of_astropy(tmp_path, suffix):
     astropy_table().write(path, format=form)
     assert path.read_bytes().startswith(b"\x1f\x8b") == suffix.endswith(".gz")
     sheet = read(path)
-    assert sheet.first_row == 1
+    assert list(sheet.row_numbers) == [1, 2]
     assert sheet.frame["Source_ID"].tolist() == [10**18 + 1, 7]
     assert sheet.frame["Reliable_Source"].isna().tolist() == [False, True]
     assert sheet.frame["Reason"].iloc[0] == "edge data"
@@ -89,19 +89,19 @@ def test_line_that_names_the_separator(tmp_path):
     (tmp_path / "a.csv").write_text("sep=|\nSource_ID|a,b,c\n1|2\n")
     sheet = read(tmp_path / "a.csv")
     assert sheet.frame.columns.tolist() == ["Source_ID", "a,b,c"]
-    assert sheet.first_row == 2
+    assert sheet.row_numbers == [2]
 
 
 @pytest.mark.parametrize("above", [[], [[], [None, " "]]])
 def test_blank_rows_above_and_below(tmp_path, above):
     sheet = read(workbook(tmp_path / "a.xlsx", [*above, *ROWS, [None] * 3, [" "]]))
-    assert sheet.first_row == 2 + len(above)
+    assert sheet.row_numbers == [2 + len(above), 3 + len(above)]
     assert sheet.hint == ""
     assert sheet.frame["Source_ID"].tolist() == ["00123", 7]
     assert sheet.frame["Reason"].tolist() == ["edge data", None]
     (tmp_path / "a.csv").write_text("\n" * len(above) + TEXT + "\n,,,,\n")
     sheet = read(tmp_path / "a.csv")
-    assert sheet.first_row == 2 + len(above)
+    assert sheet.row_numbers == [2 + len(above), 3 + len(above)]
     assert sheet.frame["Source_ID"].tolist() == ["00123", "7"]
 
 
@@ -160,7 +160,7 @@ def test_data_frame_is_taken_as_it_is():
     frame = pd.DataFrame({"a": [1, 2]}, index=[5, 5])
     sheet = read(frame)
     assert sheet.origin == "the DataFrame"
-    assert sheet.first_row == 0
+    assert list(sheet.row_numbers) == [0, 1]
     assert sheet.frame.index.tolist() == [0, 1]
 
 

@@ -27,6 +27,8 @@ _HEADER_WITHIN = 100
 _MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "--"})
 # What makes no difference between two names: blanks and punctuation.
 _NO_LETTERS = re.compile(r"[\W_]")
+# As quoted between commas, where it can be a whole number.
+_THOUSANDS = re.compile(r"\s*[-+]?[1-9][0-9]{0,2},[0-9]{3}\s*")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]+(,[0-9]*)?([eE][-+]?[0-9]+)?\s*")
 
 
@@ -37,8 +39,8 @@ class Sheet:
     frame: pd.DataFrame
     # The file, or "the DataFrame".
     origin: str
-    # What a person calls the first row: 2 in a spreadsheet, whose header is row 1.
-    first_row: int
+    # What a person calls each row: 2 for the first in a spreadsheet, whose header is row 1.
+    row_numbers: Sequence[int]
     # Where else the columns may be, for example in another sheet.
     hint: str = ""
     # What a person should know of how it was read.
@@ -54,8 +56,8 @@ class Page:
     notes: list[str] = field(default_factory=list)
     # Rows of comments; one that holds the names of the columns is a header all the same.
     comments: frozenset[int] = frozenset()
-    # Whether numbers may have decimal commas.
-    decimal_comma: bool = False
+    # Between the cells of a text, whose numbers may have decimal commas.
+    separator: str = ""
     # Why the page cannot be read.
     problem: str = ""
 
@@ -105,7 +107,7 @@ def join_fields(
     fields = [cell_text(cell) for cell in source.frame.iloc[:, index]]
     blank = [k for k, one in enumerate(ids) if one and not fields[k]]
     if blank:
-        rows = join_some([f"row {source.first_row + k} (id {ids[k]})" for k in blank])
+        rows = join_some([f"row {source.row_numbers[k]} (id {ids[k]})" for k in blank])
         raise CatalogError(f"{source.origin}: there is no {field_column} in {rows}: fill it in")
     return [f"{fields[k]}/{one}" if one else "" for k, one in enumerate(ids)], index
 
@@ -194,10 +196,11 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
             f"{path} has {len(names)} columns, more than {MAX_COLUMNS}{hint}: leave out those that "
             "are not needed"
         )
-    # Counted from 1, as a spreadsheet does.
-    first_row = header + 2
     passed: dict[str, list[str]] = {_LONGER: [], _COMMENT: [], _AGAIN: []}
-    rows = [_row(page, row, names, passed) for row in range(header + 1, len(page.records))]
+    # Blank rows are skipped here, as there may be millions.
+    written = (row for row in range(header + 1, len(page.records)) if page.records[row])
+    rows = ((row, _row(page, row, names, passed)) for row in written)
+    filled = [(row, cells) for row, cells in rows if any(map(_is_filled, cells))]
     longer = passed.pop(_LONGER)
     if longer:
         raise CatalogError(
@@ -209,13 +212,19 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
     notes += [
         f"{len(every)} rows {why}: {join_some(every)}" for why, every in passed.items() if every
     ]
-    while rows and not any(map(_is_filled, rows[-1])):
-        rows.pop()
-    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in names]
-    if page.decimal_comma:
+    columns = [[cells[k] for _, cells in filled] for k in range(len(names))]
+    if page.separator == ",":
+        # Their ids are text, as "3,17" may be.
+        is_id = [name.strip() in [one.strip() for one in wanted[:1]] for name in names]
+        columns = [
+            column if is_one else _with_points(column, is_quoted=True)
+            for column, is_one in zip(columns, is_id, strict=True)
+        ]
+    elif page.separator:
         columns = [_with_points(column) for column in columns]
     frame = pd.DataFrame(dict(enumerate(columns)), dtype=object).set_axis(names, axis=1)
-    return Sheet(frame, str(path), first_row, hint, notes)
+    # Counted from 1, as a spreadsheet does.
+    return Sheet(frame, str(path), [row + 1 for row, _ in filled], hint, notes)
 
 
 def _row(
@@ -224,8 +233,6 @@ def _row(
     """Return the cells of a row below the header, blank for a comment or for the names again."""
     n_columns = len(names)
     record = page.records[row]
-    if not record:
-        return [None] * n_columns
     cells = [*record[:n_columns], *[None] * (n_columns - len(record))]
     if row in page.comments:
         passed[_COMMENT].append(f"row {row + 1}")
@@ -243,9 +250,12 @@ def _is_filled(cell: Any) -> bool:
     return cell is not None and str(cell).strip() != ""
 
 
-def _with_points(cells: list[Any]) -> list[Any]:
+def _with_points(cells: list[Any], *, is_quoted: bool = False) -> list[Any]:
     """Write the decimal commas of a column of numbers as points."""
     texts = [cell for cell in cells if cell is not None and cell.strip()]
-    if not any("," in text for text in texts) or not all(map(_DECIMAL_COMMA.fullmatch, texts)):
+    with_comma = [text for text in texts if "," in text]
+    if not with_comma or not all(map(_DECIMAL_COMMA.fullmatch, texts)):
+        return cells
+    if is_quoted and all(map(_THOUSANDS.fullmatch, with_comma)):
         return cells
     return [cell and cell.replace(",", ".") for cell in cells]

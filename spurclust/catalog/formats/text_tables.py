@@ -61,13 +61,14 @@ def read_text_page(path: Path, wanted: Sequence[str]) -> Page:
                 f"{path}: the quotation marks in line {lines.number} do not fit ({error}): is the "
                 "end of the file missing?"
             ) from error
-        comments += range(len(records), len(records) + len(lines.comments))
-        is_early = len(records) < _LOOKED_AT
-        records += [_names(line, separator) if is_early else [line] for line in lines.comments]
-        lines.comments.clear()
+        if lines.comments:
+            comments += range(len(records), len(records) + len(lines.comments))
+            is_early = len(records) < _LOOKED_AT
+            records += [_names(line, separator) if is_early else [line] for line in lines.comments]
+            lines.comments.clear()
         if cells is not None:
             records.append([unmark_text(cell) for cell in cells])
-    return Page("", records, comments=frozenset(comments), decimal_comma=separator != ",")
+    return Page("", records, comments=frozenset(comments), separator=separator)
 
 
 class _Lines:

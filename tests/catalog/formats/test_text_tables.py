@@ -48,7 +48,8 @@ def test_rows_keep_their_numbers_below_titles_and_comments(tmp_path):
 def test_header_that_stands_twice(tmp_path):
     sheet = read(tmp_path, "Source_ID,Reliable_Source\n7,1\nSource_ID,Reliable_Source\n8,0\n")
     assert sheet.notes == ["1 rows repeat the names of the columns: row 3"]
-    assert sheet.frame["Source_ID"].tolist() == ["7", None, "8"]
+    assert sheet.frame["Source_ID"].tolist() == ["7", "8"]
+    assert sheet.row_numbers == [2, 4]
 
 
 def test_decimal_commas(tmp_path):
@@ -58,8 +59,28 @@ def test_decimal_commas(tmp_path):
     assert frame["Reliable_Source"].tolist() == ["1", "0.0", ""]
     assert frame["note"].tolist() == ["a,b", "1,5", ""]
     assert frame["n"].tolist() == ["1,5,2", "", ""]
-    # Between commas, there are none.
-    assert read(tmp_path, 'Source_ID,Reliable_Source\n"7,5",1\n').frame["Source_ID"][0] == "7,5"
+
+
+def test_quoted_decimal_commas_between_commas_are_numbers_but_in_ids(tmp_path):
+    read(
+        tmp_path,
+        "Source_ID,Reliable_Source,mag,flux,n,note\n"
+        '"7,5","0,0","27,5","-0,125","1,234","1,5"\n"8,5",1,26,"9,125","2,345",no\n',
+    )
+    table = read_labels(tmp_path / "labels.txt").table
+    assert table["source_id"].tolist() == ["7,5", "8,5"]
+    assert table["label"].tolist() == [1, 0]
+    assert table[["mag", "flux"]].to_numpy().tolist() == [[27.5, -0.125], [26, 9.125]]
+    # 1234 and 2345 as well as 1.234 and 2.345.
+    assert table["n"].tolist() == ["1,234", "2,345"]
+    assert table["note"].tolist() == ["1,5", "no"]
+
+
+def test_blank_lines_are_no_rows(tmp_path):
+    text = f"Source_ID,Reliable_Source\n7,1\n{chr(10) * 500}{', ' + chr(10)}8,0\n"
+    sheet = read(tmp_path, text)
+    assert sheet.frame["Source_ID"].tolist() == ["7", "8"]
+    assert sheet.row_numbers == [2, 504]
 
 
 def test_quoted_text_between_blanks(tmp_path):
