@@ -430,6 +430,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        # A component in the region may be spurious by a few per cent only.
+        tags.classifier_tags.poor_score = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.flatten is None or (
             self.flatten != "passthrough" and get_tags(self.flatten).input_tags.allow_nan

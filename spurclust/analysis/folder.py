@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from spurclust.analysis.stages import Log, Stages
 from spurclust.errors import CatalogError, import_optional
-from spurclust.labels import UNINSPECTED
 from spurclust.progress import track
 
 if TYPE_CHECKING:
@@ -241,6 +240,8 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
 
 def audit_pool(analysis: Any) -> "pd.DataFrame":
     """Return the sources that are neither flagged nor inspected."""
+    from spurclust.labels import UNINSPECTED
+
     sources = analysis.sources
     pool: pd.DataFrame = sources[~sources["flagged"].to_numpy() & (analysis.y == UNINSPECTED)]
     return pool

@@ -41,6 +41,17 @@ def test_the_module_is_the_command():
     assert done.stdout.strip() == spurclust.__version__
 
 
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, contextlib, spurclust.cli.main as command\n"
+        "with contextlib.suppress(SystemExit): command.main(['run', '--help'])\n"
+        "sys.exit(' '.join({'numpy', 'scipy', 'sklearn', 'pandas'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+    assert "--labels" in done.stdout
+
+
 def test_input_that_cannot_be_used_is_one_error(survey, tmp_path, capsys):
     out, table = tmp_path / "out", tmp_path / "labels.csv"
     assert run(tmp_path / "none", out, labels=survey / "labels.xlsx") == 1
