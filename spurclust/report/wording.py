@@ -29,7 +29,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     region, held_out = summary["region"], summary.get("held_out")
     lines = []
     if held_out:
-        params = ", ".join(f"{name}={value:g}" for name, value in held_out["params"].items())
+        params = ", ".join(f"{name}={value:.4g}" for name, value in held_out["params"].items())
         lines += [
             f"Chosen among {held_out['n_settings']} settings: {params}.",
             "Held out (labels not shown when the region was chosen, "

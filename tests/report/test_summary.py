@@ -114,7 +114,7 @@ def test_what_was_given_is_kept(make_run):
 
 def test_held_out_metrics_come_first(make_run):
     detector, y = make_run([1, 1, 1, 0], [1, 1, 0, 0])
-    detector.perplexity_ = 3.5  # as few sources allow
+    detector.perplexity_ = 11 / 3  # as few sources allow
     search = SimpleNamespace(
         held_out_flagged_=np.array([1, 0.5, 0, np.nan]),
         best_params_={"threshold": 0.1, "perplexity": 50},
@@ -131,7 +131,7 @@ def test_held_out_metrics_come_first(make_run):
     assert held_out["completeness_by_reason"]["spike"]["fraction"] == 1
     assert held_out["n_spurious"] == 2
     lines = format_summary(summary).splitlines()
-    assert lines[0] == "Chosen among 3 settings: threshold=0.1, perplexity=3.5."
+    assert lines[0] == "Chosen among 3 settings: threshold=0.1, perplexity=3.667."
     assert "5 splits, transductive" in lines[1]
     assert lines[2].startswith("  completeness  0.750 (95 % interval ")
     assert lines[5].startswith("    no reason given: 0.500 (")
