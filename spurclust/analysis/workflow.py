@@ -259,7 +259,7 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
             stages.add(name, seconds)
         excess = describe_excess(detector.components_, detector.threshold, detector.flagged_)
         if excess:
-            warnings.warn(excess, stacklevel=3)
+            warnings.warn(excess, stacklevel=4)
         return _Fitted(detector, None, features)
     with stages("tuning"):
         features = detector.fit_assign(images, y).features
