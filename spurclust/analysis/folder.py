@@ -317,20 +317,16 @@ def cutout_loader(
     analysis: Any, folder: str | os.PathLike[str] | None
 ) -> "Callable[[int], NDArray[Any] | None]":
     """Return what loads the cutout of a row, its top row of pixels first."""
+    from spurclust.analysis.reading import options_like
     from spurclust.cutouts import ReadOptions
-    from spurclust.cutouts.bands import read_source
+    from spurclust.cutouts.bands import read_whole
     from spurclust.cutouts.files import is_fits_name
 
     paths = analysis.sources["path"].tolist()
     # Shrunk cutouts do for an embedding, not for people: those of files are read again.
     reading = analysis.summary.get("reading") or {}
     is_whole = reading.get("size") is None and reading.get("reduce") is None
-    options = ReadOptions(
-        reading.get("size"),
-        reading.get("reduce"),
-        hdu=reading.get("hdu"),
-        pad=reading.get("pad") or "center",
-    )
+    options = options_like(reading) if reading.get("dtype") else ReadOptions()
     images = None if analysis.cutouts is None else analysis.cutouts.images
 
     def load(row: int) -> "NDArray[Any] | None":
@@ -342,12 +338,12 @@ def cutout_loader(
             end = whole.find("{") if "{" in whole else len(whole)
             name = whole[whole.rfind("/", 0, end) + 1 :]
             try:
-                pixels = read_source(
-                    str(Path(folder, name)) if folder else paths[row], options
-                ).image
+                pixels = read_whole(str(Path(folder, name)) if folder else paths[row], options)
             except ValueError:
                 return None
-        is_fits = is_fits_name(paths[row]) or reading.get("scale") is not None
+        # Of cutouts that are no files, those of mosaics know the scale of their pixels.
+        path = paths[row]
+        is_fits = is_fits_name(path) if path else reading.get("scale") is not None
         return pixels[::-1] if pixels is not None and is_fits else pixels
 
     return load

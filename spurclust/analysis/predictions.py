@@ -63,7 +63,7 @@ that `spurclust predict` wrote
     from spurclust.ranking import inspection_rank
 
     path = Path(folder)
-    _check_manifest(path)
+    manifest = _read_manifest(path)
     page = path / REPORT if out is None else Path(out)
     if out is None and page.exists() and _MARK not in page.read_bytes()[:_HEAD]:
         raise CatalogError(
@@ -87,26 +87,29 @@ that `spurclust predict` wrote
         inspection_probability=probability,
         positions=shown[["ra", "dec"]] if {"ra", "dec"} <= set(shown) else None,
     )
-    summary = {"written_by": "spurclust", "predictions": counts}
+    reading = manifest.get("reading")
+    summary = {"written_by": "spurclust", "predictions": counts, "reading": reading}
     analysis = Analysis(path.resolve().name, sources, _components(found), summary)
     return analysis.write_report(page, **options)
 
 
-def _check_manifest(folder: Path) -> None:
-    """Raise an error unless a folder holds all predictions that it was to hold."""
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a folder, which must hold all predictions that it was to hold."""
     from spurclust.cutouts.files import MANIFEST, PREDICTIONS
 
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(
             f"{path} cannot be read: give the folder that `spurclust predict` wrote"
         ) from error
-    if not isinstance(manifest, dict) or manifest.get("format") != PREDICTIONS:
+    is_manifest = isinstance(manifest, dict) and isinstance(manifest.get("reading", {}), dict)
+    if not is_manifest or manifest.get("format") != PREDICTIONS:
         raise CatalogError(f"{path} is not of spurclust's predictions: give their folder")
     if manifest.get("complete") is not True:
         raise CatalogError(f"the predictions in {folder} are not complete: {_AGAIN}, then report")
+    return manifest
 
 
 def _read_parts(folder: Path) -> "pd.DataFrame":

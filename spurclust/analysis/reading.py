@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -95,42 +95,55 @@ def read_survey(
         name=source.name.rstrip("/").rpartition("/")[2] or source.name,
         cutouts=read,
         labels=matched,
-        reading={"filters": source.filters, **_how_read(options, read)},
+        reading={"filters": source.filters, **how_read(replace(options, like=read.image_format))},
         settings={"cutouts": source.name, "labels": [table.origin for table in tables]},
     )
 
 
-def _how_read(options: "ReadOptions", read: "Cutouts") -> dict[str, Any]:
+def how_read(options: "ReadOptions") -> dict[str, Any]:
     """Return what makes later cutouts like those that were read, as plain values."""
     how = {name: getattr(options, name) for name in ("size", "reduce", "hdu", "pad")}
-    found = read.image_format
-    if found is not None:
-        how |= {name: getattr(found, name) for name in ("full", "center", "scale", "extensions")}
-    return {**how, "dtype": str(read.images.dtype)}
+    if (like := options.like) is not None:
+        how |= {name: getattr(like, name) for name in ("full", "center", "scale", "extensions")}
+        how["dtype"] = str(like.dtype)
+    return how
+
+
+def options_like(
+    reading: Mapping[str, Any], shape: Sequence[int] | None = None, **others: Any
+) -> "ReadOptions":
+    """Return how to read cutouts as others were read, of which `how_read` has told."""
+    from spurclust.cutouts import ImageFormat, ReadOptions
+
+    try:
+        full, center, scale = (reading.get(name) for name in ("full", "center", "scale"))
+        like = ImageFormat(
+            tuple(shape or full or (1, 1)),
+            np.dtype(reading["dtype"]),
+            full and (full[0], full[1]),
+            center and (center[0], center[1]),
+            scale,
+            tuple(reading.get("extensions") or ()),
+        )
+        return ReadOptions(
+            reading.get("size"),
+            reading.get("reduce"),
+            like,
+            hdu=reading.get("hdu"),
+            pad=reading.get("pad") or "center",
+            **others,
+        )
+    except (TypeError, KeyError, IndexError) as error:
+        raise CatalogError(
+            f"how the cutouts were read is not known ({error!r}): run anew"
+        ) from error
 
 
 def fitted_options(models: "FittedModels", *, on_error: Literal["raise", "skip"]) -> "ReadOptions":
     """Return how to read cutouts as those of the fit were read."""
-    from spurclust.cutouts import ImageFormat, ReadOptions
-
-    reading = models.reading
-    full, center = reading["full"], reading["center"]
-    like = ImageFormat(
-        models.detector.image_shape_,
-        np.dtype(reading["dtype"]),
-        full and (full[0], full[1]),
-        center and (center[0], center[1]),
-        reading["scale"],
-        tuple(reading["extensions"] or ()),
-    )
-    return ReadOptions(
-        reading["size"],
-        reading["reduce"],
-        like,
-        on_error,
-        models.detector.n_jobs,
-        hdu=reading["hdu"],
-        pad=reading["pad"] or "center",
+    detector = models.detector
+    return options_like(
+        models.reading, detector.image_shape_, on_error=on_error, n_jobs=detector.n_jobs
     )
 
 

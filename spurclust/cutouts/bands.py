@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spurclust.catalog.ids import STRIP_NAME
 from spurclust.cutouts.decoding import Decoded, UnreadableCutoutError, read_image, shrink
@@ -21,6 +22,7 @@ from spurclust.cutouts.formats import (
     ImageFormat,
     ReadOptions,
     Stored,
+    adapt,
     fill_frame,
     is_near,
     is_same_scale,
@@ -272,6 +274,16 @@ def read_source(path: str, options: ReadOptions) -> Decoded:
         header and header._replace(extensions=()),
         notes,
     )
+
+
+def read_whole(path: str, options: ReadOptions) -> NDArray[Any]:
+    """Read one source like the others of its set, as they were before they were shrunk."""
+    decoded, like = read_source(path, options), options.like
+    if like is None:
+        return decoded.image
+    stored = stored_in(decoded)
+    like = like._replace(shape=(*stored.full, stored.n_channels))
+    return adapt(path, decoded.image, stored, options, like)[0]
 
 
 def _to_one_size(

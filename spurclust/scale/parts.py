@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import spurclust
+from spurclust.analysis.reading import how_read
 from spurclust.catalog.output import atomic_write
 from spurclust.catalog.table_writers import mark_table
 from spurclust.cutouts import CutoutSource
@@ -183,7 +184,7 @@ def _read_summary(path: Path, model: str) -> PartitionSummary | None:
 def identity_of(
     predictor: Predictor, source: CutoutSource, n_partitions: int, size: int | None
 ) -> dict[str, Any]:
-    """Return what must be the same when work goes on."""
+    """Return what must be the same when work goes on, and how the cutouts are read."""
     return {
         "format": PREDICTIONS,
         "format_version": FORMAT_VERSION,
@@ -193,6 +194,7 @@ def identity_of(
         "partition_size": size,
         "n_partitions": n_partitions,
         "n_sources": len(source),
+        "reading": {"filters": source.filters, **how_read(predictor.options)},
     }
 
 

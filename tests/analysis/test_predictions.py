@@ -1,8 +1,11 @@
 import json
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 from PIL import Image
 
 from spurclust.analysis import predictions, report_predictions
@@ -56,6 +59,34 @@ def test_the_page_shows_new_sources_and_nothing_of_labels(tmp_path):
     (folder / "report.html").write_text("mine", encoding="utf-8")
     with pytest.raises(CatalogError, match="not from an earlier report"):
         report_predictions(folder)
+
+
+def test_the_cutouts_drawn_are_read_as_those_of_the_predictions(tmp_path):
+    def name_fits(table):
+        table["path"] = table["path"].str.replace(".png", ".fits")
+
+    folder = write_predictions(tmp_path, change=name_fits)
+    for number in range(N_SOURCES):
+        pixels = np.random.default_rng(number).normal(size=(9, 9 if number else 6))
+        hdus = [fits.PrimaryHDU(), fits.ImageHDU(np.ones((5, 5)), name="SCI")]
+        hdus.append(fits.ImageHDU(pixels.astype(np.float32), name="OTHER"))
+        fits.HDUList(hdus).writeto(tmp_path / f"{number}.fits")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["reading"] = {"hdu": ["OTHER"], "full": [9, 9], "dtype": "float32", "pad": "end"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    report_predictions(folder)
+    data = data_of((folder / "report.html").read_text(encoding="utf-8"))
+    shown = [Image.open(BytesIO(b64decode(data["cutouts"][str(k)]))) for k in range(N_SOURCES)]
+    assert {picture.size for picture in shown} == {(9, 9)}
+    manifest["reading"] = "by eye"
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(CatalogError, match="not of spurclust's predictions"):
+        report_predictions(folder)
+
+
+def data_of(page):
+    """Return what the script of a page works with."""
+    return json.loads(page.split('id="data"')[1].split(">", 1)[1].split("</script>")[0])
 
 
 def test_of_many_sources_the_flagged_come_first(tmp_path, monkeypatch):

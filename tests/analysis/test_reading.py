@@ -178,6 +178,26 @@ def test_what_was_read_of_fits_files_is_said_and_read_again(tmp_path):
         analyze(tmp_path / "cutouts", y, hdu="SCI", **settings())
 
 
+def test_shrunk_cutouts_are_drawn_whole_and_padded_as_they_were_read(tmp_path):
+    def trim(hdu):
+        hdu.data = hdu.data[:, 3:]
+
+    y = fits_survey(tmp_path / "cutouts", f3=trim)
+    with pytest.warns(UserWarning, match="padded without data to 16 x 16"):
+        found = analyze(tmp_path / "cutouts", y, reduce=2, pad="end", **settings())
+    assert found.cutouts.images.shape[1:] == (8, 8)
+    with fits.open(tmp_path / "cutouts" / "3.fit.gz") as hdus:
+        expected = np.pad(hdus[0].data, ((0, 0), (3, 0)), constant_values=np.nan)
+    np.testing.assert_array_equal(cutout_loader(found, None)(3), expected[::-1])
+    found.save(tmp_path / "out", plot_formats=[], report=False)
+    loaded = load_analysis(tmp_path / "out", models=False)
+    moved = (tmp_path / "cutouts").rename(tmp_path / "moved")
+    np.testing.assert_array_equal(cutout_loader(loaded, moved)(3), expected[::-1])
+    loaded.summary["reading"]["full"] = 5
+    with pytest.raises(CatalogError, match="how the cutouts were read is not known"):
+        cutout_loader(loaded, moved)
+
+
 def test_another_pixel_scale_than_was_fitted_is_refused(tmp_path):
     def scaled(arcsec):
         def change(hdu):

@@ -54,6 +54,8 @@ def test_files(fitted, cutouts, expected, tmp_path):
     assert manifest["complete"] is True
     assert manifest["spurclust"] == __version__
     assert [one["n_sources"] for one in manifest["partitions"]] == [40, 40, 10]
+    assert manifest["reading"]["full"] == [14, 16]
+    assert manifest["reading"]["dtype"] == "uint8"
     assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == [
         "cutouts.parquet",
         "manifest.json",
