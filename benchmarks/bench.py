@@ -87,8 +87,6 @@ def parse_options(function: Callable[..., Any]) -> dict[str, Any]:
         option = f"--{name.replace('_', '-')}"
         if default is inspect.Parameter.empty:
             parser.add_argument(name, help=about)
-        elif isinstance(default, bool):
-            parser.add_argument(option, action="store_true", help=about)
         elif isinstance(default, tuple):
             parser.add_argument(option, type=type(default[0]), nargs="*", default=default)
         else:
@@ -119,6 +117,15 @@ def load_survey(folder: str, labels: str) -> tuple[Any, Any, Any]:
     cutouts = read_cutouts(folder, n_jobs=-1)
     y = match_labels(read_labels(labels), cutouts.source_ids).y
     return cutouts.images, y, cutouts.source_ids
+
+
+def fit_models(cutouts: Any, y: Any) -> Any:
+    """Fit a detector and a ranker as `spurclust run` does."""
+    from spurclust import analyze
+    from spurclust.catalog import FittedModels
+
+    found = analyze(cutouts, y)
+    return FittedModels(found.detector, found.ranker, found.summary["reading"])
 
 
 def peak_memory() -> float:

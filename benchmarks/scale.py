@@ -1,8 +1,8 @@
 """A million sources on dask: throughput with one and two workers, memory over time, the same bits.
 
 The cutouts are made on the fly, so that no disk is measured: each is one of a simulated survey's,
-turned or mirrored, with noise of its own. Then PNG files, against decoding them alone, and
-partitions without work, for what the scheduler takes.
+turned or mirrored, with noise of its own. Then partitions without work, for what the scheduler
+takes.
 """
 
 import os
@@ -17,15 +17,12 @@ from typing import Any, NamedTuple
 import bench
 
 CHUNK = 5000
-FILES_IN_PARTITION = 500
 CUBE = (24, 24, 4)
 N_BASE = 2000
 N_SPURIOUS = 60
 SAMPLE_SECONDS = 0.5
 MOST_GB = 1.5
 MOST_GROWTH = 1.1
-MOST_OVER_DECODING = 1.3
-"""Of predicting on pixels: up to it, decoding is what the time goes into."""
 BILLION = 1e9
 
 
@@ -80,17 +77,6 @@ def lazy_cutouts(base: Any, n_sources: int) -> Any:
     return da.concatenate(blocks)
 
 
-def fitted_models(base: Any, y: Any) -> Any:
-    """Fit a detector and a ranker."""
-    from spurclust import InspectionRanker, SpuriousRegionDetector
-    from spurclust.catalog import FittedModels
-
-    detector = SpuriousRegionDetector(20, random_state=12, n_jobs=-1).fit(base, y)
-    ranker = InspectionRanker(random_state=12, n_jobs=-1).fit(base, y)
-    reading = dict.fromkeys(("size", "reduce", "id_pattern", "dtype"))
-    return FittedModels(detector, ranker, reading)
-
-
 class Watch:
     """Samples the memory of processes until it is left."""
 
@@ -126,15 +112,13 @@ def predict_with(n_workers: int, models: Any, cutouts: Any, folder: Path) -> Run
     """Predict a survey on a cluster of this machine that has been warmed up."""
     from spurclust.scale import open_client, write_predictions
 
-    is_array = hasattr(cutouts, "dask")
-    few, sizes = (2 * CHUNK, (None, None)) if is_array else (200, (50, FILES_IN_PARTITION))
     with open_client(workers=n_workers) as client:
         client.run(lambda: __import__("spurclust.scale"))
-        write_predictions(models, cutouts[:few], folder / "few", partition_size=sizes[0])
+        write_predictions(models, cutouts[: 2 * CHUNK], folder / "few")
         pids = list(client.run(os.getpid).values())
         start = time.perf_counter()
         with Watch(pids) as watch:
-            write_predictions(models, cutouts, folder / "all", partition_size=sizes[1])
+            write_predictions(models, cutouts, folder / "all")
         seconds = time.perf_counter() - start
     n_bytes = sum(path.stat().st_size for path in (folder / "all").rglob("*") if path.is_file())
     return Run(seconds, watch.memory, n_bytes)
@@ -156,7 +140,7 @@ def same_bits(models: Any, base: Any, folder: Path, n_sources: int) -> tuple[boo
 
     number = random.SystemRandom().randrange(-(-n_sources // CHUNK))
     table = pd.read_parquet(folder / "all" / "sources" / f"part-{number:06d}.parquet")
-    assignment, probability = models.predict(vary(base, number, len(table)))
+    assignment, probability, _ = models.predict(vary(base, number, len(table)))
     expected = {
         "source_id": np.array([str(number * CHUNK + k) for k in range(len(table))], dtype=object),
         "tsne_x": assignment.embedding[:, 0],
@@ -173,7 +157,7 @@ def same_bits(models: Any, base: Any, folder: Path, n_sources: int) -> tuple[boo
 def measure_arrays(n_sources: int) -> list[bench.Outcome]:
     """Predict cutouts made on the fly, with one worker and with two."""
     base, y = base_cubes()
-    models = fitted_models(base, y)
+    models = bench.fit_models(base, y)
     cutouts = lazy_cutouts(base, n_sources)
     rows: list[bench.Outcome] = []
     runs = []
@@ -203,81 +187,12 @@ def peak_of(run: Run) -> float:
     return max(max(series) for series in run.memory.values())
 
 
-def extrapolate(run: Run, n_sources: int, n_workers: int, n_read: int = 0) -> bench.Outcome:
+def extrapolate(run: Run, n_sources: int, n_workers: int) -> bench.Outcome:
     """Compute what a thousand million sources take at the measured rate of a core."""
     core_hours = n_workers * run.seconds / n_sources * BILLION / 3600
     written = run.n_bytes / n_sources * BILLION / 1e9
     detail = f"{core_hours / 1000:,.1f} hours on 1000 cores; {written:.0f} GB written"
-    if n_read:
-        detail += f", {n_read / n_sources * BILLION / 1e12:.0f} TB read"
     return bench.for_information("10^9 such sources", f"{core_hours:,.0f} core hours", detail)
-
-
-def write_strips(folder: Path, n_files: int, n_distinct: int) -> tuple[list[str], Any]:
-    """Write strips as PNG files, a few hundred different ones under many names."""
-    from PIL import Image
-
-    from spurclust.simulate import simulate_survey
-
-    survey = simulate_survey(n_distinct, n_distinct // 20, random_state=3, n_jobs=-1)
-    paths = []
-    for number in range(n_files):
-        path = folder / f"z6_{number}_F115W_crop.png"
-        if number < n_distinct:
-            Image.fromarray(survey.images[number]).convert("RGB").save(path)
-        else:
-            os.link(paths[number % n_distinct], path)
-        paths.append(str(path))
-    return paths, survey
-
-
-def decode_alone(paths: list[str], jobs: int) -> float:
-    """Return the seconds of decoding files in threads, a partition at a time."""
-    from spurclust.cutouts import read_cutouts
-
-    def work() -> None:
-        for first in range(0, len(paths), FILES_IN_PARTITION):
-            read_cutouts(paths[first : first + FILES_IN_PARTITION], n_jobs=jobs)
-
-    return bench.timed(work)[1]["seconds"]
-
-
-def measure_files(n_files: int, n_workers: int) -> list[bench.Outcome]:
-    """Predict PNG strips on features and on pixels, and decode them alone."""
-    from spurclust import ImageFlattener, SpuriousRegionDetector
-    from spurclust.catalog import FittedModels
-
-    rows: list[bench.Outcome] = []
-    with tempfile.TemporaryDirectory() as folder:
-        strips = Path(folder) / "strips"
-        strips.mkdir()
-        paths, survey = write_strips(strips, n_files, min(400, n_files))
-        images, y = survey.images[::2], survey.y[::2]
-        reading = {"size": None, "reduce": None, "id_pattern": None, "dtype": "uint8"}
-        on_pixels = SpuriousRegionDetector(6, flatten=ImageFlattener(), random_state=12, n_jobs=-1)
-        models = {
-            "features, with the ranker": fitted_models(images, y)._replace(reading=reading),
-            "pixels": FittedModels(on_pixels.fit(images, y), None, reading),
-        }
-        decode_alone(paths[:400], n_workers)  # so that neither is the first to read the files
-        n_read = sum(Path(path).stat().st_size for path in paths)
-        for name, model in models.items():
-            # Each beside its own, for a machine is not as fast at all times.
-            alone = decode_alone(paths, n_workers)
-            run = predict_with(n_workers, model, paths, Path(folder) / name[:5])
-            ratio = run.seconds / alone
-            detail = (
-                f"{run.seconds:.1f} s, {ratio:.2f}x decoding; peak {peak_of(run):.2f} GB a worker"
-            )
-            decoding = f"decoding {n_files:,} PNG strips alone, {n_workers} threads"
-            rates = [f"{n_files / seconds:,.0f} a second" for seconds in (alone, run.seconds)]
-            rows += [
-                bench.for_information(decoding, rates[0], f"{alone:.1f} s"),
-                bench.for_information(f"predict on {name}, {n_workers} workers", rates[1], detail),
-                extrapolate(run, n_files, n_workers, n_read),
-            ]
-        rows.append(bench.at_most("decode-bound: against decoding", ratio, MOST_OVER_DECODING, "x"))
-    return rows
 
 
 def leave_out(predictor: Any, number: int, partition: Any, images: Any, job: Any) -> Any:  # noqa: ARG001
@@ -310,13 +225,10 @@ def measure_scheduling(n_partitions: int, n_workers: int) -> list[bench.Outcome]
     return rows
 
 
-def measure(
-    sources: int = 1_000_000, files: int = 20_000, partitions: int = 8000
-) -> list[bench.Outcome]:
-    """Run all parts; 0 leaves one out."""
+def measure(sources: int = 1_000_000, partitions: int = 8000) -> list[bench.Outcome]:
+    """Run both parts; 0 leaves one out."""
     bench.require("dask", "distributed", "pyarrow", "psutil")
     rows = measure_arrays(sources) if sources else []
-    rows += measure_files(files, min(2, bench.CORES)) if files else []
     return rows + (measure_scheduling(partitions, min(2, bench.CORES)) if partitions else [])
 
 
