@@ -27,35 +27,6 @@ def strips(tmp_path_factory):
     return folder
 
 
-def test_growth_distinguishes_a_line_from_a_curve(script):
-    growth, bench = script("growth"), script("bench")
-    sizes = (2_000, 20_000, 60_000, 200_000)
-    straight = {n: bench.Finished(n * 1e-3, 0.3 + n * 2e-6) for n in sizes}
-    curved = {n: bench.Finished(n**1.5, 0.3 + n**1.1 * 1e-6) for n in sizes}
-    falling = {n: bench.Finished(n * 1e-3, 0.3 - n * 1e-9) for n in sizes}
-    few = {n: straight[n] for n in sizes[:3]}
-    expected = [(straight, [True, True]), (curved, [False, False]), (falling, [True, None])]
-    for runs, holds in [*expected, (few, [None])]:
-        assert [row.holds for row in growth.judge(runs)] == holds
-    assert growth.judge(straight)[1].detail == "0.30 GB and 2.0 kB a source"
-
-
-@pytest.mark.parametrize("power", [0.5, 1, 1.3])
-def test_an_exponent_beside_a_constant(script, power):
-    sizes = (20_000, 60_000, 200_000)
-    values = [7 + 2 * n**power for n in sizes]
-    assert script("growth").exponent_beside_constant(sizes, values) == pytest.approx(power)
-
-
-def test_files_that_were_fitted_are_not_predicted(script):
-    found = [str(number) for number in range(1000)]
-    for given, n_files in ((found, 3000), (found, 10), (found[:7], 50)):
-        fitted, files = script("predict_files").split_files(given, n_files)
-        assert len(files) == n_files
-        assert set(given) >= set(fitted) | set(files)
-        assert not set(fitted) & set(files)
-
-
 def test_kept_neighbors_are_all_of_the_same_rows_and_few_of_others(script):
     kept = script("embedding_rows").neighbors_kept
     rows = np.random.default_rng(0).normal(size=(400, 2))
@@ -79,49 +50,54 @@ def test_only_the_fastest_peer_sets_the_target_at_20000_rows(script):
 def test_one_failure_is_a_row_and_the_others_go_on(script, tmp_path):
     speed, bench = script("speed"), script("bench")
 
-    def fail():
-        raise bench.ChildError("exit code 3")
+    def fail(out):
+        raise bench.ChildError(f"exit code 3, and {out.is_dir()}")
 
-    works = {"first": fail, "second": lambda: [bench.at_least("won", 2, 1)]}
+    works = {"first": fail, "second": lambda out: [bench.at_least("won", 2, 1)]}
     outcomes = speed.run_all(works, tmp_path / "speed.md")
     assert [row.holds for row in outcomes] == [False, True]
     written = (tmp_path / "speed.md").read_text()
-    assert "| first.py | did not end |  | **FAILS** | exit code 3 |" in written
+    assert "| first | did not end |  | **FAILS** | exit code 3, and True |" in written
     assert "| won | 2x | >= 1x | PASS |" in written
 
 
-def test_the_commands_are_those_of_the_readme(script):
-    readme = (FOLDER / "README.md").read_text()
-    for name in script("speed").plan("survey", "survey/labels.xlsx", quick=True):
-        assert f"`{name}.py" in readme
+def test_the_stages_of_a_run_add_up_to_it(script):
+    seconds = {"reading": 1.5, "embed": 2.25}
+    run = script("bench").Finished(9.0, 0.1, {"seconds": seconds}, (9.0, 5.0))
+    rows = script("speed").stages(run)
+    values = {row.what: row.value for row in rows}
+    assert values["stage imports and the rest"] == "1.25 s"
+    assert sum(float(value.split()[0]) for value in values.values()) == 5
 
 
-def test_the_copy_runs_and_cannot_take_a_cache(script, tmp_path):
-    cold_start = script("cold_start")
-    copy = cold_start.copy_unwritable(tmp_path / "copy")
-    for folder in {path.parent for path in copy.rglob("*.py")}:
-        with pytest.raises(OSError, match="exists"):
-            (folder / "__pycache__").mkdir()
-    code = "import json, spurclust; print(json.dumps({'file': spurclust.__file__}))"
-    done = cold_start.run_with(code, tmp_path, path=copy)
-    assert Path(done.result["file"]).is_relative_to(copy)
-    with pytest.raises(script("bench").ChildError, match="not the copy in"):
-        cold_start.run_with(code.replace("spurclust.__file__", "'elsewhere'"), tmp_path, path=copy)
+@pytest.mark.parametrize("has_order", [False, True])
+def test_the_quality_of_a_run_has_its_order_if_there_is_one(script, has_order):
+    effort = [{"completeness": each, "inspections": 30 * each} for each in (0.9, 0.95)]
+    summary = {
+        "flagged": {"k": 40, "n": 300},
+        "in_sample": {"completeness": {"k": 9, "n": 10}},
+        "ranking": {"expected_effort": effort} if has_order else None,
+    }
+    order = ", workload at 95 % completeness 0.095" if has_order else ""
+    expected = f"flagged 40, spurious held 9 of 10{order}"
+    assert script("speed").quality(summary) == expected
 
 
 SIZES_OF_REFERENCE = ("--sources", 150, "--seeds", 1, "--inspected", 50, "--share", 0.1)
 RUNS = {
-    "imports": (("--repeats", 1), ["`spurclust --help`"]),
-    "whole_run": (
-        ("FOLDER", "LABELS", "--repeats", 1, "--perplexity", 5),
-        [f"{N_STRIPS} strips, whole process", "of 18 with", "KL by all pixels"],
+    "speed": (
+        ("FOLDER", "LABELS", "--quick"),
+        [
+            f"{N_STRIPS} strips, against the original with its pictures",
+            "of 18 : flagged",
+            "| stage embed |",
+            "| the same, KL |",
+            "4000 PNG strips, dask",
+            "100 settings, 25 splits",
+            "of an installation, less the next",
+            "`spurclust --help`",
+        ],
     ),
-    "notebook": (("FOLDER", "LABELS"), ["| stage embed |", "KL by all pixels"]),
-    "predict_files": (
-        ("FOLDER", "--files", 100, "--repeats", 1),
-        ["100 files (80 distinct) in blocks of 2000, 80 others fitted"],
-    ),
-    "growth": (("--sizes", 200, 400, "--side", 9), ["fit of 400 cutouts of 9 x 9"]),
     "tsne": (
         ("--rows", "--survey", "FOLDER", "--repeats", 1),
         [
@@ -152,6 +128,7 @@ def test_a_script_prints_its_rows(strips, name):
     command = [sys.executable, str(FOLDER / f"{name}.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "did not end" not in done.stdout
     for text in [*expected, "Python "]:
         assert text in done.stdout
 
