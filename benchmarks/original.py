@@ -65,8 +65,9 @@ if args.pictures:
     figure.savefig(args.pictures / "clusters.png")
     plt.close(figure)
 
-    shown = np.flatnonzero(flagged)[:60]
-    figure, grid = plt.subplots(15, 4, figsize=(16, 15))
+    shown = np.flatnonzero(flagged)
+    n_rows = -(-len(shown) // 8)
+    figure, grid = plt.subplots(n_rows, 8, figsize=(24, n_rows), squeeze=False)
     for axes, source in zip(grid.flat, shown, strict=False):
         axes.imshow(strips[source])
         axes.set_title(ids[source], fontsize=6)
