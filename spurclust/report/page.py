@@ -31,7 +31,7 @@ _SCRIPTS = (
     *("page.js", "pictures.js", "filters.js", "cards.js", "embedding.js", "selection.js"),
     *("verdicts.js", "judge.js", "start.js"),
 )
-_DIGITS = 5
+_DIGITS, _DIGITS_OF_POSITIONS = 5, 6
 
 
 def render_report(
@@ -164,6 +164,8 @@ def page_data(
         "inspect_next": _suggested(results),
         "audit": _audited(results),
         "nearest": _nearest(results),
+        "ra": _rounded(results.column("ra"), _DIGITS_OF_POSITIONS),
+        "dec": _rounded(results.column("dec"), _DIGITS_OF_POSITIONS),
         "sky": _sky_links(results),
         "columns": _other_columns(results),
         "colorings": [way.as_dict() for way in colorings(results, probability)],
@@ -189,11 +191,11 @@ def _name_panels(n_panels: int, names: Sequence[str]) -> list[str]:
     return [str(number) for number in range(1, n_panels + 1)]
 
 
-def _rounded(values: Any) -> list[float | None] | None:
+def _rounded(values: Any, digits: int = _DIGITS) -> list[float | None] | None:
     """Return short numbers, None where there is none."""
     if values is None:
         return None
-    return [None if np.isnan(value) else round(float(value), _DIGITS) for value in values]
+    return [None if np.isnan(value) else round(float(value), digits) for value in values]
 
 
 def _other_columns(results: Results) -> list[dict[str, Any]]:
@@ -205,9 +207,16 @@ def _other_columns(results: Results) -> list[dict[str, Any]]:
             texts, codes = np.unique(cells.to_numpy(dtype=str), return_inverse=True)
             columns.append({"name": name, "names": texts.tolist(), "codes": codes.tolist()})
         else:
-            numbers = [float(f"{cell:.7g}") if np.isfinite(cell) else None for cell in cells]
+            numbers = [_shortened(cell) for cell in cells.tolist()]
             columns.append({"name": name, "numbers": numbers})
     return columns
+
+
+def _shortened(number: float) -> float | None:
+    """Return a number of seven digits; all of a whole one, which may be an id; None for none."""
+    if not np.isfinite(number):
+        return None
+    return number if number.is_integer() else float(f"{number:.7g}")
 
 
 def _expected_scale(results: Results, order: overview.InspectionOrder) -> float:

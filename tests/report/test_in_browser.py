@@ -9,6 +9,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from spurclust.catalog import read_labels
@@ -578,6 +579,8 @@ def add_columns(sources, components, summary):
     sources["mag"] = np.where(numbers == 3, np.nan, 20 + numbers / 4)
     sources[HOSTILE] = np.where(numbers % 2, "N", np.where(numbers == 0, HOSTILE, "NE"))
     sources["name"] = [f"g{number}" for number in numbers]
+    sources["ra"], sources["dec"] = 150 + numbers / 3, np.where(numbers == 2, np.nan, -numbers)
+    sources["survey_id"] = 10**15 + numbers
 
 
 @pytest.fixture
@@ -597,10 +600,11 @@ def shown_rows(page):
 
 def test_other_columns_are_shown_colored_by_and_filtered_by(filtered):
     page = filtered
-    assert page.evaluate("factsOf(0)")[-3:] == [["mag", "20"], [HOSTILE, HOSTILE], ["name", "g0"]]
+    facts = page.evaluate("factsOf(0)")[-4:]
+    assert facts[:3] == [["mag", "20"], [HOSTILE, HOSTILE], ["name", "g0"]]
     assert ["mag", "20.75"] not in page.evaluate("factsOf(3)")
     titles = page.locator("#color-by option").all_inner_texts()
-    assert titles[-2:] == ["mag", HOSTILE]
+    assert titles[-3:-1] == ["mag", HOSTILE]
     page.select_option("#color-by", label=HOSTILE)
     assert page.locator("#legend li:visible").all_inner_texts()[0].split() == [
         *HOSTILE.split(),
@@ -624,6 +628,19 @@ def test_other_columns_are_shown_colored_by_and_filtered_by(filtered):
     page.fill("#filter-text", "n")
     assert shown_rows(page) == list(range(1, 40, 2))
     assert page.evaluate("queues.get('uninspected').members.every((row) => row % 2 === 1)")
+
+
+def test_a_selection_has_the_positions_and_the_other_columns(filtered, tmp_path):
+    filtered.evaluate("selectRows([0, 2, 3])")
+    downloaded(filtered, "#selection-download", tmp_path / "s.csv")
+    found = pd.read_csv(tmp_path / "s.csv", keep_default_na=False).sort_values("name")
+    columns = ["ra", "dec", "mag", HOSTILE, "name", "survey_id"]
+    assert found.columns[-6:].tolist() == columns
+    assert found[columns].astype(str).to_numpy().tolist() == [
+        ["150.0", "0", "20", HOSTILE, "g0", str(10**15)],
+        ["150.666667", "", "20.5", "NE", "g2", str(10**15 + 2)],
+        ["151.0", "-3", "", "N", "g3", str(10**15 + 3)],
+    ]
 
 
 def test_a_page_without_other_columns_has_no_filters(page):

@@ -12,10 +12,13 @@ function showSelection() {
 }
 
 function selectionTable() {
-  const head = [data.label_options.id_column, "label", "reason", "component", "spurious_probability", "flagged"];
+  const positions = ["ra", "dec"].filter((name) => data[name]);
+  const head = [data.label_options.id_column, "label", "reason", "component", "spurious_probability", "flagged",
+    ...positions, ...data.columns.map(({ name }) => name)];
   return [head, ...selectedRows().sort((a, b) => data.rank[a] - data.rank[b]).map((row) => [
     data.ids[row], data.label[row] < 0 ? "" : LABEL_WORDS.get(data.label[row]), reasonOf(row),
-    data.component[row], data.fraction[row] ?? "", data.flagged[row] ? "True" : "False"])];
+    data.component[row], data.fraction[row] ?? "", data.flagged[row] ? "True" : "False",
+    ...positions.map((name) => data[name][row] ?? ""), ...data.columns.map((column) => cellOf(column, row))])];
 }
 
 function startSelection() {
