@@ -31,8 +31,9 @@ from spurclust.features.panels import Float32, panel_geometry, prepare_panels
 from spurclust.fitted import COUNT, IMAGES, Part, Plain, Several
 from spurclust.parallel import map_row_blocks
 
-BLOCK_PIXELS = 1_000_000
-"""Pixels of panels in one block of cutouts: its arrays stay in the processor's cache."""
+BLOCK_PIXELS = 400_000
+"""Pixels of panels in one block of cutouts: its arrays stay in the processor's cache. Larger ones
+would also be returned to the system, and zeroed by it, again and again."""
 
 
 class CutoutFeatures(TransformerMixin, BaseEstimator):
