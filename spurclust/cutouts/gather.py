@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -411,7 +410,7 @@ def warn_of_losses(cutouts: Cutouts, *, doubtful: bool = True, stacklevel: int =
 def _doubtful(cutouts: Cutouts) -> dict[str, list[str]]:
     """Find cutouts without data, of one value, and with the pixels of another."""
     found: dict[str, list[str]] = {_NO_DATA: [], _CONSTANT: [], _IDENTICAL: []}
-    first: dict[bytes, str] = {}
+    first: dict[int, str] = {}
     peaks: dict[str, float] = {}
     sources = zip(cutouts.images, cutouts.source_ids, cutouts.paths, strict=True)
     for image, source_id, path in sources:
@@ -423,8 +422,7 @@ def _doubtful(cutouts: Cutouts) -> dict[str, list[str]]:
             found[_CONSTANT].append(name)
         else:
             peaks[name] = max(abs(float(pixels.min())), abs(float(pixels.max())))
-            digest = blake2b(image.tobytes(), digest_size=16).digest()
-            other = first.setdefault(digest, name)
+            other = first.setdefault(hash(image.tobytes()), name)
             if other != name:
                 found[_IDENTICAL].append(f"{name} and {other}")
     usual = float(np.median([*peaks.values()])) if peaks else 0

@@ -53,10 +53,13 @@ def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
     """Return one channel of an image whose channels are all equal, else the image."""
     if image.ndim == 2:
         return image
-    first, equal_nan = image[..., 0], image.dtype.kind == "f"
-    others = (image[..., k] for k in range(1, image.shape[2]))
-    are_equal = all(np.array_equal(first, other, equal_nan=equal_nan) for other in others)
-    return first if are_equal else image
+    line, n_channels = image.ravel(), image.shape[2]
+    # Neighbors in memory are compared fastest; the last channel of a pixel has none.
+    differs = line[1:] != line[:-1]
+    if image.dtype.kind == "f":
+        differs &= ~(np.isnan(line[1:]) & np.isnan(line[:-1]))
+    differs[n_channels - 1 :: n_channels] = False
+    return image if differs.any() else image[..., 0]
 
 
 def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDArray[Any] | None:
