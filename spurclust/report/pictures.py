@@ -176,7 +176,7 @@ class _Panels(NamedTuple):
             for left in columns.starts:
                 part = np.s_[top : top + rows.length, left : left + columns.length]
                 panel = picture[part][:: rows.enlargement, :: columns.enlargement]
-                again[part] = panel.repeat(rows.enlargement, 0).repeat(columns.enlargement, 1)
+                again[part] = panel.repeat(columns.enlargement, 1).repeat(rows.enlargement, 0)
                 panels.append(panel)
         # What is left out must be the same in all: edge data must not be lost with a margin.
         if (again != picture).any():
