@@ -300,7 +300,7 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
     from spurclust.catalog.ids import join_ids
     from spurclust.embedding import GuidedProjection
     from spurclust.features import CutoutFeatures
-    from spurclust.ranking import inspection_outlook
+    from spurclust.ranking import inspection_outlook, label_suspicion
 
     images, y = survey.cutouts.images, survey.labels.y
     steps = fitted.detector.pipeline_.named_steps
@@ -319,6 +319,9 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
     columns = {
         "inspection_rank": ranker.inspection_rank_,
         "inspection_probability": ranker.inspection_probability_,
+        "label_suspicion": label_suspicion(
+            y, ranker.inspection_probability_, unlabeled=UNINSPECTED
+        ),
         "nearest_spurious": [join_ids(filter(None, row)) for row in names.tolist()],
     }
     columns["inspect_next"] = ranker.suggest(images, N_SUGGESTED, features=shared.get("features"))

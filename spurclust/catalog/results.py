@@ -76,6 +76,7 @@ def sources_table(
     stability: ArrayLike | None = None,
     inspection_rank: ArrayLike | None = None,
     inspection_probability: ArrayLike | None = None,
+    label_suspicion: ArrayLike | None = None,
     inspect_next: ArrayLike | None = None,
     nearest_spurious: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
@@ -113,6 +114,8 @@ def sources_table(
         Rank in the order of inspection, from 1; None leaves the column out.
     inspection_probability : array-like of shape (n_sources,), default=None
         Probability that each source is spurious, by a ranker; None leaves the column out.
+    label_suspicion : array-like of shape (n_sources,), default=None
+        Probability that each label is wrong, NaN where there is none; None leaves the column out.
     inspect_next : array-like of int of shape (n_suggested,), default=None
         Indices of the sources to inspect next, the first one first; None leaves the column out.
     nearest_spurious : sequence of str of length n_sources, default=None
@@ -128,10 +131,10 @@ def sources_table(
     DataFrame
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
         spurious_probability, flagged, and, where they are given, novelty, stability,
-        inspection_rank, inspection_probability, inspect_next (from 1, missing where a source is
-        not suggested), nearest_spurious, ra, dec and sky_viewer (the address in Aladin Lite), then
-        the other columns; " (in table)" follows a name that is one of these. An uninspected
-        source's label is missing, a blank in csv.
+        inspection_rank, inspection_probability, label_suspicion, inspect_next (from 1, missing
+        where a source is not suggested), nearest_spurious, ra, dec and sky_viewer (the address in
+        Aladin Lite), then the other columns; " (in table)" follows a name that is one of these. An
+        uninspected source's label is missing, a blank in csv.
 
     Raises
     ------
@@ -169,6 +172,7 @@ def sources_table(
         "stability": _array(stability, np.float64),
         "inspection_rank": _array(inspection_rank, np.int64),
         "inspection_probability": _array(inspection_probability, np.float64),
+        "label_suspicion": _array(label_suspicion, np.float64),
         "inspect_next": _suggestion_numbers(inspect_next, n_sources),
         "nearest_spurious": None if nearest_spurious is None else list(nearest_spurious),
         **_sky_columns(positions),

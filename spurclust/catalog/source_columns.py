@@ -19,7 +19,7 @@ TEXT_COLUMNS = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
 OWN_COLUMNS = (
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y", "component"),
     *("spurious_probability", "flagged", "novelty", "stability", "inspection_rank", "inspect_next"),
-    *("inspection_probability", "nearest_spurious", "ra", "dec", "sky_viewer"),
+    *("inspection_probability", "label_suspicion", "nearest_spurious", "ra", "dec", "sky_viewer"),
 )
 """Names that `sources_table` gives to its own columns, whether a table has them or not."""
 

@@ -6,6 +6,7 @@ from spurclust.ranking.outlook import InspectionOutlook, inspection_outlook
 from spurclust.ranking.ranker import InspectionRanker
 from spurclust.ranking.sampling import sampling_p_value
 from spurclust.ranking.suggestions import inspection_rank, outlyingness, suggest_sources
+from spurclust.ranking.suspicion import label_suspicion
 
 __all__ = [
     "InspectionOutlook",
@@ -15,6 +16,7 @@ __all__ = [
     "explain_source",
     "inspection_outlook",
     "inspection_rank",
+    "label_suspicion",
     "outlyingness",
     "replay_inspection",
     "sampling_p_value",

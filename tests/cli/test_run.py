@@ -48,6 +48,9 @@ def test_the_files_of_a_run(results):
     assert (components["in_region"][table["component"]].to_numpy() == table["flagged"]).all()
     assert sorted(table["inspection_rank"]) == list(range(1, N_SOURCES + 1))
     assert table.sort_values("inspection_rank")["inspection_probability"].is_monotonic_decreasing
+    own = table["inspection_probability"].where(table["label"] == 0)
+    other = 1 - table["inspection_probability"].where(table["label"] == 1)
+    assert table["label_suspicion"].to_numpy() == pytest.approx(own.fillna(other).to_numpy())
     spurious = set(table.loc[table["label"] == 1, "source_id"])
     for source_id, nearest in zip(table["source_id"], table["nearest_spurious"], strict=True):
         assert len(set(nearest.split(", ")) & spurious - {source_id}) == 3
