@@ -29,6 +29,7 @@ from spurclust.region import (
     component_counts,
     component_table,
     count_components,
+    describe_excess,
     fit_mixture,
     is_flagged,
     region_html,
@@ -252,11 +253,13 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         -----
         UserWarning
             When no inspected source is spurious, or more than half of them are, as when labels are
-            the wrong way round; or when there are fewer sources than `n_components` or `perplexity`
-            need. A region of nearly all sources is named by `analyze`, by a search and in a
-            notebook, not by each of the many fits of a search.
+            the wrong way round; when the region holds nearly all sources; or when there are fewer
+            sources than `n_components` or `perplexity` need.
         """
         self._fit(X, y)
+        excess = describe_excess(self.components_, self.threshold, self.flagged_)
+        if excess:
+            warnings.warn(excess, stacklevel=2)
         return self
 
     def fit_assign(

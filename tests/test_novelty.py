@@ -151,6 +151,7 @@ class Halved(TransformerMixin, BaseEstimator):
         return np.asarray(X)[:, ::2] / 2 if self.normalize else X
 
 
+@pytest.mark.filterwarnings("ignore:The region holds 60 of 60")
 def test_novelty_is_measured_in_the_rows_of_a_users_step():
     X, new = rows(60, 8), rows(9, 8, seed=1)
     detector = SpuriousRegionDetector(2, perplexity=8, reduce=Halved(), random_state=0)

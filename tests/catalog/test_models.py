@@ -31,7 +31,11 @@ from spurclust.embedding import ImageFlattener
 from spurclust.errors import CatalogError
 from spurclust.features import CutoutFeatures
 
-pytestmark = pytest.mark.filterwarnings("ignore:n_components=2 is ignored")
+# Whether a region is of use does not matter here, but that it is loaded as it was saved.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The region holds"),
+    pytest.mark.filterwarnings("ignore:n_components=2 is ignored"),
+]
 
 
 class Halver(TransformerMixin, BaseEstimator):

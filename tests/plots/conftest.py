@@ -28,8 +28,8 @@ def fit_detector(embedding, y, n_components=3, **settings):
     steps = dict.fromkeys(("flatten", "reduce", "embed"), "passthrough")
     settings = {"unlabeled": -1, "random_state": 12, **steps, **settings}
     with warnings.catch_warnings():
-        # A picture of few sources, most of them spurious, is a picture.
-        warnings.filterwarnings("ignore", message=".* more than half")
+        # A picture of few sources, of which the region may hold all, is a picture.
+        warnings.filterwarnings("ignore", message="The region holds|.* more than half")
         return SpuriousRegionDetector(n_components, **settings).fit(np.asarray(embedding, float), y)
 
 
