@@ -1,6 +1,7 @@
 """The numbers and pictures of the page "How good is my region?"."""
 
 import argparse
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ from spurclust import ImageFlattener, SpuriousRegionDetectorCV
 from spurclust.catalog import match_labels, read_labels
 from spurclust.cutouts import read_cutouts
 from spurclust.metrics import (
-    audit_sample_size,
     binomial_interval,
+    confidence_sequence,
     get_scorer,
+    inspections_needed,
     remaining_upper_bound,
     work_saved_over_sampling,
     workload_at_completeness,
@@ -51,10 +53,16 @@ def print_metrics(search: SpuriousRegionDetectorCV, y: Any) -> None:
 
 
 def print_audit(n_unflagged: int) -> None:
-    """Print how many inspections of unflagged sources prove how much."""
+    """Print how many inspections of unflagged sources prove how much, and the price of looking."""
     print(f"\n5. An audit of {n_unflagged} unflagged sources")
-    n = audit_sample_size(n_unflagged, 10)
+    n = inspections_needed(n_unflagged, 10)
     print(f" {n} inspections prove that at most 10 spurious remain, if none is found")
+    _, high = confidence_sequence(n_unflagged, n, 3)
+    print(f" if 3 are found among them: at most {high - 3} remain")
+    fixed = bisect_left(
+        range(n_unflagged), -10, key=lambda n: -remaining_upper_bound(n_unflagged, n, 0)
+    )
+    print(f" with a size fixed beforehand: {fixed} inspections, if none is found")
     print(f" if 3 are found among them: at most {remaining_upper_bound(n_unflagged, n, 3)} remain")
 
 

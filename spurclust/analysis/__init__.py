@@ -8,17 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spurclust.analysis.auditing import AuditResult, AuditSample, draw_audit, evaluate_audit
     from spurclust.analysis.folder import check_folder, save_report
     from spurclust.analysis.outcome import Analysis
     from spurclust.analysis.predictions import report_predictions
-    from spurclust.analysis.saved import (
-        AuditResult,
-        AuditSample,
-        draw_audit,
-        evaluate_audit,
-        flag_sources,
-        load_analysis,
-    )
+    from spurclust.analysis.saved import flag_sources, load_analysis
     from spurclust.analysis.workflow import analyze
 
 __all__ = [
@@ -38,12 +32,12 @@ __all__ = [
 # Imported when first used: the help of the command line need not wait for numpy.
 _HOMES = {
     "Analysis": "outcome",
-    "AuditResult": "saved",
-    "AuditSample": "saved",
+    "AuditResult": "auditing",
+    "AuditSample": "auditing",
     "analyze": "workflow",
     "check_folder": "folder",
-    "draw_audit": "saved",
-    "evaluate_audit": "saved",
+    "draw_audit": "auditing",
+    "evaluate_audit": "auditing",
     "flag_sources": "saved",
     "load_analysis": "saved",
     "report_predictions": "predictions",

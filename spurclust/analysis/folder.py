@@ -31,6 +31,9 @@ GALLERIES = ("spurious", "flagged")
 SAMPLE = "audit.csv"
 """The file of an audit's sample."""
 
+SAMPLE_ORDER = "Audit_Order"
+"""Its column of the order in which the sources were drawn, which outlives any sorting."""
+
 MODEL, REGIONS, REPORT = "model.skops", "flagged.reg", "report.html"
 
 
@@ -247,22 +250,28 @@ def audit_pool(analysis: Any) -> "pd.DataFrame":
     return pool
 
 
-def read_sample(path: Path, pool: "pd.DataFrame") -> list[str]:
-    """Read the ids of an audit's sample, which must be of this pool."""
-    import pandas as pd
+def read_sample(path: Path, pool: "pd.DataFrame") -> "pd.DataFrame":
+    """Read an audit's sample, which must be of this pool, in the order drawn."""
+    from spurclust.catalog.table_readers import read_sheet
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        drawn: list[str] = table["Source_ID"].tolist()
+        table = read_sheet(path, sheet=None, wanted=["Source_ID", SAMPLE_ORDER]).frame
+        drawn = table.astype({SAMPLE_ORDER: int}).sort_values(SAMPLE_ORDER, ignore_index=True)
+        ids = drawn["Source_ID"].tolist()
     except (ValueError, KeyError) as error:
         raise CatalogError(
             f"{path} is not the sample of an audit: move it away and draw anew"
         ) from error
-    strangers = sorted(set(drawn) - set(pool["source_id"]))
+    strangers = sorted(set(ids) - set(pool["source_id"]))
     if strangers:
         raise CatalogError(
             f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
             "now. Move the file away and draw anew"
+        )
+    if drawn[SAMPLE_ORDER].tolist() != list(range(1, len(drawn) + 1)):
+        raise CatalogError(
+            f"{path} lacks rows of the sample or has some twice, by its column {SAMPLE_ORDER}: "
+            "leave the rows of sources that are not inspected in the file, with blank labels"
         )
     return drawn
 
@@ -364,7 +373,8 @@ def render_analysis(
     from spurclust.parallel import count_threads
     from spurclust.report import Results, render_report
 
-    sample = () if audit is None else read_sample(Path(audit), audit_pool(analysis))
+    drawn = None if audit is None else read_sample(Path(audit), audit_pool(analysis))
+    sample = () if drawn is None else drawn["Source_ID"].tolist()
     tables = (analysis.name, analysis.sources, analysis.components)
     return render_report(
         Results(*tables, analysis.summary, analysis.tuning, audit=sample),

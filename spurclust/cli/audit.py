@@ -1,11 +1,14 @@
-"""``spurclust audit``: a random sample of what was not flagged, and what it proves."""
+"""``spurclust audit``: a random sample of what was not flagged, and what it proves so far."""
 
 import argparse
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spurclust.cli import options
 from spurclust.cli.options import COUNT, COUNT_OR_NONE, STATE, number, say
+
+if TYPE_CHECKING:
+    from spurclust.analysis import AuditResult
 
 
 def add_commands(commands: Any) -> None:
@@ -15,19 +18,21 @@ def add_commands(commands: Any) -> None:
     audit.description = (
         "First draws a random sample of the sources that are neither flagged nor inspected and "
         "writes it to DIR/audit.csv, for you to fill in the column Reliable_Source (1 reliable, 0 "
-        "spurious). Then, with --labels, says how many spurious sources can remain."
+        "spurious) from the first row on. Then, with --labels, says how many spurious sources can "
+        "remain: as often as you like, however far you are. A larger --sample extends the first."
     )
     audit.add_argument("folder", metavar="DIR", help="folder of the results of a run")
     size = audit.add_mutually_exclusive_group()
-    size.add_argument("--sample", type=COUNT, metavar="N", help="sources to draw")
+    size.add_argument("--sample", type=COUNT, metavar="N", help="sources to draw, or to extend to")
     size.add_argument(
         "--max-remaining",
         type=COUNT_OR_NONE,
         metavar="M",
-        help="draw as many as prove that at most M remain, if no spurious one is found",
+        help="draw as many as prove that at most M remain, if no spurious one is found; with "
+        "--labels, print how many more inspections that takes",
     )
     options.add_labels(
-        audit, "the sample with its column filled in; repeat it if it was shared out"
+        audit, "the sample with its column filled in, or a part; repeat it if it was shared out"
     )
     options.add_label_columns(audit)
     audit.add_argument(
@@ -62,12 +67,16 @@ def _draw(args: argparse.Namespace) -> str | None:
     if drawn is None:
         return None
     command = shlex.join(["spurclust", "audit", args.folder, "--labels", str(drawn.path)])
+    added = drawn.n_sources - drawn.n_earlier
     return (
         f"{drawn.path} lists {drawn.n_sources} sources drawn at random from the {drawn.n_pool} "
-        "that are neither flagged nor inspected.\nInspect all of them, fill in Reliable_Source "
-        f"(1 reliable, 0 spurious), then: {command}\n"
-        f"If none is spurious, at most {drawn.most_remaining} spurious ones remain (confidence "
-        f"{args.confidence:g})."
+        "that are neither flagged nor inspected"
+        + f", {added} of them new, at the end"
+        * bool(drawn.n_earlier)
+        + ".\nInspect them in this order and fill in Reliable_Source (1 reliable, 0 spurious). As "
+        f"often as you like, also before you are through: {command}\n"
+        f"If none is spurious, at most {drawn.most_remaining} spurious ones remain after all of "
+        f"them (confidence {args.confidence:g})."
     )
 
 
@@ -75,14 +84,35 @@ def _evaluate(args: argparse.Namespace) -> str | None:
     """Return how many spurious sources can remain."""
     from spurclust.analysis import evaluate_audit
 
+    if args.sample is not None:
+        raise ValueError("--sample draws, and --labels judges what is drawn: give one of them")
     result = evaluate_audit(
-        args.folder, options.read_label_tables(args), confidence=args.confidence
+        args.folder,
+        options.read_label_tables(args),
+        max_remaining=args.max_remaining,
+        confidence=args.confidence,
     )
     return result and (
         f"Of {result.n_pool} sources that were neither flagged nor inspected, "
         f"{result.n_inspected} drawn at random were inspected: {result.n_spurious} spurious.\n"
         f"At most {result.most_remaining} spurious ones remain among the other "
-        f"{result.n_pool - result.n_inspected} (confidence {args.confidence:g}).\n"
+        f"{result.n_pool - result.n_inspected} (confidence {args.confidence:g}, whenever you look)."
+        "\n"
         f"The flags hold at least {result.completeness_low:.3f} of all spurious sources, counting "
-        f"as flagged only the {result.n_flagged_spurious} that are known."
+        f"as flagged only the {result.n_flagged_spurious} that are known." + _plan(args, result)
     )
+
+
+def _plan(args: argparse.Namespace, result: "AuditResult") -> str:
+    """Return how many more inspections prove what is wanted, if anything is."""
+    if result.n_needed is None:
+        return ""
+    wanted = f"at most {args.max_remaining} spurious ones remain"
+    if result.n_needed == 0:
+        return f"\nSo {wanted}, as wanted."
+    text = f"\n{result.n_needed} more inspections prove that {wanted}, if none is spurious."
+    n = result.n_inspected + result.n_needed
+    if n > result.n_drawn:
+        command = shlex.join(["spurclust", "audit", args.folder, "--sample", str(n)])
+        text += f" The sample has {result.n_drawn} sources; extend it: {command}"
+    return text

@@ -8,9 +8,10 @@ inspect a random sample of what was not flagged (`draw_audit_sample`).
 """
 
 from spurclust.metrics.bounds import (
-    audit_sample_size,
     completeness_lower_bound,
+    confidence_sequence,
     draw_audit_sample,
+    inspections_needed,
     remaining_upper_bound,
 )
 from spurclust.metrics.completeness_curves import (
@@ -33,7 +34,6 @@ from spurclust.metrics.scorers import get_scorer, get_scorer_names
 
 __all__ = [
     "FractionInterval",
-    "audit_sample_size",
     "average_precision",
     "binomial_interval",
     "completeness",
@@ -41,9 +41,11 @@ __all__ = [
     "completeness_curve",
     "completeness_interval",
     "completeness_lower_bound",
+    "confidence_sequence",
     "draw_audit_sample",
     "get_scorer",
     "get_scorer_names",
+    "inspections_needed",
     "purity",
     "purity_interval",
     "remaining_upper_bound",
