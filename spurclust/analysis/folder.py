@@ -322,6 +322,30 @@ def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"
     return read.images, origin
 
 
+def find_similar(analysis: Any, source_id: object, n: int) -> "pd.DataFrame":
+    """Return the sources most similar to one, with their labels and distances."""
+    import numpy as np
+
+    from spurclust.ranking import similar_sources
+
+    sources = analysis.sources
+    row = np.flatnonzero(sources["source_id"] == str(source_id))
+    if not len(row):
+        raise ValueError(f"{analysis.name} has no source {str(source_id)!r}")
+    ranker, features = analysis.ranker, analysis.features
+    if ranker is None:
+        raise ValueError(
+            f"{analysis.name} has no ranker: analyze with ranking=True, load with models=True"
+        )
+    if features is None:
+        features = ranker.extract_features(read_images(analysis)[0])
+    indices, distances = similar_sources(
+        features, n, sources=row, importances=ranker.feature_importances_, n_jobs=ranker.n_jobs
+    )
+    found: pd.DataFrame = sources.loc[indices[0], ["source_id", "label", "reason"]]
+    return found.assign(distance=distances[0]).reset_index(drop=True)
+
+
 def cutout_loader(
     analysis: Any, folder: str | os.PathLike[str] | None
 ) -> "Callable[[int], NDArray[Any] | None]":

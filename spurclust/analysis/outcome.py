@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.analysis.folder import read_images, render_analysis, save_analysis
+from spurclust.analysis.folder import find_similar, read_images, render_analysis, save_analysis
 from spurclust.analysis.stages import Log
 from spurclust.labels import UNINSPECTED
 
@@ -52,6 +52,8 @@ class Analysis:
         The search that chose the detector's settings. It is not saved.
     cutouts : Cutouts or None
         The cutouts in memory; None when an analysis was loaded.
+    features : ndarray or None
+        The features that the ranker knows, one row per source; None when an analysis was loaded.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class Analysis:
     ranker: "InspectionRanker | None" = None
     search: "SpuriousRegionDetectorCV | None" = None
     cutouts: "Cutouts | None" = None
+    features: NDArray[np.float32] | None = None
 
     @property
     def y(self) -> NDArray[np.int8]:
@@ -118,6 +121,23 @@ class Analysis:
         ]
         names = ["inspections", "inspections_low", "inspections_high", "inspections_left"]
         return pd.DataFrame(rows, columns=["completeness", *names]).astype(float)
+
+    def similar(self, source_id: object, n: int = 8) -> "pd.DataFrame":
+        """Find the sources that are most similar to one, whatever their labels.
+
+        Parameters
+        ----------
+        source_id : str or int
+            The source.
+        n : int, default=8
+            How many to find.
+
+        Returns
+        -------
+        DataFrame
+            The most similar first: source_id, label, reason and distance, 1 for two random sources.
+        """
+        return find_similar(self, source_id, n)
 
     def plot_embedding(self, ax: Any = None, **kwargs: Any) -> Any:
         """Draw the embedding with its labels and components.

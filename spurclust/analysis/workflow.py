@@ -286,18 +286,18 @@ def _measure_stability(
 
 
 class _RankedSources(NamedTuple):
-    """The fitted ranker, its columns of the sources' table, and what is still to be found."""
+    """The fitted ranker, its columns of the sources' table, what is still to be found, features."""
 
     ranker: Any = None
     columns: dict[str, Any] = {}  # noqa: RUF012 (immutable by use)
     outlook: Any = None
+    features: Any = None
 
 
 def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSources:
     """Order the sources for inspection, on the features and the forest of the detector."""
     from sklearn.base import clone
 
-    from spurclust.catalog.ids import join_ids
     from spurclust.embedding import GuidedProjection
     from spurclust.features import CutoutFeatures
     from spurclust.ranking import inspection_outlook, label_suspicion
@@ -314,21 +314,36 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
         if isinstance(reduce, GuidedProjection) and len(reduce.classes_) == 2:
             shared["forest"] = reduce.forest_
     ranker.fit(images, y, **shared)
-    indices, _ = ranker.nearest_spurious(images, features=shared.get("features"))
-    names = np.append(np.asarray(survey.cutouts.source_ids, dtype=object), "")[indices]
+    features = shared["features"] if "features" in shared else ranker.extract_features(images)
     columns = {
         "inspection_rank": ranker.inspection_rank_,
         "inspection_probability": ranker.inspection_probability_,
         "label_suspicion": label_suspicion(
             y, ranker.inspection_probability_, unlabeled=UNINSPECTED
         ),
-        "nearest_spurious": [join_ids(filter(None, row)) for row in names.tolist()],
+        "inspect_next": ranker.suggest(images, N_SUGGESTED, features=features),
+        **_alike(ranker, images, features, survey.cutouts.source_ids),
     }
-    columns["inspect_next"] = ranker.suggest(images, N_SUGGESTED, features=shared.get("features"))
-    outlook = inspection_outlook(
-        ranker, images, y, origins=_origins(survey), features=shared.get("features")
+    outlook = inspection_outlook(ranker, images, y, origins=_origins(survey), features=features)
+    return _RankedSources(ranker, columns, outlook, features)
+
+
+def _alike(
+    ranker: Any, images: NDArray[Any], features: NDArray[Any], source_ids: Sequence[object]
+) -> dict[str, list[str]]:
+    """Return the ids of the most similar known spurious of each source, and of any sources."""
+    from spurclust.catalog.ids import join_ids
+    from spurclust.ranking import similar_sources
+
+    spurious, _ = ranker.nearest_spurious(images, features=features)
+    similar, _ = similar_sources(
+        features, importances=ranker.feature_importances_, n_jobs=ranker.n_jobs
     )
-    return _RankedSources(ranker, columns, outlook)
+    names = np.append(np.asarray(source_ids, dtype=object), "")
+    return {
+        name: [join_ids(filter(None, row)) for row in names[indices].tolist()]
+        for name, indices in (("nearest_spurious", spurious), ("most_similar", similar))
+    }
 
 
 def _origins(survey: Survey) -> list[str] | None:
@@ -421,4 +436,5 @@ def _collect(found: _Findings, name: str, settings: Mapping[str, Any]) -> Analys
         ranker=ranks.ranker,
         search=fitted.search,
         cutouts=cutouts,
+        features=ranks.features,
     )

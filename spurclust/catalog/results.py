@@ -79,6 +79,7 @@ def sources_table(
     label_suspicion: ArrayLike | None = None,
     inspect_next: ArrayLike | None = None,
     nearest_spurious: Sequence[str] | None = None,
+    most_similar: Sequence[str] | None = None,
     positions: ArrayLike | None = None,
     columns: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
@@ -120,6 +121,8 @@ def sources_table(
         Indices of the sources to inspect next, the first one first; None leaves the column out.
     nearest_spurious : sequence of str of length n_sources, default=None
         Ids of the most similar known spurious sources; None leaves the column out.
+    most_similar : sequence of str of length n_sources, default=None
+        Ids of the most similar sources, whatever their labels; None leaves the column out.
     positions : array-like of shape (n_sources, 2), default=None
         Right ascension and declination in degrees, NaN where unknown; None leaves ra, dec and
         sky_viewer out.
@@ -132,9 +135,9 @@ def sources_table(
         The columns source_id, path, label, reason, tsne_x, tsne_y, component,
         spurious_probability, flagged, and, where they are given, novelty, stability,
         inspection_rank, inspection_probability, label_suspicion, inspect_next (from 1, missing
-        where a source is not suggested), nearest_spurious, ra, dec and sky_viewer (the address in
-        Aladin Lite), then the other columns; " (in table)" follows a name that is one of these. An
-        uninspected source's label is missing, a blank in csv.
+        where a source is not suggested), nearest_spurious, most_similar, ra, dec and sky_viewer
+        (the address in Aladin Lite), then the other columns; " (in table)" follows a name that is
+        one of these. An uninspected source's label is missing, a blank in csv.
 
     Raises
     ------
@@ -175,6 +178,7 @@ def sources_table(
         "label_suspicion": _array(label_suspicion, np.float64),
         "inspect_next": _suggestion_numbers(inspect_next, n_sources),
         "nearest_spurious": None if nearest_spurious is None else list(nearest_spurious),
+        "most_similar": None if most_similar is None else list(most_similar),
         **_sky_columns(positions),
         **_other_columns(columns),
     }

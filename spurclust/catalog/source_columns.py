@@ -13,13 +13,14 @@ from spurclust.catalog.formats.sheets import cell_text, is_missing
 CANONICAL = ("source_id", "label", "reason")
 """The columns that every label table has, whatever they are called in the file."""
 
-TEXT_COLUMNS = ("source_id", "path", "reason", "nearest_spurious", "sky_viewer")
+TEXT_COLUMNS = ("source_id", "path", "reason", "nearest_spurious", "most_similar", "sky_viewer")
 """Columns of text of `sources_table`."""
 
 OWN_COLUMNS = (
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y", "component"),
     *("spurious_probability", "flagged", "novelty", "stability", "inspection_rank", "inspect_next"),
-    *("inspection_probability", "label_suspicion", "nearest_spurious", "ra", "dec", "sky_viewer"),
+    *("inspection_probability", "label_suspicion", "nearest_spurious", "most_similar"),
+    *("ra", "dec", "sky_viewer"),
 )
 """Names that `sources_table` gives to its own columns, whether a table has them or not."""
 

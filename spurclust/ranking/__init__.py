@@ -5,6 +5,7 @@ from spurclust.ranking.explanation import SourceExplanation, explain_source
 from spurclust.ranking.outlook import InspectionOutlook, inspection_outlook
 from spurclust.ranking.ranker import InspectionRanker
 from spurclust.ranking.sampling import sampling_p_value
+from spurclust.ranking.similarity import similar_sources
 from spurclust.ranking.suggestions import inspection_rank, outlyingness, suggest_sources
 from spurclust.ranking.suspicion import label_suspicion
 
@@ -20,5 +21,6 @@ __all__ = [
     "outlyingness",
     "replay_inspection",
     "sampling_p_value",
+    "similar_sources",
     "suggest_sources",
 ]

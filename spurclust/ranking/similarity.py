@@ -1,15 +1,17 @@
-"""Which known spurious sources are most similar to a source."""
+"""Which sources, or which known spurious ones, are most similar to a source."""
+
+from __future__ import annotations
 
 from functools import partial
 from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.distance import cdist
 
-from spurclust.embedding.neighbors import row_keys
+from spurclust.embedding.neighbors import nearest_neighbors, row_keys
 from spurclust.fitted import TINY, Values
-from spurclust.labels import SPURIOUS
+from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.parallel import map_row_blocks
 from spurclust.printing import short_repr
 
@@ -85,3 +87,59 @@ class SimilaritySpace(NamedTuple):
 
     def __repr__(self) -> str:
         return short_repr(self)
+
+
+def similar_sources(
+    features: ArrayLike,
+    n_neighbors: int = 8,
+    *,
+    sources: ArrayLike | None = None,
+    importances: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Find the sources of a survey that are most similar to each, whatever their labels.
+
+    Distances are those of `InspectionRanker.nearest_spurious` where the importances are those of
+    the ranker. They say what is alike to features, which do not see all that a person sees.
+
+    Parameters
+    ----------
+    features : array-like of shape (n_samples, n_features)
+        Features of all sources of the survey.
+    n_neighbors : int, default=8
+        Number of neighbors; fewer where there are fewer other sources.
+    sources : array-like of int of shape (n_queries,), default=None
+        Indices of the sources whose neighbors are wanted. None is all.
+    importances : array-like of shape (n_features,), default=None
+        How much each feature counts, in sum 1: `feature_importances_` of a ranker. None is all
+        alike.
+    n_jobs : int, default=None
+        Number of threads; None is 1, -1 is all cores.
+
+    Returns
+    -------
+    indices : ndarray of int of shape (n_queries, n_neighbors)
+        Indices in `features`, the most similar first. A source is not its own neighbor.
+    distances : ndarray of shape (n_queries, n_neighbors)
+        Distances in the scaled, weighted features; 1 is typical of two random sources.
+
+    Examples
+    --------
+    >>> from spurclust.ranking import similar_sources
+    >>> indices, _ = similar_sources([[0.0], [0.1], [0.3], [9.0]], 2)
+    >>> indices.tolist()
+    [[1, 2], [0, 2], [1, 0], [2, 1]]
+    """
+    rows = np.asarray(features, dtype=np.float32)
+    n_sources, n_features = rows.shape
+    chosen = np.arange(n_sources) if sources is None else np.asarray(sources, dtype=np.intp)
+    weights = np.full(n_features, 1 / n_features) if importances is None else importances
+    none_known = np.full(n_sources, UNINSPECTED, dtype=np.int8)
+    space = SimilaritySpace.fit(rows, none_known, np.asarray(weights, dtype=np.float64))
+    scaled = space.scale(rows)
+    n_found = min(n_neighbors, n_sources - 1)
+    squares, found = nearest_neighbors(scaled[chosen], scaled, n_found + 1, n_jobs=n_jobs)
+    others = found != chosen[:, None]
+    others[others.all(axis=1), -1] = False  # more sources equal it than were asked for
+    indices, distances = (each[others].reshape(len(chosen), n_found) for each in (found, squares))
+    return indices.astype(np.intp), np.sqrt(distances, dtype=np.float64)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from spurclust import load_analysis
+from spurclust.catalog.ids import join_ids
 from spurclust.errors import CatalogError
 
 from .conftest import N_SOURCES
@@ -47,6 +48,18 @@ def test_shrunk_cutouts_are_read_again_for_people_and_others_are_not(analysis):
     assert missing in replace(whole, cutouts=None).report()
 
 
+def test_similar_sources_are_those_of_the_table_and_of_the_files(analysis, saved):
+    for row in (0, 17):
+        source = analysis.sources.iloc[row]
+        similar = analysis.similar(source["source_id"])
+        assert join_ids(similar["source_id"]) == source["most_similar"]
+        assert similar["distance"].is_monotonic_increasing
+        own = analysis.sources.set_index("source_id").loc[similar["source_id"]]
+        assert similar["label"].tolist() == own["label"].tolist()
+        again = load_analysis(saved).similar(source["source_id"], 3)
+        pd.testing.assert_frame_equal(again, similar.head(3), check_dtype=False)
+
+
 @pytest.mark.parametrize("name", PLOTS)
 def test_pictures_take_axes_and_do_without_the_cutouts_in_memory(analysis, saved, name):
     figure, ax = plt.subplots()
@@ -66,6 +79,10 @@ def test_what_is_not_there_is_named(analysis, saved):
         analysis.plot_stability()
     with pytest.raises(ValueError, match="models=True"):
         load_analysis(saved, models=False).plot_region()
+    with pytest.raises(ValueError, match="has no source 'nobody'"):
+        analysis.similar("nobody")
+    with pytest.raises(ValueError, match="has no ranker"):
+        load_analysis(saved, models=False).similar(analysis.sources["source_id"][0])
 
 
 def test_it_shows_itself(analysis):

@@ -67,7 +67,9 @@ def test_results_are_read_back_as_they_were(make_sources, run_folder):
         stability=[np.nan, 0, 1, 0.1 + 0.2],
         inspection_rank=[4, 3, 2, 1],
         inspect_next=[2, 0],
+        label_suspicion=[0.1 + 0.2, 1, np.nan, 0],
         nearest_spurious=["nan", "1, 2", "", "3"],
+        most_similar=["7, nan", "1", "2", "007"],
         positions=[[1, 2], [np.nan, np.nan], [1 / 3, 2 / 3], [0, 0]],
     )
     tuning = pd.DataFrame({"param_threshold": [0.1, 2.0], "rank": [1, 2], "mean": [np.nan, 0.1]})
