@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spurclust.catalog.ids import split_ids
 from spurclust.catalog.source_columns import ORIGIN_COLUMN
@@ -29,7 +30,7 @@ from spurclust.report.summary import Results
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (
     *("page.js", "pictures.js", "filters.js", "cards.js", "embedding.js", "selection.js"),
-    *("verdicts.js", "judge.js", "start.js"),
+    *("verdicts.js", "judge.js", "similar.js", "start.js"),
 )
 _DIGITS, _DIGITS_OF_POSITIONS = 5, 6
 
@@ -90,7 +91,7 @@ def render_report(
             results.flagged,
             order.rank,
             max_cutouts,
-            [*_audited(results), *_suggested(results)],
+            [*_audited(results), *_suggested(results), *_doubtful(results)],
         ),
         load,
         n_panels=len(panel_names) or None,
@@ -163,7 +164,9 @@ def page_data(
         "calibrated": order.calibrated,
         "inspect_next": _suggested(results),
         "audit": _audited(results),
-        "nearest": _nearest(results),
+        "suspicion": _rounded(results.column("label_suspicion")),
+        "nearest": _named_rows(results, "nearest_spurious", pictures.encoded),
+        "similar": _named_rows(results, "most_similar", pictures.encoded),
         "ra": _rounded(results.column("ra"), _DIGITS_OF_POSITIONS),
         "dec": _rounded(results.column("dec"), _DIGITS_OF_POSITIONS),
         "sky": _sky_links(results),
@@ -241,15 +244,23 @@ def _audited(results: Results) -> list[int]:
     return [row_of[name] for name in results.audit]
 
 
-def _nearest(results: Results) -> list[list[int]] | None:
-    """Return the rows of the most similar known spurious sources, as far as they are found."""
-    if "nearest_spurious" not in results.sources:
+def _doubtful(results: Results) -> NDArray[np.intp]:
+    """Return the rows whose labels are more probably wrong than right."""
+    suspicion = results.column("label_suspicion")
+    return np.flatnonzero([] if suspicion is None else suspicion > 0.5)
+
+
+def _named_rows(
+    results: Results, column: str, wanted: Iterable[int]
+) -> dict[int, list[int]] | None:
+    """Return the rows of the sources that a column names, as far as they are found."""
+    if column not in results.sources:
         return None
     row_of = {name: row for row, name in enumerate(results.sources["source_id"])}
-    return [
-        [row_of[name] for name in split_ids(cell) if name in row_of]
-        for cell in results.sources["nearest_spurious"]
-    ]
+    named = results.sources[column].tolist()
+    return {
+        row: [row_of[name] for name in split_ids(named[row]) if name in row_of] for row in wanted
+    }
 
 
 def _sky_links(results: Results) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spurclust.catalog import sources_table
+from spurclust.catalog.ids import join_ids
 from spurclust.region import component_counts, component_table
 from spurclust.report import Results
 
@@ -77,6 +78,13 @@ def add_ranking(sources, summary):
     known = sources["source_id"][sources["label"] == 1].tolist()
     sources["inspection_rank"] = rank
     sources["inspection_probability"] = np.round(0.9 / rank, 4)
+    probability, label = sources["inspection_probability"], sources["label"].fillna(-1).to_numpy()
+    wrong = np.where(label == 1, 1 - probability, probability)
+    sources["label_suspicion"] = np.where(label < 0, np.nan, wrong)
+    ids = sources["source_id"].to_numpy()
+    sources["most_similar"] = [
+        join_ids(ids[[(row + step) % len(ids) for step in (1, 2, 3)]]) for row in range(len(ids))
+    ]
     nearest = ", ".join([known[3], known[2]])
     sources["nearest_spurious"] = ["", f"unknown, {known[3]}", *[nearest] * (len(sources) - 2)]
     sources["stability"] = np.linspace(0, 1, len(sources))

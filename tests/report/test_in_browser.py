@@ -26,7 +26,9 @@ RESET = """() => {
   find("judge").close();
   find("judge").querySelector("details").open = false;
   selectRows([]);
+  find("similar").close();
   queues.delete("selection");
+  queues.delete("similar");
   embedding.hidden.clear();
   for (const select of document.querySelectorAll("main select")) select.selectedIndex = 0;
   find("known-missed").checked = false;
@@ -409,6 +411,51 @@ def test_the_suggestions_of_the_run_are_offered_in_their_order(page, report):
     assert shown_row(page) == report.suggested[0]
 
 
+def test_labels_that_look_wrong_are_two_lists_in_order(page, report):
+    wrong = np.where(report.label == 1, 1 - report.probability, report.probability)
+    for key, label in {"doubtful": 0, "unlikely": 1}.items():
+        expected = sorted(np.flatnonzero(report.label == label), key=lambda row: -wrong[row])
+        cards = page.locator(f"#{key}-cards .card")
+        shown = [int(card.get_attribute("data-row")) for card in cards.all()]
+        assert shown == expected[:12]
+        percent = 100 * wrong[shown[0]]
+        assert f"wrong: {percent:.1f} %" in cards.first.inner_text()
+        n_wrong = (wrong[expected] > 0.5).sum()
+        assert page.inner_text(f"#{key}-count").startswith(f"{n_wrong} of {len(expected)} ")
+        page.click(f"#{key}-judge")
+        assert page.evaluate("judge.queue") == expected
+        page.keyboard.press("Escape")
+
+
+def test_similar_sources_of_any_card_can_be_judged(page, report):
+    card = page.locator("#next-cards .card").first
+    row = int(card.get_attribute("data-row"))
+    card.locator("button.link").click()
+    assert page.inner_text("#similar-title") == f"Most similar to {report.ids[row]}"
+
+    def shown():
+        cards = page.locator("#similar-cards .card").all()
+        return [int(card.get_attribute("data-row")) for card in cards]
+
+    assert shown() == [(row + step) % 40 for step in range(4)]
+    other = shown()[2]
+    page.click(f'#similar-cards [data-row="{other}"] button.link')
+    assert shown() == [(other + step) % 40 for step in range(4)]
+    page.keyboard.press("s")
+    assert page.evaluate("verdicts.size") == 0
+    page.click(f'#similar-cards [data-row="{other}"] > button')
+    assert page.locator("#similar").is_hidden()
+    assert shown_row(page) == other
+    page.keyboard.press("s")
+    page.keyboard.press("m")
+    page.wait_for_selector("#similar[open]")
+    page.keyboard.press("r")
+    page.keyboard.press("Escape")
+    assert page.locator("#similar").is_hidden()
+    assert page.locator("#judge").is_visible()
+    assert page.evaluate("[...verdicts.keys()]") == [other]
+
+
 def test_the_sample_of_an_audit_is_a_queue_with_a_command(page, visitor, report):
     page.select_option("#next-which", "audit")
     page.click("#next-judge")
@@ -429,7 +476,7 @@ def test_beside_a_cutout_are_the_sky_and_the_most_similar(page, report):
     page.click("#bar-judge")
     captions = page.locator("#judge-nearest figcaption").all_inner_texts()
     assert captions == ["1010 edge data", "__proto__ spike"]
-    assert page.evaluate("data.nearest.slice(0, 2)") == [[], [10]]
+    assert page.evaluate("[0, 1].map((row) => data.nearest[row])") == [[], [10]]
     link = page.locator("#judge-about a")
     assert link.get_attribute("href") == f"https://sky.example/?target={shown_row(page)}"
     assert link.get_attribute("rel") == "noopener noreferrer"
@@ -524,7 +571,7 @@ def test_everything_has_a_name_and_the_keyboard_reaches_it(visitor, report):
     page = visitor.visit(report.path, READY)
     assert page.evaluate(NAMELESS) == []
     focused = "document.activeElement.id || document.activeElement.textContent"
-    reached = [page.keyboard.press("Tab") or page.evaluate(focused) for _ in range(14)]
+    reached = [page.keyboard.press("Tab") or page.evaluate(focused) for _ in range(15)]
     assert reached[0] == "Skip to the content"
     assert {"bar-judge", "Move", "Box", "Lasso", "Whole", "outlines"} <= set(reached)
     assert page.evaluate("document.documentElement.lang") == "en"

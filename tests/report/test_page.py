@@ -75,7 +75,9 @@ def test_a_page_of_the_least_there_may_be(make_results):
     page, sentences = render_report(make_results(change=change), nothing)
     assert "No source is known to be spurious" in page
     data = data_of(page)
-    assert (data["nearest"], data["stability"], data["sky"]) == (None, None, None)
+    unknown = ("nearest", "similar", "suspicion", "stability", "sky")
+    assert [data[name] for name in unknown] == [None] * len(unknown)
+    assert "Labeled wrongly?" not in page
     assert data["cutouts"] == {}
     assert "cutouts of 0 of 40 sources" in sentences[0]
     assert "40 cutouts were not found or not readable, strips/z6_0" in sentences[1]
@@ -115,3 +117,16 @@ def test_what_is_left_out_is_said(results, load, options, parts):
     shown = data_of(page)["cutouts"]
     assert all(page.count(encoded) == 1 for encoded in shown.values())
     assert len(shown) == int(parts[0].split()[0])
+
+
+def test_labels_more_probably_wrong_than_right_have_cutouts(make_results, load):
+    def change(sources, components, summary):
+        sources["flagged"], sources["inspect_next"] = False, np.nan
+        sources["label_suspicion"] = np.where(np.isin(np.arange(40), [14, 38]), 0.7, 0.2)
+
+    page, _ = render_report(make_results(ranking=True, change=change), load, max_cutouts=9)
+    data = data_of(page)
+    known = [row for row in range(40) if data["label"][row] == 1]
+    assert sorted(map(int, data["cutouts"])) == sorted([*known, 14, 38])
+    assert set(data["similar"]) == set(data["cutouts"])
+    assert data["similar"]["38"] == [39, 0, 1]

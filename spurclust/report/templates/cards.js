@@ -1,13 +1,14 @@
 /* Cutouts in cards, a page of them at a time. */
 
 const CARDS_AT_ONCE = 36;
+const DOUBTS_AT_ONCE = 12;
 
 function cardOf(row, { about, onPress, missed = false }) {
   const press = make("button", { type: "button", "aria-label": `Judge source ${data.ids[row]}` },
     pictureOf(row));
   press.addEventListener("click", () => onPress(row));
   const card = make("article", { className: missed ? "card missed" : "card" }, press,
-    make("div", { className: "card-about" }, make("b", { dir: "auto" }, data.ids[row]), about(row), ...skyLinkOf(row)));
+    make("div", { className: "card-about" }, make("b", { dir: "auto" }, data.ids[row]), about(row), ...similarButtonOf(row), ...skyLinkOf(row)));
   card.dataset.row = row;
   return card;
 }
@@ -22,7 +23,7 @@ function fillCards(container, chosen, options, empty) {
   let shown = 0;
   const more = make("button", { type: "button", className: "more" });
   const add = () => {
-    const next = chosen.slice(shown, shown + CARDS_AT_ONCE);
+    const next = chosen.slice(shown, shown + (options.atOnce ?? CARDS_AT_ONCE));
     more.before(...next.map((row) => cardOf(row, { ...options, missed: options.isMissed?.(row) })));
     shown += next.length;
     more.hidden = shown >= chosen.length;
@@ -48,6 +49,11 @@ function aboutCard(row) {
   return make("span", {}, percentOf(data.probability[row]));
 }
 
+/** The labels that are most probably wrong come first. */
+function byDoubt(members) {
+  return members.sort((a, b) => data.suspicion[b] - data.suspicion[a] || data.rank[b] - data.rank[a]);
+}
+
 const queuesOf = (members) => [
   ["flagged", "Flagged, not yet inspected", members.filter((row) => data.label[row] < 0 && data.flagged[row])],
   ...(data.inspect_next.length ? [["mixed", "Mixed: most suspect, and most unusual", data.inspect_next.filter(passes)]] : []),
@@ -55,6 +61,7 @@ const queuesOf = (members) => [
   ["uninspected", "All that nobody has inspected", members.filter((row) => data.label[row] < 0)],
   ["doubtful", "Labeled reliable, to inspect again", members.filter((row) => data.label[row] === 0)],
   ["known", "Known spurious, to inspect again", members.filter((row) => data.label[row] === 1)],
+  ["unlikely", "Known spurious, the least suspect first", data.suspicion ? byDoubt(members.filter((row) => data.label[row] === 1)) : []],
 ];
 
 const queues = new Map(queuesOf(byRank).map(([key, title, members]) => [key, { title, members }]));
@@ -90,6 +97,26 @@ function showKnown() {
   }, "None.");
 }
 
+/** What a card says of a label that may be wrong. */
+function aboutDoubt(row) {
+  if (verdicts.has(row)) return aboutCard(row);
+  const label = reasonOf(row) || LABEL_WORDS.get(data.label[row]);
+  return make("span", { dir: "auto" }, `${label}, wrong: ${percentOf(data.suspicion[row])}`);
+}
+
+function showDoubts() {
+  if (!data.suspicion) return;
+  for (const key of ["doubtful", "unlikely"]) {
+    const { members } = queues.get(key);
+    const wrong = members.filter((row) => data.suspicion[row] > 0.5).length;
+    find(`${key}-count`).textContent = `${grouped(wrong)} of ${grouped(members.length)} more probably wrong than right`;
+    find(`${key}-judge`).disabled = !members.length;
+    fillCards(find(`${key}-cards`), members, {
+      about: aboutDoubt, onPress: (row) => openJudge(key, row), atOnce: DOUBTS_AT_ONCE,
+    }, "None.");
+  }
+}
+
 /** Work with the sources that the filters let pass. */
 function refreshQueues() {
   for (const [key, title, members] of queuesOf(byRank.filter(passes))) queues.set(key, { title, members });
@@ -97,8 +124,13 @@ function refreshQueues() {
   const chosen = which.value;
   fillSelect(which, queueChoices());
   which.value = chosen;
+  showCards();
+}
+
+function showCards() {
   showNext();
   showKnown();
+  showDoubts();
 }
 
 function startCards() {
@@ -114,8 +146,10 @@ function startCards() {
     ...[...counts].sort((a, b) => b[1] - a[1]).map(([code, count]) => [code, `${data.reasons[code]} (${count})`])]);
   find("known-reason").addEventListener("change", showKnown);
   find("known-missed").addEventListener("change", showKnown);
-  showNext();
-  showKnown();
+  for (const button of document.querySelectorAll("[data-judge]")) {
+    button.addEventListener("click", () => openJudge(button.dataset.judge));
+  }
+  showCards();
   window.addEventListener("beforeprint", () => {
     const more = find("known-cards").querySelector(".more");
     while (more && !more.hidden) more.click();

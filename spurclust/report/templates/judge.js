@@ -155,6 +155,7 @@ function showJudge() {
   find("judge-undo").disabled = undoable.length === 0;
   find("judge-back").disabled = judge.index === 0;
   find("judge-skip").disabled = row === undefined;
+  find("judge-similar").disabled = !hasSimilar(row);
   fitJudge();
 }
 
@@ -162,6 +163,7 @@ const JUDGE_KEYS = new Map([
   ["s", () => giveVerdict("spurious")],
   ["r", () => giveVerdict("reliable")],
   ["u", () => giveVerdict("unsure")],
+  ["m", () => { if (hasSimilar(judgeRow())) showSimilar(judgeRow()); }],
   ["z", undoJudge],
   ["backspace", undoJudge],
   ["arrowleft", () => moveJudge(-1)],
@@ -220,8 +222,8 @@ function forgetAll() {
 function startJudge() {
   const dialog = find("judge");
   // Not of the dialog: a button that has just been disabled has the focus, and hears nothing.
-  document.addEventListener("keydown", (event) => { if (dialog.open) pressJudge(event); });
-  dialog.addEventListener("close", () => { showNext(); showKnown(); });
+  document.addEventListener("keydown", (event) => { if (dialog.open && !find("similar").open) pressJudge(event); });
+  dialog.addEventListener("close", showCards);
   new ResizeObserver(fitJudge).observe(find("judge-picture"));
   find("judge-close").addEventListener("click", () => dialog.close());
   find("judge-queue").addEventListener("change", (event) => { chooseQueue(event.target.value); find("judge-stage").focus(); });

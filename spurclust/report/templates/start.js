@@ -4,6 +4,7 @@ measureCards();
 readVerdicts();
 startCards();
 startJudge();
+startSimilar();
 showSent();
 startFilters();
 document.body.dataset.ready = "tables";
