@@ -189,6 +189,7 @@ NO_EXAMPLE = {
     "spurclust.catalog.label_tables.Labels",
     "spurclust.catalog.label_matching.MatchedLabels",
     "spurclust.catalog.label_matching.MergedLabels",
+    "spurclust.catalog.verdicts.MergedVerdicts",
     "spurclust.catalog.models.FittedModels",
     "spurclust.catalog.models.load_model",
     "spurclust.catalog.results.RunTables",

@@ -16,17 +16,20 @@ from spurclust.catalog.models import (
 from spurclust.catalog.results import RunTables, read_results, sources_table
 from spurclust.catalog.sky import write_ds9_regions
 from spurclust.catalog.table_writers import write_table
+from spurclust.catalog.verdicts import MergedVerdicts, merge_verdicts
 
 __all__ = [
     "FittedModels",
     "Labels",
     "MatchedLabels",
     "MergedLabels",
+    "MergedVerdicts",
     "RunTables",
     "load_fitted",
     "load_model",
     "match_labels",
     "merge_labels",
+    "merge_verdicts",
     "read_catalogue",
     "read_labels",
     "read_results",

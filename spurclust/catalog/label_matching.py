@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.catalog.formats.label_words import VERDICT_COUNTS, pool_verdicts
 from spurclust.catalog.formats.sheets import cell_text
 from spurclust.catalog.ids import comparable_ids, id_text, match_ids, name_near, near_ids
 from spurclust.catalog.label_tables import Labels
-from spurclust.catalog.label_words import VERDICT_COUNTS, pool_verdicts
 from spurclust.catalog.sky import find_positions
 from spurclust.catalog.source_columns import keep_columns
 from spurclust.errors import CatalogError

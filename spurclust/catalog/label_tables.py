@@ -10,6 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from spurclust.catalog.formats.label_words import (
+    VERDICT_COUNTS,
+    VERDICTS,
+    LabelReader,
+    pool_rows,
+    pool_verdicts,
+)
 from spurclust.catalog.formats.sheets import (
     Sheet,
     cell_text,
@@ -20,14 +27,7 @@ from spurclust.catalog.formats.sheets import (
     join_fields,
 )
 from spurclust.catalog.ids import id_text
-from spurclust.catalog.label_words import (
-    VERDICT_COUNTS,
-    VERDICTS,
-    LabelReader,
-    pool_rows,
-    pool_verdicts,
-)
-from spurclust.catalog.source_columns import CANONICAL, as_numbers
+from spurclust.catalog.source_columns import with_other_columns
 from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
 from spurclust.labels import SPURIOUS, UNINSPECTED
@@ -36,7 +36,8 @@ from spurclust.printing import join_some, short_repr
 _DEFAULT_REASON = "Reason"
 _HOW_TO_COUNT = (
     "Keep one of them, or say how verdicts of several inspectors count: verdicts (--verdicts) "
-    "majority, any or all"
+    "majority, any or all; `spurclust labels merge` also needs the column of their names "
+    "(--inspector-column)"
 )
 
 
@@ -159,21 +160,37 @@ def read_labels(
     reader = LabelReader(spurious_value, label_map)
     names = [label_column] if isinstance(label_column, str) else list(label_column)
     source = read_sheet(table, sheet=sheet, wanted=[id_column, *names[:1]])
+    return parse_labels(
+        source, names, id_column, reason_column, reader, verdicts=verdicts, fields=field_column
+    )
+
+
+def parse_labels(
+    source: Sheet,
+    names: Sequence[str],
+    id_column: str,
+    reason_column: str | None,
+    reader: LabelReader,
+    *,
+    verdicts: str | None = None,
+    fields: str | None = None,
+) -> Labels:
+    """Turn the cells of a table into labels, one row per source; see `read_labels`."""
     notes = [*source.notes]
     id_index = find_column(source, id_column, "ids", "id_column")
     label_indexes = _find_labels(source, names, notes)
     reason_index = _find_reasons(source, reason_column, notes)
     rows = _parse_rows(source, id_index, label_indexes, reason_index, reader, verdicts)
-    rows["source_id"], field_index = join_fields(source, rows["source_id"].tolist(), field_column)
+    rows["source_id"], field_index = join_fields(source, rows["source_id"].tolist(), fields)
     notes += [reader.note()] * bool(reader.unsure)
     rows = _without_blank_rows(rows, source, notes)
     if verdicts:
         rows = pool_rows(rows, verdicts, notes)
     _note_unlabeled_reasons(rows, notes)
     rows = _one_row_per_id(rows, source.origin, notes)
-    _warn(source.origin, notes)
+    _warn(source.origin, notes, stacklevel=4)
     used = [id_index, *label_indexes, reason_index, field_index]
-    found = _with_other_columns(rows, source, used, VERDICT_COUNTS if verdicts else ())
+    found = with_other_columns(rows, source, used, VERDICT_COUNTS if verdicts else ())
     return Labels(found, source.origin, verdicts=verdicts)
 
 
@@ -235,14 +252,14 @@ def read_catalogue(
         )
     _warn(source.origin, notes)
     return Labels(
-        _with_other_columns(rows, source, [column, field_index]), source.origin, has_labels=False
+        with_other_columns(rows, source, [column, field_index]), source.origin, has_labels=False
     )
 
 
-def _warn(origin: str, notes: Sequence[str]) -> None:
-    """Issue notes on a table as warnings, in the name of the caller's caller."""
+def _warn(origin: str, notes: Sequence[str], stacklevel: int = 3) -> None:
+    """Issue notes on a table as warnings, in the name of who reads it."""
     for note in notes:
-        warnings.warn(f"{origin}: {note}", stacklevel=3)
+        warnings.warn(f"{origin}: {note}", stacklevel=stacklevel)
 
 
 def _find_labels(source: Sheet, names: Sequence[str], notes: list[str]) -> list[int]:
@@ -426,21 +443,3 @@ def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.Dat
 def _differing(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the rows of ids that have different values in a column."""
     return rows[rows.groupby("source_id")[column].transform("nunique") > 1]
-
-
-def _with_other_columns(
-    rows: pd.DataFrame, source: Sheet, columns: Sequence[int | None], counts: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Put the other columns of the file beside ids, labels, reasons and numbers of verdicts."""
-    kept = rows[[*CANONICAL, *counts]].reset_index(drop=True)
-    others: dict[str, pd.Series[Any]] = {}
-    for index, name in enumerate(map(str, source.frame.columns)):
-        if index in columns:
-            continue
-        free = name.strip() or f"column {index + 1}"
-        while free in kept or free in others:
-            free += " (in table)"
-        cells = source.frame.iloc[rows.index, index].reset_index(drop=True)
-        is_text = pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells)
-        others[free] = as_numbers(cells) if is_text else cells
-    return pd.concat([kept, pd.DataFrame(others, index=kept.index)], axis=1)

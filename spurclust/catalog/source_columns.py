@@ -1,14 +1,14 @@
 """Other columns of the team's tables, such as magnitudes, on their way to the sources' table."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from spurclust.catalog.formats.sheets import cell_text, is_missing
+from spurclust.catalog.formats.sheets import Sheet, cell_text, is_missing
 
 CANONICAL = ("source_id", "label", "reason")
 """The columns that every label table has, whatever they are called in the file."""
@@ -103,6 +103,24 @@ def as_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
         return pd.Series([int(text) for text in texts], index=cells.index)
     values = [float(text) if text else np.nan for text in texts]
     return pd.Series(values, index=cells.index)
+
+
+def with_other_columns(
+    rows: pd.DataFrame, source: Sheet, columns: Sequence[int | None], counts: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Put the other columns of a file beside ids, labels, reasons and numbers of verdicts."""
+    kept = rows[[*CANONICAL, *counts]].reset_index(drop=True)
+    others: dict[str, pd.Series[Any]] = {}
+    for index, name in enumerate(map(str, source.frame.columns)):
+        if index in columns:
+            continue
+        free = name.strip() or f"column {index + 1}"
+        while free in kept or free in others:
+            free += " (in table)"
+        cells = source.frame.iloc[rows.index, index].reset_index(drop=True)
+        is_text = pd.api.types.is_object_dtype(cells) or pd.api.types.is_string_dtype(cells)
+        others[free] = as_numbers(cells) if is_text else cells
+    return pd.concat([kept, pd.DataFrame(others, index=kept.index)], axis=1)
 
 
 def free_names(names: Iterable[object]) -> list[str]:

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from spurclust.analysis.folder import PLOT_FORMATS, TABLE_SUFFIXES
@@ -197,23 +197,32 @@ def read_label_tables(args: argparse.Namespace) -> list[Any]:
     from spurclust.catalog import read_labels
     from spurclust.catalog.table_readers import has_sheets
 
-    if args.sheet is not None and not any(map(has_sheets, args.labels)):
-        raise ValueError("--sheet is for workbooks, and no table of --labels is one: leave it out")
-    words = {word: what for part in args.label_map or [] for word, what in part.items()}
+    columns = label_columns(args, args.labels)
     return [
         read_labels(
             table,
-            id_column=args.id_column,
-            label_column=args.label_column or "Reliable_Source",
-            reason_column=args.reason_column,
-            spurious_value=args.spurious_value,
-            label_map=words,
+            **columns,
             verdicts=args.verdicts,
             sheet=args.sheet if has_sheets(table) else None,
-            field_column=args.field_column,
         )
         for table in args.labels
     ]
+
+
+def label_columns(args: argparse.Namespace, tables: Sequence[str]) -> dict[str, Any]:
+    """Return what the columns of label tables are and mean; refuse a sheet without a workbook."""
+    from spurclust.catalog.table_readers import has_sheets
+
+    if args.sheet is not None and not any(map(has_sheets, tables)):
+        raise ValueError("--sheet is for workbooks, and no label table is one: leave it out")
+    return {
+        "id_column": args.id_column,
+        "label_column": args.label_column or "Reliable_Source",
+        "reason_column": args.reason_column,
+        "spurious_value": args.spurious_value,
+        "label_map": {word: what for part in args.label_map or [] for word, what in part.items()},
+        "field_column": args.field_column,
+    }
 
 
 CATALOGUE = "ids, positions and other columns, such as magnitudes, for the results and the report"

@@ -7,6 +7,7 @@ for the survey when those are a random part of it. For sources that were picked 
 inspect a random sample of what was not flagged (`draw_audit_sample`).
 """
 
+from spurclust.metrics.agreement import Kappa, agreement_table, cohen_kappa, fleiss_kappa
 from spurclust.metrics.bounds import (
     completeness_lower_bound,
     confidence_sequence,
@@ -34,8 +35,11 @@ from spurclust.metrics.scorers import get_scorer, get_scorer_names
 
 __all__ = [
     "FractionInterval",
+    "Kappa",
+    "agreement_table",
     "average_precision",
     "binomial_interval",
+    "cohen_kappa",
     "completeness",
     "completeness_at_workload",
     "completeness_curve",
@@ -43,6 +47,7 @@ __all__ = [
     "completeness_lower_bound",
     "confidence_sequence",
     "draw_audit_sample",
+    "fleiss_kappa",
     "get_scorer",
     "get_scorer_names",
     "inspections_needed",

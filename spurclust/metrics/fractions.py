@@ -109,10 +109,10 @@ def inspected_pairs(
         )
     inspected = ~is_uninspected(labels, unlabeled)
     hint = "If one of them means uninspected, name it: unlabeled=..."
-    return _as_bits(labels[inspected], "Labels", hint), given[inspected]
+    return as_bits(labels[inspected], "Labels", hint), given[inspected]
 
 
-def _as_bits(values: NDArray[Any], what: str, hint: str = "") -> NDArray[np.bool_]:
+def as_bits(values: NDArray[Any], what: str, hint: str = "") -> NDArray[np.bool_]:
     """Turn values that are all 0 or 1 into booleans, or name the others."""
     if values.dtype.kind in "biuf":
         wrong = np.unique(values[(values != 0) & (values != 1)]).tolist()
@@ -128,7 +128,7 @@ def _hits(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which of the known spurious are flagged, and which of the known flagged spurious."""
     truth, flags = inspected_pairs(y_true, flagged, "flagged", unlabeled)
-    flags = _as_bits(flags, "Flags")
+    flags = as_bits(flags, "Flags")
     return flags[truth], truth[flags]
 
 

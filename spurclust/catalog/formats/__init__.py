@@ -1,1 +1,1 @@
-"""Formats of tables: text, workbooks, and files with a header of their own, as rows of cells."""
+"""Formats of tables: text, workbooks, files with a header of their own, and words for labels."""
