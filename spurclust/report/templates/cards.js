@@ -8,7 +8,8 @@ function cardOf(row, { about, onPress, missed = false }) {
     pictureOf(row));
   press.addEventListener("click", () => onPress(row));
   const card = make("article", { className: missed ? "card missed" : "card" }, press,
-    make("div", { className: "card-about" }, make("b", { dir: "auto" }, data.ids[row]), about(row), ...similarButtonOf(row), ...skyLinkOf(row)));
+    make("div", { className: "card-about" }, make("b", { dir: "auto" }, data.ids[row]), about(row),
+      make("span", { className: "links" }, ...similarButtonOf(row), ...skyLinkOf(row))));
   card.dataset.row = row;
   return card;
 }
@@ -100,7 +101,8 @@ function showKnown() {
 /** What a card says of a label that may be wrong. */
 function aboutDoubt(row) {
   if (verdicts.has(row)) return aboutCard(row);
-  const label = reasonOf(row) || LABEL_WORDS.get(data.label[row]);
+  const reason = reasonOf(row) === data.no_reason ? "" : reasonOf(row);
+  const label = reason || LABEL_WORDS.get(data.label[row]);
   return make("span", { dir: "auto" }, `${label}, wrong: ${percentOf(data.suspicion[row])}`);
 }
 
