@@ -45,9 +45,9 @@ def kernel(*signatures: Any, fastmath: frozenset[str] = FAST) -> Callable[[Kerne
 
 
 @cache
-def _threadpools() -> ThreadpoolController:
-    """Find the native thread pools, once a process: the search takes milliseconds."""
-    return ThreadpoolController()
+def _threadpools(user_api: str) -> ThreadpoolController:
+    """Find the native thread pools of a kind, once a process: the search takes milliseconds."""
+    return ThreadpoolController().select(user_api=user_api)
 
 
 class _OneBlasThread:
@@ -62,7 +62,7 @@ class _OneBlasThread:
     def __enter__(self) -> None:
         with self._lock:
             if self._n_inside == 0:
-                self._limits = _threadpools().limit(limits=1, user_api="blas")
+                self._limits = _threadpools("blas").limit(limits=1)
             self._n_inside += 1
 
     def __exit__(self, *error: object) -> None:
@@ -78,7 +78,9 @@ _one_blas_thread = _OneBlasThread()
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Return a context in which BLAS, and OpenMP called from this thread, use one thread."""
-    with _one_blas_thread, _threadpools().limit(limits=1, user_api="openmp"):
+    # The context of threadpoolctl is the outer one: when a thread leaves it, other threads may set
+    # the threads of BLAS.
+    with _threadpools("openmp").limit(limits=1), _one_blas_thread:
         yield
 
 

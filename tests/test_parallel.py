@@ -73,6 +73,20 @@ def test_blas_has_one_thread_inside_and_its_own_after(n_jobs):
     assert pool_sizes("blas", "openmp") == before
 
 
+def test_blas_has_one_thread_in_another_thread_after_it_had_in_this_one():
+    def work():
+        with single_threaded_blas():
+            found.update(pool_sizes("blas"))
+
+    found = set()
+    with single_threaded_blas():
+        pass
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == {1}
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_an_error_passes_and_leaves_the_pools_as_they_were(n_jobs):
     before = pool_sizes("blas", "openmp")
