@@ -4,6 +4,9 @@ Repeated 5-fold cross-validation on simulated surveys, and on real cutouts where
 the labels of one fold are hidden, everything that uses labels is fitted on the others, and the
 hidden ones are ordered. What uses no labels (pixels, their principal components, features, an
 embedding of pixels) sees all cutouts, as a team does.
+
+With 3 % of the labels made wrong at random: how many of these stand among the first of
+`label_suspicion`, and how much longer the order of inspection becomes.
 """
 
 import time
@@ -34,6 +37,7 @@ from spurclust.metrics import (
     work_saved_over_sampling,
     workload_at_completeness,
 )
+from spurclust.ranking import label_suspicion
 from spurclust.region import component_counts, spurious_fractions
 from spurclust.simulate import draw_strips, simulate_survey
 
@@ -63,6 +67,11 @@ TARGETS = {
     "simulated": (("InspectionRanker", WORKLOAD, 0.04), ("InspectionRanker", FOUND, 0.98)),
 }
 """The workload at most, the completeness at least."""
+
+WRONG_SHARE = 0.03
+"""Share of the labels that are made wrong, of both classes alike."""
+LEAST_FOUND, MOST_LOST = 0.70, 0.20
+"""Wrong labels among the first, twice as many as are wrong; added workload at 95 %."""
 
 
 def by_component(component: Any, codes: Any, seed: int) -> Any:  # noqa: ARG001
@@ -195,6 +204,50 @@ def judge(images: Any, y: Any, repeats: int, groups: Any = None) -> Iterator[dic
         yield result | {"seconds": seconds[used] + float(np.median(spent))}
 
 
+def spoil_labels(y: Any, seed: int) -> tuple[Any, Any]:
+    """Return labels of which a share is wrong at random, and which these are."""
+    rng = np.random.default_rng(seed)
+    wrong = np.zeros(len(y), dtype=bool)
+    wrong[rng.choice(len(y), round(WRONG_SHARE * len(y)), replace=False)] = True
+    return np.where(wrong, 1 - y, y), wrong
+
+
+def share_found(features: Any, given: Any, wrong: Any, seed: int) -> float:
+    """Return the share of wrong labels among the most suspicious, twice as many as are wrong."""
+    ranker = InspectionRanker(random_state=seed, n_jobs=-1).fit(features, given)
+    suspicion = label_suspicion(given, ranker.inspection_probability_)
+    first = np.argsort(-suspicion, kind="stable")[: 2 * wrong.sum()]
+    return float(wrong[first].sum() / wrong.sum())
+
+
+def judge_wrong_labels(images: Any, y: Any, repeats: int) -> list[float]:
+    """Return the share found, and the workloads of right and of wrong labels; means of repeats."""
+    features = CutoutFeatures(n_jobs=-1).fit_transform(images)
+    method = METHODS["InspectionRanker"][1]
+    found = []
+    for seed in range(repeats):
+        given, wrong = spoil_labels(y, seed)
+        splits = [*StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(y, y)]
+        workloads = [
+            METRICS[WORKLOAD](y, held_out(method, features, labels, splits, seed)[0])
+            for labels in (y, given)
+        ]
+        found.append([share_found(features, given, wrong, seed), *workloads])
+    return np.mean(found, axis=0).tolist()
+
+
+def format_wrong_labels(results: dict[str, list[float]]) -> str:
+    """Write what wrong labels do on each survey."""
+    outcomes = []
+    for name, (found, right, wrong) in results.items():
+        detail = f"{WORKLOAD} {right:.3f}, with wrong labels {wrong:.3f}"
+        outcomes += [
+            bench.at_least(f"{name}: wrong labels found", found, LEAST_FOUND, unit=""),
+            bench.at_most(f"{name}: workload added", wrong / right - 1, MOST_LOST, "", detail),
+        ]
+    return bench.format_table(outcomes)
+
+
 def mean_results(results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Average the metrics of several surveys, method by method; intervals span their means."""
     merged = []
@@ -264,6 +317,30 @@ def compare_simulated(seeds: Sequence[int], n_sources: int, n_spurious: int, rep
         print_results(f"{title}; in brackets the range over the seeds", "simulated", means)
 
 
+def compare_wrong_labels(
+    real: str | None,
+    labels: str | None,
+    seeds: Sequence[int],
+    n_sources: int,
+    n_spurious: int,
+    repeats: int,
+) -> None:
+    """Judge what wrong labels do to the order on real cutouts and on simulated surveys."""
+    results = {}
+    if real and labels:
+        images, y, _ = bench.load_survey(real, labels)
+        name = Path(real).resolve().parent.name
+        results[name] = judge_wrong_labels(images[y >= 0], y[y >= 0], repeats)
+    simulated = []
+    for seed in seeds:
+        drawn = simulate_survey(n_sources, n_spurious, random_state=seed, n_jobs=-1)
+        simulated.append(judge_wrong_labels(draw_strips(drawn.cubes), drawn.y, repeats))
+    if simulated:
+        results["simulated"] = np.mean(simulated, axis=0).tolist()
+    title = f"{100 * WRONG_SHARE:g} % of the labels wrong at random"
+    print(f"## {title}\n\n{format_wrong_labels(results)}\n", flush=True)
+
+
 def compare(
     real: str | None = None,
     labels: str | None = None,
@@ -272,12 +349,15 @@ def compare(
     n_sources: int = 1816,
     n_spurious: int = 57,
     repeats: int = 3,
+    only: tuple[str, ...] = ("methods", "labels"),
 ) -> None:
-    """Judge all methods and print one table per survey."""
-    if real and labels:
+    """Judge all methods, or what wrong labels do, and print one table per survey."""
+    if real and labels and "methods" in only:
         compare_real(real, labels, group_column, repeats)
-    if seeds:
+    if seeds and "methods" in only:
         compare_simulated(seeds, n_sources, n_spurious, repeats)
+    if "labels" in only:
+        compare_wrong_labels(real, labels, seeds, n_sources, n_spurious, repeats)
     print(
         f"{repeats} x {N_FOLDS}-fold cross-validation, means; in brackets the middle 95 % of "
         f"{N_RESAMPLES} resamples of the sources, unless it says otherwise. Seconds: making the "

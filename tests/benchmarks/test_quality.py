@@ -54,6 +54,24 @@ def test_means_of_surveys_span_their_range(quality):
     assert "| 0.2 | <= 0.04 | **FAILS** |" in quality.format_targets("simulated", means)
 
 
+def test_so_many_labels_are_wrong_and_found(quality):
+    y = (np.arange(300) < 30).astype(int)
+    rows = np.random.default_rng(0).normal(size=(300, 6)) + 5 * y[:, None]
+    given, wrong = quality.spoil_labels(y, 0)
+    assert wrong.sum() == 9
+    np.testing.assert_array_equal(given != y, wrong)
+    assert quality.share_found(rows, given, wrong, 0) >= 0.7
+    table = quality.format_wrong_labels({"a": [0.8, 0.1, 0.11], "b": [0.6, 0.1, 0.13]})
+    assert "| a: workload added | 0.1 | <= 0.2 | PASS |" in table
+    assert "missed: b: wrong labels found; b: workload added" in table
+
+
+@pytest.mark.slow
+def test_wrong_labels_of_a_survey_are_judged(quality, capsys):
+    quality.compare_wrong_labels(None, None, [1], 100, 20, 1)
+    assert "simulated: wrong labels found" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 # A fifth of the few sources are spurious.
 @pytest.mark.filterwarnings("ignore:The region holds", "ignore:n_components=.0 is too large")
