@@ -82,6 +82,49 @@ def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -
         shutil.rmtree(staging, ignore_errors=True)
 
 
+@contextmanager
+def locked_folder(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
+    """Hold a folder for this process; others are refused until the block ends or it dies."""
+    import filelock
+
+    lock = filelock.FileLock(Path(folder) / name)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise CatalogError(
+            f"{folder} is being used by another process: wait for it, or choose another folder"
+        ) from error
+    except NotImplementedError as error:
+        raise CatalogError(
+            f"{folder} is on a file system without locks: choose a folder on another one"
+        ) from error
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        yield
+    finally:
+        # The file stays: another process may have it open, and a third would make a new one.
+        lock.release()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there."""
+    if folder.exists() and not folder.is_dir():
+        raise CatalogError(f"{folder} is a file: choose the name of a folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _cannot_write(folder: str | os.PathLike[str], error: OSError) -> CatalogError:
+    """Return the error for a folder that cannot be written to."""
+    return CatalogError(
+        f"cannot write to {folder} ({error.strerror or error}): make room, permit it, or choose "
+        "another folder"
+    )
+
+
 def _hidden_name() -> str:
     """Return a name that no other file has, and that tells which process writes it."""
     return f".spurclust-{_HOST:08x}-{os.getpid()}-{token_hex(4)}"

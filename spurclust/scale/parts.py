@@ -13,14 +13,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 import spurclust
 from spurclust.analysis.reading import how_read
-from spurclust.catalog.output import atomic_write
+from spurclust.catalog.output import atomic_write, locked_folder, make_folder
 from spurclust.catalog.table_writers import mark_table
 from spurclust.cutouts import CutoutSource
 from spurclust.cutouts.files import MANIFEST, PREDICTIONS, FileSource, fingerprint_of
@@ -221,8 +220,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 @contextmanager
 def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
     """Hold a folder that is new, or has a part of the same predictions, until the block ends."""
-    _make_folder(folder)
-    with _locked(folder):
+    make_folder(folder)
+    with locked_folder(folder, LOCK):
         manifest = read_manifest(folder)
         if manifest is None:
             _refuse_foreign(folder)
@@ -235,49 +234,8 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
             )
         # First, so that what comes after a crash is known to be ours; `finish` says "complete".
         _write_json(folder / MANIFEST, {**identity, "complete": False})
-        _make_folder(folder / SOURCES)
+        make_folder(folder / SOURCES)
         yield
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; others are refused until the block ends or it dies."""
-    lock = filelock.FileLock(folder / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout as error:
-        raise CatalogError(
-            f"{folder} is being used by another process: wait for it, or choose another folder"
-        ) from error
-    except NotImplementedError as error:
-        raise CatalogError(
-            f"{folder} is on a file system without locks: choose a folder on another one"
-        ) from error
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        # The file stays: another process may have it open, and a third would make a new one.
-        lock.release()
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder, if it is not there."""
-    if folder.exists() and not folder.is_dir():
-        raise CatalogError(f"{folder} is a file: choose a folder for the predictions")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-
-
-def _cannot_write(folder: Path, error: OSError) -> CatalogError:
-    """Return the error for a folder that cannot be written to."""
-    return CatalogError(
-        f"cannot write to {folder} ({error.strerror or error}): make room, permit it, or choose "
-        "another folder"
-    )
 
 
 def _refuse_foreign(folder: Path) -> None:
