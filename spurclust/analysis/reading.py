@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.analysis.choosing import Draw, choose_sources, report_reference, rows_read
 from spurclust.analysis.stages import Stages
 from spurclust.errors import CatalogError
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
@@ -20,17 +21,8 @@ if TYPE_CHECKING:
     from spurclust.catalog import FittedModels, Labels, MatchedLabels
     from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
 
-POOL = 5
-"""A diverse reference is drawn from so many times as many sources."""
-
-CHUNK = 500
-"""Cutouts of a pool that are held at once."""
-
 N_TRIED = 20
 """Of so many cutouts, one must be like the fitted ones."""
-
-MAX_LISTED = 20
-"""A warning names no more files."""
 
 
 class Survey(NamedTuple):
@@ -41,14 +33,6 @@ class Survey(NamedTuple):
     labels: "MatchedLabels"
     reading: dict[str, Any]
     settings: dict[str, Any]
-
-
-class Draw(NamedTuple):
-    """How many sources a reference has, and how they are drawn."""
-
-    size: int
-    method: str
-    random_state: int | None
 
 
 def read_survey(
@@ -66,15 +50,15 @@ def read_survey(
     tables = label_tables(labels)
     for note in source.notes:
         stages.say(note)
-    known = _match(source, labels, tables, stages)
+    known = match_known(source, labels, tables, stages)
     if catalogue is not None:
         known = _describe(known, _match_catalogue(source, catalogue, stages))
     chosen = None
     if draw is not None:
         with stages("choosing"):
             y = known.spread(len(source))
-            chosen = _choose(source, y, draw, options)
-        _report_reference(y, chosen, stages)
+            chosen = choose_sources(source, y, draw, options)
+        report_reference(y, chosen, stages)
     with stages("reading"):
         read = source.read(chosen, options)
     warn_of_losses(read, stacklevel=3)
@@ -82,12 +66,12 @@ def read_survey(
         raise CatalogError(f"{source.name} has {len(read)} cutout: give those of a whole survey")
     read = replace(read, skipped=[*source.lost, *read.skipped])
     rows = np.arange(len(source)) if chosen is None else chosen
-    rows_read = _rows_read(source, rows, read)
-    matched = known.of(rows_read)
+    are_read = rows_read(source, rows, read)
+    matched = known.of(are_read)
     matched = replace(matched, positions=_first_known(matched.positions, header_positions(read)))
     for names, n_files in read.extensions.items():
         stages.say(f"Read the FITS extension{'s' * ('+' in names)} {names} of {n_files} files")
-    lost = known.of(np.setdiff1d(rows, rows_read)).y != UNINSPECTED
+    lost = known.of(np.setdiff1d(rows, are_read)).y != UNINSPECTED
     if lost.any():
         warnings.warn(f"{lost.sum()} of the skipped cutouts have a label", stacklevel=3)
     stages.say(format_counts(count_labels(matched.y, matched.reasons)))
@@ -196,7 +180,7 @@ def _first_dtype(source: "CutoutSource", reading: Mapping[str, Any]) -> "np.dtyp
     raise CatalogError(f"none of {len(source)} cutouts could be read. {reason}")
 
 
-class _KnownLabels(NamedTuple):
+class KnownLabels(NamedTuple):
     """The labels of some sources, by their ascending row; all others have none."""
 
     rows: NDArray[np.intp]
@@ -242,7 +226,9 @@ def label_tables(labels: Any) -> list[Any]:
     return [one if isinstance(one, Labels) else read_labels(one) for one in given]
 
 
-def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stages) -> _KnownLabels:
+def match_known(
+    source: "CutoutSource", labels: Any, tables: list[Any], stages: Stages
+) -> KnownLabels:
     """Join labels to those sources of a survey that they can mean."""
     import pandas as pd
 
@@ -256,7 +242,7 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
         merged = merge_labels(tables, source_ids=ids)
         if len(tables) > 1:
             stages.say(format_merge(merged))
-        return _KnownLabels(rows, match_labels(merged.labels, ids))
+        return KnownLabels(rows, match_labels(merged.labels, ids))
     if labels is None:
         raise ValueError(
             "no labels are given: inspect some sources, and pass their labels as a table or as an "
@@ -275,7 +261,7 @@ def _match(source: "CutoutSource", labels: Any, tables: list[Any], stages: Stage
             "missing (uninspected)"
         )
     matched = MatchedLabels(y.astype(np.int8), [""] * len(y), [], [])
-    return _KnownLabels(np.arange(len(y)), matched)
+    return KnownLabels(np.arange(len(y)), matched)
 
 
 def _name_by_files(table: "Labels", source: "CutoutSource", rows: NDArray[np.intp]) -> "Labels":
@@ -293,7 +279,7 @@ def _name_by_files(table: "Labels", source: "CutoutSource", rows: NDArray[np.int
     return replace(table, table=table.table.assign(source_id=pd.Series(found, dtype=str)))
 
 
-def _match_catalogue(source: "CutoutSource", catalogue: Any, stages: Stages) -> _KnownLabels:
+def _match_catalogue(source: "CutoutSource", catalogue: Any, stages: Stages) -> KnownLabels:
     """Return what a table of sources, read already or not, knows of the sources of a survey."""
     from spurclust.catalog import Labels, match_labels, read_catalogue
 
@@ -303,10 +289,10 @@ def _match_catalogue(source: "CutoutSource", catalogue: Any, stages: Stages) -> 
     matched = match_labels(table, ids)
     n_described = len(ids) - len(matched.ids_without_row)
     stages.say(f"{table.origin} describes {n_described} of the {len(source)} sources")
-    return _KnownLabels(rows, matched)
+    return KnownLabels(rows, matched)
 
 
-def _describe(known: _KnownLabels, described: _KnownLabels) -> _KnownLabels:
+def _describe(known: KnownLabels, described: KnownLabels) -> KnownLabels:
     """Add what a catalogue knows of the sources; what a label table says of one counts more."""
     from spurclust.catalog.source_columns import join_columns
 
@@ -314,7 +300,7 @@ def _describe(known: _KnownLabels, described: _KnownLabels) -> _KnownLabels:
     labels, others = known.of(every), described.of(every)
     positions = _first_known(labels.positions, others.positions)
     columns = join_columns(others.columns, labels.columns)
-    return _KnownLabels(every, replace(labels, positions=positions, columns=columns))
+    return KnownLabels(every, replace(labels, positions=positions, columns=columns))
 
 
 def describe_new(
@@ -324,9 +310,19 @@ def describe_new(
     positions = header_positions(read)
     if catalogue is None:
         return positions, None
-    rows = _rows_read(source, np.arange(len(source)), read)
+    rows = rows_read(source, np.arange(len(source)), read)
     known = _match_catalogue(source, catalogue, stages).of(rows)
     return _first_known(known.positions, positions), known.columns
+
+
+def label_origins(labels: "MatchedLabels") -> list[str] | None:
+    """Return how the inspected sources were chosen, where the label tables say so."""
+    from spurclust.catalog.source_columns import ORIGIN_COLUMN
+
+    columns = labels.columns
+    if columns is None or ORIGIN_COLUMN not in columns:
+        return None
+    return [str(word).strip().lower() for word in columns[ORIGIN_COLUMN].fillna("")]
 
 
 def header_positions(read: "Cutouts") -> NDArray[np.float64] | None:
@@ -355,94 +351,3 @@ def _first_known(
     if positions is None or others is None:
         return others if positions is None else positions
     return np.where(np.isnan(positions), others, positions)
-
-
-def _rows_read(source: "CutoutSource", rows: NDArray[np.intp], read: "Cutouts") -> NDArray[np.intp]:
-    """Return those rows of a source whose cutouts were read."""
-    if len(read) == len(rows):
-        return rows
-    row_of = dict(zip(source.take(rows)[0], rows.tolist(), strict=True))
-    return np.array([row_of[source_id] for source_id in read.source_ids], dtype=np.intp)
-
-
-def _choose(
-    source: "CutoutSource", y: NDArray[np.int8], draw: Draw, options: "ReadOptions"
-) -> NDArray[np.intp]:
-    """Choose the sources to fit on; for "diverse", by the features of a pool of them."""
-    from spurclust.reference import choose_reference
-
-    size, method, random_state = draw
-    if method not in ("random", "diverse"):
-        raise ValueError(f'reference={method!r}: it must be "random" or "diverse"')
-    # In the order of the ids, what is drawn does not depend on that of the files.
-    rows = np.argsort(np.array(source.take(range(len(source)))[0]), kind="stable")
-    if method == "random" or size >= len(y):
-        return np.sort(rows[choose_reference(y[rows], size, random_state=random_state)])
-    drawn = choose_reference(y[rows], min(POOL * size, len(y)), random_state=random_state)
-    pool, features = _extract_features(source, rows[drawn], options)
-    size = min(size, len(pool))
-    chosen = choose_reference(
-        y[pool], size, method="diverse", rows=features, random_state=random_state
-    )
-    return np.sort(pool[chosen])
-
-
-def _extract_features(
-    source: "CutoutSource", pool: NDArray[np.intp], options: "ReadOptions"
-) -> tuple[NDArray[np.intp], NDArray[Any]]:
-    """Return the rows of a pool that could be read and their features, a few at a time."""
-    from spurclust.cutouts import ImageFormat
-    from spurclust.features import CutoutFeatures
-
-    chunks = [pool[start : start + CHUNK] for start in range(0, len(pool), CHUNK)]
-    first = _first_readable(source, chunks, options)
-    extractor = CutoutFeatures(n_jobs=options.n_jobs).fit(first.images)
-    like = first.image_format or ImageFormat(first.images.shape[1:], first.images.dtype)
-    options = replace(options, like=like)
-    rows, features, skipped = [], [], []
-    for chunk in chunks:
-        read = source.read(chunk, options)
-        skipped += read.skipped
-        if len(read):
-            rows.append(_rows_read(source, chunk, read))
-            features.append(extractor.transform(read.images))
-    if skipped:
-        shown = [f"{one.path or one.source_id}: {one.reason}" for one in skipped[:MAX_LISTED]]
-        lines = "\n".join(shown)
-        warnings.warn(
-            f"{len(skipped)} of the {len(pool)} cutouts to draw from were skipped:\n{lines}",
-            stacklevel=5,
-        )
-    return np.concatenate(rows), np.concatenate(features)
-
-
-def _first_readable(
-    source: "CutoutSource", chunks: list[NDArray[np.intp]], options: "ReadOptions"
-) -> "Cutouts":
-    """Read the first chunk in which there is a readable cutout."""
-    for chunk in chunks[:-1]:
-        try:
-            return source.read(chunk, options)
-        except CatalogError:
-            if options.on_error == "raise":
-                raise
-    return source.read(chunks[-1], options)
-
-
-def _report_reference(y: NDArray[np.int8], chosen: NDArray[np.intp], stages: Stages) -> None:
-    """Log what was chosen, and warn where it lacks labels."""
-    n_spurious, n_reliable = int((y == SPURIOUS).sum()), int((y == RELIABLE).sum())
-    n_chosen = int((y[chosen] == RELIABLE).sum())
-    stages.say(
-        f"Reference: {len(chosen)} of {len(y)} sources, with all {n_spurious} known spurious and "
-        f"{n_chosen} of {n_reliable} known reliable"
-    )
-    if n_chosen < n_reliable:
-        before, after = n_spurious / (n_spurious + n_reliable), n_spurious / len(chosen)
-        warnings.warn(
-            f"{n_reliable - n_chosen} known reliable sources have no room in the reference, so "
-            f"{after:.1%} of its labels are spurious, not {before:.1%}, and more components reach "
-            f"the threshold: give a reference_size (--reference-size) of "
-            f"{n_spurious + n_reliable} or more",
-            stacklevel=4,
-        )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from spurclust.analysis.choosing import Draw
 from spurclust.analysis.outcome import Analysis
-from spurclust.analysis.reading import Draw, Survey, label_tables, read_survey
+from spurclust.analysis.reading import Survey, label_origins, label_tables, read_survey
 from spurclust.analysis.stages import Log, Stages
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.progress import showing_progress
@@ -324,7 +325,9 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
         "inspect_next": ranker.suggest(images, N_SUGGESTED, features=features),
         **_alike(ranker, images, features, survey.cutouts.source_ids),
     }
-    outlook = inspection_outlook(ranker, images, y, origins=_origins(survey), features=features)
+    outlook = inspection_outlook(
+        ranker, images, y, origins=label_origins(survey.labels), features=features
+    )
     return _RankedSources(ranker, columns, outlook, features)
 
 
@@ -344,16 +347,6 @@ def _alike(
         name: [join_ids(filter(None, row)) for row in names[indices].tolist()]
         for name, indices in (("nearest_spurious", spurious), ("most_similar", similar))
     }
-
-
-def _origins(survey: Survey) -> list[str] | None:
-    """Return how the inspected sources were chosen, where the label tables say so."""
-    from spurclust.catalog.source_columns import ORIGIN_COLUMN
-
-    columns = survey.labels.columns
-    if columns is None or ORIGIN_COLUMN not in columns:
-        return None
-    return [str(word).strip().lower() for word in columns[ORIGIN_COLUMN].fillna("")]
 
 
 def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:

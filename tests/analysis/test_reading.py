@@ -41,7 +41,7 @@ def test_a_chunk_of_the_pool_without_a_readable_cutout(copied, monkeypatch, firs
         Path(path).write_bytes(b"no image")
     with pytest.raises(CatalogError, match="cannot read"):
         draw(copied, copied)
-    with pytest.warns(UserWarning, match="10 of the 60 cutouts to draw from were skipped:") as told:
+    with pytest.warns(UserWarning, match="10 of the 60 cutouts to measure were skipped:") as told:
         found = draw(copied, copied, on_error="skip")
     assert any(all(path in str(one.message) for path in bad) for one in told)
     assert len(found.sources) == 40
