@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
     from spurclust.features import CutoutFeatures
+    from spurclust.inspection import Inspection
     from spurclust.ranking import InspectionRanker
     from spurclust.reference import choose_reference
     from spurclust.tuning import SpuriousRegionDetectorCV
@@ -23,6 +24,7 @@ __all__ = [
     "CutoutFeatures",
     "GuidedProjection",
     "ImageFlattener",
+    "Inspection",
     "InspectionRanker",
     "SpuriousRegionDetector",
     "SpuriousRegionDetectorCV",
@@ -41,6 +43,7 @@ _HOMES = {
     "load_analysis": "analysis",
     "SpuriousRegionDetector": "detector",
     "SpuriousRegionDetectorCV": "tuning",
+    "Inspection": "inspection",
     "InspectionRanker": "ranking",
     "choose_reference": "reference",
     "TSNE": "embedding",
@@ -57,6 +60,7 @@ _MODULES = frozenset(
         "embedding",
         "errors",
         "features",
+        "inspection",
         "metrics",
         "novelty",
         "plots",

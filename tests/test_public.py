@@ -20,6 +20,7 @@ PACKAGES = [
     "spurclust.cutouts",
     "spurclust.embedding",
     "spurclust.features",
+    "spurclust.inspection",
     "spurclust.metrics",
     "spurclust.ranking",
     "spurclust.scale",

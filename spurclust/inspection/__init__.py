@@ -1,0 +1,48 @@
+"""The live inspection: from a folder of cutouts and nothing else to labels.
+
+An `Inspection` shows sources, stores verdicts and learns from them in the background. It keeps all
+in a folder, and goes on from there.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spurclust.inspection.audit import AuditedPrefix, audited_prefix
+    from spurclust.inspection.session import Inspection, Item
+    from spurclust.inspection.standing import Progress
+    from spurclust.inspection.store import Event, VerdictStore
+    from spurclust.inspection.tally import settle
+
+__all__ = [
+    "AuditedPrefix",
+    "Event",
+    "Inspection",
+    "Item",
+    "Progress",
+    "VerdictStore",
+    "audited_prefix",
+    "settle",
+]
+
+# Imported when first used: the store needs no array library.
+_HOMES = {
+    "AuditedPrefix": "audit",
+    "audited_prefix": "audit",
+    "Inspection": "session",
+    "Item": "session",
+    "Progress": "standing",
+    "Event": "store",
+    "VerdictStore": "store",
+    "settle": "tally",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,118 @@
+"""Learn from the verdicts so far, and put all sources in order anew."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.inspection.deck import Order
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.ranking import InspectionOutlook, InspectionRanker, inspection_outlook
+from spurclust.ranking.similarity import center_and_spread, scale_robustly
+from spurclust.ranking.suggestions import PROBABLE_SHARE
+
+N_UNLIKE = 40
+"""Sources unlike all that are inspected, and unlike each other, that are found at a time."""
+
+_POINTS = 64
+"""Inspected sources to which all distances are computed at once."""
+
+Float32 = NDArray[np.float32]
+
+
+class Snapshot(NamedTuple):
+    """What is known when learning begins: labels, which sources were judged, and their origins."""
+
+    labels: NDArray[np.int8]
+    judged: NDArray[np.bool_]
+    origins: NDArray[np.object_]
+
+
+class Lesson(NamedTuple):
+    """What was learned: the orders to deal from, and where a model was fitted, that and more."""
+
+    number: int
+    orders: list[Order]
+    ranker: InspectionRanker | None = None
+    outlook: InspectionOutlook | None = None
+
+
+class Explorer:
+    """Finds sources unlike all inspected ones; knows the distance of each to the nearest of them.
+
+    Features are scaled as `suggest_sources` scales them. Only new ones are compared each time,
+    which is what makes it quick for many sources.
+    """
+
+    def __init__(self, rows: Float32) -> None:
+        self._scaled = scale_robustly(rows, *center_and_spread(rows)).astype(np.float32, copy=False)
+        self._norms = np.einsum("ij,ij->i", self._scaled, self._scaled)
+        middle = np.median(self._scaled, axis=0)[None]
+        self._from_middle = self._squares(middle)[:, 0]
+        self._nearest: NDArray[np.float32] = np.full(len(rows), np.inf, dtype=np.float32)
+        self._seen = np.zeros(len(rows), dtype=bool)
+
+    def farthest(self, judged: NDArray[np.bool_], n: int) -> NDArray[np.intp]:
+        """Return sources far from all judged ones and from each other, the farthest first."""
+        new = np.flatnonzero(judged & ~self._seen)
+        for start in range(0, len(new), _POINTS):
+            points = self._scaled[new[start : start + _POINTS]]
+            np.minimum(self._nearest, self._squares(points).min(axis=1), out=self._nearest)
+        self._seen |= judged
+        distance = (self._nearest if self._seen.any() else self._from_middle).copy()
+        distance[judged] = -1
+        found: list[int] = []
+        for _ in range(min(n, int((~judged).sum()))):
+            found.append(int(distance.argmax()))
+            squares = self._squares(self._scaled[found[-1:]])[:, 0]
+            np.minimum(distance, squares, out=distance)
+            distance[found] = -1
+        return np.array(found, dtype=np.intp)
+
+    def _squares(self, points: Float32) -> Float32:
+        """Return squared distances of all sources to some points."""
+        norms = np.einsum("ij,ij->i", points, points)
+        squares = self._norms[:, None] + norms - 2 * (self._scaled @ points.T)
+        return np.asarray(np.maximum(squares, 0), dtype=np.float32)
+
+
+class Learner:
+    """Fits the ranker to what is known, and says in which orders to go on."""
+
+    def __init__(
+        self, rows: Float32, isolation: NDArray[np.float64], ranker: InspectionRanker
+    ) -> None:
+        self.rows, self.isolation, self.ranker = rows, isolation, ranker
+        self._explorer: Explorer | None = None
+
+    def first_lesson(self) -> Lesson:
+        """Return the order before anything is learned: the most isolated sources first."""
+        return Lesson(0, [Order("unlike", 1.0, np.argsort(-self.isolation, kind="stable"))])
+
+    def learn(self, number: int, known: Snapshot) -> Lesson:
+        """Learn from all labels, once there are spurious and reliable ones."""
+        from sklearn.base import clone
+
+        if not np.isin([SPURIOUS, RELIABLE], known.labels).all():
+            return self.first_lesson()
+        ranker: InspectionRanker = clone(self.ranker).set_params(unlabeled=UNINSPECTED)
+        ranker.fit(self.rows, known.labels)
+        if self._explorer is None:
+            self._explorer = Explorer(self.rows)
+        # Of equally probable sources, the more isolated.
+        probable = np.lexsort((-self.isolation, -ranker.inspection_probability_))
+        unlike = self._explorer.farthest(known.judged, N_UNLIKE)
+        orders = [
+            Order("probable", PROBABLE_SHARE, probable),
+            Order("unlike", 1 - PROBABLE_SHARE, unlike),
+        ]
+        outlook = inspection_outlook(
+            ranker,
+            self.rows,
+            known.labels,
+            origins=known.origins.tolist(),
+            features=self.rows,
+        )
+        return Lesson(number, orders, ranker, outlook)

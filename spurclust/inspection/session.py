@@ -1,0 +1,491 @@
+"""The live inspection: what to show next, what was said of it, and what that comes to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from spurclust.errors import CatalogError
+from spurclust.inspection.audit import AuditedPrefix, audited_prefix
+from spurclust.inspection.deck import Deck, Held
+from spurclust.inspection.learning import Learner, Lesson, Snapshot
+from spurclust.inspection.measuring import Measured, measure_cutouts_once
+from spurclust.inspection.standing import Progress, progress_of
+from spurclust.inspection.store import Event, VerdictStore
+from spurclust.inspection.tables import given_labels, labels_table, verdicts_table
+from spurclust.inspection.tally import Tally
+from spurclust.inspection.words import UNDO, Verdict, Why
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spurclust.cutouts import ReadOptions
+    from spurclust.ranking import InspectionRanker
+
+LOCK = "inspecting.lock"
+LABELS, VERDICTS = "labels.csv", "verdicts.csv"
+
+N_TREES = 100
+"""Trees of the ranker that learns during the inspection: quick, and no worse for the order."""
+
+
+class Item(NamedTuple):
+    """A source to look at.
+
+    Returned by `Inspection.next`.
+
+    Attributes
+    ----------
+    row : int
+        Its index among the sources of the inspection.
+    source_id : str
+        Its id.
+    why : str
+        Why it is shown: "probable" (probably spurious), "unlike" (unlike all that is inspected),
+        "audit" (drawn at random), "second opinion", "adjudication" (inspectors disagree), "unsure"
+        (nobody was sure) or "undone" (its verdict was taken back).
+
+    Examples
+    --------
+    >>> from spurclust.inspection import Item
+    >>> Item(0, "00123", "audit").why
+    'audit'
+    """
+
+    row: int
+    source_id: str
+    why: Why
+
+
+class Inspection:
+    """Inspect the cutouts of a survey, from nothing, and learn from each batch of verdicts.
+
+    Shows the probably spurious sources first, and among them some that are unlike all others and
+    some drawn at random. Every verdict is on the disk before `record` returns; who constructs it
+    again with the same folder goes on where it was. Learning is in the background: no call waits
+    for it. Methods may be called from several threads. One process at a time can use a folder;
+    `close` it, or use it in a ``with`` block.
+
+    Parameters
+    ----------
+    cutouts : path, glob, sequence of paths, array-like, zarr array or CutoutSource
+        Where the cutouts are, see `spurclust.cutouts.open_cutouts`.
+    labels : path, DataFrame, Labels, sequence of these, or array-like, default=None
+        Labels that exist already, as `spurclust.analyze` takes them. They are stored with the
+        first verdicts, so that later they can be left out.
+    folder : path
+        Where the inspection is kept.
+    features : array-like of shape (n_sources, n_features), default=None
+        Features of the cutouts. None measures them, once, and keeps them in the folder.
+    options : ReadOptions, default=None
+        How to read the cutouts.
+    opinions : float, default=1
+        How many inspectors judge a source; 1.2 is a second opinion on a fifth of them, drawn at
+        random.
+    adjudicators : sequence of str, default=()
+        Inspectors who are shown the sources on which others disagree, and whose verdict decides.
+        Without any, another inspector is asked.
+    audit_share : float, default=0.2
+        Share of the sources shown that is drawn at random.
+    batch : int, default=10
+        After so many verdicts the order is learned anew.
+    hold_minutes : float, default=10
+        So long a source is held for the inspector to whom it was shown.
+    ranker : InspectionRanker, default=None
+        What learns; None is one of 100 trees.
+    random_state : int, RandomState or None, default=12
+        Draws the order of the audit. A folder keeps the first.
+    n_jobs : int, default=-1
+        Threads that read and measure.
+
+    Raises
+    ------
+    CatalogError
+        When cutouts, labels or folder cannot be used, another process uses the folder, or it is of
+        other cutouts.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from spurclust.inspection import Inspection
+    >>> images = np.random.default_rng(0).normal(size=(30, 8, 8))
+    >>> with tempfile.TemporaryDirectory() as folder, Inspection(images, folder=folder) as survey:
+    ...     for item in survey.next(3, inspector="anna"):
+    ...         survey.record(item.source_id, "reliable", inspector="anna")
+    ...     found = survey.progress()
+    >>> found.n_inspected, found.n_reliable
+    (3, 3)
+    """
+
+    def __init__(
+        self,
+        cutouts: Any,
+        labels: Any = None,
+        *,
+        folder: str | os.PathLike[str],
+        features: ArrayLike | None = None,
+        options: ReadOptions | None = None,
+        opinions: float = 1,
+        adjudicators: Sequence[str] = (),
+        audit_share: float = 0.2,
+        batch: int = 10,
+        hold_minutes: float = 10,
+        ranker: InspectionRanker | None = None,
+        random_state: int | np.random.RandomState | None = 12,
+        n_jobs: int | None = -1,
+    ) -> None:
+        from spurclust.analysis.reading import label_tables
+        from spurclust.catalog.output import locked_folder, make_folder
+        from spurclust.cutouts import ReadOptions, open_cutouts
+        from spurclust.ranking import InspectionRanker
+
+        if opinions < 1:
+            raise ValueError(f"opinions={opinions}: each source needs at least 1")
+        if not 0 <= audit_share <= 1:
+            raise ValueError(f"audit_share={audit_share}: it must be from 0 to 1")
+        self.folder, self.batch = Path(folder), batch
+        self.options = options or ReadOptions(n_jobs=n_jobs)
+        labels = label_tables(labels) or labels
+        self.source = open_cutouts(cutouts)
+        self._lock = RLock()
+        with ExitStack() as stack:
+            make_folder(self.folder)
+            stack.enter_context(locked_folder(self.folder, LOCK))
+            measured = self._measure(features)
+            self._store = VerdictStore(self.folder)
+            stack.callback(self._store.close)
+            n_wanted = self._restore(random_state, opinions, adjudicators)
+            if labels is not None:
+                self._take_labels(labels)
+            self._deck = Deck(
+                self._tally,
+                n_wanted,
+                self._permutation,
+                audit_share=audit_share,
+                hold_seconds=60 * hold_minutes,
+            )
+            learner = Learner(
+                self.features,
+                measured.isolation,
+                ranker or InspectionRanker(N_TREES, random_state=0),
+            )
+            self._start_learning(learner)
+            stack.callback(self._thread.shutdown, cancel_futures=True)
+            self._resources = stack.pop_all()
+        self._learn_if_due()
+
+    def _measure(self, features: ArrayLike | None) -> Measured:
+        """Measure the cutouts, or take the features that are given."""
+        from spurclust.ranking import outlyingness
+
+        if features is None:
+            measured = measure_cutouts_once(self.source, self.options, self.folder)
+        else:
+            rows = np.asarray(features, dtype=np.float32)
+            if rows.ndim != 2 or len(rows) != len(self.source):
+                raise ValueError(
+                    f"features have shape {rows.shape}: give one row for each of the "
+                    f"{len(self.source)} sources"
+                )
+            measured = Measured(np.arange(len(rows)), rows, outlyingness(rows))
+        self.features: NDArray[np.float32] = measured.rows
+        self._rows = measured.sources
+        self.source_ids = self.source.take(measured.sources.tolist())[0]
+        return measured
+
+    def _restore(
+        self, random_state: Any, opinions: float, adjudicators: Sequence[str]
+    ) -> NDArray[np.int16]:
+        """Take what the folder has, refuse that of other cutouts; return the opinions wanted."""
+        from spurclust.cutouts.files import fingerprint_of
+
+        ids = fingerprint_of(self.source_ids)
+        if self._store.setting("sources", ids) != ids:
+            raise CatalogError(
+                f"{self.folder} has the inspection of other cutouts: choose another folder"
+            )
+        if not isinstance(random_state, int):
+            random_state = check_random_state(random_state).randint(2**31)
+        first_state = int(self._store.setting("random_state", str(random_state)))
+        rng = np.random.RandomState(first_state)
+        self._permutation = rng.permutation(len(self))
+        self._tally = Tally(self.source_ids, adjudicators)
+        for event in self._store.events():
+            self._tally.add(event)
+        n_more = rng.random_sample(len(self)) < opinions % 1
+        return (int(opinions) + n_more).astype(np.int16)
+
+    def _start_learning(self, learner: Learner) -> None:
+        """Begin with the order before anything is learned."""
+        self._learner = learner
+        self._lesson = learner.first_lesson()
+        self._deck.set_orders(0, self._lesson.orders)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spurclust-learning")
+        self._learning: Future[Lesson] | None = None
+        self._n_unlearned = self.batch  # what is known already is learned at once
+
+    def _take_labels(self, labels: Any) -> None:
+        """Store labels that exist already, those that are new."""
+        given = {row: one._replace(time="") for row, one in self._tally.given.items()}
+        events = given_labels(self.source, self._rows, self.source_ids, labels)
+        new = [one for one in events if given.get(self._tally.row_of[one.source_id]) != one]
+        for event in self._store.append(new):
+            self._tally.add(event)
+
+    def close(self) -> None:
+        """Wait for what is being learned, and leave the folder to others."""
+        self._resources.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.source_ids)
+
+    def next(self, n: int = 1, *, inspector: str = "inspector") -> list[Item]:
+        """Return what an inspector is to look at next.
+
+        What is returned is held for this inspector, and returned again until it is judged.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Number of sources.
+        inspector : str, default="inspector"
+            Who asks.
+
+        Returns
+        -------
+        list of Item
+            Fewer than `n` where nothing else is left to this inspector.
+        """
+        _check_name(inspector)
+        with self._lock:
+            self._learn_if_due()
+            return [self._item(held) for held in self._deck.deal(n, inspector)]
+
+    def _item(self, held: Held) -> Item:
+        return Item(held.row, self.source_ids[held.row], held.why)
+
+    def record(
+        self,
+        source_id: str,
+        verdict: Verdict,
+        reason: str = "",
+        *,
+        inspector: str = "inspector",
+        note: str = "",
+    ) -> None:
+        """Store a verdict; it is on the disk when this returns.
+
+        Any source can be judged, shown or not. An inspector who has judged it already changes the
+        verdict. Giving the same again changes nothing, unless the source was shown again.
+
+        Parameters
+        ----------
+        source_id : str
+            The source.
+        verdict : {"spurious", "reliable", "unsure"}
+            What it is. Unsure ones are shown once more at the end.
+        reason : str, default=""
+            Why it is spurious.
+        inspector : str, default="inspector"
+            Who says so.
+        note : str, default=""
+            Anything else.
+
+        Raises
+        ------
+        ValueError
+            When there is no such source or verdict.
+        CatalogError
+            When it cannot be stored.
+        """
+        _check_name(inspector)
+        if verdict not in get_args(Verdict):
+            words = ", ".join(get_args(Verdict))
+            raise ValueError(f"verdict={verdict!r}: it must be one of {words}")
+        row = self._row(source_id)
+        said = (verdict, reason, note)
+        with self._lock:
+            held = self._deck.held_by(inspector, row)
+            before = self._tally.verdicts.get(row, {}).get(inspector)
+            # Whoever sends it twice, because no answer came, means it once.
+            if held is None and before and (before.verdict, before.reason, before.note) == said:
+                return
+            model, why = (held.model, held.why) if held else (0, "")
+            event = Event(source_id, inspector, verdict, reason, note, model, why)
+            self._take(event)
+            self._deck.release(inspector, row)
+            self._learn_if_due()
+
+    def undo(self, *, inspector: str = "inspector") -> str | None:
+        """Take back the last verdict of an inspector, who is shown the source again, next.
+
+        Parameters
+        ----------
+        inspector : str, default="inspector"
+            Whose verdict.
+
+        Returns
+        -------
+        str or None
+            The id of the source; None when there is no verdict to take back.
+        """
+        with self._lock:
+            last = self._tally.last(inspector)
+            if last is None:
+                return None
+            self._take(Event(last.source_id, inspector, UNDO))
+            self._deck.put_first(inspector, self._row(last.source_id))
+            return last.source_id
+
+    def _row(self, source_id: str) -> int:
+        """Return the index of a source."""
+        row = self._tally.row_of.get(source_id)
+        if row is None:
+            raise ValueError(f"there is no source {source_id!r:.60}")
+        return row
+
+    def _take(self, event: Event) -> None:
+        """Store an event, then take it into account."""
+        for stored in self._store.append([event]):
+            self._tally.add(stored)
+        self._n_unlearned += 1
+
+    def _learn_if_due(self) -> None:
+        """Deal from what was learned, and learn what was said since, without waiting."""
+        if self._learning is not None:
+            if not self._learning.done():
+                return
+            learned, self._learning = self._learning, None
+            self._lesson = learned.result()
+            self._deck.set_orders(self._lesson.number, self._lesson.orders)
+        if self._n_unlearned >= self.batch:
+            self._n_unlearned = 0
+            known = Snapshot(
+                self._tally.labels.copy(), self._tally.judged, np.array(self._origins(), object)
+            )
+            self._learning = self._thread.submit(
+                self._learner.learn, self._lesson.number + 1, known
+            )
+
+    def wait(self) -> None:
+        """Wait for what is being learned; for who replays an inspection, not for people."""
+        with self._lock:
+            self._learn_if_due()
+            if self._learning is not None:
+                self._learning.exception()
+                self._learn_if_due()
+
+    def _audited(self) -> AuditedPrefix:
+        return audited_prefix(self._permutation, self._tally.judged, self._tally.labels)
+
+    def _origins(self) -> list[str]:
+        """Return how each judged source was chosen, as label tables say it."""
+        given = self._tally.given
+        judged = self._tally.judged
+        origins = ["queue" if one else "" for one in judged.tolist()]
+        for row, event in given.items():
+            origins[row] = event.why
+        for row in self._permutation[: self._audited().n_inspected].tolist():
+            origins[row] = "random"
+        return origins
+
+    def progress(self) -> Progress:
+        """Return how far the inspection is, and what can be expected of the rest.
+
+        Returns
+        -------
+        Progress
+            The numbers.
+        """
+        with self._lock:
+            self._learn_if_due()
+            return progress_of(self._tally, self._audited(), self._lesson)
+
+    def labels(self) -> pd.DataFrame:
+        """Return the labels as they stand, as `spurclust.catalog.read_labels` reads them.
+
+        Returns
+        -------
+        DataFrame
+            One row per judged source: Source_ID, Reliable_Source (1 reliable, 0 spurious, missing
+            where nobody is sure or inspectors disagree), Reason, Label_Origin ("random" for the
+            audited ones, see `audited_prefix`), and how many say Spurious, Reliable and Unsure.
+        """
+        with self._lock:
+            return labels_table(self._tally, self.source_ids, self._origins())
+
+    def verdicts(self) -> pd.DataFrame:
+        """Return the standing verdicts of all inspectors.
+
+        Returns
+        -------
+        DataFrame
+            One row per verdict: Source_ID, Inspector, Verdict, Reason, Note, Time, Model, Why.
+        """
+        with self._lock:
+            return verdicts_table(self._tally)
+
+    def export(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
+        """Write the labels to labels.csv, and all standing verdicts to verdicts.csv.
+
+        Parameters
+        ----------
+        folder : path, default=None
+            Where to; None is the folder of the inspection.
+
+        Returns
+        -------
+        list of Path
+            The files, which are replaced if they exist.
+        """
+        from spurclust.catalog import write_table
+
+        target = Path(self.folder if folder is None else folder)
+        written = []
+        for name, table in ((LABELS, self.labels()), (VERDICTS, self.verdicts())):
+            write_table(table, target / name)
+            written.append(target / name)
+        return written
+
+    def cutout(self, row: int) -> NDArray[Any]:
+        """Read one cutout.
+
+        Parameters
+        ----------
+        row : int
+            Index of the source, as `Item` has it.
+
+        Returns
+        -------
+        ndarray of shape (height, width) or (height, width, n_channels)
+            The pixels.
+        """
+        image: NDArray[Any] = self.source.read([int(self._rows[row])], self.options).images[0]
+        return image
+
+    @property
+    def ranker(self) -> InspectionRanker | None:
+        """The last model, fitted on `features`; None before the first."""
+        return self._lesson.ranker
+
+
+def _check_name(inspector: str) -> None:
+    """Refuse the empty name, which means nobody."""
+    if not inspector:
+        raise ValueError("inspector is empty: give a name")

@@ -1,0 +1,116 @@
+"""How far an inspection is, and what can be expected of the rest."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.inspection.audit import AuditedPrefix
+from spurclust.inspection.learning import Lesson
+from spurclust.inspection.tally import Tally
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+
+
+class Progress(NamedTuple):
+    """How far an inspection is.
+
+    Returned by `Inspection.progress`.
+
+    Attributes
+    ----------
+    n_sources : int
+        Number of sources.
+    n_inspected : int
+        Number of those that were judged, or had a label before.
+    n_spurious : int
+        Number of those that are spurious.
+    n_reliable : int
+        Number of those that are reliable.
+    n_unsure : int
+        Number of judged sources of which nobody is sure.
+    n_disputed : int
+        Number of those on which inspectors disagree without a majority.
+    inspectors : dict of str to int
+        Number of sources that each inspector has judged.
+    curve : ndarray of int of shape (n_inspections,)
+        Number of spurious sources among the first so many that were judged here, by the labels as
+        they stand.
+    n_expected : float
+        Spurious sources to expect in all, by the last model; NaN before the first. With few
+        audited sources it is a rough guide, and may be too small.
+    n_expected_interval : tuple of (int, int) or None
+        Their 95 % interval, from the audited sources; None without any.
+    completeness : float
+        Share of the expected that is found.
+    completeness_interval : tuple of (float, float) or None
+        Its interval. It is valid for a look at a fixed time; who looks until it pleases needs a
+        bound from `audited`.
+    audited : AuditedPrefix
+        What was found in the random part, see `audited_prefix`.
+    model : int
+        Number of the last model; 0 is before the first.
+
+    Examples
+    --------
+    >>> from spurclust.inspection import Progress
+    >>> Progress._fields[:3]
+    ('n_sources', 'n_inspected', 'n_spurious')
+    """
+
+    n_sources: int
+    n_inspected: int
+    n_spurious: int
+    n_reliable: int
+    n_unsure: int
+    n_disputed: int
+    inspectors: dict[str, int]
+    curve: NDArray[np.intp]
+    n_expected: float
+    n_expected_interval: tuple[int, int] | None
+    completeness: float
+    completeness_interval: tuple[float, float] | None
+    audited: AuditedPrefix
+    model: int
+
+
+def progress_of(tally: Tally, audited: AuditedPrefix, lesson: Lesson) -> Progress:
+    """Count the verdicts, and compare what is found with what the last model expects."""
+    labels, judged = tally.labels, tally.judged
+    disputed, found = int(tally.disputed.sum()), int((labels == SPURIOUS).sum())
+    n_left = int((~judged).sum())
+    expected, interval = _expected(lesson, found, found + n_left)
+
+    def share_of(total: float) -> float:
+        return min(found / total, 1.0) if total else 1.0
+
+    return Progress(
+        n_sources=len(labels),
+        n_inspected=int(judged.sum()),
+        n_spurious=found,
+        n_reliable=int((labels == RELIABLE).sum()),
+        n_unsure=int((judged & (labels == UNINSPECTED)).sum()) - disputed,
+        n_disputed=disputed,
+        inspectors=tally.inspectors(),
+        curve=np.cumsum(labels[list(tally.verdicts)] == SPURIOUS),
+        n_expected=expected,
+        n_expected_interval=interval,
+        completeness=share_of(expected),
+        completeness_interval=interval and (share_of(interval[1]), share_of(interval[0])),
+        audited=audited,
+        model=lesson.number,
+    )
+
+
+def _expected(lesson: Lesson, least: int, most: int) -> tuple[float, tuple[int, int] | None]:
+    """Return how many sources are spurious in all, by the last model, and the interval."""
+    outlook = lesson.outlook
+    if outlook is None:
+        return np.nan, None
+    # More was said since the model was fitted.
+    expected = float(np.clip(outlook.n_found + outlook.n_expected, least, most))
+    if outlook.interval is None:
+        return expected, None
+    low, high = np.clip(np.add(outlook.interval, outlook.n_found), least, most).tolist()
+    return expected, (low, high)
