@@ -8,8 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spurclust.inspection.audit import AuditedPrefix, audited_prefix
-    from spurclust.inspection.session import Inspection, Item
+    from spurclust.inspection.audit import (
+        AuditedPrefix,
+        audited_prefix,
+        bound_spurious,
+        inspections_to_bound,
+    )
+    from spurclust.inspection.deck import Item
+    from spurclust.inspection.session import Inspection
     from spurclust.inspection.standing import Progress
     from spurclust.inspection.store import Event, VerdictStore
     from spurclust.inspection.tally import settle
@@ -22,6 +28,8 @@ __all__ = [
     "Progress",
     "VerdictStore",
     "audited_prefix",
+    "bound_spurious",
+    "inspections_to_bound",
     "settle",
 ]
 
@@ -29,8 +37,10 @@ __all__ = [
 _HOMES = {
     "AuditedPrefix": "audit",
     "audited_prefix": "audit",
+    "bound_spurious": "audit",
+    "inspections_to_bound": "audit",
     "Inspection": "session",
-    "Item": "session",
+    "Item": "deck",
     "Progress": "standing",
     "Event": "store",
     "VerdictStore": "store",

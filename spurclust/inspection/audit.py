@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spurclust.labels import SPURIOUS, UNINSPECTED
+from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
+from spurclust.metrics import confidence_sequence
 
 
 class AuditedPrefix(NamedTuple):
@@ -76,3 +77,85 @@ def audited_prefix(permutation: ArrayLike, judged: ArrayLike, labels: ArrayLike)
     n = int(gaps.argmax()) if gaps.any() else len(order)
     found = np.asarray(labels)[order[:n]]
     return AuditedPrefix(n, int((found == SPURIOUS).sum()), int((found == UNINSPECTED).sum()))
+
+
+def bound_spurious(
+    permutation: ArrayLike, judged: ArrayLike, labels: ArrayLike, confidence: float = 0.95
+) -> int:
+    """Return the most sources that can be spurious in all, however often somebody looks.
+
+    The upper end of the confidence sequence along the audited prefix, the lowest of all its
+    lengths. Sources without a label count as spurious there.
+
+    Parameters
+    ----------
+    permutation : array-like of int of shape (n_samples,)
+        The random order, see `audited_prefix`.
+    judged : array-like of bool of shape (n_samples,)
+        Which sources were judged, or had a label before.
+    labels : array-like of shape (n_samples,)
+        1 spurious, 0 reliable, -1 neither.
+    confidence : float, default=0.95
+        Confidence of the bound.
+
+    Returns
+    -------
+    int
+        The bound. In one survey of twenty it may be less than what is found.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.inspection import bound_spurious
+    >>> bound_spurious(np.arange(1000), np.arange(1000) < 200, np.zeros(1000))
+    15
+    """
+    order = np.asarray(permutation)
+    n = audited_prefix(order, judged, labels).n_inspected
+    found = np.cumsum(np.asarray(labels)[order[:n]] != RELIABLE)
+    _, high = confidence_sequence(len(order), np.arange(1, n + 1), found, confidence)
+    return int(high.min(initial=len(order)))
+
+
+def inspections_to_bound(
+    permutation: ArrayLike,
+    judged: ArrayLike,
+    labels: ArrayLike,
+    max_remaining: int,
+    confidence: float = 0.95,
+) -> int:
+    """Return how many further audits prove that few spurious sources are left, if they find none.
+
+    Parameters
+    ----------
+    permutation : array-like of int of shape (n_samples,)
+        The random order, see `audited_prefix`.
+    judged : array-like of bool of shape (n_samples,)
+        Which sources were judged, or had a label before.
+    labels : array-like of shape (n_samples,)
+        1 spurious, 0 reliable, -1 neither.
+    max_remaining : int
+        So many spurious ones may be left among the sources without a label.
+    confidence : float, default=0.95
+        Confidence of the bound.
+
+    Returns
+    -------
+    int
+        Number of inspections; sources along the random order that are judged already need none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spurclust.inspection import inspections_to_bound
+    >>> inspections_to_bound(np.arange(1000), np.arange(1000) < 200, np.zeros(1000), 10)
+    77
+    """
+    order, known = np.asarray(permutation), np.asarray(judged, dtype=bool)
+    codes = np.asarray(labels)
+    # What was judged beyond the first gap comes in as the audit goes on.
+    found = np.cumsum(known[order] & (codes[order] != RELIABLE))
+    _, high = confidence_sequence(len(order), np.arange(1, len(order) + 1), found, confidence)
+    proves = high <= max_remaining + (codes == SPURIOUS).sum()
+    n = int(proves.argmax()) + 1 if proves.any() else len(order)
+    return int((~known[order[:n]]).sum())

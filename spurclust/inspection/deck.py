@@ -24,6 +24,34 @@ _GOLDEN = (5**0.5 - 1) / 2
 """Multiples of it, modulo 1, are spread evenly, however many of them there are."""
 
 
+class Item(NamedTuple):
+    """A source to look at.
+
+    Returned by `Inspection.next`.
+
+    Attributes
+    ----------
+    row : int
+        Its index among the sources of the inspection.
+    source_id : str
+        Its id.
+    why : str
+        Why it is shown: "probable" (probably spurious), "unlike" (unlike all that is inspected),
+        "audit" (drawn at random), "second opinion", "adjudication" (inspectors disagree), "unsure"
+        (nobody was sure) or "undone" (its verdict was taken back).
+
+    Examples
+    --------
+    >>> from spurclust.inspection import Item
+    >>> Item(0, "00123", "audit").why
+    'audit'
+    """
+
+    row: int
+    source_id: str
+    why: Why
+
+
 class Order(NamedTuple):
     """Sources in the order in which to show them, why, and which share of all that is shown."""
 

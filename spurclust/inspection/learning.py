@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -116,3 +117,39 @@ class Learner:
             features=self.rows,
         )
         return Lesson(number, orders, ranker, outlook)
+
+
+class Lessons:
+    """Learns in a thread of its own, one lesson at a time."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.last = learner.first_lesson()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spurclust-learning")
+        self._future: Future[Lesson] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is a lesson that is not taken yet."""
+        return self._future is not None
+
+    def begin(self, known: Snapshot) -> None:
+        """Begin to learn."""
+        self._future = self._thread.submit(self.learner.learn, self.last.number + 1, known)
+
+    def take(self) -> bool:
+        """Take the lesson if it is finished, as the last; return whether it was."""
+        if self._future is None or not self._future.done():
+            return False
+        finished, self._future = self._future, None
+        self.last = finished.result()
+        return True
+
+    def wait(self) -> None:
+        """Wait until the lesson is finished."""
+        if self._future is not None:
+            self._future.exception()
+
+    def close(self) -> None:
+        """Wait for the thread."""
+        self._thread.shutdown(cancel_futures=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from spurclust.analysis.choosing import extract_features
 from spurclust.catalog.output import atomic_write
@@ -30,14 +30,27 @@ class Measured(NamedTuple):
     isolation: NDArray[np.float64]
 
 
-def measure_cutouts_once(source: CutoutSource, options: ReadOptions, folder: Path) -> Measured:
-    """Return what was measured of these cutouts before, or measure and keep it."""
+def measure_cutouts_once(
+    source: CutoutSource, options: ReadOptions, folder: Path, features: ArrayLike | None = None
+) -> Measured:
+    """Return what was measured of these cutouts before, or measure and keep it.
+
+    Features that are given are taken as they are.
+    """
+    if features is not None:
+        rows = np.asarray(features, dtype=np.float32)
+        if rows.ndim != 2 or len(rows) != len(source):
+            raise ValueError(
+                f"features have shape {rows.shape}: give one row for each of the {len(source)} "
+                "sources"
+            )
+        return Measured(np.arange(len(rows)), rows, outlyingness(rows))
     checksum = _checksum(source, options)
     kept = _load(folder / FEATURES, checksum)
     if kept is not None:
         return kept
-    index, rows = extract_features(source, np.arange(len(source)), options)
-    measured = Measured(index, rows, outlyingness(rows, n_jobs=options.n_jobs))
+    chosen, rows = extract_features(source, np.arange(len(source)), options)
+    measured = Measured(chosen, rows, outlyingness(rows, n_jobs=options.n_jobs))
     with atomic_write(folder / FEATURES) as path, path.open("wb") as file:
         np.savez(file, checksum=np.array(checksum), **measured._asdict())
     return measured

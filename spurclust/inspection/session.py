@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from spurclust.errors import CatalogError
-from spurclust.inspection.audit import AuditedPrefix, audited_prefix
-from spurclust.inspection.deck import Deck, Held
-from spurclust.inspection.learning import Learner, Lesson, Snapshot
-from spurclust.inspection.measuring import Measured, measure_cutouts_once
+from spurclust.inspection.audit import audited_prefix, inspections_to_bound
+from spurclust.inspection.deck import Deck, Held, Item
+from spurclust.inspection.learning import Learner, Lessons, Snapshot
+from spurclust.inspection.measuring import measure_cutouts_once
 from spurclust.inspection.standing import Progress, progress_of
 from spurclust.inspection.store import Event, VerdictStore
 from spurclust.inspection.tables import given_labels, labels_table, verdicts_table
 from spurclust.inspection.tally import Tally
-from spurclust.inspection.words import UNDO, Verdict, Why
+from spurclust.inspection.words import UNDO, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,34 +35,6 @@ LABELS, VERDICTS = "labels.csv", "verdicts.csv"
 
 N_TREES = 100
 """Trees of the ranker that learns during the inspection: quick, and no worse for the order."""
-
-
-class Item(NamedTuple):
-    """A source to look at.
-
-    Returned by `Inspection.next`.
-
-    Attributes
-    ----------
-    row : int
-        Its index among the sources of the inspection.
-    source_id : str
-        Its id.
-    why : str
-        Why it is shown: "probable" (probably spurious), "unlike" (unlike all that is inspected),
-        "audit" (drawn at random), "second opinion", "adjudication" (inspectors disagree), "unsure"
-        (nobody was sure) or "undone" (its verdict was taken back).
-
-    Examples
-    --------
-    >>> from spurclust.inspection import Item
-    >>> Item(0, "00123", "audit").why
-    'audit'
-    """
-
-    row: int
-    source_id: str
-    why: Why
 
 
 class Inspection:
@@ -161,7 +132,10 @@ class Inspection:
         with ExitStack() as stack:
             make_folder(self.folder)
             stack.enter_context(locked_folder(self.folder, LOCK))
-            measured = self._measure(features)
+            measured = measure_cutouts_once(self.source, self.options, self.folder, features)
+            self.features: NDArray[np.float32] = measured.rows
+            self._rows = measured.sources
+            self.source_ids = self.source.take(measured.sources.tolist())[0]
             self._store = VerdictStore(self.folder)
             stack.callback(self._store.close)
             n_wanted = self._restore(random_state, opinions, adjudicators)
@@ -179,29 +153,12 @@ class Inspection:
                 measured.isolation,
                 ranker or InspectionRanker(N_TREES, random_state=0),
             )
-            self._start_learning(learner)
-            stack.callback(self._thread.shutdown, cancel_futures=True)
+            self._lessons = Lessons(learner)
+            stack.callback(self._lessons.close)
+            self._deck.set_orders(0, self._lessons.last.orders)
+            self._n_unlearned = batch  # what is known already is learned at once
             self._resources = stack.pop_all()
         self._learn_if_due()
-
-    def _measure(self, features: ArrayLike | None) -> Measured:
-        """Measure the cutouts, or take the features that are given."""
-        from spurclust.ranking import outlyingness
-
-        if features is None:
-            measured = measure_cutouts_once(self.source, self.options, self.folder)
-        else:
-            rows = np.asarray(features, dtype=np.float32)
-            if rows.ndim != 2 or len(rows) != len(self.source):
-                raise ValueError(
-                    f"features have shape {rows.shape}: give one row for each of the "
-                    f"{len(self.source)} sources"
-                )
-            measured = Measured(np.arange(len(rows)), rows, outlyingness(rows))
-        self.features: NDArray[np.float32] = measured.rows
-        self._rows = measured.sources
-        self.source_ids = self.source.take(measured.sources.tolist())[0]
-        return measured
 
     def _restore(
         self, random_state: Any, opinions: float, adjudicators: Sequence[str]
@@ -224,15 +181,6 @@ class Inspection:
             self._tally.add(event)
         n_more = rng.random_sample(len(self)) < opinions % 1
         return (int(opinions) + n_more).astype(np.int16)
-
-    def _start_learning(self, learner: Learner) -> None:
-        """Begin with the order before anything is learned."""
-        self._learner = learner
-        self._lesson = learner.first_lesson()
-        self._deck.set_orders(0, self._lesson.orders)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="spurclust-learning")
-        self._learning: Future[Lesson] | None = None
-        self._n_unlearned = self.batch  # what is known already is learned at once
 
     def _take_labels(self, labels: Any) -> None:
         """Store labels that exist already, those that are new."""
@@ -368,31 +316,19 @@ class Inspection:
 
     def _learn_if_due(self) -> None:
         """Deal from what was learned, and learn what was said since, without waiting."""
-        if self._learning is not None:
-            if not self._learning.done():
-                return
-            learned, self._learning = self._learning, None
-            self._lesson = learned.result()
-            self._deck.set_orders(self._lesson.number, self._lesson.orders)
-        if self._n_unlearned >= self.batch:
+        if self._lessons.take():
+            self._deck.set_orders(self._lessons.last.number, self._lessons.last.orders)
+        if self._n_unlearned >= self.batch and not self._lessons.busy:
             self._n_unlearned = 0
-            known = Snapshot(
-                self._tally.labels.copy(), self._tally.judged, np.array(self._origins(), object)
-            )
-            self._learning = self._thread.submit(
-                self._learner.learn, self._lesson.number + 1, known
-            )
+            origins = np.array(self._origins(), dtype=object)
+            self._lessons.begin(Snapshot(self._tally.labels.copy(), self._tally.judged, origins))
 
     def wait(self) -> None:
         """Wait for what is being learned; for who replays an inspection, not for people."""
         with self._lock:
             self._learn_if_due()
-            if self._learning is not None:
-                self._learning.exception()
-                self._learn_if_due()
-
-    def _audited(self) -> AuditedPrefix:
-        return audited_prefix(self._permutation, self._tally.judged, self._tally.labels)
+            self._lessons.wait()
+            self._learn_if_due()
 
     def _origins(self) -> list[str]:
         """Return how each judged source was chosen, as label tables say it."""
@@ -401,7 +337,8 @@ class Inspection:
         origins = ["queue" if one else "" for one in judged.tolist()]
         for row, event in given.items():
             origins[row] = event.why
-        for row in self._permutation[: self._audited().n_inspected].tolist():
+        audited = audited_prefix(self._permutation, judged, self._tally.labels)
+        for row in self._permutation[: audited.n_inspected].tolist():
             origins[row] = "random"
         return origins
 
@@ -415,7 +352,24 @@ class Inspection:
         """
         with self._lock:
             self._learn_if_due()
-            return progress_of(self._tally, self._audited(), self._lesson)
+            return progress_of(self._tally, self._permutation, self._lessons.last)
+
+    def inspections_needed(self, max_remaining: int) -> int:
+        """Return how many further audits prove that few spurious sources remain.
+
+        Parameters
+        ----------
+        max_remaining : int
+            So many may remain, with 95 % confidence, however often somebody looks.
+
+        Returns
+        -------
+        int
+            Number of sources drawn at random to judge, if none of them is spurious.
+        """
+        with self._lock:
+            judged, labels = self._tally.judged, self._tally.labels.copy()
+        return inspections_to_bound(self._permutation, judged, labels, max_remaining)
 
     def labels(self) -> pd.DataFrame:
         """Return the labels as they stand, as `spurclust.catalog.read_labels` reads them.
@@ -425,7 +379,7 @@ class Inspection:
         DataFrame
             One row per judged source: Source_ID, Reliable_Source (1 reliable, 0 spurious, missing
             where nobody is sure or inspectors disagree), Reason, Label_Origin ("random" for the
-            audited ones, see `audited_prefix`), and how many say Spurious, Reliable and Unsure.
+            audited ones, see `audited_prefix`), Votes_Spurious, Votes_Reliable and Votes_Unsure.
         """
         with self._lock:
             return labels_table(self._tally, self.source_ids, self._origins())
@@ -482,7 +436,7 @@ class Inspection:
     @property
     def ranker(self) -> InspectionRanker | None:
         """The last model, fitted on `features`; None before the first."""
-        return self._lesson.ranker
+        return self._lessons.last.ranker
 
 
 def _check_name(inspector: str) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.inspection.audit import AuditedPrefix
+from spurclust.inspection.audit import AuditedPrefix, audited_prefix, bound_spurious
 from spurclust.inspection.learning import Lesson
 from spurclust.inspection.tally import Tally
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
@@ -45,10 +45,15 @@ class Progress(NamedTuple):
     completeness : float
         Share of the expected that is found.
     completeness_interval : tuple of (float, float) or None
-        Its interval. It is valid for a look at a fixed time; who looks until it pleases needs a
-        bound from `audited`.
+        Its interval. It is valid for a look at a fixed time; who looks until it pleases needs
+        `most_remaining`.
     audited : AuditedPrefix
         What was found in the random part, see `audited_prefix`.
+    most_remaining : int
+        So many spurious sources can there be among those without a label, with 95 % confidence,
+        however often somebody looks; see `bound_spurious`.
+    completeness_bound : float
+        Share of the spurious that is found at least, with the same confidence.
     model : int
         Number of the last model; 0 is before the first.
 
@@ -72,15 +77,19 @@ class Progress(NamedTuple):
     completeness: float
     completeness_interval: tuple[float, float] | None
     audited: AuditedPrefix
+    most_remaining: int
+    completeness_bound: float
     model: int
 
 
-def progress_of(tally: Tally, audited: AuditedPrefix, lesson: Lesson) -> Progress:
+def progress_of(tally: Tally, permutation: NDArray[np.intp], lesson: Lesson) -> Progress:
     """Count the verdicts, and compare what is found with what the last model expects."""
     labels, judged = tally.labels, tally.judged
     disputed, found = int(tally.disputed.sum()), int((labels == SPURIOUS).sum())
-    n_left = int((~judged).sum())
-    expected, interval = _expected(lesson, found, found + n_left)
+    n_unlabeled = int((labels == UNINSPECTED).sum())
+    expected, interval = _expected(lesson, found, found + n_unlabeled)
+    most = bound_spurious(permutation, judged, labels)
+    most_remaining = int(np.clip(most - found, 0, n_unlabeled))
 
     def share_of(total: float) -> float:
         return min(found / total, 1.0) if total else 1.0
@@ -98,7 +107,9 @@ def progress_of(tally: Tally, audited: AuditedPrefix, lesson: Lesson) -> Progres
         n_expected_interval=interval,
         completeness=share_of(expected),
         completeness_interval=interval and (share_of(interval[1]), share_of(interval[0])),
-        audited=audited,
+        audited=audited_prefix(permutation, judged, labels),
+        most_remaining=most_remaining,
+        completeness_bound=share_of(found + most_remaining),
         model=lesson.number,
     )
 

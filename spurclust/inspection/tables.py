@@ -54,7 +54,7 @@ def labels_table(tally: Tally, source_ids: Sequence[str], origins: Sequence[str]
         }
     )
     for word in CODES:
-        table[word.capitalize()] = [
+        table[f"Votes_{word.capitalize()}"] = [
             sum(one.verdict == word for one in tally.verdicts.get(row, {}).values()) for row in rows
         ]
     return table

@@ -1,7 +1,7 @@
 import numpy as np
 import scipy.stats
 
-from spurclust.inspection import audited_prefix
+from spurclust.inspection import audited_prefix, bound_spurious, inspections_to_bound
 from spurclust.inspection.deck import Deck, Order
 from spurclust.inspection.store import Event
 from spurclust.inspection.tally import Tally
@@ -22,22 +22,57 @@ def test_what_is_judged_beyond_a_gap_changes_nothing():
     assert len(found) == 1
 
 
+def inspect(seed, n, n_spurious, n_verdicts):
+    """Inspect sources of which the first are spurious, with a perfect ranking."""
+    permutation = np.random.RandomState(seed).permutation(n)
+    tally = Tally(map(str, range(n)), ())
+    wanted = np.ones(n, dtype=np.int16)
+    deck = Deck(tally, wanted, permutation, audit_share=0.4, hold_seconds=60)
+    deck.set_orders(1, [Order("probable", 1.0, np.arange(n))])
+    for _ in range(n_verdicts):
+        (held,) = deck.deal(1, "anna")
+        word = "spurious" if held.row < n_spurious else "reliable"
+        tally.add(Event(str(held.row), "anna", word))
+        deck.release("anna", held.row)
+    return permutation, tally
+
+
 def test_the_prefix_is_a_uniform_sample_whatever_else_is_inspected():
     n, n_spurious, n_surveys, n_first = 20, 4, 1000, 3
     counts = np.zeros(n_first + 1)
     for seed in range(n_surveys):
-        permutation = np.random.RandomState(seed).permutation(n)
-        tally = Tally(map(str, range(n)), ())
-        wanted = np.ones(n, dtype=np.int16)
-        deck = Deck(tally, wanted, permutation, audit_share=0.4, hold_seconds=60)
-        # A perfect ranking, which finds all the spurious before the audit does.
-        deck.set_orders(1, [Order("probable", 1.0, np.arange(n))])
-        for _ in range(12):
-            (held,) = deck.deal(1, "anna")
-            word = "spurious" if held.row < n_spurious else "reliable"
-            tally.add(Event(str(held.row), "anna", word))
-            deck.release("anna", held.row)
+        permutation, tally = inspect(seed, n, n_spurious, 12)
         assert audited_prefix(permutation, tally.judged, tally.labels).n_inspected >= n_first
         counts[int((tally.labels[permutation[:n_first]] == 1).sum())] += 1
     expected = scipy.stats.hypergeom(n, n_spurious, n_first).pmf(np.arange(n_first + 1))
     assert scipy.stats.chisquare(counts, n_surveys * expected).pvalue > 1e-3
+
+
+def test_the_bound_holds_at_the_most_flattering_moment():
+    # The lowest bound of all looks is that of the last.
+    n_missed = 0
+    for seed in range(300):
+        permutation, tally = inspect(seed, 120, 12, 60)
+        n_missed += bound_spurious(permutation, tally.judged, tally.labels) < 12
+    assert n_missed <= scipy.stats.binom(300, 0.05).ppf(0.999)
+
+
+def test_so_many_audits_are_needed_and_no_fewer():
+    permutation, tally = inspect(0, 400, 8, 60)
+    judged, labels = tally.judged.copy(), tally.labels.copy()
+    n_found = int((labels == 1).sum())
+    n_needed = inspections_to_bound(permutation, judged, labels, 10)
+    audits = permutation[~judged[permutation]][:n_needed]
+    for row in audits:
+        assert bound_spurious(permutation, judged, labels) - n_found > 10
+        judged[row], labels[row] = True, 0
+    assert bound_spurious(permutation, judged, labels) - n_found <= 10
+    assert inspections_to_bound(permutation, judged, labels, 10) == 0
+
+
+def test_who_is_unsure_bounds_nothing():
+    judged = np.arange(50) < 20
+    bounds = [
+        bound_spurious(np.arange(50), judged, np.where(judged, code, -1)) for code in (0, 1, -1)
+    ]
+    assert bounds[0] < bounds[1] == bounds[2]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from spurclust import Inspection
-from spurclust.catalog import match_labels, read_labels
+from spurclust.catalog import match_labels, merge_verdicts, read_labels
 from spurclust.errors import CatalogError
 
 
@@ -59,6 +59,9 @@ def test_expectations_are_there_after_the_first_model_and_hold_what_is_found(sta
     low, high = progress.completeness_interval
     assert 0 < low < progress.completeness <= high <= 1
     assert progress.audited.n_inspected >= 16
+    assert progress.completeness_bound <= progress.n_spurious / 10
+    assert 10 - progress.n_spurious <= progress.most_remaining <= 120
+    assert 0 < inspection.inspections_needed(progress.most_remaining // 2) < 120
 
 
 def test_all_is_inspected_in_the_end(start, blobs):
@@ -67,7 +70,8 @@ def test_all_is_inspected_in_the_end(start, blobs):
     progress = inspection.progress()
     assert (progress.n_inspected, progress.n_spurious, progress.n_reliable) == (200, 10, 190)
     assert progress.audited == (200, 10, 0)
-    assert progress.completeness == 1
+    assert (progress.completeness, progress.completeness_bound) == (1, 1)
+    assert progress.most_remaining == 0
 
 
 def test_a_restart_goes_on_where_it_was(start, blobs):
@@ -209,8 +213,11 @@ def test_labels_are_read_back_from_what_is_exported(start, blobs, tmp_path):
     assert matched.y.tolist() == [-1, 1, -1, 0]
     assert matched.reasons == ["", "=edge", "", ""]
     assert set(matched.columns["Label_Origin"]) <= {"queue", "random"}
-    pooled = read_labels(verdicts, label_column="Verdict", verdicts="majority")
-    assert match_labels(pooled, list("0123")).y.tolist() == matched.y.tolist()
+    merged = merge_verdicts([verdicts], label_column="Verdict")
+    assert merged.inspectors == ("anna", "ben")
+    votes = merged.table.set_index("Source_ID")[["Votes_Spurious", "Votes_Reliable"]]
+    own = inspection.labels().set_index("Source_ID")[["Votes_Spurious", "Votes_Reliable"]]
+    pd.testing.assert_frame_equal(votes.loc[["0", "1", "3"]], own.loc[["0", "1", "3"]])
     inspection.record("0", "reliable", inspector="judge")
     assert inspection.labels()["Reliable_Source"].tolist()[0] == 1
 
@@ -227,13 +234,13 @@ def test_learning_never_stops_what_is_shown(start, blobs, monkeypatch):
     from threading import Event
 
     inspection, go_on = start(), Event()
-    learn = inspection._learner.learn
+    learn = inspection._lessons.learner.learn
 
     def learn_slowly(*arguments):
         go_on.wait()
         return learn(*arguments)
 
-    monkeypatch.setattr(inspection._learner, "learn", learn_slowly)
+    monkeypatch.setattr(inspection._lessons.learner, "learn", learn_slowly)
     for _ in range(3):
         for item in inspection.next(20):
             inspection.record(item.source_id, "spurious" if blobs.y[item.row] else "reliable")
@@ -246,7 +253,7 @@ def test_learning_never_stops_what_is_shown(start, blobs, monkeypatch):
 
 def test_what_goes_wrong_while_learning_is_raised_once_and_nothing_is_lost(start, monkeypatch):
     inspection = start()
-    monkeypatch.setattr(inspection._learner, "learn", lambda *_: 1 / 0)
+    monkeypatch.setattr(inspection._lessons.learner, "learn", lambda *_: 1 / 0)
     for item in inspection.next(10):
         inspection.record(item.source_id, "reliable")
     with pytest.raises(ZeroDivisionError):
