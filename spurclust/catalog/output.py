@@ -110,7 +110,7 @@ def locked_folder(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
 def make_folder(folder: Path) -> None:
     """Make a folder, if it is not there."""
     if folder.exists() and not folder.is_dir():
-        raise CatalogError(f"{folder} is a file: choose the name of a folder")
+        raise CatalogError(f"{folder} is a file: choose a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
