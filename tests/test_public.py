@@ -1,9 +1,11 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -182,6 +184,18 @@ def test_every_public_name_has_an_example(name):
         pytest.skip("a command, or made by a function that has one")
     doc = ClassDoc(value) if inspect.isclass(value) else FunctionDoc(value)
     assert any(line.startswith(">>>") for line in doc["Examples"])
+
+
+def test_the_api_reference_has_each_public_name_once():
+    page = Path(__file__).parents[1] / "docs" / "api" / "index.md"
+    names = re.findall(r"^   ~(\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = [getattr(importlib.import_module(home), name) for home, name in map(split, names)]
+    assert len({id(value) for value in listed}) == len(listed)
+    assert {id(value) for value in OBJECTS.values()} <= {id(value) for value in listed}
+
+
+def split(name):
+    return name.rsplit(".", 1)
 
 
 NO_EXAMPLE = {
