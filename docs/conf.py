@@ -30,21 +30,35 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = True
+PLAIN = [
+    "None",
+    "bool",
+    "boolean",
+    "True",
+    "False",
+    "int",
+    "float",
+    "str",
+    "string",
+    "list",
+    "tuple",
+    "dict",
+    "array",
+    "scalar",
+]
 # In the place of numpydoc's own, which need the inventories.
 numpydoc_xref_aliases = {
     "array-like": "numpy.typing.ArrayLike",
     "array_like": "numpy.typing.ArrayLike",
     "ndarray": "numpy.ndarray",
     "DataFrame": "pandas.DataFrame",
+    "RandomState": "numpy.random.RandomState",
     "path-like": "os.PathLike",
     "callable": "collections.abc.Callable",
     "sequence": "collections.abc.Sequence",
     "iterable": "collections.abc.Iterable",
     "mapping": "collections.abc.Mapping",
-    **{
-        name: name
-        for name in ("bool", "boolean", "False", "True", "scalar", "array", "n_components_")
-    },
+    **{name: name for name in PLAIN},
     **{name: f"spurclust.{name}" for name in spurclust.__all__},
 }
 numpydoc_xref_ignore = {"of", "or", "shape", "length", "default", "optional", "type"}
@@ -96,6 +110,7 @@ html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "spurclust"},
+    "header_links_before_dropdown": 7,
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,

@@ -110,9 +110,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     components_ : pandas.DataFrame
         One row a component: size, n_inspected, n_spurious, fraction, its exact 95 % interval
         fraction_low and fraction_high, in_region.
-    component_counts_ : ndarray of int of shape (n_components_, 3)
+    component_counts_ : ndarray of int of shape (n_components, 3)
         Size, inspected and spurious of each component.
-    region_ : ndarray of bool of shape (n_components_,)
+    region_ : ndarray of bool of shape (n_components,)
         Which components form the spurious region.
     spurious_probability_ : ndarray of shape (n_samples,)
         Spurious fraction at each fitted source.
