@@ -18,7 +18,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from spurclust.features.images import validate_images
 from spurclust.fitted import COUNT, IMAGES, Maybe, Number, Part, Plain, Values
-from spurclust.labels import labels_of_fit, warn_if_mostly_spurious, warn_if_none_spurious
+from spurclust.labels import (
+    labels_of_fit,
+    no_labels,
+    warn_if_mostly_spurious,
+    warn_if_none_spurious,
+)
 from spurclust.novelty import NoveltyScale
 from spurclust.progress import stage
 from spurclust.region import (
@@ -263,14 +268,14 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         return self
 
     def fit_assign(
-        self, X: ArrayLike, y: ArrayLike, *, fitted: FittedSteps | None = None
+        self, X: ArrayLike, y: ArrayLike | None, *, fitted: FittedSteps | None = None
     ) -> Assignment:
         """Fit, and assign the fitted sources without computing their features again.
 
         Parameters
         ----------
         X, y : array-like
-            As for `fit`.
+            As for `fit`. Without any label `y` is None; then the region is empty.
         fitted : FittedSteps, default=None
             First steps that were already fitted to the same sources with the same settings.
 
@@ -279,7 +284,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Assignment
             What `fit(X, y).assign(X)` returns.
         """
-        steps, space = self._fit(X, y, fitted)
+        steps, space = self._fit(X, y, fitted, labeled=y is not None)
         return Assignment(
             self.embedding_,
             self.component_,
@@ -289,17 +294,20 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         )
 
     def _fit(
-        self, X: ArrayLike, y: ArrayLike, fitted: FittedSteps | None = None
+        self, X: ArrayLike, y: Any, fitted: FittedSteps | None = None, *, labeled: bool = True
     ) -> tuple[FittedSteps, NDArray[Any]]:
         """Fit; return what the steps made of the sources, and the rows of their novelty."""
         self._validate_params()
         check_mixture(self.mixture, self.assignment)
         images = validate_images(self, X, reset=True, min_samples=2)
-        self.classes_, codes = labels_of_fit(self, y, len(images))
-        warn_if_none_spurious(codes, stacklevel=4)
-        warn_if_mostly_spurious(codes, stacklevel=4)
+        if labeled:
+            self.classes_, codes = labels_of_fit(self, y, len(images))
+            warn_if_none_spurious(codes, stacklevel=4)
+            warn_if_mostly_spurious(codes, stacklevel=4)
+        else:
+            self.classes_, codes = no_labels(len(images))
         self.stage_seconds_: dict[str, float] = {}
-        steps = configure_steps(self, images.shape[1:])
+        steps = configure_steps(self, images.shape, labeled=labeled)
         found = fit_steps(
             steps, images, codes, fitted=fitted, memory=self.memory, timed=self._timed
         )

@@ -108,6 +108,11 @@ def labels_of_fit(estimator: Any, y: Any, n_sources: int) -> tuple[NDArray[Any],
     return classes, codes
 
 
+def no_labels(n_sources: int) -> tuple[NDArray[Any], NDArray[np.int8]]:
+    """Return classes and codes where no source has a label."""
+    return np.array([RELIABLE, SPURIOUS]), np.full(n_sources, UNINSPECTED, dtype=np.int8)
+
+
 def warn_if_none_spurious(codes: NDArray[np.int8], *, stacklevel: int = 3) -> None:
     """Warn, by default in the name of the caller's caller, that a region will be empty."""
     if not (codes == SPURIOUS).any():

@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_memory
 
 from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
+from spurclust.embedding.guided import N_QUANTILES
 from spurclust.embedding.neighbors import order_by_content
 from spurclust.features import CutoutFeatures
 from spurclust.labels import UNINSPECTED
@@ -78,15 +82,32 @@ class Assignment(NamedTuple):
         return short_repr(self)
 
 
-def configure_steps(detector: Any, image_shape: tuple[int, ...]) -> dict[str, Any]:
+def configure_steps(
+    detector: Any, shape: tuple[int, ...], *, labeled: bool = True
+) -> dict[str, Any]:
     """Return flatten, reduce and embed, unfitted, with the settings they were not given."""
     flatten = detector.flatten
-    by_features = isinstance(flatten, CutoutFeatures) or (flatten is None and len(image_shape) > 1)
+    by_features = isinstance(flatten, CutoutFeatures) or (flatten is None and len(shape) > 2)
     settings = {name: getattr(detector, name) for name in ("perplexity", "random_state", "n_jobs")}
-    return {
+    steps = {
         name: set_missing(_own(getattr(detector, name), default), **settings, unlabeled=UNINSPECTED)
         for name, default in (FEATURE_STEPS if by_features else PIXEL_STEPS).items()
     }
+    if not labeled and isinstance(steps["reduce"], GuidedProjection):
+        steps["reduce"] = _untaught(steps["reduce"], shape[0])
+    return steps
+
+
+def _untaught(guided: GuidedProjection, n_sources: int) -> Pipeline:
+    """Return the part of a projection that labels do not teach."""
+    return make_pipeline(
+        QuantileTransformer(
+            n_quantiles=min(N_QUANTILES, n_sources),
+            output_distribution="normal",
+            random_state=guided.random_state,
+        ),
+        PCA(min(guided.n_components, n_sources), svd_solver="covariance_eigh"),
+    )
 
 
 def configure_mixture(mixture: Any, random_state: Any = None) -> Any:

@@ -100,6 +100,23 @@ def fitted_and_new(assignment):
     return detector(assignment=assignment).fit(X, y), np.concatenate([X[:40], new[:40]])
 
 
+def test_without_labels_all_is_fitted_but_a_region():
+    X, y = survey()
+    model = detector()
+    found = model.fit_assign(X, None)
+    assert not model.flagged_.any()
+    assert not model.region_.any()
+    assert model.components_["n_inspected"].tolist() == [0] * model.n_components_
+    assert_array_equal(model.assign(X).embedding, found.embedding)
+    assert_array_equal(model.predict(X), np.zeros(len(X)))
+    # What is spurious looks unlike the rest, which needs no labels.
+    by_component = [y[model.component_ == k].mean() for k in range(model.n_components_)]
+    assert max(by_component) > 0.9
+    for refused in (None, np.full(len(X), -1)):
+        with pytest.raises(ValueError, match="requires y|label at least one"):
+            detector(unlabeled=-1).fit(X, refused)
+
+
 @pytest.mark.parametrize("n_jobs", [2, 3])
 def test_threads_change_no_bit(n_jobs):
     one, new = fitted_and_new("soft")

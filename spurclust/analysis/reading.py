@@ -74,6 +74,10 @@ def read_survey(
     lost = known.of(np.setdiff1d(rows, are_read)).y != UNINSPECTED
     if lost.any():
         warnings.warn(f"{lost.sum()} of the skipped cutouts have a label", stacklevel=3)
+    if labels is not None and (matched.y == UNINSPECTED).all():
+        raise ValueError(
+            f"All {len(read)} sources are uninspected: label at least one, or give no labels"
+        )
     stages.say(format_counts(count_labels(matched.y, matched.reasons)))
     return Survey(
         name=source.name.rstrip("/").rpartition("/")[2] or source.name,
@@ -244,10 +248,7 @@ def match_known(
             stages.say(format_merge(merged))
         return KnownLabels(rows, match_labels(merged.labels, ids))
     if labels is None:
-        raise ValueError(
-            "no labels are given: inspect some sources, and pass their labels as a table or as an "
-            "array with 1 for spurious, 0 for reliable and -1 for uninspected"
-        )
+        labels = [UNINSPECTED] * len(source)
     y = np.asarray(labels, dtype=object)
     if y.shape != (len(source),):
         raise ValueError(

@@ -71,8 +71,8 @@ def analyze(
     labels : path, DataFrame, Labels, sequence of these, or array-like of shape (n_sources,), \
 default=None
         Label tables, the later over the earlier, which are matched by source_id; or one label
-        per source, in the order of the cutouts: 1 spurious, 0 reliable, -1 uninspected. At least
-        one source must be labeled.
+        per source, in the order of the cutouts: 1 spurious, 0 reliable, -1 uninspected. Without
+        any, the region is empty, and the most unusual sources come first.
     catalogue : path, DataFrame or Labels, default=None
         A table of sources: ids, positions and other columns, such as magnitudes, which the
         sources' table and the report then have. `spurclust.catalog.read_catalogue` reads one with
@@ -137,7 +137,7 @@ default=None
     CatalogError
         When cutouts or labels cannot be used; the message names the file, row or value.
     ValueError
-        When no source is labeled, or options exclude each other.
+        When options exclude each other, or need labels and there are none.
 
     Examples
     --------
@@ -234,6 +234,9 @@ def _find_spurious(
     if ranker is not None and (y == SPURIOUS).any():
         with stages("ranking"):
             ranks = _rank_sources(ranker, fitted, survey)
+    elif ranker is not None and (y == UNINSPECTED).all():
+        with stages("ranking"):
+            ranks = _rank_unusual(fitted.features, ranker.n_jobs)
     return _Findings(survey, fitted, shares, ranks, stages.seconds)
 
 
@@ -255,7 +258,8 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
     detector = clone(detector).set_params(unlabeled=UNINSPECTED)
     if isinstance(detector, SpuriousRegionDetector):
         with showing_progress(stages.log is not None):
-            features = detector.fit_assign(images, y).features
+            known = y if (y != UNINSPECTED).any() else None
+            features = detector.fit_assign(images, known).features
         for name, seconds in detector.stage_seconds_.items():
             stages.add(name, seconds)
         excess = describe_excess(detector.components_, detector.threshold, detector.flagged_)
@@ -329,6 +333,17 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
         ranker, images, y, origins=label_origins(survey.labels), features=features
     )
     return _RankedSources(ranker, columns, outlook, features)
+
+
+def _rank_unusual(rows: NDArray[Any], n_jobs: int | None) -> _RankedSources:
+    """Order sources of which none has a label: the most isolated first."""
+    from spurclust.embedding.neighbors import row_keys
+    from spurclust.ranking import inspection_rank, outlyingness, suggest_sources
+
+    isolation = outlyingness(rows, n_jobs=n_jobs)
+    suggested = suggest_sources(rows, np.zeros(len(rows), dtype=bool), isolation, N_SUGGESTED)
+    rank = inspection_rank(isolation, row_keys(rows))
+    return _RankedSources(columns={"inspection_rank": rank, "inspect_next": suggested})
 
 
 def _alike(

@@ -66,15 +66,14 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def add_input(run: argparse.ArgumentParser) -> None:
+def add_input(run: argparse.ArgumentParser, *, needs_labels: bool) -> None:
     """Add what is read and how, and where the results go."""
     run.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
-        "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls; repeat it for labels made "
-        "later: of two labels of a "
-        "source the later table's counts, and a blank one leaves the earlier as it is",
-        required=True,
+        "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls; repeat it for later labels, "
+        "which replace earlier ones unless blank; without any, the most unusual come first",
+        required=needs_labels,
     )
     run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
     add_label_columns(run)
@@ -192,12 +191,12 @@ def add_label_columns(parser: argparse.ArgumentParser) -> None:
     columns.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (default: what fits)")
 
 
-def read_label_tables(args: argparse.Namespace) -> list[Any]:
-    """Read the label tables that are named; a sheet is one of workbooks only."""
+def read_label_tables(args: argparse.Namespace) -> list[Any] | None:
+    """Read the label tables that are named, if any; a sheet is one of workbooks only."""
     from spurclust.catalog import read_labels
     from spurclust.catalog.table_readers import has_sheets
 
-    columns = label_columns(args, args.labels)
+    columns = label_columns(args, args.labels or [])
     return [
         read_labels(
             table,
@@ -205,8 +204,8 @@ def read_label_tables(args: argparse.Namespace) -> list[Any]:
             verdicts=args.verdicts,
             sheet=args.sheet if has_sheets(table) else None,
         )
-        for table in args.labels
-    ]
+        for table in args.labels or []
+    ] or None
 
 
 def label_columns(args: argparse.Namespace, tables: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from spurclust.cli.options import COUNT, FRACTION, POSITIVE, say
 def add_commands(commands: Any) -> None:
     """Add the three commands."""
     run = commands.add_parser("run", help="from cutouts and labels to flagged sources")
-    _add_run(run)
+    _add_run(run, needs_labels=False)
     run.set_defaults(call=run_run)
     fit = commands.add_parser("fit", help="the same, on a part of a survey of any size")
     _add_fit(fit)
@@ -24,9 +24,9 @@ def add_commands(commands: Any) -> None:
     tune.set_defaults(call=run_tune)
 
 
-def _add_run(run: argparse.ArgumentParser) -> None:
+def _add_run(run: argparse.ArgumentParser, *, needs_labels: bool) -> None:
     """Add the arguments of `spurclust run`."""
-    options.add_input(run)
+    options.add_input(run, needs_labels=needs_labels)
     group = options.add_method(run)
     group.add_argument(
         "--tune",
@@ -46,7 +46,7 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         "read. The model then predicts all the others: spurclust predict DIR/model.skops CUTOUTS "
         "--out FOLDER."
     )
-    _add_run(fit)
+    _add_run(fit, needs_labels=True)
     group = fit.add_argument_group("the part to fit on")
     group.add_argument(
         "--reference-size",
@@ -71,7 +71,7 @@ def _add_tune(tune: argparse.ArgumentParser) -> None:
         "perplexity chosen among many: the one that flags least while it holds enough of the known "
         "spurious whose labels it was not shown."
     )
-    options.add_input(tune)
+    options.add_input(tune, needs_labels=True)
     group = tune.add_argument_group("settings to choose from")
     group.add_argument("-N", "--n-components", type=COUNT, nargs="+", help="default: 2 to 40")
     group.add_argument("--threshold", type=FRACTION, nargs="+", help="default: 0.01 to 0.5")
@@ -175,6 +175,8 @@ def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
     say(f"Results are in {out}" + (", in place of earlier ones" if replaces else ""))
     if Path(out, REPORT).exists():
         say(f"To look and judge, open {Path(out) / REPORT} in a browser")
+    if not analysis.summary["labels"]["n_inspected"]:
+        say("To inspect from here on: spurclust inspect CUTOUTS --out FOLDER")
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

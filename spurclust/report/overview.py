@@ -321,7 +321,9 @@ def next_command(summary: Mapping[str, Any]) -> str:
     given = summary.get("settings") or {}
     mosaics = [word for text in given.get("mosaic") or [] for word in ("--mosaic", text)]
     words = ["spurclust", "run", *(mosaics or _paths(summary, "cutouts") or ["CUTOUTS"])]
-    for table in [*(_paths(summary, "labels") or ["LABELS"]), judged_name(summary)]:
+    has_labels = (summary.get("labels") or {}).get("n_inspected") != 0
+    unnamed = ["LABELS"] * has_labels
+    for table in [*(_paths(summary, "labels") or unnamed), judged_name(summary)]:
         words += ["--labels", table]
     options = {**label_options(summary), "label_column": _paths(summary, "label_column")}
     options |= {name: given.get(name) for name in _FURTHER_OPTIONS}

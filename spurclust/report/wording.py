@@ -25,6 +25,11 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     str
         A few lines, in-sample metrics marked as such.
     """
+    if summary["labels"].get("n_inspected") == 0:
+        return (
+            f"None of the {summary['flagged']['n']} sources has a label, so there is no region: "
+            "the most unusual come first (inspection_rank, inspect_next)."
+        )
     flagged, in_sample = summary["flagged"], summary["in_sample"]
     region, held_out = summary["region"], summary.get("held_out")
     lines = []

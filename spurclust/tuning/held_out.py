@@ -57,7 +57,7 @@ class SearchSpace(NamedTuple):
     def configure(self, images: NDArray[Any], perplexity: float) -> dict[str, Any]:
         """Return unfitted steps up to the embedding."""
         detector = clone(self.detector).set_params(perplexity=perplexity)
-        return configure_steps(detector, images.shape[1:])
+        return configure_steps(detector, images.shape)
 
 
 class Trial(NamedTuple):

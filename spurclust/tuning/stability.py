@@ -100,7 +100,7 @@ def flag_stability(
     if not isinstance(reduce_state, Integral):
         reduce_state = states[0] if states else 0
     detector.set_params(random_state=reduce_state, n_jobs=n_jobs)
-    steps = configure_steps(detector, images.shape[1:])
+    steps = configure_steps(detector, images.shape)
     embed = steps.pop("embed")
     runs = list(product(states, _perplexities_of(embed, perplexities)))
     if not runs:

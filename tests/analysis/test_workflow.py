@@ -12,10 +12,12 @@ from spurclust import (
     InspectionRanker,
     SpuriousRegionDetectorCV,
     analyze,
+    load_analysis,
 )
 from spurclust.catalog import read_labels
 from spurclust.cutouts import list_cutouts
 from spurclust.errors import CatalogError
+from spurclust.ranking import outlyingness
 from spurclust.tuning import InspectedStratifiedKFold
 
 from .conftest import N_SOURCES, N_SPURIOUS, make_detector, same_findings
@@ -237,7 +239,7 @@ def test_unreadable_cutouts_are_named_or_skipped(folder, tmp_path, y):
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        (None, "no labels are given"),
+        ([-1] * N_SOURCES, f"All {N_SOURCES} sources are uninspected: label at least one"),
         ([1, 0], "shape (2,)"),
         ([0] * (N_SOURCES - 1) + [7], f"label 7 of source {N_SOURCES - 1} is none of 1 (spurious)"),
     ],
@@ -245,6 +247,29 @@ def test_unreadable_cutouts_are_named_or_skipped(folder, tmp_path, y):
 def test_labels_that_cannot_be_used(cutouts, labels, words):
     with pytest.raises(ValueError, match=words.replace("(", r"\(").replace(")", r"\)")):
         analyze(cutouts.images, labels)
+
+
+def test_without_labels_the_most_unusual_come_first(cutouts, tmp_path):
+    found = analyze(cutouts.images, detector=make_detector())
+    assert (found.y == -1).all()
+    assert not found.sources["flagged"].any()
+    assert found.components["n_inspected"].sum() == 0
+    assert found.ranker is None
+    isolation = outlyingness(found.detector.assign(cutouts.images).features)
+    by_rank = isolation[found.sources["inspection_rank"].to_numpy().argsort()]
+    assert (np.diff(by_rank) <= 0).all()
+    assert found.sources["inspect_next"].min() == 1
+    found.save(tmp_path / "results", report=True)
+    loaded = load_analysis(tmp_path / "results")
+    same = ["tsne_x", "component", "flagged", "inspection_rank"]
+    pd.testing.assert_frame_equal(loaded.sources[same], found.sources[same])
+    assert loaded.detector.predict(cutouts.images).tolist() == [0] * N_SOURCES
+
+
+@pytest.mark.parametrize("options", [{"tune": True}, {"detector": make_detector(), "stability": 2}])
+def test_what_needs_labels_asks_for_them(cutouts, options):
+    with pytest.raises(ValueError, match="label at least one"):
+        analyze(cutouts.images, **options)
 
 
 def test_the_default_detector(cutouts, y):

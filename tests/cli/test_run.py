@@ -12,6 +12,7 @@ from astropy.io import fits
 
 from spurclust import catalog
 from spurclust.analysis.folder import PLOTS
+from spurclust.cli.main import main
 
 from .conftest import (
     COLUMNS,
@@ -158,6 +159,22 @@ def test_without_a_spurious_source_there_is_no_order_and_no_gallery(survey, tmp_
     assert "order of inspection_rank" not in said
     assert all(line.startswith("spurclust: warning: ") for line in errors.splitlines())
     assert "spurious" in errors
+
+
+def test_without_labels_the_most_unusual_come_first_and_it_says_how_to_go_on(
+    survey, tmp_path, capsys
+):
+    out = tmp_path / "out"
+    assert main(["run", str(survey), "--out", str(out), "--perplexity", "5", "--reduce", "5"]) == 0
+    said = capsys.readouterr().out
+    assert f"None of the {N_SOURCES} sources has a label" in said
+    assert said.splitlines()[-1].endswith("spurclust inspect CUTOUTS --out FOLDER")
+    table = pd.read_csv(out / "sources.csv")
+    assert sorted(table["inspection_rank"]) == list(range(1, N_SOURCES + 1))
+    assert not table["flagged"].any()
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "--labels judged.csv" in report
+    assert "--labels LABELS" not in report
 
 
 def test_a_truncated_cutout_is_named_or_skipped(copied, tmp_path, capsys):
