@@ -125,7 +125,7 @@ def _add_reading(run: argparse.ArgumentParser) -> None:
 def input_defaults() -> dict[str, Any]:
     """Return the defaults of the options of `add_input`."""
     parser = argparse.ArgumentParser()
-    add_input(parser)
+    add_input(parser, needs_labels=False)
     return vars(parser.parse_args(["CUTOUTS", "--labels", "LABELS", "--out", "OUT"]))
 
 
