@@ -29,9 +29,11 @@ from spurclust.report.summary import Results
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = (
-    *("page.js", "pictures.js", "filters.js", "cards.js", "embedding.js", "selection.js"),
-    *("verdicts.js", "judge.js", "similar.js", "start.js"),
+    *("basics.js", "page.js", "panels.js", "pictures.js", "filters.js", "cards.js"),
+    *("embedding.js", "selection.js", "keys.js", "verdicts.js", "judge.js", "similar.js"),
+    "start.js",
 )
+_STYLES = ("basics.css", "judging.css", "report.css")
 _DIGITS, _DIGITS_OF_POSITIONS = 5, 6
 
 
@@ -100,7 +102,7 @@ def render_report(
         n_threads=n_threads,
     )
     sentences = describe_cutouts(results, pictures)
-    scripts = {"bokeh": _bokeh_script(), "page": "\n".join(_read(name) for name in _SCRIPTS)}
+    scripts = {"bokeh": _bokeh_script(), "page": read_templates(_SCRIPTS)}
     page: str = environment.get_template("report.html.jinja").render(
         **_overview(results, order),
         name=results.name,
@@ -112,7 +114,7 @@ def render_report(
         curve=curve_plot(results),
         policy=content_policy(scripts.values()),
         scripts=scripts,
-        style=_read("report.css"),
+        style=read_templates(_STYLES),
     )
     return page, sentences
 
@@ -353,6 +355,6 @@ def _bokeh_script() -> str:
     return "\n".join(inline.js_raw).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _read(name: str) -> str:
-    """Read a file of the page."""
-    return (_TEMPLATES / name).read_text(encoding="utf-8")
+def read_templates(names: Iterable[str]) -> str:
+    """Read files of the page, one after the other."""
+    return "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in names)

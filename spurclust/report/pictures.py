@@ -19,6 +19,9 @@ from spurclust.progress import track
 Load = Callable[[int], NDArray[Any] | None]
 """Returns the pixels of the source in a row, its top row first; None where there is no cutout."""
 
+Render = Callable[[NDArray[Any]], NDArray[np.uint8]]
+"""Turns pixels of any type into RGB."""
+
 SOURCE_BYTES = 10_000
 """Of one cutout in the better quality, so that those of 2000 sources are 20 MB."""
 
@@ -76,7 +79,7 @@ def encode_cutouts(
     wanted = [int(row) for row in rows]
     chosen = wanted[:: max(1, len(wanted) // _SAMPLE)]
     sample = dict(zip(chosen, [_load_picture(row, load, n_panels) for row in chosen], strict=True))
-    layout = _find_panels([one for one in sample.values() if one is not None], n_panels)
+    layout = find_panels([one for one in sample.values() if one is not None], n_panels)
     cut = [layout.cut(one)[0] for one in sample.values() if one is not None]
     own_side = max(layout.width, layout.height)
     if max_side is None:
@@ -129,23 +132,28 @@ def _keep_what_fits(
 
 
 def _load_picture(row: int, load: Load, n_panels: int | None) -> NDArray[np.uint8] | None:
-    """Load a cutout as 8-bit pixels; gray where its colors are equal, filters side by side."""
+    """Load a cutout as 8-bit pixels, if there is one."""
     pixels = load(row)
-    if pixels is None:
-        return None
+    return None if pixels is None else as_picture(pixels, n_panels)
+
+
+def as_picture(
+    pixels: NDArray[Any], n_panels: int | None, render: Render = render_cutout
+) -> NDArray[np.uint8]:
+    """Return 8-bit pixels; gray where colors are equal, and filters, so many, side by side."""
     if pixels.dtype == np.uint8 and pixels.ndim == 2:
         return pixels
     if pixels.ndim == 3 and pixels.shape[2] == n_panels and pixels.dtype != np.uint8:
         # Three of them are filters as well, and no colors.
-        panels = [render_cutout(pixels[:, :, k]) for k in range(pixels.shape[2])]
+        panels = [render(pixels[:, :, k]) for k in range(pixels.shape[2])]
         picture = np.concatenate(panels, axis=1)
     else:
-        picture = render_cutout(pixels)
+        picture = render(pixels)
     first = picture[:, :, 0]
     return first if (picture == first[:, :, None]).all() else picture
 
 
-class _Panels(NamedTuple):
+class Panels(NamedTuple):
     """Where the panels of cutouts are: those of one picture, and along which ranges."""
 
     frame: NDArray[np.uint8]
@@ -184,7 +192,7 @@ class _Panels(NamedTuple):
         return np.concatenate(panels, axis=1), False
 
 
-def _find_panels(pictures: list[NDArray[np.uint8]], n_panels: int | None) -> _Panels:
+def find_panels(pictures: list[NDArray[np.uint8]], n_panels: int | None) -> Panels:
     """Find the panels of the most frequent shape; `n_panels` settles what the pixels do not."""
     if not pictures:
         pictures = [np.zeros((1, 1), dtype=np.uint8)]
@@ -193,7 +201,7 @@ def _find_panels(pictures: list[NDArray[np.uint8]], n_panels: int | None) -> _Pa
     layout = find_layout(images, None, None)
     if n_panels not in (None, layout.n_panels // layout.n_channels) and shape[1] % n_panels == 0:
         layout = find_layout(images, n_panels, None)
-    return _Panels(images[0].reshape(shape), layout.rows, layout.columns)
+    return Panels(images[0].reshape(shape), layout.rows, layout.columns)
 
 
 def _fit(

@@ -1,7 +1,6 @@
 /* One cutout at a time, as large as fits, a key for every verdict. */
 
 const judge = { key: "", queue: [], index: 0 };
-const MAX_REASON_KEYS = 9;
 const narrow = window.matchMedia("(max-width: 640px)");
 
 function allReasons() {
@@ -100,14 +99,13 @@ function fitJudge() {
   }
 }
 
+function giveReason(reason) {
+  giveVerdict("spurious", reason);
+  find("judge-stage").focus();
+}
+
 function showReasons(current) {
-  find("judge-reasons").replaceChildren(...allReasons().map((reason, index) => {
-    const button = make("button", {
-      type: "button", title: reason, "aria-pressed": String(current?.kind === "spurious" && current.reason === reason),
-    }, ...(index < MAX_REASON_KEYS ? [make("kbd", {}, String(index + 1)), " "] : []), make("span", { dir: "auto" }, reason));
-    button.addEventListener("click", () => { giveVerdict("spurious", reason); find("judge-stage").focus(); });
-    return button;
-  }));
+  fillReasons(find("judge-reasons"), allReasons(), current?.kind === "spurious" ? current.reason : null, giveReason);
 }
 
 function showProgress() {
@@ -170,18 +168,6 @@ const JUDGE_KEYS = new Map([
   ["arrowright", () => moveJudge(1)],
 ]);
 
-function pressJudge(event) {
-  if (event.target.matches("input, select, textarea")) return;
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const key = event.key.toLowerCase();
-  const reason = /^[1-9]$/.test(key) ? allReasons()[Number(key) - 1] : undefined;
-  const act = reason === undefined ? JUDGE_KEYS.get(key) : () => giveVerdict("spurious", reason);
-  // A key held down must not judge a row of sources that nobody has seen.
-  if (act === undefined || (event.repeat && !key.startsWith("arrow"))) return;
-  event.preventDefault();
-  act();
-}
-
 function addReason(event) {
   event.preventDefault();
   const reason = find("judge-new-reason").value.trim();
@@ -222,7 +208,7 @@ function forgetAll() {
 function startJudge() {
   const dialog = find("judge");
   // Not of the dialog: a button that has just been disabled has the focus, and hears nothing.
-  document.addEventListener("keydown", (event) => { if (dialog.open && !find("similar").open) pressJudge(event); });
+  document.addEventListener("keydown", (event) => { if (dialog.open && !find("similar").open) pressKey(event, JUDGE_KEYS, allReasons(), giveReason); });
   dialog.addEventListener("close", showCards);
   new ResizeObserver(fitJudge).observe(find("judge-picture"));
   find("judge-close").addEventListener("click", () => dialog.close());

@@ -1,44 +1,10 @@
-"use strict";
-/* The page's data, and the small things that all other parts use. Text from the tables reaches the
-   page only as text nodes and property values, never as HTML. */
+/* The page's data, and what is known of a source. */
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const rows = Array.from(data.ids, (_, row) => row);
 const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
 const LABEL_WORDS = new Map([[1, "spurious"], [0, "reliable"], [-1, "uninspected"]]);
-const LABEL_SIGNS = new Map([["spurious", "▲"], ["reliable", "●"], ["unsure", "?"]]);
 const byRank = [...rows].sort((a, b) => data.rank[a] - data.rank[b]);
-
-function find(id) {
-  return document.getElementById(id);
-}
-
-/** Make an element; strings among the children become text. */
-function make(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (name.includes("-") || name === "role") element.setAttribute(name, value);
-    else element[name] = value;
-  }
-  element.append(...children);
-  return element;
-}
-
-/** A share with one digit, as everywhere in the page; never rounded to nothing or all. */
-function percentOf(fraction) {
-  if (fraction === null || fraction === undefined) return "not known";
-  if (fraction > 0 && fraction < 0.001) return "< 0.1 %";
-  if (fraction > 0.999 && fraction < 1) return "> 99.9 %";
-  return `${(100 * fraction).toFixed(1)} %`;
-}
-
-function grouped(number) {
-  return number.toLocaleString("en").replaceAll(",", "\u202f");
-}
-
-function counted(number, one, many) {
-  return `${grouped(number)} ${number === 1 ? one : many}`;
-}
 
 function reasonOf(row) {
   return data.reasons[data.reason[row]];
@@ -87,8 +53,4 @@ function download(name, text) {
   link.click();
   link.remove();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
-}
-
-function fillSelect(select, choices) {
-  select.replaceChildren(...choices.map(([value, text]) => make("option", { value }, text)));
 }
