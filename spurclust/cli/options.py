@@ -66,7 +66,9 @@ def say(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def add_input(run: argparse.ArgumentParser, *, needs_labels: bool) -> None:
+def add_input(
+    run: argparse.ArgumentParser, out: str = "folder of the results", *, needs_labels: bool
+) -> None:
     """Add what is read and how, and where the results go."""
     run.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
@@ -75,7 +77,7 @@ def add_input(run: argparse.ArgumentParser, *, needs_labels: bool) -> None:
         "which replace earlier ones unless blank; without any, the most unusual come first",
         required=needs_labels,
     )
-    run.add_argument("--out", required=True, metavar="DIR", help="folder of the results")
+    run.add_argument("--out", required=True, metavar="DIR", help=out)
     add_label_columns(run)
     add_catalogue(run)
     add_mosaics(run)
@@ -120,6 +122,15 @@ def _add_reading(run: argparse.ArgumentParser) -> None:
         "header does not say; never: refuse it (default: %(default)s)",
     )
     add_skipping(reading)
+
+
+def one_or_two(given: Sequence[int] | None) -> int | tuple[int, int] | None:
+    """Return what `size` of `analyze` is for one or two numbers."""
+    if given is None or len(given) == 1:
+        return given[0] if given else None
+    if len(given) > 2:
+        raise ValueError(f"--size takes HEIGHT or HEIGHT WIDTH, got {len(given)} numbers")
+    return given[0], given[1]
 
 
 def input_defaults() -> dict[str, Any]:

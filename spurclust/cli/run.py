@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +145,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         id_pattern=args.id_pattern,
         filters=args.filters,
         **columns,
-        size=_size(args.size),
+        size=options.one_or_two(args.size),
         reduce=args.reduce,
         hdu=args.hdu,
         pad=args.pad,
@@ -182,15 +181,6 @@ def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """Return the options as plain values, for the summary."""
     return {name: value for name, value in vars(args).items() if name not in ("call", "quiet")}
-
-
-def _size(given: Sequence[int] | None) -> int | tuple[int, int] | None:
-    """Return what `size` of `analyze` is for one or two numbers."""
-    if given is None or len(given) == 1:
-        return given[0] if given else None
-    if len(given) > 2:
-        raise ValueError(f"--size takes HEIGHT or HEIGHT WIDTH, got {len(given)} numbers")
-    return given[0], given[1]
 
 
 def make_detector(args: argparse.Namespace) -> Any:

@@ -162,6 +162,7 @@ class Panels(NamedTuple):
 
     @property
     def n_panels(self) -> int:
+        """Number of panels."""
         return len(self.rows.starts) * len(self.columns.starts)
 
     @property

@@ -1,0 +1,171 @@
+"""``spurclust inspect``: from cutouts and nothing else to labels, on a page in the browser."""
+
+import argparse
+import shlex
+import socket
+import threading
+import webbrowser
+from contextlib import suppress
+from typing import Any
+
+from spurclust.cli import options
+from spurclust.cli.options import COUNT, say
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command."""
+    inspect = commands.add_parser("inspect", help="judge cutouts in the browser, from no labels on")
+    inspect.set_defaults(call=run_inspect)
+    inspect.description = (
+        "Opens a page in the browser that shows one cutout after the other: the probably spurious "
+        "first, learned anew from each few verdicts, some unlike all others, and some drawn at "
+        "random, from which follows how many can remain. Every verdict is stored at once. Ctrl-C "
+        "ends it, and the same command goes on."
+    )
+    options.add_input(inspect, "folder of the inspection", needs_labels=False)
+    _add_inspectors(inspect.add_argument_group("who inspects"))
+    _add_serving(inspect.add_argument_group("the page"))
+    options.add_common(inspect)
+
+
+def _add_inspectors(group: Any) -> None:
+    """Add the options of the team and of what it is shown."""
+    group.add_argument(
+        "--inspectors",
+        nargs="+",
+        default=["inspector"],
+        metavar="NAME",
+        help="each gets a link of their own; several judge at the same time",
+    )
+    group.add_argument(
+        "--adjudicators",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="are shown what others disagree on, and decide",
+    )
+    group.add_argument(
+        "--opinions",
+        type=options.number(float, "a number of at least 1", lambda value: value >= 1),
+        default=1.0,
+        metavar="N",
+        help="inspectors for each source; 1.2 is a second opinion on a fifth (default: 1)",
+    )
+    group.add_argument(
+        "--audit-share",
+        type=options.number(float, "from 0 to 1", lambda value: 0 <= value <= 1),
+        default=0.2,
+        metavar="SHARE",
+        help="of the cutouts shown that is drawn at random (default: %(default)s)",
+    )
+    group.add_argument(
+        "--reasons",
+        nargs="+",
+        default=[],
+        metavar="REASON",
+        help="offered with the keys 1 to 9 (default: those given so far)",
+    )
+
+
+def _add_serving(group: Any) -> None:
+    """Add where the page is served."""
+    group.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where to serve; 0.0.0.0 is all networks of this machine (default: %(default)s, for "
+        "this machine only)",
+    )
+    group.add_argument(
+        "--port", type=COUNT, metavar="N", help="default: 8765, or another if that is taken"
+    )
+    group.add_argument("--no-browser", action="store_true", help="open no browser")
+
+
+def run_inspect(args: argparse.Namespace) -> None:
+    """Measure the cutouts, and serve the page until Ctrl-C."""
+    from spurclust.inspection.web.answers import describe_sources
+    from spurclust.inspection.web.security import secret_keys
+    from spurclust.inspection.web.server import InspectionSite, listen
+
+    catalogue = options.read_catalogue(args)
+    with listen(args.host, args.port) as listener, _open_inspection(args, catalogue) as inspection:
+        columns = None if catalogue is None else describe_sources(inspection, catalogue)
+        site = InspectionSite(inspection, columns=columns, reasons=args.reasons)
+        names = list(dict.fromkeys([*args.inspectors, *args.adjudicators]))
+        keys = secret_keys(inspection.folder, names)
+        with suppress(KeyboardInterrupt):
+            _serve(site, keys, listener, args.host, browser=not args.no_browser)
+        _conclude(inspection, args)
+
+
+def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
+    """Open the inspection of the named cutouts, which measures them at first."""
+    from spurclust.cutouts import ReadOptions, open_cutouts
+    from spurclust.inspection import Inspection
+
+    cutouts = options.choose_cutouts(args, catalogue)
+    columns = options.path_columns(
+        cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column"
+    )
+    reading = {"hdu": args.hdu, "pad": args.pad, "n_jobs": args.jobs}
+    return Inspection(
+        open_cutouts(cutouts, id_pattern=args.id_pattern, filters=args.filters, **columns),
+        options.read_label_tables(args) if args.labels else None,
+        folder=args.out,
+        options=ReadOptions(
+            options.one_or_two(args.size),
+            args.reduce,
+            on_error="skip" if args.skip_unreadable else "raise",
+            **reading,
+        ),
+        opinions=args.opinions,
+        adjudicators=args.adjudicators,
+        audit_share=args.audit_share,
+        random_state=args.random_state,
+    )
+
+
+def _serve(
+    site: Any, keys: dict[str, str], listener: socket.socket, host: str, *, browser: bool
+) -> None:
+    """Print the links, open the first in a browser, and serve."""
+    from spurclust.inspection.web.server import link_of, machine_names, make_app, serve
+
+    port = listener.getsockname()[1]
+    app = make_app(site, keys, hosts=machine_names(host), cookie=f"spurclust-inspect-{port}")
+    links = {name: link_of(key, host, port) for name, key in keys.items()}
+    _announce(site.inspection, links, host)
+    if browser:
+        threading.Thread(target=webbrowser.open, args=list(links.values())[:1], daemon=True).start()
+    serve(app, listener)
+
+
+def _announce(inspection: Any, links: dict[str, str], host: str) -> None:
+    """Print where the page is, and who can open it."""
+    found = inspection.progress()
+    say(f"{found.n_sources} sources, {found.n_inspected} inspected, {found.n_spurious} spurious")
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        say(
+            f"--host {host}: whoever reaches this machine over the network and has a link can "
+            "judge, and can see the cutouts. The connection is not encrypted: use it in a network "
+            "that you trust, or leave --host out and reach the page through ssh -L"
+        )
+    for name, link in links.items():
+        say(f"Open {link}" if len(links) == 1 else f"{name}: open {link}")
+    say("Links are secret. Every verdict is stored at once; Ctrl-C ends")
+
+
+def _conclude(inspection: Any, args: argparse.Namespace) -> None:
+    """Print what was found, where the labels are, and how to go on."""
+    found = inspection.progress()
+    labels = inspection.export()[0]
+    n = found.n_inspected
+    say(
+        f"Inspected {n} of {found.n_sources} sources, {found.n_spurious} of them spurious; "
+        f"at most {found.most_remaining} spurious remain, with 95 % confidence"
+    )
+    say(f"The labels are {labels}; the same command goes on")
+    cutouts = options.mosaic_words(args) if args.mosaic else args.cutouts
+    words = ["spurclust", "run", *(cutouts if len(cutouts) <= 3 or args.mosaic else ["CUTOUTS"])]
+    say(f"All results: {shlex.join([*words, '--labels', str(labels), '--out', 'results'])}")

@@ -1,0 +1,210 @@
+"""What the page asks of an `Inspection` and what it is answered, as plain values for JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+import numpy as np
+
+from spurclust.inspection.words import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from spurclust.catalog import Labels
+    from spurclust.inspection.deck import Item
+    from spurclust.inspection.session import Inspection
+
+MAX_ITEMS = 60
+"""Most sources that are shown, or judged, at once."""
+
+MAX_REASON, MAX_NOTE = 120, 2000
+N_NEAREST = 3
+GUARANTEES = (0.8, 0.9, 0.95, 0.99)
+FIRST_REASONS = ("diffraction spike", "edge data", "close to another source")
+"""Reasons that are offered while nobody has given any."""
+
+_CURVE_POINTS = 300
+_BUSY_SHARE = 0.1
+"""Share of the time that may be spent on counting how far the inspection is."""
+
+
+class BadRequestError(ValueError):
+    """A request that the page does not make."""
+
+
+class Judgment(NamedTuple):
+    """A verdict on the source in a row."""
+
+    row: int
+    verdict: Verdict
+    reason: str
+    note: str
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read an object in JSON."""
+    try:
+        parsed = json.loads(body)
+    except ValueError as error:
+        raise BadRequestError(f"this is no JSON: {error}") from None
+    if not isinstance(parsed, dict):
+        raise BadRequestError("this is no JSON object")
+    return parsed
+
+
+def parse_count(value: Any, most: int = MAX_ITEMS) -> int:
+    """Check a number of sources."""
+    if type(value) is not int or not 1 <= value <= most:
+        raise BadRequestError(f"n must be a whole number from 1 to {most}")
+    return value
+
+
+def parse_row(value: Any, n_sources: int) -> int:
+    """Check the index of a source."""
+    if type(value) is not int or not 0 <= value < n_sources:
+        raise BadRequestError(f"row must be a whole number from 0 to {n_sources - 1}")
+    return value
+
+
+def parse_judgments(given: Any, n_sources: int) -> list[Judgment]:
+    """Check verdicts."""
+    if not isinstance(given, list) or len(given) > MAX_ITEMS:
+        raise BadRequestError(f"verdicts must be a list of at most {MAX_ITEMS}")
+    judgments = []
+    for one in given:
+        if not isinstance(one, dict) or one.get("verdict") not in get_args(Verdict):
+            words = ", ".join(get_args(Verdict))
+            raise BadRequestError(f"a verdict must be one of {words}")
+        row = parse_row(one.get("row"), n_sources)
+        reason = _parse_text(one.get("reason", ""), MAX_REASON)
+        note = _parse_text(one.get("note", ""), MAX_NOTE)
+        judgments.append(Judgment(row, one["verdict"], reason, note))
+    return judgments
+
+
+def _parse_text(value: Any, most: int) -> str:
+    """Check what somebody has written; what cannot be seen is left out."""
+    if not isinstance(value, str) or len(value) > most:
+        raise BadRequestError(f"a reason or note must be text of at most {most} letters")
+    return "".join(letter for letter in value if letter.isprintable() or letter == "\n").strip()
+
+
+def describe_items(
+    inspection: Inspection,
+    items: Sequence[Item],
+    columns: pd.DataFrame | None,
+    reason_of: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """Return what the page shows of sources: why, what the catalogue says, what is similar."""
+    nearest = _nearest(inspection, [item.row for item in items])
+    ids = inspection.source_ids
+    return [
+        {
+            "row": item.row,
+            "id": item.source_id,
+            "why": item.why,
+            "facts": [] if columns is None else _facts(columns, item.row),
+            "nearest": [
+                {"row": row, "id": ids[row], "reason": reason_of.get(ids[row], "")}
+                for row in similar
+            ],
+            "opinions": _opinions(inspection, item),
+        }
+        for item, similar in zip(items, nearest, strict=True)
+    ]
+
+
+def _nearest(inspection: Inspection, rows: list[int]) -> list[list[int]]:
+    """Return the known spurious sources that are most similar to each."""
+    ranker = inspection.ranker
+    if ranker is None or not rows:
+        return [[] for _ in rows]
+    indices, _ = ranker.nearest_spurious(inspection.features[rows], N_NEAREST)
+    return [[int(row) for row in one if row >= 0] for one in indices]
+
+
+def _facts(columns: pd.DataFrame, row: int) -> list[tuple[str, str]]:
+    """Return what a catalogue says of a source."""
+    from spurclust.catalog.source_columns import is_blank
+
+    cells = columns.iloc[[row]]
+    return [
+        (str(name), f"{cell:.7g}" if isinstance(cell, float) else str(cell))
+        for name, cell in cells.to_dict("records")[0].items()
+        if not is_blank(cells[name])[0]
+    ]
+
+
+def _opinions(inspection: Inspection, item: Item) -> list[dict[str, str]]:
+    """Return what was said, to who adjudicates; any other opinion is an independent one."""
+    if item.why != "adjudication":
+        return []
+    verdicts = inspection.verdicts()
+    said = verdicts[verdicts["Source_ID"] == item.source_id]
+    names = ("Inspector", "Verdict", "Reason", "Note")
+    return [
+        {name.lower(): str(cell) for name, cell in zip(names, cells, strict=True)}
+        for cells in said[list(names)].itertuples(index=False)
+    ]
+
+
+def reasons_so_far(inspection: Inspection) -> dict[str, str]:
+    """Return the reason that was given for each source, if any."""
+    table = inspection.labels()
+    given = table[table["Reason"] != ""]
+    return dict(zip(given["Source_ID"], given["Reason"], strict=True))
+
+
+def describe_sources(inspection: Inspection, catalogue: Labels) -> pd.DataFrame | None:
+    """Return what a catalogue says of each source of an inspection."""
+    from spurclust.catalog import match_labels
+
+    return match_labels(catalogue, inspection.source_ids).columns
+
+
+class Counting:
+    """How far the inspection is, counted anew only so often that it costs a small share of time."""
+
+    def __init__(self, inspection: Inspection) -> None:
+        self._inspection = inspection
+        self._lock = threading.Lock()
+        self._kept: dict[float, tuple[float, dict[str, Any]]] = {}
+
+    def __call__(self, guarantee: float) -> dict[str, Any]:
+        """Return what the page says of the progress."""
+        if guarantee not in GUARANTEES:
+            raise BadRequestError(f"guarantee must be one of {', '.join(map(str, GUARANTEES))}")
+        with self._lock:
+            until, found = self._kept.get(guarantee, (0.0, {}))
+            start = time.monotonic()
+            if start < until:
+                return found
+            found = describe_progress(self._inspection, guarantee)
+            end = time.monotonic()
+            self._kept[guarantee] = (end + (end - start) / _BUSY_SHARE, found)
+            return found
+
+
+def describe_progress(inspection: Inspection, guarantee: float) -> dict[str, Any]:
+    """Return how far the inspection is, and how many inspections a guarantee still takes."""
+    found = inspection.progress()
+    wanted = math.floor(found.n_spurious / guarantee - found.n_spurious + 1e-9)
+    described = {name: getattr(found, name) for name in found._fields}
+    points = np.unique(np.linspace(0, len(found.curve), _CURVE_POINTS + 1).astype(int))
+    curve = [(int(n), int(found.curve[n - 1]) if n else 0) for n in points]
+    expected = None if math.isnan(found.n_expected) else found.n_expected
+    return described | {
+        "curve": curve,
+        "n_expected": expected,
+        "completeness": None if expected is None else found.completeness,
+        "audited": found.audited._asdict(),
+        "guarantee": guarantee,
+        "max_remaining": wanted,
+        "n_needed": inspection.inspections_needed(wanted),
+    }

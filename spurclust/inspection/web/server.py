@@ -1,0 +1,392 @@
+"""Serve the page of a live inspection to its inspectors."""
+
+from __future__ import annotations
+
+import errno
+import html
+import json
+import secrets
+import socket
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from spurclust.errors import CatalogError, import_optional
+from spurclust.inspection.web.answers import (
+    FIRST_REASONS,
+    GUARANTEES,
+    MAX_NOTE,
+    MAX_REASON,
+    BadRequestError,
+    Counting,
+    describe_items,
+    parse_count,
+    parse_judgments,
+    parse_object,
+    parse_row,
+    reasons_so_far,
+)
+from spurclust.inspection.web.security import ENTRANCE, Guard, token_of
+from spurclust.inspection.web.showing import CONTRASTS, Showing, Stretch
+from spurclust.labels import frequent_reasons
+from spurclust.report.page import read_templates
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from spurclust.inspection.session import Inspection
+
+PORT = 8765
+"""Where the page is served, unless that is taken."""
+
+_PAGE = Path(__file__).parent / "page"
+_SHARED_SCRIPTS = ("basics.js", "panels.js", "keys.js")
+_SCRIPTS = ("connection.js", "cutouts.js", "standing.js", "grid.js", "inspect.js")
+_SHARED_STYLES = ("basics.css", "judging.css")
+_STYLES = ("inspect.css",)
+_TABLES = ("labels", "verdicts")
+_MEDIA = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+# Pictures have the number of the server's run in their address, so they never change.
+_FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
+
+# A redirection would be part of the visit from elsewhere, in which a strict cookie is not sent.
+_WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta http-equiv="refresh" content="0; url=/"><link rel="icon" href="/icon.svg">
+<title>Inspection</title>
+<p>Welcome, {name}. <a href="/">Go on</a></p></html>"""
+
+
+class InspectionSite:
+    """The answers of the server to the page of an inspection.
+
+    Parameters
+    ----------
+    inspection : Inspection
+        What is inspected; nothing else is asked or told.
+    columns : DataFrame, default=None
+        What a catalogue says of each source, one row per source of the inspection.
+    reasons : sequence of str, default=()
+        Reasons that are offered first. None are those given so far.
+    """
+
+    def __init__(
+        self,
+        inspection: Inspection,
+        *,
+        columns: pd.DataFrame | None = None,
+        reasons: Sequence[str] = (),
+    ) -> None:
+        self.inspection, self.columns = inspection, columns
+        self.reason_of = reasons_so_far(inspection)
+        counts = Counter(self.reason_of.values())
+        self.reasons = list(reasons) or frequent_reasons(counts)[0] or list(FIRST_REASONS)
+        self.showing = Showing(inspection)
+        self.count = Counting(inspection)
+        self.run = secrets.token_hex(4)
+
+    def start(self, inspector: str, key: str) -> dict[str, Any]:
+        """Return what the page needs once."""
+        return {
+            "run": self.run,
+            "token": token_of(key),
+            "inspector": inspector,
+            "name": self.inspection.folder.resolve().name,
+            "n_sources": len(self.inspection),
+            "reasons": self.reasons,
+            "n_panels": self.showing.n_panels,
+            "panel": self.showing.panel,
+            "panel_names": self.showing.panel_names,
+            "stretches": list(get_args(Stretch)) if self.showing.has_stretches else [],
+            "n_contrasts": len(CONTRASTS),
+            "guarantees": GUARANTEES,
+            "max_reason": MAX_REASON,
+            "max_note": MAX_NOTE,
+        }
+
+    def items(self, inspector: str, n: int) -> dict[str, Any]:
+        """Return what an inspector is to look at next."""
+        items = self.inspection.next(n, inspector=inspector)
+        described = describe_items(self.inspection, items, self.columns, self.reason_of)
+        return {"run": self.run, "items": described}
+
+    def judge(self, inspector: str, body: bytes) -> dict[str, Any]:
+        """Store verdicts, then return what comes next."""
+        asked = parse_object(body)
+        judgments = parse_judgments(asked.get("verdicts"), len(self.inspection))
+        n = parse_count(asked.get("n"))
+        for row, verdict, reason, note in judgments:
+            source_id = self.inspection.source_ids[row]
+            self.inspection.record(source_id, verdict, reason, inspector=inspector, note=note)
+            if reason:
+                self.reason_of[source_id] = reason
+                if reason not in self.reasons:
+                    self.reasons.append(reason)
+        return self.items(inspector, n)
+
+    def undo(self, inspector: str, body: bytes) -> dict[str, Any]:
+        """Take the last verdict back, then return what comes next: its source."""
+        n = parse_count(parse_object(body).get("n"))
+        undone = self.inspection.undo(inspector=inspector)
+        return {**self.items(inspector, n), "undone": undone}
+
+    def progress(self, guarantee: float) -> dict[str, Any]:
+        """Return how far the inspection is."""
+        return {"run": self.run, **self.count(guarantee)}
+
+    def table(self, name: str, suffix: str) -> bytes:
+        """Return the labels, or all verdicts, as a file; those of the folder are written too."""
+        from spurclust.catalog import write_table
+
+        self.inspection.export()
+        table = self.inspection.labels() if name == "labels" else self.inspection.verdicts()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.{suffix}"
+            write_table(table, path)
+            return path.read_bytes()
+
+
+def make_app(
+    site: InspectionSite, keys: dict[str, str], *, hosts: Iterable[str] = (), cookie: str = "key"
+) -> ASGIApp:
+    """Return the application that answers the page of each inspector.
+
+    Parameters
+    ----------
+    site : InspectionSite
+        What it answers.
+    keys : dict of str to str
+        The secret of each inspector, see `secret_keys`.
+    hosts : iterable of str, default=()
+        Names of this machine, beside those of its loopback.
+    cookie : str, default="key"
+        Name of the cookie, different for each server of a machine.
+
+    Returns
+    -------
+    ASGI application
+        The application.
+    """
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+
+    answers = _Answers(site, cookie)
+    routes = [
+        Route(ENTRANCE, answers.enter),
+        Route("/", answers.page),
+        Route("/icon.svg", answers.icon),
+        Route("/inspect.js", answers.script),
+        Route("/inspect.css", answers.style),
+        Route("/api/start", answers.start),
+        Route("/api/next", answers.next),
+        Route("/api/progress", answers.progress),
+        Route("/api/verdicts", answers.verdicts, methods=["POST"]),
+        Route("/api/undo", answers.undo, methods=["POST"]),
+        Route("/cutouts/{run}/{row:int}", answers.cutout),
+        Route("/{name}.{suffix}", answers.table),
+    ]
+    guard = Guard(Starlette(routes=routes), keys, hosts, cookie)
+    answers.inspector_of = guard.inspector_of
+    return guard
+
+
+class _Answers:
+    """The routes: each parses a request and asks the site, in a thread where that takes time."""
+
+    def __init__(self, site: InspectionSite, cookie: str) -> None:
+        self.site, self.cookie = site, cookie
+        self.inspector_of: Callable[[str], str | None] = lambda _: None
+        own = {name: (_PAGE / name).read_text(encoding="utf-8") for name in (*_SCRIPTS, *_STYLES)}
+        self._script = "\n".join([read_templates(_SHARED_SCRIPTS), *(own[one] for one in _SCRIPTS)])
+        self._style = "\n".join([read_templates(_SHARED_STYLES), *(own[one] for one in _STYLES)])
+        self._icon = (_PAGE / "icon.svg").read_text(encoding="utf-8")
+        self._html = (_PAGE / "inspect.html").read_text(encoding="utf-8")
+
+    def enter(self, request: Request) -> Response:
+        """Turn the secret of a link into a cookie, and go on to the page."""
+        from starlette.responses import HTMLResponse, PlainTextResponse
+
+        key = request.query_params.get("key", "")
+        inspector = self.inspector_of(key)
+        if inspector is None:
+            return PlainTextResponse("This link is not, or no more, one of this inspection.", 403)
+        response = HTMLResponse(_WELCOME.format(name=html.escape(inspector)))
+        year = 365 * 24 * 3600
+        response.set_cookie(
+            self.cookie, key, max_age=year, path="/", httponly=True, samesite="strict"
+        )
+        return response
+
+    async def page(self, _: Request) -> Response:
+        """Return the page."""
+        return _answer(self._html, "text/html; charset=utf-8")
+
+    async def icon(self, _: Request) -> Response:
+        """Return the icon of the page."""
+        return _answer(self._icon, "image/svg+xml")
+
+    async def script(self, _: Request) -> Response:
+        """Return the scripts of the page as one."""
+        return _answer(self._script, "text/javascript; charset=utf-8")
+
+    async def style(self, _: Request) -> Response:
+        """Return the styles of the page as one."""
+        return _answer(self._style, "text/css; charset=utf-8")
+
+    async def start(self, request: Request) -> Response:
+        """Return what the page needs once."""
+        return await _ask(self.site.start, request.state.inspector, request.state.key)
+
+    async def next(self, request: Request) -> Response:
+        """Return what comes next."""
+
+        def ask(inspector: str, n: str) -> dict[str, Any]:
+            return self.site.items(inspector, parse_count(_number(n)))
+
+        return await _ask(ask, request.state.inspector, request.query_params.get("n", "1"))
+
+    async def progress(self, request: Request) -> Response:
+        """Return how far the inspection is."""
+
+        def ask(guarantee: str) -> dict[str, Any]:
+            return self.site.progress(_number(guarantee, float))
+
+        return await _ask(ask, request.query_params.get("guarantee", str(GUARANTEES[1])))
+
+    async def verdicts(self, request: Request) -> Response:
+        """Store verdicts."""
+        return await _ask(self.site.judge, request.state.inspector, await request.body())
+
+    async def undo(self, request: Request) -> Response:
+        """Take a verdict back."""
+        return await _ask(self.site.undo, request.state.inspector, await request.body())
+
+    async def cutout(self, request: Request) -> Response:
+        """Return the picture of a cutout, by the index of its source."""
+
+        def ask(row: int, stretch: Any, contrast: str) -> bytes:
+            parse_row(row, len(self.site.inspection))
+            level = parse_row(_number(contrast), len(CONTRASTS))
+            if stretch not in get_args(Stretch):
+                raise BadRequestError(f"stretch must be one of {', '.join(get_args(Stretch))}")
+            return self.site.showing.picture(row, stretch, level)
+
+        query = request.query_params
+        how = query.get("stretch", "plain"), query.get("contrast", "1")
+        headers = _FOREVER if request.path_params["run"] == self.site.run else None
+        return await _ask(
+            ask,
+            request.path_params["row"],
+            *how,
+            media="image/png",
+            headers=headers,
+        )
+
+    async def table(self, request: Request) -> Response:
+        """Return labels or verdicts as a file."""
+        from starlette.responses import PlainTextResponse
+
+        name, suffix = request.path_params["name"], request.path_params["suffix"]
+        if name not in _TABLES or suffix not in _MEDIA:
+            return PlainTextResponse("There is no such file.", 404)
+        headers = {"Content-Disposition": f'attachment; filename="{name}.{suffix}"'}
+        return await _ask(self.site.table, name, suffix, media=_MEDIA[suffix], headers=headers)
+
+
+def _answer(content: str | bytes, media: str, headers: dict[str, str] | None = None) -> Response:
+    from starlette.responses import Response
+
+    return Response(content, media_type=media, headers=headers)
+
+
+async def _ask(
+    function: Callable[..., Any],
+    *args: Any,
+    media: str = "application/json",
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Ask the site in a thread, and answer what it returns, or why it cannot."""
+    from starlette.concurrency import run_in_threadpool
+    from starlette.responses import JSONResponse
+
+    try:
+        found = await run_in_threadpool(function, *args)
+    except BadRequestError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    except (ValueError, OSError, ImportError) as error:
+        return JSONResponse({"error": str(error)}, 500)
+    content = found if isinstance(found, bytes) else json.dumps(found, allow_nan=False)
+    return _answer(content, media, headers)
+
+
+def _number(text: str, kind: Callable[[str], Any] = int) -> Any:
+    """Convert a number in an address; what is none is refused by the checks of its values."""
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def listen(host: str, port: int | None = None) -> socket.socket:
+    """Open the socket to serve at; without a port, the usual one or, if it is taken, another.
+
+    Raises
+    ------
+    CatalogError
+        When it cannot be opened.
+    """
+    if port is not None and not 0 <= port < 2**16:
+        raise CatalogError(f"--port {port}: ports are numbers below {2**16}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for wanted in (PORT, 0) if port is None else (port,):
+        try:
+            return socket.create_server((host, wanted), family=family)
+        except OSError as error:
+            if port is None and wanted and error.errno == errno.EADDRINUSE:
+                continue
+            raise CatalogError(
+                f"cannot serve at {host} port {wanted} ({error}): choose another --port, or an "
+                "address of this machine as --host"
+            ) from error
+    raise AssertionError
+
+
+def serve(app: ASGIApp, listener: socket.socket) -> None:
+    """Serve an application at a socket until the process is interrupted."""
+    make_server(app).run(sockets=[listener])
+
+
+def make_server(app: ASGIApp) -> Any:
+    """Return uvicorn's server of an application: one process, no log of who asks what."""
+    uvicorn = import_optional("uvicorn", feature="The live inspection", extra="inspect")
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
+    )
+    return uvicorn.Server(config)
+
+
+def machine_names(host: str) -> list[str]:
+    """Return the names by which others reach a server at this address."""
+    return [host, socket.gethostname(), socket.getfqdn()]
+
+
+def link_of(key: str, host: str, port: int) -> str:
+    """Return the secret link of an inspector."""
+    name = socket.gethostname() if host in ("0.0.0.0", "::") else host
+    shown = f"[{name}]" if ":" in name else name
+    return f"http://{shown}:{port}{ENTRANCE}?key={key}"
