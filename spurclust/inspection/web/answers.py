@@ -6,12 +6,15 @@ import json
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
+from spurclust.catalog.output import atomic_write
 from spurclust.inspection.words import Verdict
+from spurclust.labels import frequent_reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +28,7 @@ MAX_ITEMS = 60
 
 MAX_REASON, MAX_NOTE = 120, 2000
 N_NEAREST = 3
+REASONS = "reasons.json"
 GUARANTEES = (0.8, 0.9, 0.95, 0.99)
 FIRST_REASONS = ("diffraction spike", "edge data", "close to another source")
 """Reasons that are offered while nobody has given any."""
@@ -154,11 +158,40 @@ def _opinions(inspection: Inspection, item: Item) -> list[dict[str, str]]:
     ]
 
 
-def reasons_so_far(inspection: Inspection) -> dict[str, str]:
-    """Return the reason that was given for each source, if any."""
-    table = inspection.labels()
-    given = table[table["Reason"] != ""]
-    return dict(zip(given["Source_ID"], given["Reason"], strict=True))
+class Reasons:
+    """The reasons that are offered, in the order in which they first were, also in later visits."""
+
+    def __init__(self, inspection: Inspection, offered: Sequence[str] = ()) -> None:
+        self._path = inspection.folder / REASONS
+        self._lock = threading.Lock()
+        table = inspection.labels()
+        given = table[table["Reason"] != ""]
+        self.of: dict[str, str] = dict(zip(given["Source_ID"], given["Reason"], strict=True))
+        """The last reason of each source that has one."""
+        frequent = frequent_reasons(Counter(self.of.values()))[0]
+        usual = frequent or list(FIRST_REASONS)
+        self.names = list(dict.fromkeys([*offered, *(self._kept() or usual), *frequent]))
+        self._keep()
+
+    def add(self, source_id: str, reason: str) -> None:
+        """Note a reason that was given."""
+        with self._lock:
+            self.of[source_id] = reason
+            if reason not in self.names:
+                self.names.append(reason)
+                self._keep()
+
+    def _kept(self) -> list[str]:
+        """Return the reasons of an earlier visit."""
+        try:
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            return [reason for reason in kept if isinstance(reason, str)]
+        except (OSError, ValueError, TypeError):
+            return []
+
+    def _keep(self) -> None:
+        with atomic_write(self._path) as part:
+            part.write_text(json.dumps(self.names), encoding="utf-8")
 
 
 def describe_sources(inspection: Inspection, catalogue: Labels) -> pd.DataFrame | None:

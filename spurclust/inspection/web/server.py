@@ -8,29 +8,26 @@ import json
 import secrets
 import socket
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from spurclust.errors import CatalogError, import_optional
 from spurclust.inspection.web.answers import (
-    FIRST_REASONS,
     GUARANTEES,
     MAX_NOTE,
     MAX_REASON,
     BadRequestError,
     Counting,
+    Reasons,
     describe_items,
     parse_count,
     parse_judgments,
     parse_object,
     parse_row,
-    reasons_so_far,
 )
 from spurclust.inspection.web.security import ENTRANCE, Guard, token_of
 from spurclust.inspection.web.showing import CONTRASTS, Showing, Stretch
-from spurclust.labels import frequent_reasons
 from spurclust.report.page import read_templates
 
 if TYPE_CHECKING:
@@ -74,7 +71,7 @@ class InspectionSite:
     columns : DataFrame, default=None
         What a catalogue says of each source, one row per source of the inspection.
     reasons : sequence of str, default=()
-        Reasons that are offered first. None are those given so far.
+        Reasons that are offered first, before those that were given.
     """
 
     def __init__(
@@ -85,9 +82,7 @@ class InspectionSite:
         reasons: Sequence[str] = (),
     ) -> None:
         self.inspection, self.columns = inspection, columns
-        self.reason_of = reasons_so_far(inspection)
-        counts = Counter(self.reason_of.values())
-        self.reasons = list(reasons) or frequent_reasons(counts)[0] or list(FIRST_REASONS)
+        self.reasons = Reasons(inspection, reasons)
         self.showing = Showing(inspection)
         self.count = Counting(inspection)
         self.run = secrets.token_hex(4)
@@ -100,7 +95,7 @@ class InspectionSite:
             "inspector": inspector,
             "name": self.inspection.folder.resolve().name,
             "n_sources": len(self.inspection),
-            "reasons": self.reasons,
+            "reasons": self.reasons.names,
             "n_panels": self.showing.n_panels,
             "panel": self.showing.panel,
             "panel_names": self.showing.panel_names,
@@ -114,7 +109,7 @@ class InspectionSite:
     def items(self, inspector: str, n: int) -> dict[str, Any]:
         """Return what an inspector is to look at next."""
         items = self.inspection.next(n, inspector=inspector)
-        described = describe_items(self.inspection, items, self.columns, self.reason_of)
+        described = describe_items(self.inspection, items, self.columns, self.reasons.of)
         return {"run": self.run, "items": described}
 
     def judge(self, inspector: str, body: bytes) -> dict[str, Any]:
@@ -126,9 +121,7 @@ class InspectionSite:
             source_id = self.inspection.source_ids[row]
             self.inspection.record(source_id, verdict, reason, inspector=inspector, note=note)
             if reason:
-                self.reason_of[source_id] = reason
-                if reason not in self.reasons:
-                    self.reasons.append(reason)
+                self.reasons.add(source_id, reason)
         return self.items(inspector, n)
 
     def undo(self, inspector: str, body: bytes) -> dict[str, Any]:

@@ -43,11 +43,18 @@ function showChosen() {
   find("grid-count").textContent = `${grouped(chosen.size)} of ${grouped(inspecting.items.length)} selected.`;
 }
 
+/** Set the width of the cards, from the pixels that the cutouts have. */
+function measureGrid() {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const [width, height] = [survey.n_panels * survey.panel[0], survey.panel[1]];
+  const gaps = (survey.n_panels - 1) * PANEL_GAP;
+  const room = Math.min((width > 2 * height ? 34 : 12) * rem, find("grid").clientWidth - 2 * rem);
+  find("grid-cards").style.setProperty("--card", `${scaleFor(room - gaps, width) * width + gaps + 2}px`);
+}
+
 function showGrid() {
   const rows = new Set(inspecting.items.map((item) => item.row));
   for (const row of chosen) if (!rows.has(row)) chosen.delete(row);
-  const [width, height] = [survey.n_panels * survey.panel[0], survey.panel[1]];
-  find("grid-cards").classList.toggle("strips", width > 2 * height);
   find("grid-cards").replaceChildren(...inspecting.items.map(cardOf));
   if (!inspecting.items.length) find("grid-cards").append(make("p", { className: "empty" }, NOTHING_LEFT));
   fitGrid();
@@ -56,6 +63,7 @@ function showGrid() {
 }
 
 function fitGrid() {
+  measureGrid();
   for (const box of find("grid-cards").querySelectorAll(".cutout")) fitCard(box);
 }
 

@@ -106,6 +106,7 @@ function toggleStanding() {
   remember("standing", !isHidden);
   showAside(!isHidden);
   fitAll();
+  if (!isHidden) find("standing").scrollIntoView({ block: "nearest" });
 }
 
 function showAside(isShown) {
