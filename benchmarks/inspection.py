@@ -17,6 +17,7 @@ import numpy as np
 SHARES = (0.5, 0.8, 0.9, 0.95, 0.99)
 TARGET_SHARE = 0.95
 MAX_PAUSE = 0.1
+MOST_ALONE = 500
 N_INSPECTORS, RATE = 20, 10
 NAMES = [f"inspector{k}" for k in range(N_INSPECTORS)]
 SYNTHETIC_SHAPE = (16, 16)
@@ -127,6 +128,7 @@ def alone(out: str, spurious: set[str], ids: Sequence[str], starts: int) -> list
             y,
             strategy="probable",
             n_batch=10,
+            n_inspections=MOST_ALONE,
             ranker=InspectionRanker(100, random_state=0, n_jobs=-1),
             random_state=state,
         )

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from spurclust.cli import options
+from spurclust.cli.named_cutouts import choose_cutouts, mosaic_words, one_or_two, path_columns
 from spurclust.cli.options import COUNT, say
 
 
@@ -104,17 +105,15 @@ def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
     from spurclust.cutouts import ReadOptions, open_cutouts
     from spurclust.inspection import Inspection
 
-    cutouts = options.choose_cutouts(args, catalogue)
-    columns = options.path_columns(
-        cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column"
-    )
+    cutouts = choose_cutouts(args, catalogue)
+    columns = path_columns(cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column")
     reading = {"hdu": args.hdu, "pad": args.pad, "n_jobs": args.jobs}
     return Inspection(
         open_cutouts(cutouts, id_pattern=args.id_pattern, filters=args.filters, **columns),
-        options.read_label_tables(args) if args.labels else None,
+        options.read_label_tables(args),
         folder=args.out,
         options=ReadOptions(
-            options.one_or_two(args.size),
+            one_or_two(args.size),
             args.reduce,
             on_error="skip" if args.skip_unreadable else "raise",
             **reading,
@@ -166,6 +165,6 @@ def _conclude(inspection: Any, args: argparse.Namespace) -> None:
         f"at most {found.most_remaining} spurious remain, with 95 % confidence"
     )
     say(f"The labels are {labels}; the same command goes on")
-    cutouts = options.mosaic_words(args) if args.mosaic else args.cutouts
+    cutouts = mosaic_words(args) if args.mosaic else args.cutouts
     words = ["spurclust", "run", *(cutouts if len(cutouts) <= 3 or args.mosaic else ["CUTOUTS"])]
     say(f"All results: {shlex.join([*words, '--labels', str(labels), '--out', 'results'])}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spurclust.cli import options
+from spurclust.cli.named_cutouts import choose_cutouts, path_columns
 from spurclust.cli.options import COUNT, say
 
 FOLDER_OPTIONS = ("workers", "scheduler", "partition_size", "strict")
@@ -76,8 +77,8 @@ def run_predict(args: argparse.Namespace) -> None:
     """Flag new sources, into a table or into a folder."""
     given = [f"--{name.replace('_', '-')}" for name in FOLDER_OPTIONS if getattr(args, name)]
     catalogue = options.read_catalogue(args)
-    cutouts = options.choose_cutouts(args, catalogue)
-    columns = options.path_columns(cutouts, args.id_column, args.path_column, "--id-column")
+    cutouts = choose_cutouts(args, catalogue)
+    columns = path_columns(cutouts, args.id_column, args.path_column, "--id-column")
     if _is_folder(args.out, given):
         _check_catalogue(args, catalogue)
         _predict_folder(args, cutouts, columns)

@@ -7,6 +7,7 @@ from typing import Any
 
 from spurclust.analysis.folder import MODEL, REPORT, check_folder
 from spurclust.cli import options
+from spurclust.cli.named_cutouts import choose_cutouts, mosaic_words, one_or_two, path_columns
 from spurclust.cli.options import COUNT, FRACTION, POSITIVE, say
 
 
@@ -104,7 +105,7 @@ def run_fit(args: argparse.Namespace) -> None:
     )
     words = ["spurclust", "predict", str(Path(args.out, MODEL))]
     if args.mosaic:
-        words += options.mosaic_words(args)
+        words += mosaic_words(args)
     else:
         words += args.cutouts if len(args.cutouts) <= 3 else ["CUTOUTS"]
     columns = {"--id-column": args.cutout_id_column, "--path-column": args.path_column}
@@ -117,10 +118,8 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
     from spurclust import analyze
 
     catalogue = options.read_catalogue(args)
-    cutouts = options.choose_cutouts(args, catalogue)
-    columns = options.path_columns(
-        cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column"
-    )
+    cutouts = choose_cutouts(args, catalogue)
+    columns = path_columns(cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column")
     plot_formats = [] if args.no_plots else list(dict.fromkeys(args.plot_format or ["png"]))
     saving = {
         "table_format": args.format,
@@ -145,7 +144,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         id_pattern=args.id_pattern,
         filters=args.filters,
         **columns,
-        size=options.one_or_two(args.size),
+        size=one_or_two(args.size),
         reduce=args.reduce,
         hdu=args.hdu,
         pad=args.pad,

@@ -8,6 +8,7 @@ from astropy.wcs import WCS
 
 from spurclust.cli import options
 from spurclust.cli.main import make_parser
+from spurclust.cli.named_cutouts import choose_cutouts
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +32,7 @@ def choose(folder, *words):
     parse = make_parser().parse_args
     run = parse(["run", *texts, "--labels", "L", "--out", "O"])
     predict = parse(["predict", "model", *texts, "--out", "O"])
-    chosen, same = (
-        options.choose_cutouts(args, options.read_catalogue(args)) for args in (run, predict)
-    )
+    chosen, same = (choose_cutouts(args, options.read_catalogue(args)) for args in (run, predict))
     assert getattr(chosen, "fingerprint", chosen) == getattr(same, "fingerprint", same)
     return chosen
 
