@@ -6,12 +6,12 @@ fitted sources is as good as that on new ones, no better.
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
-from joblib import parallel_config
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.tree import ExtraTreeClassifier
 from sklearn.utils import check_random_state
 
 from spurclust.embedding.neighbors import Float32, order_by_content, row_keys
@@ -25,6 +25,9 @@ sources better than the square root of their number, and half of them no better 
 
 BLOCK_ROWS = 64
 """Rows that one thread leads through the trees at a time."""
+
+
+_MAX_STATE = np.iinfo(np.int32).max
 
 
 class PackedTrees(NamedTuple):
@@ -50,15 +53,15 @@ class PackedTrees(NamedTuple):
         return None if sound else "trees do not lead downwards"
 
     @classmethod
-    def pack(cls, grown: ExtraTreesClassifier, n_classes: int) -> Self:
-        """Turn a forest grown on class codes, of which some may be missing, into arrays."""
-        trees = [each.tree_ for each in grown.estimators_]
+    def pack(cls, grown: Sequence[ExtraTreeClassifier], n_classes: int) -> Self:
+        """Turn trees grown on class codes, of which some may be missing, into arrays."""
+        trees = [each.tree_ for each in grown]
         counts = np.array([tree.node_count for tree in trees])
         roots = np.cumsum(counts) - counts
         first = np.repeat(roots, counts)[:, None]
         children = np.concatenate([np.c_[t.children_left, t.children_right] for t in trees])
         shares = np.zeros((len(children), n_classes))
-        shares[:, grown.classes_.astype(int)] = np.concatenate([t.value[:, 0] for t in trees])
+        shares[:, grown[0].classes_.astype(int)] = np.concatenate([t.value[:, 0] for t in trees])
         return cls(
             roots.astype(np.int64),
             np.concatenate([tree.feature for tree in trees]).astype(np.int32),
@@ -66,7 +69,7 @@ class PackedTrees(NamedTuple):
             (children + first).astype(np.int32),
             np.concatenate([tree.missing_go_to_left for tree in trees]).astype(np.bool_),
             shares,
-            grown.feature_importances_,
+            np.mean([each.feature_importances_ for each in grown], axis=0),
         )
 
     def __repr__(self) -> str:
@@ -109,23 +112,18 @@ class CrossFittedForest(NamedTuple):
         rows, codes = rows[order], codes[order]
         keys = row_keys(rows)
         folds = _assign_folds(codes, keys, n_folds, rng)
-        n_threads = count_threads(n_jobs)
         trees = []
         for fold in range(n_folds):
             seen = folds != fold
             if not seen.any():  # all rows are equal
                 seen = ~seen
-            forest = ExtraTreesClassifier(
-                max(n_estimators // n_folds, 1),
-                max_features=MAX_FEATURES,
-                random_state=rng.randint(np.iinfo(np.int32).max),
-                n_jobs=n_threads,
-            )
-            # A tree is too little to be sent to a cluster, where joblib may be set to send it.
-            with parallel_config(backend="threading", n_jobs=n_threads):
-                # Trees pass over many sources of one feature at a time.
-                forest.fit(np.asfortranarray(rows[seen]), codes[seen])
-            trees.append(PackedTrees.pack(forest, n_classes))
+            # Trees pass over many sources of one feature at a time.
+            X, y = np.asfortranarray(rows[seen]), codes[seen]
+            rng_of_fold = np.random.RandomState(rng.randint(_MAX_STATE))
+            states = rng_of_fold.randint(_MAX_STATE, size=max(n_estimators // n_folds, 1))
+            # Threads of scikit-learn's forest exchange the filters of warnings under each other.
+            grown = map_threads(partial(_grow_tree, X, y), states, count_threads(n_jobs))
+            trees.append(PackedTrees.pack(grown, n_classes))
         return cls(trees, keys, folds)
 
     @property
@@ -156,6 +154,11 @@ class CrossFittedForest(NamedTuple):
 
     def __repr__(self) -> str:
         return short_repr(self)
+
+
+def _grow_tree(X: Float32, y: NDArray[np.integer[Any]], random_state: int) -> ExtraTreeClassifier:
+    """Grow a tree of an ensemble."""
+    return ExtraTreeClassifier(max_features=MAX_FEATURES, random_state=random_state).fit(X, y)
 
 
 def _assign_folds(
