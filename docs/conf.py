@@ -22,7 +22,7 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py"]
 root_doc = "index"
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
 autosummary_imported_members = True
