@@ -221,9 +221,10 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         # Few features or few sources: the smaller side decides what is cheap.
         solver = "covariance_eigh" if len(rows) > rows.shape[1] else "full"
         self._components = PCA(self.n_components_, svd_solver=solver)
-        # Rows that are all equal have no variance, of which PCA takes shares.
+        # In float64, the last bits, which differ between processors, are rounded away. Rows that
+        # are all equal have no variance, of which PCA takes shares.
         with single_threaded_blas(), np.errstate(invalid="ignore"):
-            spread = self._components.fit(normal).explained_variance_.sum()
+            spread = self._components.fit(normal.astype(np.float64)).explained_variance_.sum()
         self._scale = float(np.sqrt(spread)) or 1.0
         return normal
 

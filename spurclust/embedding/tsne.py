@@ -65,9 +65,10 @@ def _starting_points(
         drawn = check_random_state(random_state).standard_normal((len(rows), 2))
         return np.asarray(START_SCALE * drawn, dtype=np.float32)
     n_axes = min(2, *rows.shape)
-    # Rows that are all equal but for rounding have no variance, of which PCA takes shares.
+    # In float64, the last bits, which differ between processors, are rounded away. Rows that are
+    # all equal but for rounding have no variance, of which PCA takes shares.
     with single_threaded_blas(), np.errstate(invalid="ignore"):
-        points = PCA(n_axes, random_state=0).fit_transform(rows)
+        points = PCA(n_axes, random_state=0).fit_transform(rows.astype(np.float64))
     points = np.pad(points, ((0, 0), (0, 2 - n_axes)))
     spread = points[:, 0].std()
     return np.asarray(points * (START_SCALE / spread if spread > 0 else 1.0), dtype=np.float32)
