@@ -109,7 +109,9 @@ def test_without_labels_all_is_fitted_but_a_region():
     assert model.components_["n_inspected"].tolist() == [0] * model.n_components_
     assert_array_equal(model.assign(X).embedding, found.embedding)
     assert_array_equal(model.predict(X), np.zeros(len(X)))
-    # What is spurious looks unlike the rest, which needs no labels.
+    # What is spurious is brighter than the rest, which pixels show without labels.
+    model = by_pixels()
+    model.fit_assign(X, None)
     by_component = [y[model.component_ == k].mean() for k in range(model.n_components_)]
     assert max(by_component) > 0.9
     for refused in (None, np.full(len(X), -1)):
