@@ -21,7 +21,7 @@ from platform import node
 from secrets import token_hex
 from zlib import crc32
 
-from spurclust.errors import CatalogError
+from spurclust.errors import CatalogError, import_optional
 
 _SUMMARY = "summary.json"
 _REPLACED = ".replaced"
@@ -85,8 +85,7 @@ def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -
 @contextmanager
 def locked_folder(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
     """Hold a folder for this process; others are refused until the block ends or it dies."""
-    import filelock
-
+    filelock = import_optional("filelock", feature="Holding a folder", extra="inspect")
     lock = filelock.FileLock(Path(folder) / name)
     try:
         lock.acquire(blocking=False)

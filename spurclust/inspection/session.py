@@ -327,8 +327,9 @@ class Inspection:
         """Wait for what is being learned; for who replays an inspection, not for people."""
         with self._lock:
             self._learn_if_due()
-            self._lessons.wait()
-            self._learn_if_due()
+            while self._lessons.busy:
+                self._lessons.wait()
+                self._learn_if_due()
 
     def _origins(self) -> list[str]:
         """Return how each judged source was chosen, as label tables say it."""
