@@ -99,6 +99,7 @@ sphinx_gallery_conf = {
     "doc_module": ("spurclust",),
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
+    "capture_repr": ("_repr_html_",),
     "write_computation_times": False,
     "abort_on_example_error": True,
 }
@@ -108,6 +109,8 @@ html_title = f"spurclust {version}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+# Pages without others below them.
+html_sidebars = {page: [] for page in ("performance", "changelog", "citing", "get_started/index")}
 html_theme_options = {
     "logo": {"text": "spurclust"},
     "header_links_before_dropdown": 7,

@@ -17,11 +17,12 @@ a plane.
 # The simulated survey has 400 sources, of which 30 are spurious. Each cutout is a strip of six
 # panels, one per filter.
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.mixture import GaussianMixture
 
 from spurclust import TSNE, ImageFlattener, SpuriousRegionDetector
-from spurclust.plots import EmbeddingDisplay, GalleryDisplay, RegionDisplay
+from spurclust.plots import GalleryDisplay, RegionDisplay
 from spurclust.region import component_counts, component_table, region_of, spurious_fractions
 from spurclust.simulate import simulate_survey
 
@@ -47,11 +48,15 @@ print(images.shape, "->", rows.shape, "->", embedding.shape)
 # %%
 # Components
 # ----------
-# Six Gaussians describe where the sources lie.
+# Six Gaussians describe where the sources lie. Each color is one of them.
 
 mixture = GaussianMixture(6, random_state=12).fit(embedding)
 component = mixture.predict(embedding)
-EmbeddingDisplay(embedding, y, component).plot()
+figure, ax = plt.subplots(layout="constrained")
+ax.scatter(*embedding.T, c=component, cmap="tab10", s=12)
+ax.scatter(*embedding[y == 1].T, s=40, facecolor="none", edgecolor="black", label="known spurious")
+ax.set(xlabel="t-SNE x", ylabel="t-SNE y", aspect="equal")
+ax.legend()
 
 # %%
 # The region
@@ -64,7 +69,7 @@ region = region_of(spurious_fractions(counts), threshold=0.05)
 flagged = region[component]
 print(f"{flagged.sum()} of {len(y)} sources are flagged,", end=" ")
 print(f"{(flagged & (y == 1)).sum()} of {(y == 1).sum()} spurious sources are among them")
-component_table(counts, region)
+component_table(counts, threshold=0.05)
 
 # %%
 # All at once

@@ -57,6 +57,8 @@ pd.DataFrame(
 
 # %%
 # The whole curves
+# ----------------
+# The diagonal is what inspection in random order finds.
 
 figure, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", sharey=True)
 for ax, (name, score) in zip(axes, scores.items(), strict=True):

@@ -58,7 +58,7 @@ with TemporaryDirectory() as folder:
         cv=InspectedStratifiedKFold(3, random_state=12),
     )
     search.fit(features, survey.y)
-search.best_params_
+print(search.best_params_)
 
 # %%
 # The whole grid
@@ -76,4 +76,4 @@ TuningDisplay.from_estimator(search)
 # ``RandomizedSearchCV`` as well.
 
 scorer = get_scorer("constrained_neg_workload", completeness=0.9)
-scorer(search.best_estimator_, features, survey.y)
+print(scorer(search.best_estimator_, features, survey.y))

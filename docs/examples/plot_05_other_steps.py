@@ -67,7 +67,7 @@ detectors = {
     ),
     "HDBSCAN": SpuriousRegionDetector(mixture=NearestHDBSCAN(), random_state=12),
 }
-figure, axes = plt.subplots(2, 2, figsize=(10, 10), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(10, 6.5), layout="constrained")
 for ax, (name, detector) in zip(axes.flat, detectors.items(), strict=True):
     detector.fit(survey.images, survey.y)
     RegionDisplay.from_estimator(detector, survey.y, ax=ax, legend=False)

@@ -2,7 +2,7 @@
 A figure for a paper
 ====================
 
-Every display draws on axes of your own. This example makes one figure of two panels, as wide as a
+Every display draws on axes of your own. This example makes one figure of three panels, as wide as a
 page of a journal, in your own matplotlib layout and style.
 """
 
