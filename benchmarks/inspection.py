@@ -69,13 +69,13 @@ class Inspector:
         self.start = self.client.get("/api/start").json()
         self.client.headers["X-Spurclust-Token"] = self.start["token"]
         self.pauses: list[float] = []
-        self.items = self.client.get("/api/next?n=4").json()["items"]
+        self.items = self.client.get("/api/next?n=3").json()["items"]
 
     def judge(self, verdict: str) -> dict[str, Any]:
         """Judge the first source that is shown; return it."""
         item = self.items[0]
         before = time.perf_counter()
-        sent = {"verdicts": [{"row": item["row"], "verdict": verdict}], "n": 4}
+        sent = {"verdicts": [{"row": item["row"], "verdict": verdict}], "n": 3}
         answer = self.client.post("/api/verdicts", json=sent)
         self.pauses.append(time.perf_counter() - before)
         answer.raise_for_status()
@@ -129,7 +129,7 @@ def alone(out: str, spurious: set[str], ids: Sequence[str], starts: int) -> list
             strategy="probable",
             n_batch=10,
             n_inspections=MOST_ALONE,
-            ranker=InspectionRanker(100, random_state=0, n_jobs=-1),
+            ranker=InspectionRanker(100, random_state=0),
             random_state=state,
         )
         holds = [curve[curve["completeness"] >= share] for share in SHARES]

@@ -1,6 +1,6 @@
 /* One source at a time: a key for every verdict, which is stored before the next one is shown. */
 
-const AHEAD = 4;
+const AHEAD = 3;
 const WHY = new Map([
   ["probable", "probably spurious"],
   ["unlike", "unlike all that is inspected"],
