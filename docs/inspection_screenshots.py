@@ -1,4 +1,4 @@
-"""The pictures of the page "From nothing to a clean catalogue": a survey that is being inspected."""
+"""The pictures of the page "From nothing to a clean catalogue": a survey, partly inspected."""
 
 import argparse
 import re
@@ -31,7 +31,9 @@ def served(folder: str) -> Iterator[str]:
         command += ["--out", str(Path(parent) / "survey")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            yield next(re.findall(r"http://\S+", line)[0] for line in process.stdout if "http" in line)
+            yield next(
+                re.findall(r"http://\S+", line)[0] for line in process.stdout if "http" in line
+            )
             process.terminate()
 
 

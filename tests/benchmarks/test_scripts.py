@@ -84,6 +84,7 @@ def test_the_quality_of_a_run_has_its_order_if_there_is_one(script, has_order):
 
 
 SIZES_OF_REFERENCE = ("--sources", 150, "--seeds", 1, "--inspected", 50, "--share", 0.1)
+QUICKLY = ("--starts", 1, "--think", 0, "--seconds", 2)
 RUNS = {
     "speed": (
         ("FOLDER", "LABELS", "--quick"),
@@ -112,6 +113,15 @@ RUNS = {
     "reference": (
         (*SIZES_OF_REFERENCE, "--sizes", 80, "--jobs", 2),
         ["| the inspected |  | ", "| 80 | random |", "| 80 | diverse |", "| all |  | "],
+    ),
+    "inspection": (
+        ("--folder", "FOLDER", "--labels", "LABELS", *QUICKLY),
+        [
+            "| live inspection |",
+            "inspections to 95 %, median of 1 starts",
+            "| 20 inspectors: answered verdicts lost | 0 | <= 0 | PASS |",
+            "| 20 inspectors: sources shown twice | 0 | <= 0 | PASS |",
+        ],
     ),
     "drift": (("--sources", 60, "--jobs", 2), ["| none | 0.", "| a fifth of the strip lost |"]),
 }
