@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 
 import spurclust
-from spurclust.cli import audit, demo, inspect, labels, predict, report, run
+from spurclust.cli import audit, demo, inspect, merge_labels, predict, report, run
 from spurclust.progress import hidden_bars, showing_progress
 
 __all__ = ["main"]
@@ -23,7 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=spurclust.__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
-    for module in (demo, inspect, run, predict, audit, labels, report):
+    for module in (demo, inspect, run, predict, audit, merge_labels, report):
         module.add_commands(commands)
     return parser
 

@@ -57,10 +57,7 @@ def row_keys(rows: Float32) -> NDArray[np.uint64]:
 
 
 def order_by_content(rows: NDArray[Any], codes: NDArray[Any] | None = None) -> NDArray[np.intp]:
-    """Return an order of rows that is the same in whatever order they are given.
-
-    Only rows that are equal, and have equal codes, are in the order given.
-    """
+    """Return the order of rows by their content and code; equal ones stay in the order given."""
     keys = row_keys(np.asarray(rows, dtype=np.float32))
     return np.lexsort((keys,) if codes is None else (codes, keys))
 

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spurclust.inspection.audit import (
+    from spurclust.inspection.audited import (
         AuditedPrefix,
         audited_prefix,
         bound_spurious,
@@ -35,10 +35,10 @@ __all__ = [
 
 # Imported when first used: the store needs no array library.
 _HOMES = {
-    "AuditedPrefix": "audit",
-    "audited_prefix": "audit",
-    "bound_spurious": "audit",
-    "inspections_to_bound": "audit",
+    "AuditedPrefix": "audited",
+    "audited_prefix": "audited",
+    "bound_spurious": "audited",
+    "inspections_to_bound": "audited",
     "Inspection": "session",
     "Item": "deck",
     "Progress": "standing",

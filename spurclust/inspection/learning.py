@@ -41,11 +41,9 @@ class Lesson(NamedTuple):
 
 
 class Explorer:
-    """Finds sources unlike all inspected ones; knows the distance of each to the nearest of them.
+    """Finds sources unlike the inspected ones; keeps the distance of each to the nearest."""
 
-    Features are scaled as `suggest_sources` scales them. Only new ones are compared each time,
-    which is what makes it quick for many sources.
-    """
+    # Only what was inspected since is compared, which makes it quick for many sources.
 
     def __init__(self, rows: Float32) -> None:
         self._scaled = scale_robustly(rows, *center_and_spread(rows)).astype(np.float32, copy=False)

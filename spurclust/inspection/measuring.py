@@ -33,10 +33,7 @@ class Measured(NamedTuple):
 def measure_cutouts_once(
     source: CutoutSource, options: ReadOptions, folder: Path, features: ArrayLike | None = None
 ) -> Measured:
-    """Return what was measured of these cutouts before, or measure and keep it.
-
-    Features that are given are taken as they are.
-    """
+    """Return features as given, as measured of these cutouts before, or measure and keep them."""
     if features is not None:
         rows = np.asarray(features, dtype=np.float32)
         if rows.ndim != 2 or len(rows) != len(source):

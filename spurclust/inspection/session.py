@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from spurclust.errors import CatalogError
-from spurclust.inspection.audit import audited_prefix, inspections_to_bound
+from spurclust.inspection.audited import audited_prefix, inspections_to_bound
 from spurclust.inspection.deck import Deck, Held, Item
 from spurclust.inspection.learning import Learner, Lessons, Snapshot
 from spurclust.inspection.measuring import measure_cutouts_once

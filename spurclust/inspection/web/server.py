@@ -62,17 +62,7 @@ _WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8">
 
 
 class InspectionSite:
-    """The answers of the server to the page of an inspection.
-
-    Parameters
-    ----------
-    inspection : Inspection
-        What is inspected; nothing else is asked or told.
-    columns : DataFrame, default=None
-        What a catalogue says of each source, one row per source of the inspection.
-    reasons : sequence of str, default=()
-        Reasons that are offered first, before those that were given.
-    """
+    """The answers of the server to the page of an inspection, with what a catalogue adds."""
 
     def __init__(
         self,
@@ -149,24 +139,7 @@ class InspectionSite:
 def make_app(
     site: InspectionSite, keys: dict[str, str], *, hosts: Iterable[str] = (), cookie: str = "key"
 ) -> ASGIApp:
-    """Return the application that answers the page of each inspector.
-
-    Parameters
-    ----------
-    site : InspectionSite
-        What it answers.
-    keys : dict of str to str
-        The secret of each inspector, see `secret_keys`.
-    hosts : iterable of str, default=()
-        Names of this machine, beside those of its loopback.
-    cookie : str, default="key"
-        Name of the cookie, different for each server of a machine.
-
-    Returns
-    -------
-    ASGI application
-        The application.
-    """
+    """Return the ASGI application that answers each inspector, who is known by a secret."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 
@@ -328,13 +301,7 @@ def _number(text: str, kind: Callable[[str], Any] = int) -> Any:
 
 
 def listen(host: str, port: int | None = None) -> socket.socket:
-    """Open the socket to serve at; without a port, the usual one or, if it is taken, another.
-
-    Raises
-    ------
-    CatalogError
-        When it cannot be opened.
-    """
+    """Open the socket to serve at; without a port, the usual one or, if taken, another."""
     if port is not None and not 0 <= port < 2**16:
         raise CatalogError(f"--port {port}: ports are numbers below {2**16}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
