@@ -320,7 +320,10 @@ def test_a_state_of_a_generator_that_reads_beyond_it_is_refused(images, tmp_path
     ranker = InspectionRanker(10, random_state=rng).fit(images, np.arange(60) % 2)
     state = rng.get_state(legacy=False)
     state["state"]["pos"] = 10**6
-    rng.set_state(state)
+    try:
+        rng.set_state(state)
+    except ValueError:
+        pytest.skip("this version of numpy makes no such state")
     save_model(ranker, tmp_path / "ranker.skops")
     with pytest.raises(CatalogError, match=r"ranker\.skops.*random_state is no state"):
         load_model(tmp_path / "ranker.skops")
