@@ -83,8 +83,10 @@ class Inspector:
         return item
 
     def see(self) -> None:
-        """Fetch the picture of the source that is shown."""
-        self.client.get(f"/cutouts/{self.start['run']}/{self.items[0]['row']}").raise_for_status()
+        """Fetch the picture of the source that is shown, and what is similar to it."""
+        row = self.items[0]["row"]
+        self.client.get(f"/cutouts/{self.start['run']}/{row}").raise_for_status()
+        self.client.get(f"/api/similar?rows={row}").raise_for_status()
 
 
 def inspections_to(found: Sequence[bool], n_spurious: int) -> list[float]:

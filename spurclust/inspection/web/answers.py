@@ -99,38 +99,49 @@ def _parse_text(value: Any, most: int) -> str:
     return "".join(letter for letter in value if letter.isprintable() or letter == "\n").strip()
 
 
+def parse_rows(text: str, n_sources: int) -> list[int]:
+    """Check indices of sources, with commas between."""
+    parts = text.split(",")
+    if len(parts) > MAX_ITEMS or not all(part.isdecimal() and len(part) < 20 for part in parts):
+        raise BadRequestError(
+            f"rows must be at most {MAX_ITEMS} whole numbers, with commas between"
+        )
+    return [parse_row(int(part), n_sources) for part in parts]
+
+
 def describe_items(
-    inspection: Inspection,
-    items: Sequence[Item],
-    columns: pd.DataFrame | None,
-    reason_of: Mapping[str, str],
+    inspection: Inspection, items: Sequence[Item], columns: pd.DataFrame | None
 ) -> list[dict[str, Any]]:
-    """Return what the page shows of sources: why, what the catalogue says, what is similar."""
-    nearest = _nearest(inspection, [item.row for item in items])
-    ids = inspection.source_ids
+    """Return what the page shows of sources: why, what the catalogue says, what others said."""
     return [
         {
             "row": item.row,
             "id": item.source_id,
             "why": item.why,
             "facts": [] if columns is None else _facts(columns, item.row),
-            "nearest": [
-                {"row": row, "id": ids[row], "reason": reason_of.get(ids[row], "")}
-                for row in similar
-            ],
             "opinions": _opinions(inspection, item),
         }
-        for item, similar in zip(items, nearest, strict=True)
+        for item in items
     ]
 
 
-def _nearest(inspection: Inspection, rows: list[int]) -> list[list[int]]:
-    """Return the known spurious sources that are most similar to each."""
+def describe_similar(
+    inspection: Inspection, rows: Sequence[int], reason_of: Mapping[str, str]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return the known spurious sources that are most similar to each of some sources."""
     ranker = inspection.ranker
-    if ranker is None or not rows:
-        return [[] for _ in rows]
-    indices, _ = ranker.nearest_spurious(inspection.features[rows], N_NEAREST)
-    return [[int(row) for row in one if row >= 0] for one in indices]
+    if ranker is None:
+        return {row: [] for row in rows}
+    indices, _ = ranker.nearest_spurious(inspection.features[list(rows)], N_NEAREST)
+    ids = inspection.source_ids
+    return {
+        row: [
+            {"row": one, "id": ids[one], "reason": reason_of.get(ids[one], "")}
+            for one in found
+            if one >= 0
+        ]
+        for row, found in zip(rows, indices.tolist(), strict=True)
+    }
 
 
 def _facts(columns: pd.DataFrame, row: int) -> list[tuple[str, str]]:

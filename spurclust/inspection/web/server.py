@@ -21,10 +21,12 @@ from spurclust.inspection.web.answers import (
     Counting,
     Reasons,
     describe_items,
+    describe_similar,
     parse_count,
     parse_judgments,
     parse_object,
     parse_row,
+    parse_rows,
 )
 from spurclust.inspection.web.security import ENTRANCE, Guard, token_of
 from spurclust.inspection.web.showing import CONTRASTS, Showing, Stretch
@@ -99,8 +101,14 @@ class InspectionSite:
     def items(self, inspector: str, n: int) -> dict[str, Any]:
         """Return what an inspector is to look at next."""
         items = self.inspection.next(n, inspector=inspector)
-        described = describe_items(self.inspection, items, self.columns, self.reasons.of)
+        described = describe_items(self.inspection, items, self.columns)
         return {"run": self.run, "items": described}
+
+    def similar(self, rows: str) -> dict[str, Any]:
+        """Return what is similar to sources, which takes longer than to name the next ones."""
+        asked = parse_rows(rows, len(self.inspection))
+        found = describe_similar(self.inspection, asked, self.reasons.of)
+        return {"run": self.run, "similar": found}
 
     def judge(self, inspector: str, body: bytes) -> dict[str, Any]:
         """Store verdicts, then return what comes next."""
@@ -152,6 +160,7 @@ def make_app(
         Route("/inspect.css", answers.style),
         Route("/api/start", answers.start),
         Route("/api/next", answers.next),
+        Route("/api/similar", answers.similar),
         Route("/api/progress", answers.progress),
         Route("/api/verdicts", answers.verdicts, methods=["POST"]),
         Route("/api/undo", answers.undo, methods=["POST"]),
@@ -217,6 +226,10 @@ class _Answers:
             return self.site.items(inspector, parse_count(_number(n)))
 
         return await _ask(ask, request.state.inspector, request.query_params.get("n", "1"))
+
+    async def similar(self, request: Request) -> Response:
+        """Return what is similar to sources."""
+        return await _ask(self.site.similar, request.query_params.get("rows", ""))
 
     async def progress(self, request: Request) -> Response:
         """Return how far the inspection is."""

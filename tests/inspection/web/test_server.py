@@ -36,9 +36,17 @@ class TestSources:
         client.judge(0, 1, 2, verdict="spurious", reason="spike")
         client.judge(*range(20, 30))
         served.inspection.wait()
-        nearest = client.next()[0]["nearest"]
-        assert {one["row"] for one in nearest} == {0, 1, 2}
-        assert {one["reason"] for one in nearest} == {"spike"}
+        found = client.get("/api/similar?rows=0,40").json()["similar"]
+        assert {one["row"] for one in found["40"]} == {0, 1, 2}
+        assert {one["row"] for one in found["0"]} == {1, 2}
+        assert {one["reason"] for one in found["40"]} == {"spike"}
+
+    def test_nothing_is_similar_before_anything_is_learned(self, reader):
+        assert reader.get("/api/similar?rows=3").json()["similar"] == {"3": []}
+
+    @pytest.mark.parametrize("rows", ["", "x", "-1", "60", "1,,2", ",".join("1" * 61), "9" * 30])
+    def test_similar_of_odd_rows_is_refused(self, reader, rows):
+        assert reader.get(f"/api/similar?rows={rows}").status_code == 400
 
     def test_columns_of_a_catalogue_are_shown_as_text(self, serve, connect):
         columns = pd.DataFrame({"mag": [np.nan, 21.25] * 30, "field": [HOSTILE, ""] * 30})

@@ -10,9 +10,8 @@ function addressOf(row) {
 }
 
 /** Fetch pictures that will be shown soon. */
-function fetchCutouts(items) {
-  for (const row of items.flatMap((item) => [item.row, ...item.nearest.map((one) => one.row)])) {
-    const src = addressOf(row);
+function fetchCutouts(rows) {
+  for (const src of rows.map(addressOf)) {
     if (fetched.has(src)) continue;
     const image = new Image();
     image.src = src;

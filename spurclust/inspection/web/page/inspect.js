@@ -14,6 +14,7 @@ const NOTHING_LEFT = "Nothing is left for you to inspect now.";
 
 let survey = null;
 const inspecting = { items: [], busy: false };
+const similar = new Map();
 let ownReasons = [];
 
 function allReasons() {
@@ -26,7 +27,35 @@ function currentItem() {
 
 function takeItems(answer) {
   inspecting.items = answer.items;
-  fetchCutouts(answer.items);
+  fetchCutouts(answer.items.map((item) => item.row));
+  if (!isGrid()) fetchSimilar();
+}
+
+/** Ask what is similar to the sources that come next, so that it is there when they are shown. */
+async function fetchSimilar() {
+  const rows = inspecting.items.map((item) => item.row);
+  for (const row of similar.keys()) if (!rows.includes(row)) similar.delete(row);
+  const asked = rows.filter((row) => !similar.has(row));
+  if (!asked.length) return;
+  asked.forEach((row) => similar.set(row, []));
+  let found = {};
+  try {
+    found = (await ask(`/api/similar?rows=${asked.join(",")}`)).similar;
+  } catch {
+    asked.forEach((row) => similar.delete(row));
+    return;
+  }
+  for (const row of asked) similar.set(row, found[row]);
+  fetchCutouts(asked.flatMap((row) => found[row].map((one) => one.row)));
+  if (asked.includes(currentItem()?.row)) showSimilar();
+}
+
+function showSimilar() {
+  const found = similar.get(currentItem()?.row) ?? [];
+  const figures = found.map((one) => make("figure", {}, pictureOf(one.row, one.id, fitAll),
+    make("figcaption", { dir: "auto" }, `${one.id} ${one.reason}`)));
+  find("nearest").replaceChildren(...(figures.length ? [make("p", {}, "most similar known spurious"), ...figures] : []));
+  fitAll();
 }
 
 async function refreshItems() {
@@ -97,15 +126,13 @@ function showItem() {
   if (!item) {
     find("picture").replaceChildren(make("p", { className: "done" }, `${NOTHING_LEFT} Others may still hold some. The labels are under Export.`));
     find("about").replaceChildren();
-    find("nearest").replaceChildren();
+    showSimilar();
     return;
   }
   find("picture").replaceChildren(pictureOf(item.row, item.id, fitAll));
   const facts = item.facts.map(([name, text]) => ` · ${name} ${text}`).join("");
   find("about").replaceChildren(make("b", { dir: "auto", id: "source-id" }, item.id), make("span", { dir: "auto" }, facts));
-  const figures = item.nearest.map((one) => make("figure", {}, pictureOf(one.row, one.id, fitAll),
-    make("figcaption", { dir: "auto" }, `${one.id} ${one.reason}`)));
-  find("nearest").replaceChildren(...(figures.length ? [make("p", {}, "most similar known spurious"), ...figures] : []));
+  showSimilar();
 }
 
 const narrow = window.matchMedia("(max-width: 640px)");
@@ -194,6 +221,7 @@ async function startSurvey() {
   connection.token = survey.token;
   connection.run = survey.run;
   fetched.clear();
+  similar.clear();
   document.title = `${survey.name}: inspection`;
   find("name").textContent = survey.name;
   find("new-reason").maxLength = survey.max_reason;
