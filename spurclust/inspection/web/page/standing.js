@@ -22,7 +22,7 @@ function number(name, value, detail = "") {
 }
 
 function expectedText() {
-  if (standing.completeness === null) return ["not known yet", "It takes a spurious and a reliable source to learn from."];
+  if (standing.completeness === null) return ["not known yet", "After some verdicts, with a spurious and a reliable source among them."];
   const interval = standing.completeness_interval;
   const about = `about ${Math.round(standing.n_expected)} spurious in all`;
   return [`about ${share(standing.completeness)}`,
