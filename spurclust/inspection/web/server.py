@@ -7,7 +7,6 @@ import html
 import json
 import secrets
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -43,9 +42,6 @@ if TYPE_CHECKING:
 
 PORT = 8765
 """Where the page is served, unless that is taken."""
-
-SWITCH_SECONDS = 0.0005
-"""So long a thread computes at most while another waits."""
 
 _PAGE = Path(__file__).parent / "page"
 _SHARED_SCRIPTS = ("basics.js", "panels.js", "keys.js")
@@ -337,14 +333,7 @@ def listen(host: str, port: int | None = None) -> socket.socket:
 
 def serve(app: ASGIApp, listener: socket.socket) -> None:
     """Serve an application at a socket until the process is interrupted."""
-    usual = sys.getswitchinterval()
-    # Threads take turns several times for one answer, which must not wait 5 ms each time for the
-    # thread that learns.
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        make_server(app).run(sockets=[listener])
-    finally:
-        sys.setswitchinterval(usual)
+    make_server(app).run(sockets=[listener])
 
 
 def make_server(app: ASGIApp) -> Any:
