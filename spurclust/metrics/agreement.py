@@ -216,6 +216,7 @@ def _with_interval(
         error = parts.std(ddof=1) / np.sqrt(n)
         factor = np.exp(ndtri((1 + confidence) / 2) * error / (1 - value))
         low, high = 1 - (1 - value) * factor, 1 - (1 - value) / factor
+        low, high = min(low, value), max(high, value)  # but for rounding they are
     return Kappa(float(value), float(np.maximum(low, -1)), float(high), _mean(agree), n)
 
 

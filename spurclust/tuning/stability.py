@@ -85,7 +85,7 @@ def flag_stability(
     >>> X = rng.normal(size=(200, 12, 12))
     >>> X[:20, 3] += 6  # a streak
     >>> y = (np.arange(200) < 20).astype(int)
-    >>> share = flag_stability(X, y, SpuriousRegionDetector(3, perplexity=20), random_states=[1])
+    >>> share = flag_stability(X, y, SpuriousRegionDetector(6, perplexity=20), random_states=[1])
     >>> share[:20].mean() > 0.9, share[20:].mean() < 0.1
     (np.True_, np.True_)
     """

@@ -110,6 +110,7 @@ def test_what_was_read_of_fits_files_is_said_and_read_again(tmp_path):
         analyze(tmp_path / "cutouts", y, hdu="SCI", **settings())
 
 
+@pytest.mark.filterwarnings("ignore:The region holds:UserWarning")
 def test_shrunk_cutouts_are_drawn_whole_and_padded_as_they_were_read(tmp_path):
     def trim(hdu):
         hdu.data = hdu.data[:, 3:]

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import cohen_kappa_score
@@ -25,6 +25,7 @@ VERDICTS = st.tuples(st.integers(0, 30), st.integers(2, 5)).flatmap(
 
 
 @given(VERDICTS)
+@example(np.array([[0, 1, 1], [0, 1, 1]], dtype=np.int8))
 def test_kappas_are_those_of_scikit_learn(verdicts):
     kappa = cohen_kappa(verdicts[:, 0], verdicts[:, 1])
     fleiss = fleiss_kappa(verdicts)
