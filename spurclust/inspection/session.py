@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 LOCK = "inspecting.lock"
 LABELS, VERDICTS = "labels.csv", "verdicts.csv"
 
-N_TREES = 100
-"""Trees of the ranker that learns during the inspection: quick, and no worse for the order."""
-
 
 class Inspection:
     """Inspect the cutouts of a survey, from nothing, and learn from each batch of verdicts.
@@ -118,12 +115,8 @@ class Inspection:
         from spurclust.analysis.reading import label_tables
         from spurclust.catalog.output import locked_folder, make_folder
         from spurclust.cutouts import ReadOptions, open_cutouts
-        from spurclust.ranking import InspectionRanker
 
-        if opinions < 1:
-            raise ValueError(f"opinions={opinions}: each source needs at least 1")
-        if not 0 <= audit_share <= 1:
-            raise ValueError(f"audit_share={audit_share}: it must be from 0 to 1")
+        _check_shares(opinions, audit_share)
         self.folder, self.batch = Path(folder), batch
         self.options = options or ReadOptions(n_jobs=n_jobs)
         labels = label_tables(labels) or labels
@@ -133,8 +126,7 @@ class Inspection:
             make_folder(self.folder)
             stack.enter_context(locked_folder(self.folder, LOCK))
             measured = measure_cutouts_once(self.source, self.options, self.folder, features)
-            self.features: NDArray[np.float32] = measured.rows
-            self._rows = measured.sources
+            self._rows, self.features = measured.sources, measured.rows
             self.source_ids = self.source.take(measured.sources.tolist())[0]
             self._store = VerdictStore(self.folder)
             stack.callback(self._store.close)
@@ -148,15 +140,9 @@ class Inspection:
                 audit_share=audit_share,
                 hold_seconds=60 * hold_minutes,
             )
-            learner = Learner(
-                self.features,
-                measured.isolation,
-                ranker or InspectionRanker(N_TREES, random_state=0),
-            )
-            self._lessons = Lessons(learner)
+            self._lessons = Lessons(Learner(self.features, measured.isolation, ranker))
             stack.callback(self._lessons.close)
             self._deck.set_orders(0, self._lessons.last.orders)
-            self._n_unlearned = batch  # what is known already is learned at once
             self._resources = stack.pop_all()
         self._learn_if_due()
 
@@ -176,6 +162,7 @@ class Inspection:
         first_state = int(self._store.setting("random_state", str(random_state)))
         rng = np.random.RandomState(first_state)
         self._permutation = rng.permutation(len(self))
+        self._n_unlearned = self.batch  # what is known already is learned at once
         self._tally = Tally(self.source_ids, adjudicators)
         for event in self._store.events():
             self._tally.add(event)
@@ -438,6 +425,14 @@ class Inspection:
     def ranker(self) -> InspectionRanker | None:
         """The last model, fitted on `features`; None before the first."""
         return self._lessons.last.ranker
+
+
+def _check_shares(opinions: float, audit_share: float) -> None:
+    """Refuse shares that cannot be."""
+    if opinions < 1:
+        raise ValueError(f"opinions={opinions}: each source needs at least 1")
+    if not 0 <= audit_share <= 1:
+        raise ValueError(f"audit_share={audit_share}: it must be from 0 to 1")
 
 
 def _check_name(inspector: str) -> None:
