@@ -1,13 +1,16 @@
 """The measurements: numbers of shape (n,) by name, from each panel and from all panels of a cutout.
 
 What is divided by the noise is compressed by arcsinh, so that bright sources do not drown the rest.
+Every processor computes the same bits.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.sparse
+from numpy.typing import NDArray
 
 from spurclust.features.panels import (
     N_ANGLES,
@@ -78,8 +81,8 @@ def _measure_levels(panels: Panels) -> Features:
     names = [f"quantile_{100 * share:02.0f}" for share in QUANTILES]
     return {
         **dict(zip(names, panels.quantiles.T, strict=True)),
-        "level": np.arcsinh(panels.low / np.where(span > 0, span * panels.noise, np.inf)),
-        "peak": np.log1p((panels.highest - panels.low) / np.where(span > 0, span, 1)),
+        "level": _round(np.arcsinh, panels.low / np.where(span > 0, span * panels.noise, np.inf)),
+        "peak": _round(np.log1p, (panels.highest - panels.low) / np.where(span > 0, span, 1)),
         "noise": panels.noise,
         "noise_share": panels.noise / (scatter + TINY),
     }
@@ -107,8 +110,8 @@ def _measure_profile(panels: Panels, sums: Features, ring_squares: Float32) -> F
         **{f"ring{k + 1}_mean": rings[:, k] for k in range(N_RINGS)},
         **{f"ring{k + 1}_scatter": scatter[:, k] for k in range(N_RINGS)},
         "center": center,
-        "center_signal": np.arcsinh((center - panels.median) / panels.noise),
-        "center_contrast": np.arcsinh((center - sky) / panels.noise),
+        "center_signal": _round(np.arcsinh, (center - panels.median) / panels.noise),
+        "center_contrast": _round(np.arcsinh, (center - sky) / panels.noise),
     }
 
 
@@ -139,12 +142,12 @@ def _measure_neighbors(panels: Panels, geometry: PanelGeometry) -> Features:
     peak, center = rows.max(axis=1) - median, smooth[:, near].max(axis=1) - median
     features = {
         "peak_distance": geometry.radius.ravel()[rows.argmax(axis=1)],
-        "peak_over_center": np.log1p(np.maximum(peak, 0) / (np.abs(center) + noise)),
+        "peak_over_center": _round(np.log1p, np.maximum(peak, 0) / (np.abs(center) + noise)),
     }
     for name, where in {"outer": geometry.outer, "border": geometry.border}.items():
         brightest = smooth[:, where].max(axis=1) if where.any() else median
         features[f"{name}_peak"] = brightest
-        features[f"{name}_peak_signal"] = np.arcsinh((brightest - median) / noise)
+        features[f"{name}_peak_signal"] = _round(np.arcsinh, (brightest - median) / noise)
     limit = median + np.float32(BRIGHT_SIGMA) * noise
     bright = smooth > limit[:, None, None]
     features["bright"] = _share(bright)
@@ -161,7 +164,7 @@ def _measure_sides(panels: Panels, sums: Features) -> Features:
         "quadrant_range": quadrants[:, 3] - quadrants[:, 0],
         "quadrant_middle": quadrants[:, 2] - quadrants[:, 1],
         "slope": slope,
-        "slope_signal": np.arcsinh(slope / panels.noise),
+        "slope_signal": _round(np.arcsinh, slope / panels.noise),
     }
 
 
@@ -171,14 +174,15 @@ def _measure_wedges(panels: Panels, wedges: Float32, name: str) -> Features:
     scatter = above.std(axis=1)
     typical = np.median(above, axis=1)
     opposite = above.reshape(len(above), 2, N_WEDGES // 2).min(axis=1)
-    strength = np.abs(scipy.fft.rfft(above, axis=1)) / N_WEDGES
+    waves = scipy.fft.rfft(above, axis=1)
+    strength = np.sqrt(waves.real**2 + waves.imag**2) / N_WEDGES
     signal = (above.max(axis=1) - typical) / panels.noise
     axis_signal = (opposite.max(axis=1) - np.median(opposite, axis=1)) / panels.noise
     return {
         f"{name}_wedge_max": above.max(axis=1),
         f"{name}_wedge_scatter": scatter,
-        f"{name}_wedge_signal": np.arcsinh(signal),
-        f"{name}_axis_signal": np.arcsinh(axis_signal),
+        f"{name}_wedge_signal": _round(np.arcsinh, signal),
+        f"{name}_axis_signal": _round(np.arcsinh, axis_signal),
         **{f"{name}_harmonic{m}": strength[:, m] / (scatter + TINY) for m in HARMONICS},
     }
 
@@ -198,12 +202,12 @@ def _measure_streaks(panels: Panels, means: Float32, long_lines: Mask) -> tuple[
     center_line = through.max(axis=1) - np.median(through, axis=1)
     features = {
         "streak": brightest,
-        "streak_signal": np.arcsinh(brightest / noise),
+        "streak_signal": _round(np.arcsinh, brightest / noise),
         "streak_contrast": brightest / (np.median(best, axis=1) + noise / 3),
         "streak_scatter": scatter.max(axis=1) / (np.median(scatter, axis=1) + noise / 10),
         "streak_isotropy": scatter.min(axis=1) / (scatter.max(axis=1) + TINY),
         "streak_angle": folded.astype(np.float32),
-        "center_line_signal": np.arcsinh(center_line / noise),
+        "center_line_signal": _round(np.arcsinh, center_line / noise),
     }
     return features, np.asarray(direction * (np.pi / N_ANGLES), dtype=np.float32)
 
@@ -215,7 +219,10 @@ def _measure_spectrum(panels: Panels) -> Features:
     power = (waves.real**2 + waves.imag**2).reshape(len(waves), -1)
     sums = sum_weighted(bands, power)
     shares = sums / (sums.sum(axis=1, keepdims=True) + np.float32(1e-9))
-    return {f"power{k + 1}": np.log(shares[:, k] + np.float32(1e-4)) for k in range(sums.shape[1])}
+    return {
+        f"power{k + 1}": _round(np.log, shares[:, k] + np.float32(1e-4))
+        for k in range(sums.shape[1])
+    }
 
 
 @lru_cache(maxsize=8)
@@ -269,7 +276,8 @@ def _correlations(pixels: Float32) -> Float32:
     centered = pixels - pixels.mean(axis=2, keepdims=True)
     length = np.sqrt((centered**2).sum(axis=2, keepdims=True))
     unit = centered / np.maximum(length, np.float32(1e-6))
-    return np.asarray(unit @ unit.transpose(0, 2, 1))
+    # A product of BLAS has other last bits on another processor.
+    return np.asarray(np.einsum("ipk,iqk->ipq", unit, unit))
 
 
 def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: int) -> Features:
@@ -291,9 +299,14 @@ def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: 
     for k in range(n_panels - 1):
         features[f"color_panel{k + 1}_panel{k + 2}"] = contrast[:, k] - contrast[:, k + 1]
     # Twice the angle: a streak has no head.
-    sums = np.abs((streak * np.exp(2j * angle)).sum(axis=1))
+    sums = np.abs((streak * np.exp(2j * angle.astype(np.float64))).sum(axis=1))
     alignment = sums / (np.abs(streak).sum(axis=1) + 1e-3)
     return features | {"streak_alignment": alignment.astype(np.float32)}
+
+
+def _round(function: np.ufunc, values: NDArray[np.floating[Any]]) -> Float32:
+    """Evaluate in float64 and round: in float32, last bits depend on the processor."""
+    return np.asarray(function(values, dtype=np.float64), dtype=np.float32)
 
 
 def _share(mask: Mask) -> Float32:

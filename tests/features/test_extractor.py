@@ -1,5 +1,9 @@
 """CutoutFeatures: panels are found, causes are seen, and how a panel is turned does not matter."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -96,6 +100,24 @@ def test_features_do_not_depend_on_the_batch(survey, n_jobs):
     together = features.transform(images)
     np.testing.assert_array_equal(features.transform(images[::-1])[::-1], together)
     np.testing.assert_array_equal(features.transform(images[3:4]), together[3:4])
+
+
+def test_features_do_not_depend_on_the_processor(survey, tmp_path):
+    code = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from spurclust.features import CutoutFeatures\n"
+        "np.save(sys.argv[2], CutoutFeatures().fit_transform(np.load(sys.argv[1])))\n"
+    )
+    older = {
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX2 AVX512F AVX512_SKX",
+    }
+    images, features = tmp_path / "images.npy", tmp_path / "features.npy"
+    np.save(images, survey.images)
+    command = [sys.executable, "-c", code, str(images), str(features)]
+    subprocess.run(command, env=os.environ | older, check=True, stderr=subprocess.DEVNULL)
+    assert np.array_equal(np.load(features), CutoutFeatures().fit_transform(survey.images))
 
 
 def test_causes_are_seen():
