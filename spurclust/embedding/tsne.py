@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -33,7 +35,7 @@ from spurclust.embedding.neighbors import (
     unit_scale,
 )
 from spurclust.fitted import INPUT, Number, Plain, Several, Values
-from spurclust.parallel import single_threaded_blas
+from spurclust.parallel import map_threads, single_threaded_blas
 
 EXACT_ROWS = 5_000
 """Above so many distinct rows, a field costs less than all pairs (measured)."""
@@ -68,7 +70,7 @@ def _starting_points(
     # In float64, the last bits, which differ between processors, are rounded away. Rows that are
     # all equal but for rounding have no variance, of which PCA takes shares.
     with single_threaded_blas(), np.errstate(invalid="ignore"):
-        points = PCA(n_axes, random_state=0).fit_transform(rows.astype(np.float64))
+        points = PCA(n_axes, copy=False, random_state=0).fit_transform(rows.astype(np.float64))
     points = np.pad(points, ((0, 0), (0, 2 - n_axes)))
     spread = points[:, 0].std()
     return np.asarray(points * (START_SCALE / spread if spread > 0 else 1.0), dtype=np.float32)
@@ -312,8 +314,12 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if len(rows) == 1:
             self.kl_divergence_, self.n_iter_, self.learning_rate_ = 0.0, 0, LEAST_RATE
             return np.zeros((1, 2), dtype=np.float32)
-        start = _starting_points(rows, init, self.random_state)
-        affinities = joint_affinities(rows, self.perplexity_, self.n_jobs)
+        # The axes of wide rows take one thread as long as their neighbors take all.
+        parts: list[Callable[[], Any]] = [
+            partial(_starting_points, rows, init, self.random_state),
+            partial(joint_affinities, rows, self.perplexity_, self.n_jobs),
+        ]
+        start, affinities = map_threads(lambda part: part(), parts, self.n_jobs)
         points = self._descend(affinities, start)
         self.kl_divergence_ = kl_divergence(points, affinities, self.n_jobs)
         return points
