@@ -82,13 +82,15 @@ def _output(quiet: bool) -> Iterator[None]:
 def run_process() -> None:
     """Run the command line as the whole process, and exit with what it returns."""
     signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(main())
+    code = main()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(code)
 
 
-def _interrupt(number: int, _: object) -> None:
-    """End as after Ctrl-C; a second signal does not stop the cleaning up."""
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
+def _interrupt(*_: object) -> None:
+    """End as after Ctrl-C; once the cleaning up has begun, let it go on."""
+    if not isinstance(sys.exception(), KeyboardInterrupt):
+        raise KeyboardInterrupt
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -101,6 +101,25 @@ def test_a_request_to_end_is_an_interrupt(survey, tmp_path, times):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+def test_a_request_to_end_that_was_lost_is_repeated_and_cleaning_up_is_not_disturbed():
+    code = (
+        "import signal, spurclust.cli.main as command\n"
+        "def work():\n"
+        "    try: signal.raise_signal(signal.SIGTERM)\n"
+        "    except KeyboardInterrupt: print('lost')\n"
+        "    try: signal.raise_signal(signal.SIGTERM)\n"
+        "    finally:\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
+        "        print('cleaned')\n"
+        "command.main = work\n"
+        "command.run_process()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["lost", "cleaned"]
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt"
+
+
 def test_a_reader_that_has_gone_does_not_end_the_work(survey, tmp_path):
     out = tmp_path / "out"
     options = f"--labels {survey / 'labels.xlsx'} --out {out} --no-plots --no-report --perplexity 5"
