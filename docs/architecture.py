@@ -17,6 +17,7 @@ MEANINGS = {
     "catalog": "tables and models, in and out",
     "cutouts": "files, stores, mosaics",
     "simulate": "a survey with known defects",
+    "judging": "verdicts, stored and counted",
     "tuning": "settings on held-out labels",
     "ranking": "order of inspection, explanation",
     "reference": "a part to fit on",

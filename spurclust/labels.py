@@ -14,6 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 """The codes of labels in the whole package, whatever values a user's `y` has."""
 
+ORIGIN_COLUMN = "Label_Origin"
+"""Column of label tables: how an inspected source was chosen: "queue" (in the page, by a person or
+an order), "audit", "random" (drawn from all sources), blank (not known)."""
+
 NO_REASON = "no reason given"
 
 MAX_REASONS = 10

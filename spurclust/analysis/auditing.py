@@ -188,8 +188,8 @@ def _write_sample(path: Path, drawn: "pd.DataFrame", earlier: "pd.DataFrame | No
     import pandas as pd
 
     from spurclust.catalog.output import atomic_write
-    from spurclust.catalog.source_columns import ORIGIN_COLUMN
     from spurclust.catalog.table_writers import mark_table
+    from spurclust.labels import ORIGIN_COLUMN
 
     table = drawn.rename(columns={"source_id": "Source_ID"})
     table[["Reliable_Source", "Reason", ORIGIN_COLUMN]] = "", "", "audit"

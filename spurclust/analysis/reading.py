@@ -318,7 +318,7 @@ def describe_new(
 
 def label_origins(labels: "MatchedLabels") -> list[str] | None:
     """Return how the inspected sources were chosen, where the label tables say so."""
-    from spurclust.catalog.source_columns import ORIGIN_COLUMN
+    from spurclust.labels import ORIGIN_COLUMN
 
     columns = labels.columns
     if columns is None or ORIGIN_COLUMN not in columns:

@@ -70,9 +70,9 @@ def analyze(
         images in memory; see `spurclust.cutouts.open_cutouts`.
     labels : path, DataFrame, Labels, sequence of these, or array-like of shape (n_sources,), \
 default=None
-        Label tables, the later over the earlier, which are matched by source_id; or one label
-        per source, in the order of the cutouts: 1 spurious, 0 reliable, -1 uninspected. Without
-        any, the region is empty, and the most unusual sources come first.
+        Label tables or folders of live inspections, the later over the earlier, which are matched
+        by source_id; or one label per source, in the order of the cutouts: 1 spurious, 0 reliable,
+        -1 uninspected. Without any, the region is empty, and the most unusual sources come first.
     catalogue : path, DataFrame or Labels, default=None
         A table of sources: ids, positions and other columns, such as magnitudes, which the
         sources' table and the report then have. `spurclust.catalog.read_catalogue` reads one with

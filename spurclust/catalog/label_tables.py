@@ -3,7 +3,7 @@
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,7 @@ from spurclust.catalog.ids import id_text
 from spurclust.catalog.source_columns import with_other_columns
 from spurclust.catalog.table_readers import read_sheet
 from spurclust.errors import CatalogError
+from spurclust.judging.judged import is_inspection, read_judged
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.printing import join_some, short_repr
 
@@ -99,7 +100,8 @@ def read_labels(
         .dat with commas, semicolons, tabs, bars or blanks; .tsv), a FITS table (.fits, .fit, also
         with .gz), a VOTable (.vot, .votable, .xml), ECSV (.ecsv) or Parquet (.parquet, .pq). Text
         is UTF-8, UTF-16 with its byte-order mark, or else Windows-1252. Numbers may have decimal
-        commas; between commas they are quoted, and are read so unless all can be thousands.
+        commas; between commas they are quoted, and are read so unless all can be thousands. Or
+        the folder of a live inspection, whose columns are known: the options below do not count.
     id_column : str, default="Source_ID"
         Name of the column of ids.
     label_column : str or sequence of str, default="Reliable_Source"
@@ -157,6 +159,8 @@ def read_labels(
     """
     if verdicts not in (None, *VERDICTS):
         raise ValueError(f"verdicts={verdicts!r}: it must be one of {', '.join(VERDICTS)}")
+    if is_inspection(table):
+        return replace(read_labels(read_judged(table)), origin=str(table))
     reader = LabelReader(spurious_value, label_map)
     names = [label_column] if isinstance(label_column, str) else list(label_column)
     source = read_sheet(table, sheet=sheet, wanted=[id_column, *names[:1]])

@@ -24,10 +24,6 @@ OWN_COLUMNS = (
 )
 """Names that `sources_table` gives to its own columns, whether a table has them or not."""
 
-ORIGIN_COLUMN = "Label_Origin"
-"""How an inspected source was chosen: "queue" (in the page, by a person or an order), "audit",
-"random" (drawn from all sources), blank (not known). Read like any other column, and kept."""
-
 # Only a table that spurclust wrote has all of them.
 _MARKS = {"tsne_x", "tsne_y", "spurious_probability"}
 # Without leading zeros, which mean a code, and with no more digits than a float holds.

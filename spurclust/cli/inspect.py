@@ -167,4 +167,4 @@ def _conclude(inspection: Any, args: argparse.Namespace) -> None:
     say(f"The labels are {labels}; the same command goes on")
     cutouts = mosaic_words(args) if args.mosaic else args.cutouts
     words = ["spurclust", "run", *(cutouts if len(cutouts) <= 3 or args.mosaic else ["CUTOUTS"])]
-    say(f"All results: {shlex.join([*words, '--labels', str(labels), '--out', 'results'])}")
+    say(f"All results: {shlex.join([*words, '--labels', args.out, '--out', 'results'])}")

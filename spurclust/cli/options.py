@@ -73,7 +73,8 @@ def add_input(
     run.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
-        "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls; repeat it for later labels, "
+        "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls, or the folder of a live "
+        "inspection; repeat it for later labels, "
         "which replace earlier ones unless blank; without any, the most unusual come first",
         required=needs_labels,
     )

@@ -8,17 +8,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spurclust.inspection.audited import (
+    from spurclust.inspection.deck import Item
+    from spurclust.inspection.session import Inspection
+    from spurclust.inspection.standing import Progress
+    from spurclust.judging.audited import (
         AuditedPrefix,
         audited_prefix,
         bound_spurious,
         inspections_to_bound,
     )
-    from spurclust.inspection.deck import Item
-    from spurclust.inspection.session import Inspection
-    from spurclust.inspection.standing import Progress
-    from spurclust.inspection.store import Event, VerdictStore
-    from spurclust.inspection.tally import settle
+    from spurclust.judging.store import Event, VerdictStore
+    from spurclust.judging.tally import settle
 
 __all__ = [
     "AuditedPrefix",
@@ -35,23 +35,23 @@ __all__ = [
 
 # Imported when first used: the store needs no array library.
 _HOMES = {
-    "AuditedPrefix": "audited",
-    "audited_prefix": "audited",
-    "bound_spurious": "audited",
-    "inspections_to_bound": "audited",
-    "Inspection": "session",
-    "Item": "deck",
-    "Progress": "standing",
-    "Event": "store",
-    "VerdictStore": "store",
-    "settle": "tally",
+    "AuditedPrefix": "judging.audited",
+    "audited_prefix": "judging.audited",
+    "bound_spurious": "judging.audited",
+    "inspections_to_bound": "judging.audited",
+    "Inspection": "inspection.session",
+    "Item": "inspection.deck",
+    "Progress": "inspection.standing",
+    "Event": "judging.store",
+    "VerdictStore": "judging.store",
+    "settle": "judging.tally",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"spurclust.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.inspection.tally import Tally
-from spurclust.inspection.words import Why
+from spurclust.judging.tally import Tally
+from spurclust.judging.words import Why
 from spurclust.labels import UNINSPECTED
 
 SECOND_SHARE = 0.5

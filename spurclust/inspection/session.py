@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -14,15 +15,22 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from spurclust.errors import CatalogError
-from spurclust.inspection.audited import audited_prefix, inspections_to_bound
 from spurclust.inspection.deck import Deck, Held, Item
 from spurclust.inspection.learning import Learner, Lessons, Snapshot
 from spurclust.inspection.measuring import measure_cutouts_once
 from spurclust.inspection.standing import Progress, progress_of
-from spurclust.inspection.store import Event, VerdictStore
-from spurclust.inspection.tables import given_labels, labels_table, verdicts_table
-from spurclust.inspection.tally import Tally
-from spurclust.inspection.words import UNDO, Verdict
+from spurclust.inspection.tables import given_labels
+from spurclust.judging.audited import inspections_to_bound
+from spurclust.judging.judged import (
+    ADJUDICATORS,
+    ORDER,
+    labels_table,
+    origins_of,
+    verdicts_table,
+)
+from spurclust.judging.store import Event, VerdictStore
+from spurclust.judging.tally import Tally
+from spurclust.judging.words import UNDO, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,6 +170,9 @@ class Inspection:
         first_state = int(self._store.setting("random_state", str(random_state)))
         rng = np.random.RandomState(first_state)
         self._permutation = rng.permutation(len(self))
+        in_order = [self.source_ids[row] for row in self._permutation.tolist()]
+        self._store.set(ORDER, json.dumps(in_order))
+        self._store.set(ADJUDICATORS, json.dumps(list(adjudicators)))
         self._n_unlearned = self.batch  # what is known already is learned at once
         self._tally = Tally(self.source_ids, adjudicators)
         for event in self._store.events():
@@ -307,7 +318,7 @@ class Inspection:
             self._deck.set_orders(self._lessons.last.number, self._lessons.last.orders)
         if self._n_unlearned >= self.batch and not self._lessons.busy:
             self._n_unlearned = 0
-            origins = np.array(self._origins(), dtype=object)
+            origins = np.array(origins_of(self._tally, self._permutation), dtype=object)
             self._lessons.begin(Snapshot(self._tally.labels.copy(), self._tally.judged, origins))
 
     def wait(self) -> None:
@@ -317,18 +328,6 @@ class Inspection:
             while self._lessons.busy:
                 self._lessons.wait()
                 self._learn_if_due()
-
-    def _origins(self) -> list[str]:
-        """Return how each judged source was chosen, as label tables say it."""
-        given = self._tally.given
-        judged = self._tally.judged
-        origins = ["queue" if one else "" for one in judged.tolist()]
-        for row, event in given.items():
-            origins[row] = event.why
-        audited = audited_prefix(self._permutation, judged, self._tally.labels)
-        for row in self._permutation[: audited.n_inspected].tolist():
-            origins[row] = "random"
-        return origins
 
     def progress(self) -> Progress:
         """Return how far the inspection is, and what can be expected of the rest.
@@ -370,7 +369,8 @@ class Inspection:
             audited ones, see `audited_prefix`), Votes_Spurious, Votes_Reliable and Votes_Unsure.
         """
         with self._lock:
-            return labels_table(self._tally, self.source_ids, self._origins())
+            origins = origins_of(self._tally, self._permutation)
+            return labels_table(self._tally, self.source_ids, origins)
 
     def verdicts(self) -> pd.DataFrame:
         """Return the standing verdicts of all inspectors.

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.inspection.audited import AuditedPrefix, audited_prefix, bound_spurious
 from spurclust.inspection.learning import Lesson
-from spurclust.inspection.tally import Tally
+from spurclust.judging.audited import AuditedPrefix, audited_prefix, bound_spurious
+from spurclust.judging.tally import Tally
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.catalog.ids import split_ids
-from spurclust.catalog.source_columns import ORIGIN_COLUMN
 from spurclust.errors import import_optional
-from spurclust.labels import NO_REASON, UNINSPECTED, frequent_reasons
+from spurclust.labels import NO_REASON, ORIGIN_COLUMN, UNINSPECTED, frequent_reasons
 from spurclust.report import overview
 from spurclust.report.charts import (
     MAX_COLUMNS,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spurclust.inspection.deck import Deck, Order
-from spurclust.inspection.store import Event
-from spurclust.inspection.tally import Tally
+from spurclust.judging.store import Event
+from spurclust.judging.tally import Tally
 
 N = 40
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import numpy as np
 
 from spurclust.catalog.output import atomic_write
-from spurclust.inspection.words import Verdict
+from spurclust.judging.words import Verdict
 from spurclust.labels import frequent_reasons
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from spurclust.errors import CatalogError
-from spurclust.inspection.words import UNDO, Verdict
+from spurclust.judging.words import UNDO, Verdict
 
 STORE = "inspection.sqlite"
 SCHEMA_VERSION = 1
@@ -209,6 +209,30 @@ class VerdictStore:
             transaction.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, value))
             found = transaction.execute("SELECT value FROM settings WHERE name = ?", (name,))
             return str(found.fetchone()[0])
+
+    def set(self, name: str, value: str) -> None:
+        """Store a setting, in place of an earlier value.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        value : str
+            What it is from now on.
+        """
+        with self._errors(), self._connection as transaction:
+            transaction.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+    def settings(self) -> dict[str, str]:
+        """Return all settings.
+
+        Returns
+        -------
+        dict of str to str
+            The value of each name.
+        """
+        with self._errors():
+            return dict(self._connection.execute("SELECT name, value FROM settings"))
 
     def close(self) -> None:
         """Close the file."""

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spurclust.inspection import Event, settle
-from spurclust.inspection.tally import Tally
+from spurclust.judging.tally import Tally
 
 S, R, U = "spurious", "reliable", "unsure"
 

@@ -3,8 +3,8 @@ import scipy.stats
 
 from spurclust.inspection import audited_prefix, bound_spurious, inspections_to_bound
 from spurclust.inspection.deck import Deck, Order
-from spurclust.inspection.store import Event
-from spurclust.inspection.tally import Tally
+from spurclust.judging.store import Event
+from spurclust.judging.tally import Tally
 
 
 def test_the_prefix_ends_before_the_first_source_that_is_not_judged():

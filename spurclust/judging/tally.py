@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.inspection.store import Event
-from spurclust.inspection.words import UNDO
+from spurclust.judging.store import Event
+from spurclust.judging.words import UNDO
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 CODES = {"spurious": SPURIOUS, "reliable": RELIABLE, "unsure": UNINSPECTED}

@@ -7,7 +7,7 @@ import pytest
 
 from spurclust.errors import CatalogError
 from spurclust.inspection import Event, VerdictStore
-from spurclust.inspection.store import STORE
+from spurclust.judging.store import STORE
 
 STREAM = """
 import sys
@@ -95,7 +95,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path):
 
 
 def test_importing_the_store_loads_no_array_library():
-    code = "import sys, spurclust.inspection.store; print('numpy' in sys.modules)"
+    code = "import sys, spurclust.judging.store; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

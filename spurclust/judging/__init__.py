@@ -1,0 +1,1 @@
+"""What inspectors have said of the sources: stored, counted, and as tables."""

@@ -1,0 +1,110 @@
+"""What an inspection has come to, as tables: labels, verdicts and agreement."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spurclust.errors import CatalogError
+from spurclust.judging.audited import audited_prefix
+from spurclust.judging.store import STORE, VerdictStore
+from spurclust.judging.tally import CODES, Tally
+from spurclust.labels import ORIGIN_COLUMN, RELIABLE, SPURIOUS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ORDER, ADJUDICATORS = "order", "adjudicators"
+"""Settings of the store: the ids of all sources in the random order of the audit, and the last
+adjudicators; both in JSON."""
+
+
+def is_inspection(folder: object) -> TypeGuard[str | os.PathLike[str]]:
+    """Return whether something is the folder of an inspection."""
+    return isinstance(folder, (str, os.PathLike)) and Path(folder, STORE).is_file()
+
+
+def read_judged(folder: str | os.PathLike[str]) -> pd.DataFrame:
+    """Return the labels of the inspection in a folder, also while it goes on."""
+    with closing(VerdictStore(folder)) as store:
+        settings, events = store.settings(), list(store.events())
+    if ORDER not in settings:
+        raise CatalogError(f"{folder} has an inspection that never began: inspect some sources")
+    ids = json.loads(settings[ORDER])
+    tally = Tally(ids, json.loads(settings.get(ADJUDICATORS, "[]")))
+    for event in events:
+        tally.add(event)
+    if not tally.judged.any():
+        raise CatalogError(f"in {folder} nothing is inspected yet: inspect some sources")
+    return labels_table(tally, ids, origins_of(tally, np.arange(len(ids))))
+
+
+def origins_of(tally: Tally, permutation: NDArray[np.intp]) -> list[str]:
+    """Return how each judged source was chosen, as label tables say it."""
+    judged = tally.judged
+    origins = ["queue" if one else "" for one in judged.tolist()]
+    for row, event in tally.given.items():
+        origins[row] = event.why
+    audited = audited_prefix(permutation, judged, tally.labels)
+    for row in permutation[: audited.n_inspected].tolist():
+        origins[row] = "random"
+    return origins
+
+
+def labels_table(tally: Tally, source_ids: Sequence[str], origins: Sequence[str]) -> pd.DataFrame:
+    """Return one row per judged source, in the columns of a label table."""
+    import pandas as pd
+
+    rows = np.flatnonzero(tally.judged).tolist()
+    reliable = {SPURIOUS: 0, RELIABLE: 1}
+    table = pd.DataFrame(
+        {
+            "Source_ID": pd.Series([source_ids[row] for row in rows], dtype=str),
+            "Reliable_Source": pd.array(
+                [reliable.get(int(tally.labels[row])) for row in rows], dtype="Int64"
+            ),
+            "Reason": pd.Series([_reason(tally, row) for row in rows], dtype=str),
+            ORIGIN_COLUMN: pd.Series([origins[row] for row in rows], dtype=str),
+        }
+    )
+    for word in CODES:
+        table[f"Votes_{word.capitalize()}"] = [
+            sum(one.verdict == word for one in tally.verdicts.get(row, {}).values()) for row in rows
+        ]
+    return table
+
+
+def _reason(tally: Tally, row: int) -> str:
+    """Return the reason that most of those give whose verdict is the label."""
+    label, said = tally.labels[row], list(tally.verdicts.get(row, {}).values())
+    if not said and row in tally.given:
+        said = [tally.given[row]]
+    reasons = Counter(
+        one.reason for one in said if one.reason and CODES[one.verdict] == label
+    ).most_common(1)
+    return reasons[0][0] if reasons else ""
+
+
+def verdicts_table(tally: Tally) -> pd.DataFrame:
+    """Return one row per standing verdict, the source first judged first."""
+    import pandas as pd
+
+    events = [event for said in tally.verdicts.values() for event in said.values()]
+    names = ("source_id", "inspector", "verdict", "reason", "note", "time", "model", "why")
+    titles = ("Source_ID", "Inspector", "Verdict", "Reason", "Note", "Time", "Model", "Why")
+    return pd.DataFrame(
+        {
+            title: pd.Series(
+                [getattr(event, name) for event in events], dtype=None if name == "model" else str
+            )
+            for title, name in zip(titles, names, strict=True)
+        }
+    )
