@@ -8,6 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -260,7 +261,11 @@ def _texts(column: Any) -> list[str | None]:
 
 def _as_forms(column: Any) -> Any:
     """Write ids as `match_ids` compares them."""
-    forms = pc.utf8_normalize(column, form="NFC")
+    forms = column
+    if not pc.all(pc.string_is_ascii(column)).as_py():
+        # `pc.utf8_normalize` decomposes instead in pyarrow 23 and older.
+        texts = column.to_pylist()
+        forms = pa.array([text and normalize("NFC", text) for text in texts], pa.string())
     for pattern, replacement in ID_FORMS:
         forms = pc.replace_substring_regex(forms, pattern, replacement)
     return forms

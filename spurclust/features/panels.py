@@ -154,7 +154,8 @@ def _scale(levels: Float32, low: Float32, high: Float32) -> Float32:
     """Scale rows so that `low` is 0 and `high` is 1, and clip them; 0 where both are equal."""
     span = (high - low)[:, None]
     scaled = levels - low[:, None]
-    scaled /= np.where(span > 0, span, np.inf)
+    # Other libraries may have told the processor to take subnormal numbers for 0.
+    scaled /= np.where(span >= np.finfo(np.float32).tiny, span, np.inf)
     return np.clip(scaled, 0, 1, out=scaled)
 
 

@@ -216,8 +216,11 @@ def test_damaged_pages_are_told_with_their_table(tmp_path, column):
         contents(open_cutouts(table))
 
 
+ACUTE, COMBINED = "caf\u00e9", "cafe\u0301"
 IDS = st.lists(
-    st.sampled_from(["0", "00", "7", "07", "7.0", "7.00", "-7", "a", "007a", "12", "1.5", " 7"]),
+    st.sampled_from(
+        ["0", "00", "7", "07", "7.0", "7.00", "-7", "a", "007a", "12", "1.5", " 7", ACUTE, COMBINED]
+    ),
     min_size=1,
     unique_by=str.strip,
 )
