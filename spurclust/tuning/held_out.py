@@ -1,7 +1,7 @@
 """What each setting says about the sources that were held out, with as little work as it takes."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.labels import UNINSPECTED
-from spurclust.parallel import iterate_threads
+from spurclust.parallel import count_threads, iterate_threads
 from spurclust.progress import track
 from spurclust.region import (
     allowed_components,
@@ -86,30 +86,44 @@ def predict_held_out(
     protocol: str,
 ) -> HeldOut:
     """Predict the spurious probabilities of the held-out sources of each split and setting."""
-    # Splits that each need an embedding of their own go to where joblib is set to work.
-    if protocol == "inductive":
-        tried = [delayed(_try_unseen)(space, images, codes, split) for split in splits]
-        return _joined(tried)
     steps = space.configure(images, space.perplexities[0])
+    if protocol == "inductive":
+        return _try_each(partial(_try_unseen, images=images, codes=codes), space, steps, splits)
     if all(ignores_labels(step) for step in steps.values()):
         shared = embed_by_perplexity(space, images, codes)
         return _try_hidden(space, shared, codes, splits)._replace(fitted=shared)
     first = None
     if ignores_labels(steps["flatten"]):
         first = fit_steps({"flatten": steps["flatten"]}, images, codes)
-    found = _joined(
-        [delayed(_try_embedded)(space, images, codes, split, first) for split in splits]
-    )
+    try_split = partial(_try_embedded, images=images, codes=codes, fitted=first)
+    found = _try_each(try_split, space, steps, splits)
     return found._replace(fitted=first and [first] * len(space.perplexities))
 
 
-def _joined(tasks: Sequence[Any]) -> HeldOut:
-    """Do the tasks of all splits where joblib is set to work, and join their results."""
-    # One by one, so that progress shows, where the backend can.
-    in_turn = get_active_backend()[0].supports_return_generator
-    found = Parallel(return_as="generator" if in_turn else "list")(tasks)
+def _try_each(
+    try_split: Callable[..., HeldOut],
+    space: SearchSpace,
+    steps: Mapping[str, Any],
+    splits: list[Split],
+) -> HeldOut:
+    """Try splits that each need an embedding of their own, and join the results."""
+    backend, n_workers = get_active_backend()
+    found: Iterable[HeldOut]
+    if n_workers == 1:
+        # Threads that each fit a split wait less for each other than those that share one.
+        n_threads = count_threads(space.detector.n_jobs)
+        n_at_once = min(n_threads, len(splits)) if all(map(_is_thread_safe, steps.values())) else 1
+        detector = clone(space.detector).set_params(n_jobs=n_threads // n_at_once)
+        found = iterate_threads(
+            partial(try_split, space._replace(detector=detector)), splits, n_at_once
+        )
+    else:  # where joblib is set to work; one by one, so that progress shows, where that is possible
+        in_turn = backend.supports_return_generator
+        found = Parallel(return_as="generator" if in_turn else "list")(
+            delayed(_try_quietly)(try_split, space, split) for split in splits
+        )
     joined = HeldOut([], [], [])
-    for one in track(found, len(tasks), "Folds", "fold"):
+    for one in track(found, len(splits), "Folds", "fold"):
         joined.probabilities.extend(one.probabilities)
         joined.used_components.extend(one.used_components)
         joined.used_perplexities.extend(one.used_perplexities)
@@ -122,6 +136,11 @@ def ignores_labels(step: Any) -> bool:
         return True
     blind = type(step).__module__.startswith(LABEL_BLIND_MODULES)
     return blind and not get_tags(step).target_tags.required
+
+
+def _is_thread_safe(step: Any) -> bool:
+    """Return whether several clones of a step can be fitted at once, each in a thread."""
+    return isinstance(step, str) or type(step).__module__.startswith(("spurclust.", "sklearn."))
 
 
 def hidden_codes(codes: NDArray[np.int8], train: NDArray[np.intp]) -> NDArray[np.int8]:
@@ -144,18 +163,23 @@ def embed_by_perplexity(
     return [fit_steps(each, images, codes, fitted=first_fitted) for each in steps]
 
 
+def _try_quietly(try_split: Callable[..., HeldOut], space: SearchSpace, split: Split) -> HeldOut:
+    """Try one split in a process whose warnings nobody else has silenced."""
+    with quiet_about_few_sources():
+        return try_split(space, split)
+
+
 def _try_embedded(
     space: SearchSpace,
+    split: Split,
+    *,
     images: NDArray[Any],
     codes: NDArray[np.int8],
-    split: Split,
     fitted: FittedSteps | None,
 ) -> HeldOut:
     """Try one split in an embedding that has not seen the labels of its test sources."""
-    with quiet_about_few_sources():
-        hidden = hidden_codes(codes, split[0])
-        embedded = embed_by_perplexity(space, images, hidden, fitted)
-        return _try_hidden(space, embedded, codes, [split])
+    embedded = embed_by_perplexity(space, images, hidden_codes(codes, split[0]), fitted)
+    return _try_hidden(space, embedded, codes, [split])
 
 
 def _try_hidden(
@@ -173,18 +197,17 @@ def _try_hidden(
 
 
 def _try_unseen(
-    space: SearchSpace, images: NDArray[Any], codes: NDArray[np.int8], split: Split
+    space: SearchSpace, split: Split, *, images: NDArray[Any], codes: NDArray[np.int8]
 ) -> HeldOut:
     """Try one split whose test sources are transformed by steps fitted to the training sources."""
     train, test = split
-    with quiet_about_few_sources():
-        embedded = embed_by_perplexity(space, images[train], codes[train])
-        rows = images[test]
-        for name in ("flatten", "reduce"):
-            rows = transform_step(embedded[0].steps[name], rows)
-        points = [transform_step(sources.steps["embed"], rows) for sources in embedded]
-        trials = [[Trial(codes[train], np.asarray(each, dtype=np.float64))] for each in points]
-        return _try_mixtures(space, embedded, trials)
+    embedded = embed_by_perplexity(space, images[train], codes[train])
+    rows = images[test]
+    for name in ("flatten", "reduce"):
+        rows = transform_step(embedded[0].steps[name], rows)
+    points = [transform_step(sources.steps["embed"], rows) for sources in embedded]
+    trials = [[Trial(codes[train], np.asarray(each, dtype=np.float64))] for each in points]
+    return _try_mixtures(space, embedded, trials)
 
 
 def _try_mixtures(
