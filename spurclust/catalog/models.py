@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import ZipFile
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
@@ -18,7 +17,7 @@ from spurclust.catalog.results import RANKER
 from spurclust.detector import Assignment, SpuriousRegionDetector
 from spurclust.embedding.neighbors import row_keys
 from spurclust.errors import CatalogError, import_optional
-from spurclust.features import CutoutFeatures
+from spurclust.features.extractor import measure_alike
 from spurclust.fitted import check_attributes
 from spurclust.printing import short_repr
 from spurclust.ranking import InspectionRanker, inspection_rank
@@ -306,8 +305,8 @@ class FittedModels(NamedTuple):
         assignment = self.detector.assign(images)
         if self.ranker is None:
             return assignment, None, None
-        own = _state(self.detector.pipeline_.named_steps["flatten"])
-        if own is not None and own == _state(self.ranker.extractor_):
+        extractors = self.detector.pipeline_.named_steps["flatten"], self.ranker.extractor_
+        if measure_alike(*extractors):
             features = assignment.features
         else:
             features = self.ranker.extract_features(images)
@@ -324,13 +323,6 @@ def _set_jobs(step: Any, n_jobs: int | None) -> None:
         return
     names = [name for name in step.get_params() if name.split("__")[-1] == "n_jobs"]
     step.set_params(**dict.fromkeys(names, n_jobs))
-
-
-def _state(extractor: Any) -> str | None:
-    """Return a digest of what decides the features of cutouts; None without any."""
-    if not isinstance(extractor, CutoutFeatures):
-        return None
-    return str(joblib.hash({**vars(extractor), "n_jobs": None}))
 
 
 def load_fitted(path: str | os.PathLike[str]) -> FittedModels:

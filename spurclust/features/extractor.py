@@ -217,6 +217,13 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         return tags
 
 
+def measure_alike(one: Any, other: Any) -> bool:
+    """Return whether two steps compute the same features of cutouts."""
+    if not (isinstance(one, CutoutFeatures) and isinstance(other, CutoutFeatures)):
+        return False
+    return (one._layout, one.panel_size) == (other._layout, other.panel_size)
+
+
 def _measure_block(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> Float32:
     """Compute the features of one block of cutouts."""
     features = measure_cutouts(cut_panels(images, layout, panel_size))

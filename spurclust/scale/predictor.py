@@ -31,11 +31,12 @@ from spurclust.cutouts.arrays import ArraySource
 from spurclust.cutouts.files import is_fits_name
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.errors import CatalogError
+from spurclust.parallel import count_threads, map_threads
 from spurclust.ranking import InspectionRanker
 from spurclust.region import is_flagged
 
-BATCH_BYTES = 2**25
-"""Bytes of cutouts that are held at once."""
+BATCH_BYTES = 2**26
+"""Bytes of cutouts that a thread holds at once."""
 
 MOST_ROWS, LEAST_ROWS = 4096, 64
 """Limits of a batch: the steps work in blocks of up to 256 rows."""
@@ -63,6 +64,8 @@ class Predictor:
     models: FittedModels
     fingerprint: str = ""
     has_positions: bool = False
+    # Of batches, each by one thread; the models use one.
+    n_jobs: int | None = None
 
     @property
     def options(self) -> ReadOptions:
@@ -70,18 +73,24 @@ class Predictor:
         return fitted_options(self.models, on_error="skip")
 
     def predict_partition(self, source: CutoutSource) -> Predicted:
-        """Predict all cutouts of a partition, in batches that fit into little memory."""
-        options, unreadable = self.options, list[Unreadable]()
+        """Predict all cutouts of a partition, in batches of which each thread holds one."""
+        options = self.options
         image_format = source.image_format or options.like
         n_bytes = math.prod(image_format.shape) * image_format.dtype.itemsize if image_format else 1
-        step = int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
-        frames = []
-        for start in range(0, len(source), step):
+        most = int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
+        # As many batches for each thread, of one size.
+        each = -(-len(source) // count_threads(self.n_jobs))
+        step = max(LEAST_ROWS, -(-each // -(-max(each, 1) // most)))
+
+        def predict(start: int) -> tuple[pd.DataFrame | None, list[Unreadable]]:
             cutouts = source.read(range(start, min(start + step, len(source))), options)
-            unreadable += cutouts.skipped
-            if len(cutouts):
-                frames.append(self._frame(cutouts, has_paths=source.in_files))
+            found = self._frame(cutouts, has_paths=source.in_files) if len(cutouts) else None
+            return found, list(cutouts.skipped)
+
+        batches = map_threads(predict, range(0, len(source), step), self.n_jobs)
+        frames = [frame for frame, _ in batches if frame is not None]
         frames = frames or [self.empty_frame(has_paths=source.in_files)]
+        unreadable = [one for _, skipped in batches for one in skipped]
         return Predicted(pd.concat(frames, ignore_index=True), unreadable)
 
     def empty_frame(self, *, has_paths: bool) -> pd.DataFrame:
@@ -138,9 +147,9 @@ def prepare(
     source = open_cutouts(cutouts, **models.naming(id_pattern), **options)
     models.check_filters(source.filters)
     # The caller's models keep their threads.
-    models = pickle.loads(pickle.dumps(models)).set_jobs(n_jobs)
+    models = pickle.loads(pickle.dumps(models)).set_jobs(1)
     models = with_dtype(models, source)
-    predictor = Predictor(models, fingerprint, _has_positions(source))
+    predictor = Predictor(models, fingerprint, _has_positions(source), n_jobs)
     for done in check_fitted(source, predictor.options):
         warnings.warn(f"cutouts {done}", stacklevel=3)
     return predictor, source
