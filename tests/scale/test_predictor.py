@@ -23,10 +23,13 @@ from spurclust.scale.predictor import prepare
 from .conftest import make_images, same, write_cutouts
 
 
-def test_any_partition_and_batch_gives_the_same_bits(fitted, cutouts, expected, monkeypatch):
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_any_partition_and_batch_gives_the_same_bits(
+    n_jobs, fitted, cutouts, expected, monkeypatch
+):
     monkeypatch.setattr(module, "LEAST_ROWS", 7)
     monkeypatch.setattr(module, "BATCH_BYTES", 1)
-    predictor, source = prepare(fitted.model, cutouts)
+    predictor, source = prepare(fitted.model, cutouts, n_jobs=n_jobs)
     start = 0
     for part in source.partitions(40)[0]:
         predicted = predictor.predict_partition(part)
@@ -194,7 +197,7 @@ def test_fingerprints_follow_the_models(fitted, images, tmp_path):
 def test_the_callers_model_keeps_its_threads(fitted, images):
     before = fitted.detector.get_params()["n_jobs"]
     predictor, _ = prepare(fitted.detector, images, n_jobs=2)
-    assert predictor.models.detector.n_jobs == 2
+    assert (predictor.n_jobs, predictor.models.detector.n_jobs) == (2, 1)
     assert fitted.detector.n_jobs == before
 
 
