@@ -6,9 +6,10 @@ import socket
 import threading
 import webbrowser
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from spurclust.cli import options
+from spurclust.cli import options, run
 from spurclust.cli.named_cutouts import choose_cutouts, mosaic_words, one_or_two, path_columns
 from spurclust.cli.options import COUNT, say
 
@@ -55,7 +56,7 @@ def _add_inspectors(group: Any) -> None:
     group.add_argument(
         "--audit-share",
         type=options.number(float, "from 0 to 1", lambda value: 0 <= value <= 1),
-        default=0.2,
+        default=0.1,
         metavar="SHARE",
         help="of the cutouts shown that is drawn at random (default: %(default)s)",
     )
@@ -92,7 +93,12 @@ def run_inspect(args: argparse.Namespace) -> None:
     catalogue = options.read_catalogue(args)
     with listen(args.host, args.port) as listener, _open_inspection(args, catalogue) as inspection:
         columns = None if catalogue is None else describe_sources(inspection, catalogue)
-        site = InspectionSite(inspection, columns=columns, reasons=args.reasons)
+        site = InspectionSite(
+            inspection,
+            columns=columns,
+            reasons=args.reasons,
+            make_results=partial(make_results, args),
+        )
         names = list(dict.fromkeys([*args.inspectors, *args.adjudicators]))
         keys = secret_keys(inspection.folder, names)
         with suppress(KeyboardInterrupt):
@@ -123,6 +129,19 @@ def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
         audit_share=args.audit_share,
         random_state=args.random_state,
     )
+
+
+def make_results(args: argparse.Namespace, out: str) -> None:
+    """Do what `spurclust run` does with the labels of an inspection as they stand."""
+    parser = argparse.ArgumentParser()
+    run.add_commands(parser.add_subparsers(dest="command"))
+    # Columns of the first label tables, such as positions, are for the results too.
+    words = [part for table in (*(args.labels or ()), args.out) for part in ("--labels", table)]
+    wanted = parser.parse_args(["run", "--out", out, *words])
+    for name, value in vars(args).items():
+        if name in wanted and name not in ("command", "call", "labels", "out"):
+            setattr(wanted, name, value)
+    run.run_run(wanted)
 
 
 def _serve(

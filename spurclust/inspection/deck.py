@@ -69,6 +69,20 @@ class Held(NamedTuple):
     until: float
 
 
+def check_shares(opinions: float, audit_share: float) -> None:
+    """Refuse shares that cannot be."""
+    if opinions < 1:
+        raise ValueError(f"opinions={opinions}: each source needs at least 1")
+    if not 0 <= audit_share <= 1:
+        raise ValueError(f"audit_share={audit_share}: it must be from 0 to 1")
+
+
+def check_name(inspector: str) -> None:
+    """Refuse the empty name, which means nobody."""
+    if not inspector:
+        raise ValueError("inspector is empty: give a name")
+
+
 class Deck:
     """Deals the sources of an inspection to its inspectors."""
 

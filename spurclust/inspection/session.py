@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,15 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from spurclust.errors import CatalogError
-from spurclust.inspection.deck import Deck, Held, Item
+from spurclust.inspection.deck import Deck, Item, check_name, check_shares
 from spurclust.inspection.learning import Learner, Lessons, Snapshot
 from spurclust.inspection.measuring import measure_cutouts_once
 from spurclust.inspection.standing import Progress, progress_of
 from spurclust.inspection.tables import given_labels
 from spurclust.judging.audited import inspections_to_bound
 from spurclust.judging.judged import (
-    ADJUDICATORS,
-    ORDER,
+    agreement_of,
+    keep_order,
     labels_table,
     origins_of,
     verdicts_table,
@@ -70,7 +69,7 @@ class Inspection:
     adjudicators : sequence of str, default=()
         Inspectors who are shown the sources on which others disagree, and whose verdict decides.
         Without any, another inspector is asked.
-    audit_share : float, default=0.2
+    audit_share : float, default=0.1
         Share of the sources shown that is drawn at random.
     batch : int, default=10
         After so many verdicts the order is learned anew.
@@ -113,7 +112,7 @@ class Inspection:
         options: ReadOptions | None = None,
         opinions: float = 1,
         adjudicators: Sequence[str] = (),
-        audit_share: float = 0.2,
+        audit_share: float = 0.1,
         batch: int = 10,
         hold_minutes: float = 10,
         ranker: InspectionRanker | None = None,
@@ -124,8 +123,9 @@ class Inspection:
         from spurclust.catalog.output import locked_folder, make_folder
         from spurclust.cutouts import ReadOptions, open_cutouts
 
-        _check_shares(opinions, audit_share)
+        check_shares(opinions, audit_share)
         self.folder, self.batch = Path(folder), batch
+        self.adjudicators = tuple(adjudicators)
         self.options = options or ReadOptions(n_jobs=n_jobs)
         labels = label_tables(labels) or labels
         self.source = open_cutouts(cutouts)
@@ -171,8 +171,7 @@ class Inspection:
         rng = np.random.RandomState(first_state)
         self._permutation = rng.permutation(len(self))
         in_order = [self.source_ids[row] for row in self._permutation.tolist()]
-        self._store.set(ORDER, json.dumps(in_order))
-        self._store.set(ADJUDICATORS, json.dumps(list(adjudicators)))
+        keep_order(self._store, in_order, adjudicators)
         self._n_unlearned = self.batch  # what is known already is learned at once
         self._tally = Tally(self.source_ids, adjudicators)
         for event in self._store.events():
@@ -218,13 +217,11 @@ class Inspection:
         list of Item
             Fewer than `n` where nothing else is left to this inspector.
         """
-        _check_name(inspector)
+        check_name(inspector)
         with self._lock:
             self._learn_if_due()
-            return [self._item(held) for held in self._deck.deal(n, inspector)]
-
-    def _item(self, held: Held) -> Item:
-        return Item(held.row, self.source_ids[held.row], held.why)
+            dealt = self._deck.deal(n, inspector)
+        return [Item(held.row, self.source_ids[held.row], held.why) for held in dealt]
 
     def record(
         self,
@@ -260,10 +257,9 @@ class Inspection:
         CatalogError
             When it cannot be stored.
         """
-        _check_name(inspector)
+        check_name(inspector)
         if verdict not in get_args(Verdict):
-            words = ", ".join(get_args(Verdict))
-            raise ValueError(f"verdict={verdict!r}: it must be one of {words}")
+            raise ValueError(f"verdict={verdict!r}: it is none of {', '.join(get_args(Verdict))}")
         row = self._row(source_id)
         said = (verdict, reason, note)
         with self._lock:
@@ -341,6 +337,17 @@ class Inspection:
             self._learn_if_due()
             return progress_of(self._tally, self._permutation, self._lessons.last)
 
+    def standing(self) -> NDArray[np.uint8]:
+        """Return what each source is by the verdicts so far.
+
+        Returns
+        -------
+        ndarray of uint8 of shape (n_sources,)
+            0 reliable, 1 spurious, 2 judged without a decision, 255 not judged.
+        """
+        with self._lock:
+            return self._tally.standing()
+
     def inspections_needed(self, max_remaining: int) -> int:
         """Return how many further audits prove that few spurious sources remain.
 
@@ -369,11 +376,15 @@ class Inspection:
             audited ones, see `audited_prefix`), Votes_Spurious, Votes_Reliable and Votes_Unsure.
         """
         with self._lock:
-            origins = origins_of(self._tally, self._permutation)
-            return labels_table(self._tally, self.source_ids, origins)
+            return labels_table(self._tally, self.source_ids, self._permutation)
 
-    def verdicts(self) -> pd.DataFrame:
+    def verdicts(self, *, disputed: bool = False) -> pd.DataFrame:
         """Return the standing verdicts of all inspectors.
+
+        Parameters
+        ----------
+        disputed : bool, default=False
+            Whether to return only those on sources of which inspectors disagree.
 
         Returns
         -------
@@ -381,7 +392,20 @@ class Inspection:
             One row per verdict: Source_ID, Inspector, Verdict, Reason, Note, Time, Model, Why.
         """
         with self._lock:
-            return verdicts_table(self._tally)
+            rows = np.flatnonzero(self._tally.disputed).tolist() if disputed else None
+            return verdicts_table(self._tally, rows)
+
+    def agreement(self) -> pd.DataFrame:
+        """Compute how well inspectors agree, from verdicts given without knowing of each other.
+
+        Returns
+        -------
+        DataFrame
+            What `spurclust.metrics.agreement_table` returns, without pairs who have judged no
+            source in common.
+        """
+        with self._lock:
+            return agreement_of(self._tally, self._deck.n_wanted)
 
     def export(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
         """Write the labels to labels.csv, and all standing verdicts to verdicts.csv.
@@ -399,11 +423,10 @@ class Inspection:
         from spurclust.catalog import write_table
 
         target = Path(self.folder if folder is None else folder)
-        written = []
-        for name, table in ((LABELS, self.labels()), (VERDICTS, self.verdicts())):
-            write_table(table, target / name)
-            written.append(target / name)
-        return written
+        tables = {target / LABELS: self.labels(), target / VERDICTS: self.verdicts()}
+        for path, table in tables.items():
+            write_table(table, path)
+        return list(tables)
 
     def cutout(self, row: int) -> NDArray[Any]:
         """Read one cutout.
@@ -425,17 +448,3 @@ class Inspection:
     def ranker(self) -> InspectionRanker | None:
         """The last model, fitted on `features`; None before the first."""
         return self._lessons.last.ranker
-
-
-def _check_shares(opinions: float, audit_share: float) -> None:
-    """Refuse shares that cannot be."""
-    if opinions < 1:
-        raise ValueError(f"opinions={opinions}: each source needs at least 1")
-    if not 0 <= audit_share <= 1:
-        raise ValueError(f"audit_share={audit_share}: it must be from 0 to 1")
-
-
-def _check_name(inspector: str) -> None:
-    """Refuse the empty name, which means nobody."""
-    if not inspector:
-        raise ValueError("inspector is empty: give a name")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -17,14 +17,18 @@ from spurclust.errors import CatalogError
 from spurclust.judging.audited import audited_prefix
 from spurclust.judging.store import STORE, VerdictStore
 from spurclust.judging.tally import CODES, Tally
-from spurclust.labels import ORIGIN_COLUMN, RELIABLE, SPURIOUS
+from spurclust.labels import NO_REASON, ORIGIN_COLUMN, RELIABLE, SPURIOUS, UNINSPECTED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ORDER, ADJUDICATORS = "order", "adjudicators"
-"""Settings of the store: the ids of all sources in the random order of the audit, and the last
-adjudicators; both in JSON."""
+_ORDER, _ADJUDICATORS = "order", "adjudicators"
+
+
+def keep_order(store: VerdictStore, ids: Sequence[str], adjudicators: Sequence[str]) -> None:
+    """Keep what is needed beside the events: the random order of all sources, and who decides."""
+    store.set(_ORDER, json.dumps(list(ids)))
+    store.set(_ADJUDICATORS, json.dumps(list(adjudicators)))
 
 
 def is_inspection(folder: object) -> TypeGuard[str | os.PathLike[str]]:
@@ -36,15 +40,15 @@ def read_judged(folder: str | os.PathLike[str]) -> pd.DataFrame:
     """Return the labels of the inspection in a folder, also while it goes on."""
     with closing(VerdictStore(folder)) as store:
         settings, events = store.settings(), list(store.events())
-    if ORDER not in settings:
+    if _ORDER not in settings:
         raise CatalogError(f"{folder} has an inspection that never began: inspect some sources")
-    ids = json.loads(settings[ORDER])
-    tally = Tally(ids, json.loads(settings.get(ADJUDICATORS, "[]")))
+    ids = json.loads(settings[_ORDER])
+    tally = Tally(ids, json.loads(settings.get(_ADJUDICATORS, "[]")))
     for event in events:
         tally.add(event)
     if not tally.judged.any():
         raise CatalogError(f"in {folder} nothing is inspected yet: inspect some sources")
-    return labels_table(tally, ids, origins_of(tally, np.arange(len(ids))))
+    return labels_table(tally, ids, np.arange(len(ids)))
 
 
 def origins_of(tally: Tally, permutation: NDArray[np.intp]) -> list[str]:
@@ -59,10 +63,13 @@ def origins_of(tally: Tally, permutation: NDArray[np.intp]) -> list[str]:
     return origins
 
 
-def labels_table(tally: Tally, source_ids: Sequence[str], origins: Sequence[str]) -> pd.DataFrame:
+def labels_table(
+    tally: Tally, source_ids: Sequence[str], permutation: NDArray[np.intp]
+) -> pd.DataFrame:
     """Return one row per judged source, in the columns of a label table."""
     import pandas as pd
 
+    origins = origins_of(tally, permutation)
     rows = np.flatnonzero(tally.judged).tolist()
     reliable = {SPURIOUS: 0, RELIABLE: 1}
     table = pd.DataFrame(
@@ -93,11 +100,12 @@ def _reason(tally: Tally, row: int) -> str:
     return reasons[0][0] if reasons else ""
 
 
-def verdicts_table(tally: Tally) -> pd.DataFrame:
-    """Return one row per standing verdict, the source first judged first."""
+def verdicts_table(tally: Tally, rows: Iterable[int] | None = None) -> pd.DataFrame:
+    """Return one row per standing verdict, on some sources or on all, the first judged first."""
     import pandas as pd
 
-    events = [event for said in tally.verdicts.values() for event in said.values()]
+    chosen = tally.verdicts if rows is None else rows
+    events = [event for row in chosen for event in tally.verdicts[row].values()]
     names = ("source_id", "inspector", "verdict", "reason", "note", "time", "model", "why")
     titles = ("Source_ID", "Inspector", "Verdict", "Reason", "Note", "Time", "Model", "Why")
     return pd.DataFrame(
@@ -108,3 +116,29 @@ def verdicts_table(tally: Tally) -> pd.DataFrame:
             for title, name in zip(titles, names, strict=True)
         }
     )
+
+
+def agreement_of(tally: Tally, n_wanted: NDArray[np.int16]) -> pd.DataFrame:
+    """Return how well inspectors agree on what several judged without knowing of each other."""
+    from spurclust.metrics import agreement_table
+
+    # Further ones are asked where these disagree, so theirs would not be a fair sample.
+    independent = [
+        [
+            event
+            for event in list(tally.verdicts[row].values())[: max(2, n_wanted[row])]
+            if event.why != "adjudication"
+        ]
+        for row in np.flatnonzero(tally.n_verdicts > 1).tolist()
+    ]
+    several = [events for events in independent if len(events) > 1]
+    names = sorted({event.inspector for events in several for event in events})
+    codes = {name: np.full(len(several), UNINSPECTED) for name in names}
+    reasons = {name: [""] * len(several) for name in names}
+    for k, events in enumerate(several):
+        for event in events:
+            codes[event.inspector][k] = CODES[event.verdict]
+            reasons[event.inspector][k] = event.reason
+    table = agreement_table(codes, reasons, unlabeled=UNINSPECTED)
+    shown = (table["n_sources"] > 0) & (table["about"] != NO_REASON)
+    return table[shown].reset_index(drop=True)

@@ -73,6 +73,11 @@ class Tally:
         """Which sources have a verdict, even if it is unsure, or had a label before."""
         return self.is_given | (self.n_verdicts > 0)
 
+    def standing(self) -> NDArray[np.uint8]:
+        """Return 0 for reliable sources, 1 spurious, 2 judged but undecided, 255 not judged."""
+        undecided = self.judged & (self.labels == UNINSPECTED)
+        return np.where(undecided, 2, self.labels).astype(np.uint8)
+
     def times(self, inspector: str) -> NDArray[np.int16]:
         """Return how often an inspector has judged each source."""
         return self._times[inspector]

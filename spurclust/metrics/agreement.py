@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+COLUMNS = ["inspectors", "about", "n_sources", "agreement", "kappa", "kappa_low", "kappa_high"]
+"""Of `agreement_table`."""
+
+
 class Kappa(NamedTuple):
     """The agreement of inspectors beyond chance, with its interval.
 
@@ -268,15 +272,9 @@ def agreement_table(
             kappa = cohen_kappa(*chosen, **options)
         else:
             kappa = fleiss_kappa(np.column_stack(chosen), **options)
-        return {
-            "inspectors": " and ".join(names) if len(names) == 2 else "all",
-            "about": about,
-            "n_sources": kappa.n_sources,
-            "agreement": kappa.agreement,
-            "kappa": kappa.value,
-            "kappa_low": kappa.low,
-            "kappa_high": kappa.high,
-        }
+        who = " and ".join(names) if len(names) == 2 else "all"
+        numbers = kappa.n_sources, kappa.agreement, kappa.value, kappa.low, kappa.high
+        return dict(zip(COLUMNS, (who, about, *numbers), strict=True))
 
     everybody = tuple(columns)
     groups = [everybody] * (len(everybody) > 2) + list(combinations(everybody, 2))
@@ -287,4 +285,4 @@ def agreement_table(
         others = {name: spurious[name] & (named[name] != reason) for name in named}
         given = {name: np.where(others[name], 0, columns[name]) for name in named}
         rows.append(compare(everybody, reason, given))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)

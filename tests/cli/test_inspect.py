@@ -1,5 +1,6 @@
 """`spurclust inspect`: what it serves, prints and leaves."""
 
+import pickle
 import re
 import signal
 import subprocess
@@ -14,7 +15,8 @@ import pytest
 from PIL import Image
 
 from spurclust.catalog import read_labels
-from spurclust.cli.main import main
+from spurclust.cli import run
+from spurclust.cli.main import main, make_parser
 from spurclust.inspection.web import server
 from spurclust.inspection.web.security import TOKEN_HEADER
 
@@ -108,6 +110,25 @@ def test_columns_of_a_catalogue_reach_the_page(visit, tmp_path, monkeypatch):
     monkeypatch.setattr(server, "InspectionSite", Site)
     visit("--no-browser", "--catalogue", str(catalogue))
     assert columns[0]["mag"].tolist() == [21.5] * N_SOURCES
+
+
+def test_results_are_made_as_run_makes_them(visit, cutouts, tmp_path, monkeypatch):
+    made, asked = [], []
+
+    class Site(server.InspectionSite):
+        def __init__(self, *args, make_results, **options):
+            super().__init__(*args, **options)
+            made.append(make_results)
+
+    monkeypatch.setattr(server, "InspectionSite", Site)
+    monkeypatch.setattr(run, "run_run", lambda args: asked.append(vars(args)))
+    labels = tmp_path / "known.csv"
+    pd.DataFrame({"Source_ID": [3, 5], "Reliable_Source": [0, 1]}).to_csv(labels, index=False)
+    visit("--no-browser", "--size", "8", "--labels", str(labels), "--random-state", "3")
+    pickle.loads(pickle.dumps(made[0]))("results")
+    command = ["run", str(cutouts), "--size", "8", "--random-state", "3", "--out", "results"]
+    command += ["--labels", str(labels), "--labels", str(tmp_path / "survey")]
+    assert asked == [vars(make_parser().parse_args(command))]
 
 
 @pytest.mark.parametrize(

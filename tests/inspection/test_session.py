@@ -10,6 +10,7 @@ import pytest
 from spurclust import Inspection
 from spurclust.catalog import match_labels, merge_verdicts, read_labels
 from spurclust.errors import CatalogError
+from spurclust.metrics import cohen_kappa
 
 
 def judge(inspection, y, n, *, inspector="anna", batch=20):
@@ -49,7 +50,7 @@ def test_the_curve_counts_what_was_found(start, blobs):
 
 
 def test_expectations_are_there_after_the_first_model_and_hold_what_is_found(start, blobs):
-    inspection = start()
+    inspection = start(audit_share=0.2)
     assert np.isnan(inspection.progress().completeness)
     assert inspection.progress().completeness_interval is None
     judge(inspection, blobs.y, 80)
@@ -220,6 +221,34 @@ def test_labels_are_read_back_from_what_is_exported(start, blobs, tmp_path):
     pd.testing.assert_frame_equal(votes.loc[["0", "1", "3"]], own.loc[["0", "1", "3"]])
     inspection.record("0", "reliable", inspector="judge")
     assert inspection.labels()["Reliable_Source"].tolist()[0] == 1
+
+
+def test_agreement_is_of_verdicts_that_did_not_know_of_each_other(start, blobs):
+    inspection = start(opinions=2, adjudicators=["carl"], batch=10**6)
+    assert inspection.agreement().empty
+    for row in range(40):
+        word = "spurious" if blobs.y[row] else "reliable"
+        inspection.record(str(row), word, "spike", inspector="anna")
+        inspection.record(str(row), "spurious" if row < 14 else word, "spike", inspector="ben")
+    table = inspection.agreement().set_index(["inspectors", "about"])
+    expected = cohen_kappa(blobs.y[:40], np.arange(40) < 14)
+    assert table.loc[("anna and ben", "spurious"), ["kappa", "n_sources"]].tolist() == [
+        *(expected.value, 40)
+    ]
+    assert inspection.verdicts(disputed=True)["Source_ID"].unique().tolist() == list(
+        map(str, range(10, 14))
+    )
+    for item in inspection.next(4, inspector="carl"):
+        inspection.record(item.source_id, "reliable", inspector="carl")
+    pd.testing.assert_frame_equal(inspection.agreement(), table.reset_index())
+    assert inspection.verdicts(disputed=True).empty
+
+
+def test_the_standing_of_each_source_is_a_code(start):
+    inspection = start()
+    for row, word in enumerate(("reliable", "spurious", "unsure")):
+        inspection.record(str(row), word)
+    assert inspection.standing()[:4].tolist() == [0, 1, 2, 255]
 
 
 def test_audited_sources_are_a_random_sample_for_who_reads_the_labels(start, blobs):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
@@ -28,6 +29,7 @@ MAX_ITEMS = 60
 
 MAX_REASON, MAX_NOTE = 120, 2000
 N_NEAREST = 3
+MAX_DISPUTES = 10
 REASONS = "reasons.json"
 GUARANTEES = (0.8, 0.9, 0.95, 0.99)
 FIRST_REASONS = ("diffraction spike", "edge data", "close to another source")
@@ -160,12 +162,17 @@ def _opinions(inspection: Inspection, item: Item) -> list[dict[str, str]]:
     """Return what was said, to who adjudicates; any other opinion is an independent one."""
     if item.why != "adjudication":
         return []
-    verdicts = inspection.verdicts()
+    verdicts = inspection.verdicts(disputed=True)
     said = verdicts[verdicts["Source_ID"] == item.source_id]
+    return _said(said)
+
+
+def _said(verdicts: pd.DataFrame) -> list[dict[str, str]]:
+    """Return what a table of verdicts has, for the page."""
     names = ("Inspector", "Verdict", "Reason", "Note")
     return [
         {name.lower(): str(cell) for name, cell in zip(names, cells, strict=True)}
-        for cells in said[list(names)].itertuples(index=False)
+        for cells in verdicts[list(names)].itertuples(index=False)
     ]
 
 
@@ -251,4 +258,26 @@ def describe_progress(inspection: Inspection, guarantee: float) -> dict[str, Any
         "guarantee": guarantee,
         "max_remaining": wanted,
         "n_needed": inspection.inspections_needed(wanted),
+        "agreement": _plain(inspection.agreement()),
     }
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, with null for NaN."""
+    return [
+        {str(name): None if cell != cell else cell for name, cell in row.items()}
+        for row in table.to_dict("records")
+    ]
+
+
+def describe_disputes(inspection: Inspection, inspector: str) -> list[dict[str, Any]]:
+    """Return the first disputed sources; what was said of them only to who adjudicates."""
+    verdicts = inspection.verdicts(disputed=True)
+    decides = inspector in inspection.adjudicators
+    return [
+        {
+            "id": source_id,
+            "opinions": _said(rows) if decides else [],
+        }
+        for source_id, rows in islice(verdicts.groupby("Source_ID", sort=False), MAX_DISPUTES)
+    ]

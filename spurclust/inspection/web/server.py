@@ -8,6 +8,7 @@ import json
 import secrets
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -20,6 +21,7 @@ from spurclust.inspection.web.answers import (
     BadRequestError,
     Counting,
     Reasons,
+    describe_disputes,
     describe_items,
     describe_similar,
     parse_count,
@@ -28,6 +30,9 @@ from spurclust.inspection.web.answers import (
     parse_row,
     parse_rows,
 )
+from spurclust.inspection.web.beside import Beside
+from spurclust.inspection.web.points import embed_once
+from spurclust.inspection.web.results import Results
 from spurclust.inspection.web.security import ENTRANCE, Guard, token_of
 from spurclust.inspection.web.showing import CONTRASTS, Showing, Stretch
 from spurclust.report.page import read_templates
@@ -45,7 +50,7 @@ PORT = 8765
 
 _PAGE = Path(__file__).parent / "page"
 _SHARED_SCRIPTS = ("basics.js", "panels.js", "keys.js")
-_SCRIPTS = ("connection.js", "cutouts.js", "standing.js", "grid.js", "inspect.js")
+_SCRIPTS = ("connection.js", "cutouts.js", "points.js", "standing.js", "grid.js", "inspect.js")
 _SHARED_STYLES = ("basics.css", "judging.css")
 _STYLES = ("inspect.css",)
 _TABLES = ("labels", "verdicts")
@@ -53,6 +58,7 @@ _MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
+_BYTES = "application/octet-stream"
 # Pictures have the number of the server's run in their address, so they never change.
 _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 
@@ -72,12 +78,16 @@ class InspectionSite:
         *,
         columns: pd.DataFrame | None = None,
         reasons: Sequence[str] = (),
+        make_results: Callable[[str], object] | None = None,
     ) -> None:
         self.inspection, self.columns = inspection, columns
+        self.results = Results(inspection, make_results)
         self.reasons = Reasons(inspection, reasons)
         self.showing = Showing(inspection)
         self.count = Counting(inspection)
         self.run = secrets.token_hex(4)
+        self._points: Beside | None = None
+        self._lock = threading.Lock()
 
     def start(self, inspector: str, key: str) -> dict[str, Any]:
         """Return what the page needs once."""
@@ -94,6 +104,7 @@ class InspectionSite:
             "stretches": list(get_args(Stretch)) if self.showing.has_stretches else [],
             "n_contrasts": len(CONTRASTS),
             "guarantees": GUARANTEES,
+            "adjudicators": self.inspection.adjudicators,
             "max_reason": MAX_REASON,
             "max_note": MAX_NOTE,
         }
@@ -128,9 +139,26 @@ class InspectionSite:
         undone = self.inspection.undo(inspector=inspector)
         return {**self.items(inspector, n), "undone": undone}
 
-    def progress(self, guarantee: float) -> dict[str, Any]:
-        """Return how far the inspection is."""
-        return {"run": self.run, **self.count(guarantee)}
+    def progress(self, inspector: str, guarantee: float) -> dict[str, Any]:
+        """Return how far the inspection is, the disputes, and what is made beside it."""
+        return {
+            "run": self.run,
+            **self.count(guarantee),
+            "disputes": describe_disputes(self.inspection, inspector),
+            "results": self.results.state(),
+        }
+
+    def points(self) -> bytes:
+        """Return the points of all sources in the embedding, none while it is being made."""
+        with self._lock:
+            if self._points is None:
+                self._points = Beside(embed_once, self.inspection.features, self.inspection.folder)
+        future = self._points.future
+        return future.result().astype("<u2").tobytes() if future.done() else b""
+
+    def codes(self) -> bytes:
+        """Return what each source is: 0 reliable, 1 spurious, 2 undecided, 255 not judged."""
+        return self.inspection.standing().tobytes()
 
     def table(self, name: str, suffix: str) -> bytes:
         """Return the labels, or all verdicts, as a file; those of the folder are written too."""
@@ -164,6 +192,10 @@ def make_app(
         Route("/api/progress", answers.progress),
         Route("/api/verdicts", answers.verdicts, methods=["POST"]),
         Route("/api/undo", answers.undo, methods=["POST"]),
+        Route("/api/results", answers.results, methods=["POST"]),
+        Route("/api/points", answers.points),
+        Route("/api/codes", answers.codes),
+        Route("/report.html", answers.report),
         Route("/cutouts/{run}/{row:int}", answers.cutout),
         Route("/{name}.{suffix}", answers.table),
     ]
@@ -234,10 +266,31 @@ class _Answers:
     async def progress(self, request: Request) -> Response:
         """Return how far the inspection is."""
 
-        def ask(guarantee: str) -> dict[str, Any]:
-            return self.site.progress(_number(guarantee, float))
+        def ask(inspector: str, guarantee: str) -> dict[str, Any]:
+            return self.site.progress(inspector, _number(guarantee, float))
 
-        return await _ask(ask, request.query_params.get("guarantee", str(GUARANTEES[1])))
+        guarantee = request.query_params.get("guarantee", str(GUARANTEES[1]))
+        return await _ask(ask, request.state.inspector, guarantee)
+
+    async def results(self, _: Request) -> Response:
+        """Begin to make the folder of results."""
+        return await _ask(self.site.results.start)
+
+    async def points(self, _: Request) -> Response:
+        """Return the points of all sources in the embedding."""
+        return await _ask(self.site.points, media=_BYTES)
+
+    async def codes(self, _: Request) -> Response:
+        """Return what each source is."""
+        return await _ask(self.site.codes, media=_BYTES)
+
+    async def report(self, _: Request) -> Response:
+        """Return the report as a file: as a page of this server it would not be allowed to run."""
+        return await _ask(
+            self.site.results.report.read_bytes,
+            media="text/html; charset=utf-8",
+            headers={"Content-Disposition": 'attachment; filename="report.html"'},
+        )
 
     async def verdicts(self, request: Request) -> Response:
         """Store verdicts."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from functools import partial
 from importlib.util import find_spec
 
 import pytest
@@ -138,6 +139,11 @@ def test_two_disagree_and_a_third_decides(serve, visit, tmp_path):
     assert carl.shown() == row
     assert "disagree" in carl.text("#why")
     assert "anna" in carl.text("#opinions")
+    carl.until("find('team').textContent.includes('You are shown these first')")
+    assert f"{row} anna ▲ spurious, ben ● reliable" in carl.text("#team")
+    assert "not known yet" in carl.text("#team")
+    ben.until("find('team').textContent.includes('Decided by carl')")
+    assert "anna ▲" not in ben.text("#team")
     carl.press("s")
     assert labels_of(carl, tmp_path)[str(row)] == 1
 
@@ -199,6 +205,49 @@ def test_many_are_judged_in_the_grid_by_keys(served, visit):
     assert served.inspection.progress().n_reliable == 24
     anna.page.keyboard.press("Escape")
     anna.until("!isGrid() && inspecting.items.length === AHEAD")
+
+
+INKED = """(() => {
+  const { width, height } = find("points");
+  const pixels = find("points").getContext("2d").getImageData(0, 0, width, height).data;
+  return pixels.filter((_, index) => index % 4 === 3).some((alpha) => alpha > 0);
+})()"""
+
+
+def test_the_embedding_is_drawn_and_follows_the_verdicts(served, visit):
+    served.site.points()
+    served.site._points.future.result(60)
+    anna = visit(served)
+    anna.until("points.codes !== null")
+    assert anna.page.is_visible("#points")
+    assert anna.page.evaluate(INKED)
+    row = anna.press("s")
+    anna.until(f"points.codes[{row}] === CODES.spurious")
+    anna.page.set_viewport_size({"width": 500, "height": 800})
+    assert anna.page.evaluate(INKED)
+
+
+def test_a_button_makes_the_folder_of_results(serve, visit, tmp_path):
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "summary.json").write_text('{"labels": {"n_inspected": 2}}', encoding="utf-8")
+    (made / "report.html").write_text("<p>found</p>", encoding="utf-8")
+    served = serve(site={"make_results": partial(shutil.copytree, made)})
+    anna = visit(served)
+    anna.page.click("#export-title")
+    anna.page.click("#make-results")
+    anna.until("find('notice').textContent.includes('one spurious and one reliable')")
+    anna.errors.clear()  # the browser says that it was refused
+    anna.page.keyboard.press("s")
+    anna.until("!inspecting.busy && find('last').textContent.includes('spurious')")
+    anna.press("r")
+    anna.page.click("#make-results")
+    anna.until("find('results-state').textContent.includes('Ready, of 2 inspections')")
+    assert str(served.folder / "results") in anna.text("#results-state")
+    assert anna.text("#export-title") == "Export: results are ready"
+    with anna.page.expect_download() as download:
+        anna.page.click("#results-state a")
+    assert download.value.path().read_text(encoding="utf-8") == "<p>found</p>"
 
 
 def test_the_stretch_is_remembered(served, visit):

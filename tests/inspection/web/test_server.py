@@ -176,6 +176,29 @@ class TestProgress:
         assert (low["max_remaining"], high["max_remaining"]) == (3, 0)
         assert 0 < low["n_needed"] <= high["n_needed"]
 
+    def test_agreement_and_disputes_of_a_team(self, serve, connect):
+        served = serve(names=["anna", "ben", "carl"], opinions=2, adjudicators=["carl"])
+        anna, ben, carl = (connect(served, name) for name in served.names)
+        anna.judge(0, 1, verdict="spurious")
+        anna.judge(2, 3)
+        ben.judge(0, verdict="spurious")
+        ben.judge(1, 2, 3)
+        found = [each.get("/api/progress").json() for each in (anna, carl)]
+        (row,) = (one for one in found[0]["agreement"] if one["about"] == "spurious")
+        assert (row["inspectors"], row["n_sources"], row["kappa"]) == ("anna and ben", 4, 0.5)
+        assert [one["disputes"][0]["id"] for one in found] == ["1", "1"]
+        said = [[each["verdict"] for each in one["disputes"][0]["opinions"]] for one in found]
+        assert said == [[], ["spurious", "reliable"]]
+
+    def test_points_and_what_each_source_is(self, served, client):
+        client.judge(5, verdict="spurious")
+        assert client.get("/api/points").content == b""
+        served.site._points.future.result(60)
+        points = client.get("/api/points").content
+        assert np.frombuffer(points, "<u2").reshape(60, 2).max() == 2**16 - 1
+        codes = np.frombuffer(client.get("/api/codes").content, np.uint8)
+        assert codes.tolist() == [1 if row == 5 else 255 for row in range(60)]
+
     @pytest.mark.parametrize("guarantee", ["0.5", "nan", "x", ""])
     def test_others_are_refused(self, reader, guarantee):
         assert reader.get(f"/api/progress?guarantee={guarantee}").status_code == 400

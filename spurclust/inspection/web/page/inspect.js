@@ -120,6 +120,7 @@ async function undo() {
 
 function showItem() {
   const item = currentItem();
+  showPoints();
   find("why").textContent = item ? `Why this one: ${WHY.get(item.why) ?? item.why}` : "";
   find("opinions").replaceChildren(...(item?.opinions ?? []).map((one) => make("p", { dir: "auto" },
     make("b", {}, one.inspector), ` ${LABEL_SIGNS.get(one.verdict)} ${one.verdict}${one.reason ? `: ${one.reason}` : ""}${one.note ? ` (${one.note})` : ""}`)));
@@ -213,6 +214,7 @@ function listen() {
   new ResizeObserver(fitAll).observe(find("inspect"));
   listenToLook();
   listenToStanding();
+  listenToPoints();
 }
 
 /** Take all from the server: at first, and when it was started anew. */
@@ -222,6 +224,7 @@ async function startSurvey() {
   connection.run = survey.run;
   fetched.clear();
   similar.clear();
+  forgetPoints();
   document.title = `${survey.name}: inspection`;
   find("name").textContent = survey.name;
   find("new-reason").maxLength = survey.max_reason;

@@ -59,10 +59,78 @@ function showCurve() {
     svg("text", { x: right, y: bottom + 16, "text-anchor": "end" }, counted(nMax, "inspection", "inspections")));
 }
 
+function part(title, about, ...children) {
+  return make("section", {}, make("h2", {}, title), make("p", { className: "note-text" }, about), ...children);
+}
+
+function tableOf(heads, rows) {
+  return make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", {}, head)))),
+    make("tbody", {}, ...rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", { dir: "auto" }, cell))))));
+}
+
+function kappaOf(row) {
+  if (row.kappa === null || row.kappa_low === null) return "not known yet";
+  return `${row.kappa.toFixed(2)} (${row.kappa_low.toFixed(2)} to ${row.kappa_high.toFixed(2)})`;
+}
+
+function agreementPart() {
+  const shown = standing.agreement.filter((row) => row.about === "spurious");
+  const reasons = standing.agreement.filter((row) => row.about !== "spurious");
+  const cells = (name) => (row) => [row[name], grouped(row.n_sources), kappaOf(row)];
+  return part("Agreement", "Kappa of verdicts given without knowing of each other, with its 95 % interval: 1 is full agreement, 0 what chance gives.",
+    tableOf(["inspectors", "sources", "kappa"], shown.map(cells("inspectors"))),
+    ...(reasons.length ? [tableOf(["reason, of all", "sources", "kappa"], reasons.map(cells("about")))] : []));
+}
+
+function disputesPart() {
+  const { adjudicators } = survey;
+  const mine = adjudicators.includes(survey.inspector);
+  let about = "Another inspector is asked, and the majority counts.";
+  if (mine) about = "You are shown these first, and your verdict decides.";
+  else if (adjudicators.length) about = `Decided by ${adjudicators.join(" or ")}.`;
+  const saying = (one) => one.opinions.map((said) => `${said.inspector} ${LABEL_SIGNS.get(said.verdict)} ${said.verdict}`).join(", ");
+  const items = standing.disputes.map((one) => make("li", { dir: "auto" }, make("b", {}, one.id), one.opinions.length ? ` ${saying(one)}` : ""));
+  const more = standing.n_disputed - items.length;
+  if (more > 0) items.push(make("li", {}, `and ${grouped(more)} more`));
+  return part(`Disagreements: ${grouped(standing.n_disputed)}`, about, make("ul", {}, ...items));
+}
+
 function showTeam() {
   const names = Object.entries(standing.inspectors);
-  find("team").replaceChildren(...(names.length > 1
-    ? [make("h2", {}, "Inspectors"), make("ul", {}, ...names.map(([name, n]) => make("li", { dir: "auto" }, `${name}: ${grouped(n)}`)))] : []));
+  const parts = [];
+  if (names.length > 1) {
+    parts.push(part("Inspectors", "", tableOf(["name", "sources judged"], names.map(([name, n]) => [name, grouped(n)]))));
+  }
+  if (standing.agreement.length) parts.push(agreementPart());
+  if (standing.n_disputed) parts.push(disputesPart());
+  find("team").replaceChildren(...parts);
+}
+
+let wasMaking = false;
+
+function showResults(results) {
+  const { state } = results;
+  find("results").hidden = state === "absent";
+  find("make-results").disabled = state === "making";
+  const texts = {
+    making: ["They are being made in the background: judge on."],
+    failed: [`They could not be made: ${results.error}`],
+    ready: [`Ready, of ${counted(results.n_inspected ?? 0, "inspection", "inspections")}, on the machine that serves this page: ${results.folder}`],
+  };
+  const link = results.has_report ? [" ", make("a", { href: "/report.html", download: "" }, "report.html")] : [];
+  find("results-state").replaceChildren(...(texts[state] ?? []), ...link);
+  if (state === "making") wasMaking = true;
+  const news = { making: ": results are being made", ready: ": results are ready", failed: ": results failed" }[state];
+  find("export-title").textContent = `Export${wasMaking && news ? news : ""}`;
+}
+
+async function makeResults() {
+  try {
+    showResults(await ask("/api/results", posting({})));
+    notice("");
+  } catch (error) {
+    notice(error instanceof Refused ? error.message : "The server does not answer: try again.");
+  }
 }
 
 function showStanding() {
@@ -76,6 +144,7 @@ function showStanding() {
   showNumbers();
   showCurve();
   showTeam();
+  showResults(standing.results);
 }
 
 async function countAnew() {
@@ -89,6 +158,7 @@ async function countAnew() {
   standing = answer;
   showStanding();
   if (answer.run !== connection.run) await startSurvey();
+  await refreshPoints();
 }
 
 let counting = Promise.resolve();
@@ -106,6 +176,7 @@ function toggleStanding() {
   remember("standing", !isHidden);
   showAside(!isHidden);
   fitAll();
+  if (!isHidden) refreshStanding();
   if (!isHidden) find("standing").scrollIntoView({ block: "nearest" });
 }
 
@@ -124,6 +195,7 @@ function startStanding() {
 
 function listenToStanding() {
   find("toggle-standing").addEventListener("click", toggleStanding);
+  find("make-results").addEventListener("click", makeResults);
   find("guarantee").addEventListener("change", () => {
     remember("guarantee", Number(find("guarantee").value));
     refreshStanding();

@@ -1,0 +1,65 @@
+"""Work beside the server, in a process of its own: no verdict waits for it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+_NICENESS = 10
+
+
+class Beside:
+    """Calls a function in a process of its own, of low priority, which ends with this one."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any) -> None:
+        self._call = (function, *args)
+        self.future: Future[Any] = Future()
+        # A process gets its arguments while it starts.
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        answers, end = context.Pipe(duplex=False)
+        found: Any
+        error: Exception | None
+        with answers:
+            try:
+                # A daemon could not use several threads of joblib.
+                process = context.Process(target=_work, args=(end, *self._call))
+                process.start()
+                atexit.register(process.terminate)
+                end.close()
+                found, error = answers.recv()
+            except EOFError:
+                found, error = None, OSError("it ended early: the server's terminal may say why")
+            except Exception as cause:  # what cannot be sent to a process raises anything
+                found, error = None, cause
+        if error is None:
+            self.future.set_result(found)
+        else:
+            self.future.set_exception(error)
+
+
+def _work(end: Connection, function: Callable[..., Any], *args: Any) -> None:
+    """Call the function, and send what it returns or raises."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        end,
+    ):
+        try:
+            end.send((function(*args), None))
+        except (ValueError, OSError, ImportError, MemoryError) as error:
+            end.send((None, ValueError(str(error))))
