@@ -1,6 +1,7 @@
 """Errors that name the mend: input that cannot be used, and packages that are not installed."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -12,11 +13,22 @@ def import_optional(module: str, *, feature: str, extra: str = "survey") -> Modu
         package = module.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != package:
             raise
-        raise ImportError(
-            f"{feature} needs the package {package}, which is not installed: "
-            f"pip install 'spurclust[{extra}]'",
-            name=package,
-        ) from error
+        raise _not_installed(package, feature, extra) from error
+
+
+def check_installed(package: str, *, feature: str, extra: str = "survey") -> None:
+    """Raise the same ImportError where a package is not installed, without importing it."""
+    if find_spec(package) is None:
+        raise _not_installed(package, feature, extra)
+
+
+def _not_installed(package: str, feature: str, extra: str) -> ImportError:
+    """Return the error that names the command."""
+    return ImportError(
+        f"{feature} needs the package {package}, which is not installed: "
+        f"pip install 'spurclust[{extra}]'",
+        name=package,
+    )
 
 
 class CatalogError(ValueError):

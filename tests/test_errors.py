@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from spurclust.errors import import_optional
+from spurclust.errors import check_installed, import_optional
 
 
 def test_a_module_that_is_there_is_returned():
@@ -21,6 +21,15 @@ def test_the_error_names_feature_package_and_command(extra, named):
         import_optional("no_such_package.io.fits", feature="Reading FITS cutouts", **extra)
     assert caught.value.name == "no_such_package"
     assert isinstance(caught.value.__cause__, ModuleNotFoundError)
+
+
+def test_what_is_not_installed_is_known_without_an_import(tmp_path, monkeypatch):
+    (tmp_path / "heavy_package.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    check_installed("heavy_package", feature="Drawing")
+    message = "Drawing needs the package no_such_package, which is not installed: "
+    with pytest.raises(ImportError, match=f"{message}pip install 'spurclust\\[report\\]'"):
+        check_installed("no_such_package", feature="Drawing", extra="report")
 
 
 @pytest.mark.parametrize(

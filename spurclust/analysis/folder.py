@@ -1,20 +1,23 @@
-"""An analysis as a folder of files: written whole, or not at all; and its cutouts, read again."""
+"""An analysis as a folder of files: written whole, or not at all."""
 
 import json
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from spurclust.analysis.reread import cutout_loader
 from spurclust.analysis.stages import Log, Stages
-from spurclust.errors import CatalogError, import_optional
+from spurclust.errors import CatalogError, check_installed
 from spurclust.progress import track
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
 TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
 """Formats of the sources' table beside the csv, and their suffixes."""
@@ -44,6 +47,7 @@ def save_analysis(
     table_format: str,
     plot_formats: Sequence[str],
     report: bool,
+    executor: Executor | None,
     log: Log | None,
 ) -> None:
     """Write an analysis; see `Analysis.save`."""
@@ -65,17 +69,76 @@ def save_analysis(
     analysis = replace(analysis, summary={**analysis.summary, "seconds": seconds})
     stages = Stages(log, seconds)
     with write_results(folder) as staging:
-        if plot_formats:
-            with stages("plots"):
-                _write_plots(analysis, staging / "plots", plot_formats)
-        with stages("writing"):
-            _write_tables(analysis, staging, table_format)
-            _write_models(analysis, staging)
-        if report:
-            with stages("report"):
-                analysis.write_report(staging / REPORT)
+        pictures = _begin_pictures(analysis, staging, plot_formats, executor)
+        try:
+            with stages("writing"):
+                _write_tables(analysis, staging, table_format)
+            if report:
+                with stages("report"):
+                    analysis.write_report(staging / REPORT)
+        finally:
+            wait([pictures])
+        taken, messages = pictures.result()
+        for name, each in taken.items():
+            stages.add(name, each)
+        for message in messages:
+            warnings.warn(message, stacklevel=3)
         text = json.dumps(analysis.summary, indent=2, allow_nan=False)
         (staging / "summary.json").write_text(text + "\n", encoding="utf-8")
+
+
+Pictures = tuple[dict[str, float], list[Warning | str]]
+"""The seconds of what was done, and what there was to warn of."""
+
+
+def _begin_pictures(
+    analysis: Any, folder: Path, formats: Sequence[str], executor: Executor | None
+) -> Future[Pictures]:
+    """Write pictures and models in another process, or here where that could not read cutouts."""
+    if executor is not None and all(analysis.sources["path"]):
+        light = replace(analysis, cutouts=None, features=None)
+        return executor.submit(write_pictures, light, folder, formats)
+    done = Future[Pictures]()
+    done.set_result(write_pictures(analysis, folder, formats))
+    return done
+
+
+def write_pictures(analysis: Any, folder: Path, formats: Sequence[str]) -> Pictures:
+    """Write the pictures and the models."""
+    stages = Stages()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if formats:
+            with stages("plots"):
+                _write_plots(analysis, folder / "plots", formats)
+        with stages("models"):
+            _write_models(analysis, folder)
+    return stages.seconds, [one.message for one in caught]
+
+
+@contextmanager
+def picture_process(n_jobs: int) -> Iterator[Executor | None]:
+    """Yield a process to draw and save beside this one, which gets ready at once; None for 1."""
+    from spurclust.parallel import count_threads
+
+    if count_threads(n_jobs) == 1:
+        yield None
+        return
+    # Unlike those of the standard library, it does not run the calling script again.
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    executor = ProcessPoolExecutor(1, initializer=_get_ready)
+    try:
+        executor.submit(int)  # which starts it
+        yield executor
+    finally:
+        executor.shutdown(kill_workers=True)
+
+
+def _get_ready() -> None:
+    """Import what draws and saves, which takes a while."""
+    for name in ("matplotlib.pyplot", "skops.io", "spurclust.analysis.outcome", "spurclust.plots"):
+        import_module(name)
 
 
 def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:
@@ -183,11 +246,11 @@ def check_folder(
     pictures = [*PLOTS, *TUNING_PLOTS * tune, *["stability"] * stability]
     names += [f"plots/{name}.{suffix}" for name in pictures for suffix in plot_formats]
     check_output_folder(folder, names)
-    import_optional("skops", feature="Saving the model")
-    writer = "openpyxl" if table_format == "xlsx" else "astropy.table"
-    import_optional(writer, feature="Writing tables")
+    check_installed("skops", feature="Saving the model")
+    writer = "openpyxl" if table_format == "xlsx" else "astropy"
+    check_installed(writer, feature="Writing tables")
     if plot_formats:
-        import_optional("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
+        check_installed("matplotlib", feature="Drawing pictures (or leave them out: --no-plots)")
     if report:
         check_report()
 
@@ -292,94 +355,7 @@ def find_sample(folder: str | os.PathLike[str], analysis: Any) -> Path | None:
 def check_report() -> None:
     """Raise an ImportError unless what draws the report is installed."""
     for module in ("bokeh", "jinja2"):
-        import_optional(module, feature="The report (of a run, or --no-report)", extra="report")
-
-
-def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"]]:
-    """Return the cutouts, read again where they are not in memory, and where row 0 is."""
-    from spurclust.cutouts import read_cutouts
-    from spurclust.cutouts.files import is_fits_name
-
-    paths = analysis.sources["path"].tolist()
-    reading = analysis.summary.get("reading") or {}
-    # Only FITS files, and mosaics, know the scale of their pixels.
-    is_fits = is_fits_name(paths[0]) or reading.get("scale") is not None
-    origin: Literal["upper", "lower"] = "lower" if is_fits else "upper"
-    if analysis.cutouts is not None:
-        return analysis.cutouts.images, origin
-    if not any(paths):
-        raise ValueError("the cutouts were an array, and are not saved with an analysis")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # they were given when these were read first
-        read = read_cutouts(
-            paths,
-            source_ids=analysis.sources["source_id"].tolist(),
-            size=reading["size"],
-            reduce=reading["reduce"],
-            hdu=reading.get("hdu"),
-            pad=reading.get("pad", "center"),
-        )
-    return read.images, origin
-
-
-def find_similar(analysis: Any, source_id: object, n: int) -> "pd.DataFrame":
-    """Return the sources most similar to one, with their labels and distances."""
-    import numpy as np
-
-    from spurclust.ranking import similar_sources
-
-    sources = analysis.sources
-    row = np.flatnonzero(sources["source_id"] == str(source_id))
-    if not len(row):
-        raise ValueError(f"{analysis.name} has no source {str(source_id)!r}")
-    ranker, features = analysis.ranker, analysis.features
-    if ranker is None:
-        raise ValueError(
-            f"{analysis.name} has no ranker: analyze with ranking=True, load with models=True"
-        )
-    if features is None:
-        features = ranker.extract_features(read_images(analysis)[0])
-    indices, distances = similar_sources(
-        features, n, sources=row, importances=ranker.feature_importances_, n_jobs=ranker.n_jobs
-    )
-    found: pd.DataFrame = sources.loc[indices[0], ["source_id", "label", "reason"]]
-    return found.assign(distance=distances[0]).reset_index(drop=True)
-
-
-def cutout_loader(
-    analysis: Any, folder: str | os.PathLike[str] | None
-) -> "Callable[[int], NDArray[Any] | None]":
-    """Return what loads the cutout of a row, its top row of pixels first."""
-    from spurclust.analysis.reading import options_like
-    from spurclust.cutouts import ReadOptions
-    from spurclust.cutouts.bands import read_whole
-    from spurclust.cutouts.files import is_fits_name
-
-    paths = analysis.sources["path"].tolist()
-    # Shrunk cutouts do for an embedding, not for people: those of files are read again.
-    reading = analysis.summary.get("reading") or {}
-    is_whole = reading.get("size") is None and reading.get("reduce") is None
-    options = options_like(reading) if reading.get("dtype") else ReadOptions()
-    images = None if analysis.cutouts is None else analysis.cutouts.images
-
-    def load(row: int) -> "NDArray[Any] | None":
-        pixels = images[row] if images is not None and (is_whole or not paths[row]) else None
-        if pixels is None and paths[row]:
-            # A path of another system may have backslashes.
-            whole = paths[row].replace("\\", "/")
-            # Of several files, one a band, with the folders in which they differ.
-            end = whole.find("{") if "{" in whole else len(whole)
-            name = whole[whole.rfind("/", 0, end) + 1 :]
-            try:
-                pixels = read_whole(str(Path(folder, name)) if folder else paths[row], options)
-            except ValueError:
-                return None
-        # Of cutouts that are no files, those of mosaics know the scale of their pixels.
-        path = paths[row]
-        is_fits = is_fits_name(path) if path else reading.get("scale") is not None
-        return pixels[::-1] if pixels is not None and is_fits else pixels
-
-    return load
+        check_installed(module, feature="The report (of a run, or --no-report)", extra="report")
 
 
 def render_analysis(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spurclust.analysis.folder import find_similar, read_images, render_analysis, save_analysis
+from spurclust.analysis.folder import render_analysis, save_analysis
+from spurclust.analysis.reread import cutouts_to_draw, find_similar
 from spurclust.analysis.stages import Log
 from spurclust.labels import UNINSPECTED
 
@@ -176,7 +178,7 @@ class Analysis:
         """
         from spurclust.plots import CutoutEmbeddingDisplay
 
-        images, origin = read_images(self)
+        images, origin = cutouts_to_draw(self)
         return CutoutEmbeddingDisplay.from_estimator(
             self._fitted(), self.y, images, origin=origin, ax=ax, **kwargs
         )
@@ -240,7 +242,7 @@ class Analysis:
         """
         from spurclust.plots import GalleryDisplay
 
-        images, origin = read_images(self)
+        images, origin = cutouts_to_draw(self)
         return GalleryDisplay.from_estimator(
             self._fitted(),
             self.y,
@@ -377,6 +379,7 @@ class Analysis:
         plots: bool = True,
         plot_formats: Sequence[str] = ("png",),
         report: bool = True,
+        executor: Executor | None = None,
         log: Log | None = None,
     ) -> None:
         """Write tables, summary, models, pictures and the report: all of them, or nothing.
@@ -396,6 +399,8 @@ class Analysis:
             Formats of the pictures.
         report : bool, default=True
             Whether to write the page to look at and to judge in.
+        executor : concurrent.futures.Executor, default=None
+            Another process, to draw pictures and save models beside this one if cutouts are files.
         log : callable, default=None
             Called with each line of progress; ``print`` shows them.
 
@@ -404,10 +409,8 @@ class Analysis:
         CatalogError
             When the folder cannot be written to, or holds files of others by these names.
         """
-        formats = tuple(plot_formats) if plots else ()
-        save_analysis(
-            self, folder, table_format=table_format, plot_formats=formats, report=report, log=log
-        )
+        how: dict[str, Any] = {"plot_formats": plot_formats if plots else (), "report": report}
+        save_analysis(self, folder, table_format=table_format, **how, executor=executor, log=log)
 
     def _fitted(self) -> "SpuriousRegionDetector":
         """Return the detector, or raise an error."""

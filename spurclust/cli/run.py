@@ -1,11 +1,13 @@
 """``spurclust run``, ``tune`` and ``fit``: from cutouts and labels to a folder of results."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import Any
 
-from spurclust.analysis.folder import MODEL, REPORT, check_folder
+import spurclust
+from spurclust.analysis.folder import MODEL, REPORT, check_folder, picture_process
 from spurclust.cli import options
 from spurclust.cli.named_cutouts import choose_cutouts, mosaic_words, one_or_two, path_columns
 from spurclust.cli.options import COUNT, FRACTION, POSITIVE, say
@@ -115,8 +117,6 @@ def run_fit(args: argparse.Namespace) -> None:
 
 def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) -> None:
     """Analyze the named cutouts with the named labels, save the folder, and print the outcome."""
-    from spurclust import analyze
-
     catalogue = options.read_catalogue(args)
     cutouts = choose_cutouts(args, catalogue)
     columns = path_columns(cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column")
@@ -133,34 +133,32 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         tune=tune,
         stability=bool(args.stability),
     )
-    analysis = analyze(
-        cutouts,
-        options.read_label_tables(args),
-        catalogue=catalogue,
-        detector=make_search(args) if tune else make_detector(args),
-        ranking=not args.no_ranking,
-        stability=args.stability,
-        **reference,
-        id_pattern=args.id_pattern,
-        filters=args.filters,
-        **columns,
-        size=one_or_two(args.size),
-        reduce=args.reduce,
-        hdu=args.hdu,
-        pad=args.pad,
-        on_error="skip" if args.skip_unreadable else "raise",
-        random_state=args.random_state,
-        n_jobs=args.jobs,
-        name=Path(args.out).resolve().name,
-        settings={**_settings(args), "plot_format": plot_formats},
-        log=say,
-    )
-    if plot_formats:
-        import matplotlib as mpl
-
-        mpl.use("Agg")  # no window, whatever the machine shows
-    replaces = Path(args.out, "summary.json").exists()
-    analysis.save(args.out, **saving, log=say)
+    os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine shows
+    with picture_process(args.jobs if plot_formats else 1) as executor:
+        analysis = spurclust.analyze(
+            cutouts,
+            options.read_label_tables(args),
+            catalogue=catalogue,
+            detector=make_search(args) if tune else make_detector(args),
+            ranking=not args.no_ranking,
+            stability=args.stability,
+            **reference,
+            id_pattern=args.id_pattern,
+            filters=args.filters,
+            **columns,
+            size=one_or_two(args.size),
+            reduce=args.reduce,
+            hdu=args.hdu,
+            pad=args.pad,
+            on_error="skip" if args.skip_unreadable else "raise",
+            random_state=args.random_state,
+            n_jobs=args.jobs,
+            name=Path(args.out).resolve().name,
+            settings={**_settings(args), "plot_format": plot_formats},
+            log=say,
+        )
+        replaces = Path(args.out, "summary.json").exists()
+        analysis.save(args.out, **saving, executor=executor, log=say)
     print_outcome(analysis, args.out, replaces=replaces)
 
 

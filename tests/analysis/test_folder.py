@@ -1,11 +1,15 @@
 import copy
 import json
+import warnings
 from dataclasses import replace
 
 import pytest
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from spurclust.analysis import check_folder, load_analysis, save_report
+from spurclust.analysis.folder import picture_process
+from spurclust.catalog import load_model
 from spurclust.errors import CatalogError
 
 FILES = {"sources.csv", "sources.ecsv", "components.csv", "summary.json", "model.skops"}
@@ -35,6 +39,27 @@ def test_formats_and_parts_can_be_chosen(analysis, tmp_path):
     analysis.save(tmp_path, plot_formats=["svg", "pdf"], report=False)
     drawn = {f"plots/{name}.{suffix}" for name in PLOTS for suffix in ("svg", "pdf")}
     assert files_of(tmp_path) == (FILES - {"report.html"}) | drawn | {"notes.txt"}
+
+
+def test_another_process_draws_and_saves_the_same(analysis, saved, tmp_path):
+    log = []
+    with picture_process(2) as executor:
+        analysis.save(tmp_path, report=False, executor=executor, log=log.append)
+    for name in ("sources.csv", *[f"plots/{name}.png" for name in PLOTS]):
+        assert (tmp_path / name).read_bytes() == (saved / name).read_bytes()
+    assert_array_equal(
+        load_model(tmp_path / "model.skops").embedding_, analysis.detector.embedding_
+    )
+    assert [line.split()[0] for line in log] == ["writing", "plots", "models"]
+
+
+def test_warnings_of_pictures_reach_the_caller(analysis, tmp_path, monkeypatch):
+    def warn(*_, **__):
+        warnings.warn("few colors", stacklevel=1)
+
+    monkeypatch.setattr("spurclust.catalog.save_model", warn)
+    with pytest.warns(UserWarning, match="few colors"):
+        analysis.save(tmp_path, plots=False, report=False)
 
 
 def test_a_failure_leaves_what_was_there(analysis, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from spurclust import analyze, load_analysis
 from spurclust.analysis import flag_sources
-from spurclust.analysis.folder import cutout_loader
+from spurclust.analysis.reread import cutout_loader
 from spurclust.catalog import read_catalogue
 from spurclust.errors import CatalogError
 

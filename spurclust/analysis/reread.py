@@ -1,0 +1,136 @@
+"""The cutouts of an analysis, read again where they are not in memory."""
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from spurclust.cutouts import ReadOptions
+
+
+def _origin(analysis: Any) -> Literal["upper", "lower"]:
+    """Return where row 0 of the cutouts is."""
+    from spurclust.cutouts.files import is_fits_name
+
+    reading = analysis.summary.get("reading") or {}
+    # Only FITS files, and mosaics, know the scale of their pixels.
+    is_fits = is_fits_name(analysis.sources["path"].iloc[0]) or reading.get("scale") is not None
+    return "lower" if is_fits else "upper"
+
+
+def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"]]:
+    """Return the cutouts, read again where they are not in memory, and where row 0 is."""
+    from spurclust.cutouts import read_cutouts
+
+    paths = analysis.sources["path"].tolist()
+    reading = analysis.summary.get("reading") or {}
+    origin = _origin(analysis)
+    if analysis.cutouts is not None:
+        return analysis.cutouts.images, origin
+    if not any(paths):
+        raise ValueError("the cutouts were an array, and are not saved with an analysis")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # they were given when these were read first
+        read = read_cutouts(
+            paths,
+            source_ids=analysis.sources["source_id"].tolist(),
+            size=reading["size"],
+            reduce=reading["reduce"],
+            hdu=reading.get("hdu"),
+            pad=reading.get("pad", "center"),
+        )
+    return read.images, origin
+
+
+class FileCutouts:
+    """The cutouts of files as those of the fit were read, each when it is asked for."""
+
+    def __init__(self, paths: Sequence[str], options: "ReadOptions") -> None:
+        self._paths, self._options = paths, options
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, row: int) -> "NDArray[Any]":
+        from spurclust.cutouts.gather import gather
+
+        path = self._paths[row]
+        image: NDArray[Any] = gather([path], [path], self._options)[0].images[0]
+        return image
+
+
+def cutouts_to_draw(analysis: Any) -> tuple[Any, Literal["upper", "lower"]]:
+    """Return a sequence of cutouts, of which only those drawn are read, and where row 0 is."""
+    from spurclust.analysis.reading import options_like
+
+    paths = analysis.sources["path"].tolist()
+    if analysis.cutouts is not None or not all(paths):
+        return read_images(analysis)
+    shape = analysis.detector.image_shape_
+    options = options_like(analysis.summary["reading"], shape, progress=False)
+    return FileCutouts(paths, options), _origin(analysis)
+
+
+def find_similar(analysis: Any, source_id: object, n: int) -> "pd.DataFrame":
+    """Return the sources most similar to one, with their labels and distances."""
+    import numpy as np
+
+    from spurclust.ranking import similar_sources
+
+    sources = analysis.sources
+    row = np.flatnonzero(sources["source_id"] == str(source_id))
+    if not len(row):
+        raise ValueError(f"{analysis.name} has no source {str(source_id)!r}")
+    ranker, features = analysis.ranker, analysis.features
+    if ranker is None:
+        raise ValueError(
+            f"{analysis.name} has no ranker: analyze with ranking=True, load with models=True"
+        )
+    if features is None:
+        features = ranker.extract_features(read_images(analysis)[0])
+    indices, distances = similar_sources(
+        features, n, sources=row, importances=ranker.feature_importances_, n_jobs=ranker.n_jobs
+    )
+    found: pd.DataFrame = sources.loc[indices[0], ["source_id", "label", "reason"]]
+    return found.assign(distance=distances[0]).reset_index(drop=True)
+
+
+def cutout_loader(
+    analysis: Any, folder: str | os.PathLike[str] | None
+) -> "Callable[[int], NDArray[Any] | None]":
+    """Return what loads the cutout of a row, its top row of pixels first."""
+    from spurclust.analysis.reading import options_like
+    from spurclust.cutouts import ReadOptions
+    from spurclust.cutouts.bands import read_whole
+    from spurclust.cutouts.files import is_fits_name
+
+    paths = analysis.sources["path"].tolist()
+    # Shrunk cutouts do for an embedding, not for people: those of files are read again.
+    reading = analysis.summary.get("reading") or {}
+    is_whole = reading.get("size") is None and reading.get("reduce") is None
+    options = options_like(reading) if reading.get("dtype") else ReadOptions()
+    images = None if analysis.cutouts is None else analysis.cutouts.images
+
+    def load(row: int) -> "NDArray[Any] | None":
+        pixels = images[row] if images is not None and (is_whole or not paths[row]) else None
+        if pixels is None and paths[row]:
+            # A path of another system may have backslashes.
+            whole = paths[row].replace("\\", "/")
+            # Of several files, one a band, with the folders in which they differ.
+            end = whole.find("{") if "{" in whole else len(whole)
+            name = whole[whole.rfind("/", 0, end) + 1 :]
+            try:
+                pixels = read_whole(str(Path(folder, name)) if folder else paths[row], options)
+            except ValueError:
+                return None
+        # Of cutouts that are no files, those of mosaics know the scale of their pixels.
+        path = paths[row]
+        is_fits = is_fits_name(path) if path else reading.get("scale") is not None
+        return pixels[::-1] if pixels is not None and is_fits else pixels
+
+    return load
