@@ -26,8 +26,8 @@ from spurclust.features.images import (
     lies_within,
     validate_images,
 )
-from spurclust.features.measurements import Features, compare_panels, measure_panels
-from spurclust.features.panels import Float32, panel_geometry, prepare_panels
+from spurclust.features.measurements import compare_panels, measure_panels
+from spurclust.features.panels import Features, Float32, panel_geometry, prepare_panels
 from spurclust.fitted import COUNT, IMAGES, Part, Plain, Several
 from spurclust.parallel import map_row_blocks
 
@@ -78,11 +78,12 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     -----
     The features of one panel are named ``panel<k>_``, from 1, and what they measure: gray levels
     (``quantile_``, ``level``, ``peak``, ``noise``), pixels without data (``blank``, ``flat``),
-    rings and the source in the center (``ring``, ``center``), light above the sky (``light``,
-    ``concentration_``), what is bright beside the source (``outer_``, ``border_``, ``bright``),
-    asymmetry (``side``, ``quadrant_``, ``slope``, wedges), straight lines (``streak``), and the
-    power spectrum (``power``). The others compare panels: ``blank_in_``, ``contrast_``,
-    ``signal_``, ``color_``, ``similarity_`` and ``streak_alignment``.
+    rings and the source in the center (``ring``, ``center``), its light of both signs and its
+    shape (``source_``), light above the sky (``light``, ``concentration_``), what is bright beside
+    the source (``outer_``, ``border_``, ``bright``), asymmetry (``side``, ``quadrant_``, ``slope``,
+    wedges), straight lines (``streak``), and the power spectrum (``power``). The others compare
+    panels: ``blank_in_``, ``contrast_``, ``signal_``, ``color_``, ``similarity_``,
+    ``streak_alignment``, and the middle and the range of what ``source_`` measures.
 
     The background of a panel whose light is so bright that 8 bits show no noise beside it may be
     taken for blank.

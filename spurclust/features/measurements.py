@@ -5,12 +5,10 @@ Every processor computes the same bits.
 """
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import scipy.fft
 import scipy.sparse
-from numpy.typing import NDArray
 
 from spurclust.features.panels import (
     N_ANGLES,
@@ -18,14 +16,15 @@ from spurclust.features.panels import (
     N_WEDGES,
     QUANTILES,
     WEDGE_RANGES,
+    Features,
     Float32,
     Mask,
     PanelGeometry,
     Panels,
+    round_exact,
     sum_weighted,
 )
-
-Features = dict[str, Float32]
+from spurclust.features.sources import compare_sources, measure_sources
 
 TINY = np.float32(1e-3)
 """Added to gray levels that something is divided by."""
@@ -53,12 +52,14 @@ def measure_panels(panels: Panels, geometry: PanelGeometry) -> tuple[Features, F
     features = {
         **_measure_levels(panels),
         **_measure_blank(panels, geometry),
+        **_measure_blank_edges(panels.blank),
         **_measure_profile(panels, sums, ring_squares=whole[:, -N_RINGS:]),
         **_measure_light(panels, geometry),
         **_measure_neighbors(panels, geometry),
         **_measure_sides(panels, sums),
         **streaks,
         **_measure_spectrum(panels),
+        **measure_sources(panels),
     }
     for name in WEDGE_RANGES:
         features |= _measure_wedges(panels, np.ascontiguousarray(sums[name]), name)
@@ -69,9 +70,11 @@ def compare_panels(
     panels: Panels, geometry: PanelGeometry, own: Features, angle: Float32, n_panels: int
 ) -> Features:
     """Measure how the panels of each cutout agree; `own` and `angle` are from `measure_panels`."""
-    return _measure_agreement(panels, own, angle, n_panels) | _measure_similarity(
-        panels, geometry, n_panels
-    )
+    return {
+        **_measure_agreement(panels, own, angle, n_panels),
+        **_measure_similarity(panels, geometry, n_panels),
+        **compare_sources(own, n_panels),
+    }
 
 
 def _measure_levels(panels: Panels) -> Features:
@@ -81,8 +84,10 @@ def _measure_levels(panels: Panels) -> Features:
     names = [f"quantile_{100 * share:02.0f}" for share in QUANTILES]
     return {
         **dict(zip(names, panels.quantiles.T, strict=True)),
-        "level": _round(np.arcsinh, panels.low / np.where(span > 0, span * panels.noise, np.inf)),
-        "peak": _round(np.log1p, (panels.highest - panels.low) / np.where(span > 0, span, 1)),
+        "level": round_exact(
+            np.arcsinh, panels.low / np.where(span > 0, span * panels.noise, np.inf)
+        ),
+        "peak": round_exact(np.log1p, (panels.highest - panels.low) / np.where(span > 0, span, 1)),
         "noise": panels.noise,
         "noise_share": panels.noise / (scatter + TINY),
     }
@@ -101,6 +106,16 @@ def _measure_blank(panels: Panels, geometry: PanelGeometry) -> Features:
     }
 
 
+def _measure_blank_edges(blank: Mask) -> Features:
+    """Measure how blank the two blankest corners and sides are."""
+    corner = max(min(blank.shape[1:]) // 6, 1)
+    ends = slice(corner), slice(-corner, None)
+    corners = [_share(blank[:, rows, columns]) for rows in ends for columns in ends]
+    sides = [_share(side) for k in (0, -1) for side in (blank[:, k], blank[:, :, k])]
+    ranked = {"corner": np.sort(corners, axis=0), "side": np.sort(sides, axis=0)}
+    return {f"blank_{name}{k}": each[-k] for name, each in ranked.items() for k in (1, 2)}
+
+
 def _measure_profile(panels: Panels, sums: Features, ring_squares: Float32) -> Features:
     """Measure rings around the center, the source in it, and its contrast to the sky around it."""
     rings = sums["rings"]
@@ -110,8 +125,8 @@ def _measure_profile(panels: Panels, sums: Features, ring_squares: Float32) -> F
         **{f"ring{k + 1}_mean": rings[:, k] for k in range(N_RINGS)},
         **{f"ring{k + 1}_scatter": scatter[:, k] for k in range(N_RINGS)},
         "center": center,
-        "center_signal": _round(np.arcsinh, (center - panels.median) / panels.noise),
-        "center_contrast": _round(np.arcsinh, (center - sky) / panels.noise),
+        "center_signal": round_exact(np.arcsinh, (center - panels.median) / panels.noise),
+        "center_contrast": round_exact(np.arcsinh, (center - sky) / panels.noise),
     }
 
 
@@ -142,12 +157,12 @@ def _measure_neighbors(panels: Panels, geometry: PanelGeometry) -> Features:
     peak, center = rows.max(axis=1) - median, smooth[:, near].max(axis=1) - median
     features = {
         "peak_distance": geometry.radius.ravel()[rows.argmax(axis=1)],
-        "peak_over_center": _round(np.log1p, np.maximum(peak, 0) / (np.abs(center) + noise)),
+        "peak_over_center": round_exact(np.log1p, np.maximum(peak, 0) / (np.abs(center) + noise)),
     }
     for name, where in {"outer": geometry.outer, "border": geometry.border}.items():
         brightest = smooth[:, where].max(axis=1) if where.any() else median
         features[f"{name}_peak"] = brightest
-        features[f"{name}_peak_signal"] = _round(np.arcsinh, (brightest - median) / noise)
+        features[f"{name}_peak_signal"] = round_exact(np.arcsinh, (brightest - median) / noise)
     limit = median + np.float32(BRIGHT_SIGMA) * noise
     bright = smooth > limit[:, None, None]
     features["bright"] = _share(bright)
@@ -164,7 +179,7 @@ def _measure_sides(panels: Panels, sums: Features) -> Features:
         "quadrant_range": quadrants[:, 3] - quadrants[:, 0],
         "quadrant_middle": quadrants[:, 2] - quadrants[:, 1],
         "slope": slope,
-        "slope_signal": _round(np.arcsinh, slope / panels.noise),
+        "slope_signal": round_exact(np.arcsinh, slope / panels.noise),
     }
 
 
@@ -181,8 +196,8 @@ def _measure_wedges(panels: Panels, wedges: Float32, name: str) -> Features:
     return {
         f"{name}_wedge_max": above.max(axis=1),
         f"{name}_wedge_scatter": scatter,
-        f"{name}_wedge_signal": _round(np.arcsinh, signal),
-        f"{name}_axis_signal": _round(np.arcsinh, axis_signal),
+        f"{name}_wedge_signal": round_exact(np.arcsinh, signal),
+        f"{name}_axis_signal": round_exact(np.arcsinh, axis_signal),
         **{f"{name}_harmonic{m}": strength[:, m] / (scatter + TINY) for m in HARMONICS},
     }
 
@@ -202,12 +217,12 @@ def _measure_streaks(panels: Panels, means: Float32, long_lines: Mask) -> tuple[
     center_line = through.max(axis=1) - np.median(through, axis=1)
     features = {
         "streak": brightest,
-        "streak_signal": _round(np.arcsinh, brightest / noise),
+        "streak_signal": round_exact(np.arcsinh, brightest / noise),
         "streak_contrast": brightest / (np.median(best, axis=1) + noise / 3),
         "streak_scatter": scatter.max(axis=1) / (np.median(scatter, axis=1) + noise / 10),
         "streak_isotropy": scatter.min(axis=1) / (scatter.max(axis=1) + TINY),
         "streak_angle": folded.astype(np.float32),
-        "center_line_signal": _round(np.arcsinh, center_line / noise),
+        "center_line_signal": round_exact(np.arcsinh, center_line / noise),
     }
     return features, np.asarray(direction * (np.pi / N_ANGLES), dtype=np.float32)
 
@@ -220,7 +235,7 @@ def _measure_spectrum(panels: Panels) -> Features:
     sums = sum_weighted(bands, power)
     shares = sums / (sums.sum(axis=1, keepdims=True) + np.float32(1e-9))
     return {
-        f"power{k + 1}": _round(np.log, shares[:, k] + np.float32(1e-4))
+        f"power{k + 1}": round_exact(np.log, shares[:, k] + np.float32(1e-4))
         for k in range(sums.shape[1])
     }
 
@@ -302,11 +317,6 @@ def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: 
     sums = np.abs((streak * np.exp(2j * angle.astype(np.float64))).sum(axis=1))
     alignment = sums / (np.abs(streak).sum(axis=1) + 1e-3)
     return features | {"streak_alignment": alignment.astype(np.float32)}
-
-
-def _round(function: np.ufunc, values: NDArray[np.floating[Any]]) -> Float32:
-    """Evaluate in float64 and round: in float32, last bits depend on the processor."""
-    return np.asarray(function(values, dtype=np.float64), dtype=np.float32)
 
 
 def _share(mask: Mask) -> Float32:

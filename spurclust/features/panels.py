@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Features = dict[str, Float32]
 
 LOW, HIGH = 0.05, 0.995
 """Quantiles of a panel that become 0 and 1: strips are commonly drawn like this, so that a panel
@@ -24,7 +25,7 @@ LEAST_NOISE = 0.3 / 255
 SMOOTHING = 1.0
 """Standard deviation, in pixels, of the kernel by which panels are smoothed."""
 
-QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
+QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 """Quantiles that become features."""
 
 LARGEST = 1e38
@@ -65,9 +66,11 @@ class Panels(NamedTuple):
     median: Float32
     # Standard deviation between neighbors.
     noise: Float32
-    # In units of the data: the quantiles LOW and HIGH, and the brightest pixel.
+    # In units of the data: the pixels, the quantiles LOW and HIGH, the median, the brightest pixel.
+    levels: Float32
     low: Float32
     high: Float32
+    middle: Float32
     highest: Float32
 
 
@@ -83,15 +86,20 @@ def prepare_panels(values: NDArray[Any]) -> Panels:
     # In rising order, undrawn pixels come first and missing ones last.
     start = np.count_nonzero(undrawn, axis=(1, 2))
     stop = rows.shape[1] - np.count_nonzero(missing, axis=(1, 2))
-    picked = _quantiles(_sorted_rows(values, rows), start, stop, (LOW, HIGH, 1.0, *QUANTILES))
-    low, high, highest = np.ascontiguousarray(picked[:, :3].T)
-    quantiles = _scale(picked[:, 3:], low, high)
+    picked = _quantiles(_sorted_rows(values, rows), start, stop, (LOW, HIGH, 0.5, 1.0, *QUANTILES))
+    units = low, high, _, _ = np.ascontiguousarray(picked[:, :4].T)
+    quantiles = _scale(picked[:, 4:], low, high)
     median = quantiles[:, QUANTILES.index(0.5)].copy()
     gray = _scale(rows, low, high).reshape(levels.shape)
     blank = undrawn | missing
     np.copyto(gray, median[:, None, None], where=blank)
     noise = np.maximum(_noise(gray), np.float32(LEAST_NOISE))
-    return Panels(gray, _smooth(gray), blank, flat, quantiles, median, noise, low, high, highest)
+    return Panels(gray, _smooth(gray), blank, flat, quantiles, median, noise, levels, *units)
+
+
+def round_exact(function: np.ufunc, values: NDArray[np.floating[Any]]) -> Float32:
+    """Evaluate in float64 and round: in float32, last bits depend on the processor."""
+    return np.asarray(function(values, dtype=np.float64), dtype=np.float32)
 
 
 def flat_pixels(values: NDArray[Any]) -> Mask:
