@@ -35,6 +35,7 @@ HELP = {
     "jobs": "number of threads",
     "repeats": "how often each side is measured",
     "real": "folder of real cutouts, measured as well or instead",
+    "cubes": "folder of FITS cubes of difference imaging, measured as well",
 }
 
 
@@ -110,11 +111,11 @@ def require(*modules: str) -> None:
 
 
 def load_survey(folder: str, labels: str) -> tuple[Any, Any, Any]:
-    """Read cutouts and labels: the images, `y` (-1 is uninspected) and the source ids."""
+    """Read cutouts that can be read, and labels: images, `y` (-1 is uninspected), source ids."""
     from spurclust.catalog import match_labels, read_labels
     from spurclust.cutouts import read_cutouts
 
-    cutouts = read_cutouts(folder, n_jobs=-1)
+    cutouts = read_cutouts(folder, on_error="skip", n_jobs=-1)
     y = match_labels(read_labels(labels), cutouts.source_ids).y
     return cutouts.images, y, cutouts.source_ids
 

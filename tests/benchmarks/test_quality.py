@@ -51,7 +51,7 @@ def test_means_of_surveys_span_their_range(quality):
     np.testing.assert_allclose(means[0]["workload at 95 %"], [0.2, 0.1, 0.3])
     table = quality.format_results(means)
     assert "| InspectionRanker | 0.200 (0.100 to 0.300) |" in table
-    assert "| 0.2 | <= 0.04 | **FAILS** |" in quality.format_targets("simulated", means)
+    assert "| 0.2 | <= 0.034 | **FAILS** |" in quality.format_targets("simulated", means)
 
 
 def test_so_many_labels_are_wrong_and_found(quality):
