@@ -2,8 +2,8 @@
 PCA, a Bayesian mixture and HDBSCAN as steps
 ============================================
 
-Each step of the detector can be another estimator: of scikit-learn, of another package such as
-UMAP, or of your own. This example replaces ``reduce`` by a PCA, and the mixture by a Bayesian one
+Each step of the detector can be another estimator: of scikit-learn, of another package, or of your
+own. This example replaces ``reduce`` by a PCA, and the mixture by a Bayesian one
 and by HDBSCAN.
 """
 
@@ -54,8 +54,8 @@ class NearestHDBSCAN(BaseEstimator):
 # --------------
 # The defaults are :class:`~spurclust.CutoutFeatures`, :class:`~spurclust.GuidedProjection`,
 # :class:`~spurclust.TSNE` and scikit-learn's ``GaussianMixture``. A PCA in place of
-# ``GuidedProjection`` lets no label shape the embedding. ``umap.UMAP(random_state=12)`` from the
-# package ``umap-learn`` takes the place of t-SNE in the same way, as ``embed``.
+# ``GuidedProjection`` lets no label shape the embedding. :ref:`Another example
+# <sphx_glr_gallery_plot_13_umap.py>` puts UMAP in the place of t-SNE.
 
 detectors = {
     "default": SpuriousRegionDetector(20, random_state=12),
