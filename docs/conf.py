@@ -63,6 +63,10 @@ numpydoc_xref_aliases = {
 }
 numpydoc_xref_ignore = {"of", "or", "shape", "length", "default", "optional", "type"}
 default_role = "py:obj"
+toc_object_entries_show_parents = "hide"
+# A name of spurclust must lead somewhere. Other names do where their inventory was found.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!spurclust\b).*")]
 
 
 def with_inventories(sites):

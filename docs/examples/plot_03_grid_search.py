@@ -2,7 +2,7 @@
 A grid search for completeness under a workload
 ===============================================
 
-A search over ``recall`` alone prefers to flag everything. The scorers of :mod:`spurclust.metrics`
+A search over ``recall`` alone prefers to flag everything. The scorers of ``spurclust.metrics``
 hold both: this example asks for the most completeness among the sources that a team can afford to
 inspect, and for the least work that keeps a completeness.
 """

@@ -31,8 +31,8 @@ y[wrong] = 1 - y[wrong]
 # %%
 # Suspicion
 # ---------
-# A ranker gives each source a probability from trees that have not seen its label. `spurclust run`
-# writes the suspicion as the column ``label_suspicion``.
+# A ranker gives each source a probability, from trees that have not seen its label. The column
+# ``label_suspicion`` of ``spurclust run`` has the suspicion.
 
 ranker = InspectionRanker(random_state=12).fit(survey.images, y)
 suspicion = label_suspicion(y, ranker.inspection_probability_)

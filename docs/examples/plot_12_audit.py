@@ -47,4 +47,4 @@ ax.set(xlabel="Inspections", ylabel="Spurious sources among the unflagged", ylim
 ax.legend()
 
 # %%
-# `spurclust audit` does this with tables: it draws ``audit.csv``, and reads your verdicts from it.
+# ``spurclust audit`` does this with tables: it draws ``audit.csv``, and reads your verdicts.

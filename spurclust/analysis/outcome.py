@@ -29,7 +29,7 @@ class Analysis:
     """What was found in the cutouts of a survey.
 
     `analyze` makes it; `load_analysis` reads one that was saved. Each ``plot_*`` method returns a
-    display of `spurclust.plots`, takes the axes to draw on as `ax` (a new figure by default), and
+    display of ``spurclust.plots``, takes the axes to draw on as `ax` (a new figure by default), and
     passes all other arguments on to the display's ``from_estimator``.
 
     Attributes

@@ -295,8 +295,8 @@ def write_survey(
 ) -> Path:
     """Write a simulated survey as files: a strip per source, and the table of labels.
 
-    The files are what `spurclust run` and the readers of `spurclust.catalog` expect. They appear
-    all together when the last one is complete; after an error or an interrupt there are none.
+    ``spurclust run`` and the readers of ``spurclust.catalog`` take the files. They appear all
+    together when the last one is complete. After an error or an interrupt there are none.
 
     Parameters
     ----------
