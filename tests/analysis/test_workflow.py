@@ -80,9 +80,8 @@ def test_a_table_of_paths_and_a_store_give_the_same(analysis, folder, cutouts, t
     )
     same_findings(found, analysis)
     zarr = pytest.importorskip("zarr")
-    group = zarr.open_group(tmp_path / "store.zarr", mode="w", zarr_format=2)
-    group.create_array("images", data=cutouts.images)
-    group.create_array("source_id", data=np.array(cutouts.source_ids, dtype="U20"))
+    ids = np.array(cutouts.source_ids, dtype="U20")
+    zarr.save_group(tmp_path / "store.zarr", images=cutouts.images, source_id=ids, zarr_format=2)
     same_findings(analyze(tmp_path / "store.zarr", labels, detector=make_detector()), analysis)
 
 

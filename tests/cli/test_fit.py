@@ -33,7 +33,9 @@ def test_a_model_of_a_part_predicts_the_rest(survey, labels, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"Reference: {SIZE} of {N_SOURCES} sources, with all {N_SPURIOUS} known spurious" in said
     assert f"Next: spurclust predict '{out / 'model.skops'}' {survey} --out FOLDER" in said
-    fitted = pd.read_csv(out / "sources.csv", dtype={"source_id": str})
+    fitted = pd.read_csv(
+        out / "sources.csv", dtype={"source_id": str}, float_precision="round_trip"
+    )
     assert len(fitted) == SIZE
     inspected = pd.read_csv(labels, dtype={"Source_ID": str}).dropna(subset="Reliable_Source")
     assert set(inspected["Source_ID"]) <= set(fitted["source_id"])

@@ -63,7 +63,10 @@ def forms(images, folder):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda images: images * np.uint16(200) + 1, "its uint16 pixels are not exactly of the"),
+        (
+            lambda images: images.astype(np.uint16) * 200 + 1,
+            "its uint16 pixels are not exactly of the",
+        ),
         (lambda images: np.stack([images, images // 2, images // 3], -1), "it has 3 channels"),
         (lambda images: images[:, :7, :8], "it is 7 x 8 pixels"),
         (lambda images: np.pad(images, ((0, 0), (9, 9), (9, 9)), "edge"), "it is 32 x 34 pixels"),
