@@ -93,7 +93,7 @@ class NoveltyScale(NamedTuple):
         landmarks = X[chosen[:most]].astype(np.float64)
         center = landmarks.mean(axis=0)
         scale = unit_scale(float(np.abs(landmarks - center).max(initial=0)))
-        own = cls(center_rows(landmarks, center, scale), center, scale, 1.0)
+        own = cls(center_rows(landmarks, center, scale, n_jobs), center, scale, 1.0)
         among, _ = nearest_neighbors(
             own.landmarks, own.landmarks, 1, exclude_self=True, n_jobs=n_jobs
         )
@@ -117,7 +117,7 @@ class NoveltyScale(NamedTuple):
             Distance to the nearest landmark over `unit`; where the unit is 0, 0 or infinite.
         """
         X = np.asarray(rows)
-        queries = center_rows(X, self.center, self.scale)
+        queries = center_rows(X, self.center, self.scale, n_jobs)
         squares, _ = nearest_neighbors(queries, self.landmarks, 1, n_jobs=n_jobs)
         nearest = np.sqrt(squares[:, 0].astype(np.float64))
         if self.unit > 0:

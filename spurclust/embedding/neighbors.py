@@ -37,12 +37,17 @@ def unit_scale(largest: float) -> float:
     return float(np.ldexp(1.0, -exponent))
 
 
-def center_rows(X: NDArray[Any], center: NDArray[np.float64], scale: float) -> Float32:
+def center_rows(
+    X: NDArray[Any], center: NDArray[np.float64], scale: float, n_jobs: int | None = None
+) -> Float32:
     """Return rows about a center, times a scale, in float32; float64 holds a few at a time."""
     rows = np.empty(X.shape, dtype=np.float32)
     step = max(1, CENTERED_VALUES // X.shape[1])
-    for start in range(0, len(X), step):
+
+    def fill(start: int) -> None:
         rows[start : start + step] = (X[start : start + step] - center) * scale
+
+    map_threads(fill, range(0, len(X), step), n_jobs)
     return rows
 
 

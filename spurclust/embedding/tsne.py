@@ -281,7 +281,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.center_ = given.mean(axis=0, dtype=np.float64)
         extremes = np.stack([given.min(axis=0), given.max(axis=0)])
         self.scale_ = unit_scale(np.abs(extremes - self.center_).max())
-        rows = center_rows(given, self.center_, self.scale_)
+        rows = center_rows(given, self.center_, self.scale_, self.n_jobs)
         # t-SNE pushes equal rows apart; one source should not have two points.
         first, group = distinct_rows(rows)
         self.reference_rows_ = rows if len(first) == len(rows) else rows[first]
@@ -377,7 +377,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         given = validate_data(self, X, dtype=[np.float32, np.float64], reset=False)
-        rows = center_rows(given, self.center_, self.scale_)
+        rows = center_rows(given, self.center_, self.scale_, self.n_jobs)
         n_neighbors = min(N_START_NEIGHBORS, len(self.reference_rows_))
         distances, indices = nearest_neighbors(
             rows, self.reference_rows_, n_neighbors, n_jobs=self.n_jobs
