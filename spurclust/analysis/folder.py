@@ -121,18 +121,25 @@ def picture_process(n_jobs: int) -> Iterator[Executor | None]:
     """Yield a process to draw and save beside this one, which gets ready at once; None for 1."""
     from spurclust.parallel import count_threads
 
-    if count_threads(n_jobs) == 1:
-        yield None
-        return
+    executor = _start_process() if count_threads(n_jobs) > 1 else None
+    try:
+        yield executor
+    finally:
+        if executor is not None:
+            executor.shutdown(kill_workers=True)
+
+
+def _start_process() -> Any:
+    """Start the process; None where the system has no semaphores."""
     # Unlike those of the standard library, it does not run the calling script again.
     from joblib.externals.loky import ProcessPoolExecutor
 
-    executor = ProcessPoolExecutor(1, initializer=_get_ready)
     try:
-        executor.submit(int)  # which starts it
-        yield executor
-    finally:
-        executor.shutdown(kill_workers=True)
+        executor = ProcessPoolExecutor(1, initializer=_get_ready)
+        executor.submit(int)
+    except (ImportError, OSError):
+        return None
+    return executor
 
 
 def _get_ready() -> None:

@@ -291,8 +291,13 @@ def _correlations(pixels: Float32) -> Float32:
     centered = pixels - pixels.mean(axis=2, keepdims=True)
     length = np.sqrt((centered**2).sum(axis=2, keepdims=True))
     unit = centered / np.maximum(length, np.float32(1e-6))
-    # A product of BLAS has other last bits on another processor.
-    return np.asarray(np.einsum("ipk,iqk->ipq", unit, unit))
+    n_panels = unit.shape[1]
+    products = np.empty((len(unit), n_panels, n_panels), dtype=np.float32)
+    for k in range(n_panels):
+        # A product of BLAS has other last bits on another processor.
+        above = np.einsum("ij,ikj->ik", unit[:, k], unit[:, k:])
+        products[:, k, k:] = products[:, k:, k] = above
+    return products
 
 
 def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: int) -> Features:
