@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 from spurclust.metrics import confidence_sequence
@@ -113,8 +114,17 @@ def bound_spurious(
     order = np.asarray(permutation)
     n = audited_prefix(order, judged, labels).n_inspected
     found = np.cumsum(np.asarray(labels)[order[:n]] != RELIABLE)
-    _, high = confidence_sequence(len(order), np.arange(1, n + 1), found, confidence)
+    _, high = _lowest_bounds(found, len(order), confidence)
     return int(high.min(initial=len(order)))
+
+
+def _lowest_bounds(
+    found: NDArray[np.int64], n_sources: int, confidence: float
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the last index of each number found, and the upper bounds there."""
+    # While nothing is found the bound falls, so it is the lowest of all lengths at one of these.
+    last = np.flatnonzero(np.diff(found, append=-1))
+    return last, confidence_sequence(n_sources, last + 1, found[last], confidence)[1]
 
 
 def inspections_to_bound(
@@ -155,7 +165,14 @@ def inspections_to_bound(
     codes = np.asarray(labels)
     # What was judged beyond the first gap comes in as the audit goes on.
     found = np.cumsum(known[order] & (codes[order] != RELIABLE))
-    _, high = confidence_sequence(len(order), np.arange(1, len(order) + 1), found, confidence)
-    proves = high <= max_remaining + (codes == SPURIOUS).sum()
-    n = int(proves.argmax()) + 1 if proves.any() else len(order)
+    allowed = max_remaining + int((codes == SPURIOUS).sum())
+    last, high = _lowest_bounds(found, len(order), confidence)
+    k = int((high <= allowed).argmax()) if (high <= allowed).any() else len(last) - 1
+
+    def proves(index: int) -> bool:
+        _, bound = confidence_sequence(len(order), index + 1, found[index], confidence)
+        return int(bound) <= allowed
+
+    indices = range(last[k - 1] + 1 if k > 0 else 0, last[k])
+    n = indices.start + bisect_left(indices, True, key=proves) + 1
     return int((~known[order[:n]]).sum())

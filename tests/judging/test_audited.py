@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 import scipy.stats
 
 from spurclust.inspection import audited_prefix, bound_spurious, inspections_to_bound
 from spurclust.inspection.deck import Deck, Order
 from spurclust.judging.store import Event
 from spurclust.judging.tally import Tally
+from spurclust.metrics import confidence_sequence
 
 
 def test_the_prefix_ends_before_the_first_source_that_is_not_judged():
@@ -76,3 +78,19 @@ def test_who_is_unsure_bounds_nothing():
         bound_spurious(np.arange(50), judged, np.where(judged, code, -1)) for code in (0, 1, -1)
     ]
     assert bounds[0] < bounds[1] == bounds[2]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bound_is_the_lowest_of_all_lengths_of_the_prefix(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(20, 300))
+    order, judged = rng.permutation(n), rng.random(n) < 0.3
+    judged[order[: int(rng.integers(0, n))]] = True
+    labels = np.where(judged, rng.random(n) < 0.1, -1)
+    length = audited_prefix(order, judged, labels).n_inspected
+    found = np.cumsum(judged[order] & (labels[order] != 0))
+    _, high = confidence_sequence(n, np.arange(1, n + 1), found)
+    assert bound_spurious(order, judged, labels) == high[:length].min(initial=n)
+    proves = np.flatnonzero(high <= 9 + (labels == 1).sum())
+    n_needed = (~judged[order[: proves[0] + 1 if len(proves) else n]]).sum()
+    assert inspections_to_bound(order, judged, labels, 9) == n_needed
