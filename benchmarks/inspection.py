@@ -115,8 +115,8 @@ def replay(folder: str, spurious: set[str], out: str, state: int, think: float) 
     }
 
 
-def alone(out: str, spurious: set[str], ids: Sequence[str], starts: int) -> list[float]:
-    """Return the inspections that the order by probability alone takes, from 20 random ones."""
+def alone(out: str, spurious: set[str], ids: Sequence[str], starts: int) -> list[list[float]]:
+    """Return the inspections that the probability alone takes from 20 random ones, each start."""
     from spurclust import InspectionRanker
     from spurclust.ranking import replay_inspection
 
@@ -136,7 +136,17 @@ def alone(out: str, spurious: set[str], ids: Sequence[str], starts: int) -> list
         )
         holds = [curve[curve["completeness"] >= share] for share in SHARES]
         needed.append([one["inspections"].min() for one in holds])
-    return np.median(needed, axis=0).tolist()
+    return needed
+
+
+def mean_and_range(needed: Any) -> list[str]:
+    """Return the mean of several starts, the fewest and the most, for each share."""
+    return [
+        f"{np.mean(each):.0f} ({min(each):.0f} to {max(each):.0f})"
+        if len(each) > 1
+        else f"{each[0]:.0f}"
+        for each in np.transpose(needed)
+    ]
 
 
 def at_random(n: int, n_spurious: int) -> list[float]:
@@ -159,10 +169,10 @@ def compare_orders(
         outs = [str(Path(parent) / str(state)) for state in range(starts)]
         runs = [replay(folder, spurious, out, k, think) for k, out in enumerate(outs)]
         others = {"probability alone": alone(outs[0], spurious, ids, starts)}
-    others["random order"] = at_random(len(ids), len(spurious))
+    others["random order"] = [at_random(len(ids), len(spurious))]
     each = np.array([run["needed"] for run in runs])
-    rows = {"live inspection": np.median(each, axis=0).tolist(), **others}
-    shown = [[what, *(f"{value:.0f}" for value in values)] for what, values in rows.items()]
+    rows = {"live inspection": each, **others}
+    shown = [[what, *mean_and_range(needed)] for what, needed in rows.items()]
     head = [f"{name}: {len(ids)} sources, {len(spurious)} spurious"]
     print(bench.markdown_table([*head, *(f"{share:.0%}" for share in SHARES)], shown), flush=True)
     at_target = each[:, SHARES.index(TARGET_SHARE)]
@@ -171,8 +181,8 @@ def compare_orders(
     first = np.median([run["seconds"] for run in runs])
     return [
         bench.at_most(
-            f"{name}: inspections to 95 %, median of {starts} starts",
-            float(np.median(at_target)),
+            f"{name}: inspections to 95 %, mean of {starts} starts",
+            float(np.mean(at_target)),
             target,
             "",
             ", ".join(f"{value:.0f}" for value in at_target),
@@ -243,7 +253,7 @@ def serve_synthetic(n_sources: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         listen("127.0.0.1") as listener,
-        Inspection(images, features=features, folder=folder) as inspection,
+        Inspection(images, features=features, folder=folder, beside=True) as inspection,
     ):
         keys = secret_keys(inspection.folder, ["inspector"])
         port = listener.getsockname()[1]
@@ -265,7 +275,8 @@ def judge_many(n_sources: int, n_inspections: int, think: float) -> list[bench.O
             someone.judge("spurious" if someone.items[0]["row"] < n_spurious else "reliable")
             progress = someone.client.get("/api/progress").json()
             models.setdefault(progress["model"], time.perf_counter())
-        memory = psutil.Process(served.process.pid).memory_info().rss / 1e9
+        server = psutil.Process(served.process.pid)
+        memory = sum(one.memory_info().rss for one in (server, *server.children(True))) / 1e9
     what = f"{n_sources} sources"
     steps = np.diff(list(models.values()))
     learning = f"{np.median(steps):.1f} s" if len(steps) else "none"

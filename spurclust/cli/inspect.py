@@ -128,6 +128,7 @@ def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
         adjudicators=args.adjudicators,
         audit_share=args.audit_share,
         random_state=args.random_state,
+        beside=True,
     )
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import numpy as np
@@ -121,10 +125,51 @@ class Learner:
         return Lesson(number, orders, ranker, outlook)
 
 
+class LearnerBeside:
+    """A learner in a process of its own, so that no answer of this one waits for it."""
+
+    def __init__(self, learner: Learner) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.learner = learner
+        self._is_sent = False
+        self._connection, end = context.Pipe()
+        context.Process(target=_learn_on_demand, args=(end,), daemon=True).start()
+        end.close()
+
+    def learn(self, number: int, known: Snapshot) -> Lesson:
+        """Return what the learner learns there, or, once the process has died, here."""
+        try:
+            if not self._is_sent:
+                self._connection.send(self.learner)
+                self._is_sent = True
+            self._connection.send((number, known))
+            lesson: Lesson = self._connection.recv()
+        except (EOFError, OSError):
+            return self.learner.learn(number, known)
+        return lesson
+
+    def first_lesson(self) -> Lesson:
+        """Return the order before anything is learned."""
+        return self.learner.first_lesson()
+
+    def close(self) -> None:
+        """Let the process end."""
+        self._connection.close()
+
+
+def _learn_on_demand(end: Connection) -> None:
+    """Learn whenever asked, until nobody can ask any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides
+    with suppress(EOFError, OSError):
+        learner = end.recv()
+        while True:
+            end.send(learner.learn(*end.recv()))
+
+
 class Lessons:
     """Learns in a thread of its own, one lesson at a time."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Learner | LearnerBeside) -> None:
         self.learner = learner
         self.last = learner.first_lesson()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spurclust-learning")
@@ -155,3 +200,5 @@ class Lessons:
     def close(self) -> None:
         """Wait for the thread."""
         self._thread.shutdown(cancel_futures=True)
+        if isinstance(self.learner, LearnerBeside):
+            self.learner.close()

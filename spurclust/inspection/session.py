@@ -15,18 +15,12 @@ from sklearn.utils import check_random_state
 
 from spurclust.errors import CatalogError
 from spurclust.inspection.deck import Deck, Item, check_name, check_shares
-from spurclust.inspection.learning import Learner, Lessons, Snapshot
+from spurclust.inspection.learning import Learner, LearnerBeside, Lessons, Snapshot
 from spurclust.inspection.measuring import measure_cutouts_once
 from spurclust.inspection.standing import Progress, progress_of
 from spurclust.inspection.tables import given_labels
 from spurclust.judging.audited import inspections_to_bound
-from spurclust.judging.judged import (
-    agreement_of,
-    keep_order,
-    labels_table,
-    origins_of,
-    verdicts_table,
-)
+from spurclust.judging.judged import kappas_of, keep_order, labels_table, origins_of, verdicts_table
 from spurclust.judging.store import Event, VerdictStore
 from spurclust.judging.tally import Tally
 from spurclust.judging.words import UNDO, Verdict
@@ -77,6 +71,9 @@ class Inspection:
         So long a source is held for the inspector to whom it was shown.
     ranker : InspectionRanker, default=None
         What learns; None is one of 100 trees.
+    beside : bool, default=False
+        Whether it learns in a process of its own, so that no call is slower meanwhile. A script
+        then needs ``if __name__ == "__main__":``.
     random_state : int, RandomState or None, default=12
         Draws the order of the audit. A folder keeps the first.
     n_jobs : int, default=-1
@@ -116,6 +113,7 @@ class Inspection:
         batch: int = 10,
         hold_minutes: float = 10,
         ranker: InspectionRanker | None = None,
+        beside: bool = False,
         random_state: int | np.random.RandomState | None = 12,
         n_jobs: int | None = -1,
     ) -> None:
@@ -148,7 +146,8 @@ class Inspection:
                 audit_share=audit_share,
                 hold_seconds=60 * hold_minutes,
             )
-            self._lessons = Lessons(Learner(self.features, measured.isolation, ranker))
+            learner = Learner(self.features, measured.isolation, ranker)
+            self._lessons = Lessons(LearnerBeside(learner) if beside else learner)
             stack.callback(self._lessons.close)
             self._deck.set_orders(0, self._lessons.last.orders)
             self._resources = stack.pop_all()
@@ -405,7 +404,7 @@ class Inspection:
             source in common.
         """
         with self._lock:
-            return agreement_of(self._tally, self._deck.n_wanted)
+            return kappas_of(self._tally, self._deck.n_wanted)
 
     def export(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
         """Write the labels to labels.csv, and all standing verdicts to verdicts.csv.

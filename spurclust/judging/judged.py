@@ -118,7 +118,7 @@ def verdicts_table(tally: Tally, rows: Iterable[int] | None = None) -> pd.DataFr
     )
 
 
-def agreement_of(tally: Tally, n_wanted: NDArray[np.int16]) -> pd.DataFrame:
+def kappas_of(tally: Tally, n_wanted: NDArray[np.int16]) -> pd.DataFrame:
     """Return how well inspectors agree on what several judged without knowing of each other."""
     from spurclust.metrics import agreement_table
 

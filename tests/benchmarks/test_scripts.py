@@ -118,7 +118,7 @@ RUNS = {
         ("--folder", "FOLDER", "--labels", "LABELS", *QUICKLY),
         [
             "| live inspection |",
-            "inspections to 95 %, median of 1 starts",
+            "inspections to 95 %, mean of 1 starts",
             "| 20 inspectors: answered verdicts lost | 0 | <= 0 | PASS |",
             "| 20 inspectors: sources shown twice | 0 | <= 0 | PASS |",
         ],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spurclust import InspectionRanker
-from spurclust.inspection.learning import Explorer, Learner, Snapshot
+from spurclust.inspection.learning import Explorer, Learner, LearnerBeside, Snapshot
 from spurclust.ranking import outlyingness, suggest_sources
 
 
@@ -52,3 +52,16 @@ def test_no_source_is_named_twice_or_again(blobs):
     judged = np.arange(6) < 2
     assert sorted(explorer.farthest(judged, 40)) == [2, 3, 4, 5]
     assert explorer.farthest(judged | True, 40).tolist() == []
+
+
+def test_a_process_of_its_own_learns_the_same_and_one_that_died_is_replaced(learner, blobs):
+    snapshot = known(blobs.y, np.arange(200) % 4 == 0)
+    beside = LearnerBeside(learner)
+    there = beside.learn(1, snapshot)
+    beside.close()
+    here, expected = (one.learn(1, snapshot) for one in (beside, learner))
+    for lesson in (there, here):
+        for one, other in zip(lesson.orders, expected.orders, strict=True):
+            assert (*one[:2], one.rows.tolist()) == (*other[:2], other.rows.tolist())
+    assert there.outlook.n_expected == expected.outlook.n_expected
+    assert there.ranker.inspection_rank_.tolist() == expected.ranker.inspection_rank_.tolist()

@@ -23,23 +23,24 @@ class Beside:
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
         self._call = (function, *args)
         self.future: Future[Any] = Future()
-        # A process gets its arguments while it starts.
+        # To start a process takes a while.
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         context = multiprocessing.get_context("spawn")
-        answers, end = context.Pipe(duplex=False)
+        connection, end = context.Pipe()
         found: Any
         error: Exception | None
-        with answers:
+        with connection:
             try:
                 # A daemon could not use several threads of joblib.
-                process = context.Process(target=_work, args=(end, *self._call))
+                process = context.Process(target=_work, args=(end,))
                 process.start()
                 atexit.register(process.terminate)
                 end.close()
-                found, error = answers.recv()
-            except EOFError:
+                connection.send(self._call)
+                found, error = connection.recv()
+            except (EOFError, OSError):
                 found, error = None, OSError("it ended early: the server's terminal may say why")
             except Exception as cause:  # what cannot be sent to a process raises anything
                 found, error = None, cause
@@ -49,8 +50,8 @@ class Beside:
             self.future.set_exception(error)
 
 
-def _work(end: Connection, function: Callable[..., Any], *args: Any) -> None:
-    """Call the function, and send what it returns or raises."""
+def _work(end: Connection) -> None:
+    """Receive what to call, and send what it returns or raises."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
@@ -60,6 +61,7 @@ def _work(end: Connection, function: Callable[..., Any], *args: Any) -> None:
         end,
     ):
         try:
+            function, *args = end.recv()
             end.send((function(*args), None))
         except (ValueError, OSError, ImportError, MemoryError) as error:
             end.send((None, ValueError(str(error))))
