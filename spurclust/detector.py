@@ -65,25 +65,25 @@ ORIGINAL_COMPONENTS = 6
 class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     """Flag the sources that lie where known spurious sources gather.
 
-    Compute features of each cutout, embed all of them with t-SNE, fit a Gaussian mixture on the
-    embedding, and flag every source of a component in which the fraction of spurious among the
-    inspected sources reaches a threshold. With `flatten=ImageFlattener()` cutouts are compared
-    pixel by pixel. Metrics on the labels that chose the region flatter it: judge it on held-out
-    sources.
+    It computes features of each cutout, embeds them with t-SNE, and fits a Gaussian mixture on the
+    embedding. In each component, it divides the known spurious sources by the inspected ones. The
+    components at or above the threshold form the spurious region, whose sources are flagged.
+    With `flatten=ImageFlattener()`, cutouts are compared pixel by pixel. Metrics on the labels that
+    chose the region are too good: judge it on held-out sources, see `SpuriousRegionDetectorCV`.
 
     Parameters
     ----------
     n_components : int, default=6
-        Number of components of the mixture. More make a finer region from fewer labels each. It
-        shrinks, with a warning, to a tenth of the distinct points of the embedding, since a
-        component of a few sources says nothing for sure; ten points allow two.
+        Number of components of the mixture. Raising it makes a finer region, with fewer labels in
+        each component. It shrinks, with a warning, to a tenth of the distinct points of the
+        embedding; ten points allow two.
     threshold : float, default=0.05
-        Least spurious fraction of a component in the region, in (0, 1]. Raising it flags fewer.
+        Minimum spurious fraction of a component in the region, in (0, 1]. Raising it flags less.
     perplexity : float, default=50
-        Perplexity of the embedding, unless `embed` was given one of its own.
+        Perplexity of the embedding, unless `embed` has one of its own.
     assignment : {"hard", "soft"}, default="hard"
-        A source has the spurious fraction of its most likely component, or the mean over all
-        components weighted by its responsibilities.
+        How a source gets its spurious probability. "hard" is the fraction of its most likely
+        component. "soft" is the mean over all components, weighted by its responsibilities.
     unlabeled : object, default=None
         Value of `y` that means uninspected, for example -1. Such sources shape the embedding and
         the mixture, never the fractions.
@@ -92,11 +92,11 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         `ImageFlattener()`, "passthrough" and `TSNE()` for rows, and after any other `flatten`. They
         are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     mixture : estimator with `predict` and `predict_proba`, default=None
-        The last step; None is `GaussianMixture()`. It gets `n_components`, if it takes them. A
-        clusterer without `predict`, as HDBSCAN, gives new sources no component and is refused.
+        The last step. None is `GaussianMixture()`. Its `n_components` is set, if it has them. A
+        clusterer without `predict`, such as HDBSCAN, is refused.
     memory : str, path or joblib.Memory, default=None
-        Where to keep the results of `reduce` and `embed`, so that a search over `n_components` and
-        `threshold` computes the embedding of each split once.
+        Where to keep the results of `reduce` and `embed`. A search over `n_components` and
+        `threshold` then computes the embedding of each split once.
     random_state : int, RandomState or None, default=None
         Seeds every step that was not given a `random_state` of its own.
     n_jobs : int, default=None

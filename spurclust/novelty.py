@@ -39,10 +39,10 @@ CHANCE = 1e-3
 
 
 class NoveltyScale(NamedTuple):
-    """Fitted rows and the usual distance between them, by which new rows are novel or not.
+    """Fitted rows and the usual distance between them: the unit of novelty.
 
-    Part of a fitted detector. Only what the rows show can be novel: a change that leaves them as
-    they are, as a factor on the pixels leaves the features, is none.
+    It is part of a fitted detector. A change that the rows do not show is not novel. For example, a
+    factor on all pixels leaves the features as they are.
 
     Attributes
     ----------

@@ -26,10 +26,9 @@ def choose_reference(
 ) -> NDArray[np.intp]:
     """Choose a part of a survey to fit on; the rest is then predicted.
 
-    All known spurious sources are chosen, then all known reliable ones, or as many as there is room
-    for, then uninspected ones. Fitting takes memory and time by the number of sources, and a few
-    ten thousand show what there is to be seen in millions. Make it large enough for all inspected
-    sources: without some of the reliable ones, spurious fractions are too high.
+    Use it for surveys that are too large to fit. It takes all known spurious sources, then the
+    known reliable ones as long as there is room, then uninspected ones. Make `size` large enough
+    for all inspected sources: if reliable ones are left out, spurious fractions are too high.
 
     Parameters
     ----------

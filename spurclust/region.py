@@ -60,7 +60,7 @@ def component_counts(component: ArrayLike, y: ArrayLike, n_components: int) -> N
 
 
 def spurious_fractions(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Divide known spurious by known, per component.
+    """Divide the known spurious sources by the inspected ones, in each component.
 
     Parameters
     ----------

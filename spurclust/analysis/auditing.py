@@ -22,7 +22,7 @@ DEFAULT_SAMPLE = 300
 class AuditSample(NamedTuple):
     """A sample that was drawn for inspection.
 
-    What `draw_audit` returns.
+    Returned by `draw_audit`.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class AuditSample(NamedTuple):
 
 
 class AuditResult(NamedTuple):
-    """What the inspected part of a sample proves, with the confidence that was asked for.
+    """The bounds that the inspected part of a sample proves.
 
-    What `evaluate_audit` returns. The bounds hold at any time, however often they are looked at.
+    Returned by `evaluate_audit`. The bounds hold at any time, however often you look at them.
 
     Attributes
     ----------
@@ -100,8 +100,8 @@ def draw_audit(
 ) -> AuditSample | None:
     """Draw a random sample of the sources that are neither flagged nor inspected, or extend it.
 
-    It is written to ``audit.csv`` in the folder, with a column ``Reliable_Source`` to fill in. If
-    that file exists, a larger sample is added to its end, and what is filled in stays.
+    The sample is written to ``audit.csv`` in the folder, with a column ``Reliable_Source`` to fill
+    in. If that file exists, a larger sample extends it at the end. Filled-in labels stay.
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ def evaluate_audit(
 ) -> AuditResult | None:
     """Bound how many spurious sources can remain, from what is inspected of a sample.
 
-    The sample may be inspected in part, in the order drawn, and judged as often as you like: the
-    bounds are those of `spurclust.metrics.confidence_sequence`.
+    You may inspect a part of the sample, in the order drawn, and call this as often as you like.
+    The bounds are those of `spurclust.metrics.confidence_sequence`.
 
     Parameters
     ----------

@@ -207,7 +207,7 @@ def check_folder(
     tune: bool = False,
     stability: bool = False,
 ) -> None:
-    """Find out, before the work is done, whether an analysis can be saved to a folder.
+    """Check whether an analysis can be saved to a folder, before any work is done.
 
     Parameters
     ----------

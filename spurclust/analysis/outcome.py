@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Analysis:
-    """What was found in the cutouts of a survey.
+    """The result of an analysis: tables, models, pictures and the report of a survey.
 
-    `analyze` makes it; `load_analysis` reads one that was saved. Each ``plot_*`` method returns a
-    display of ``spurclust.plots``, takes the axes to draw on as `ax` (a new figure by default), and
-    passes all other arguments on to the display's ``from_estimator``.
+    `analyze` returns it, and `load_analysis` reads a saved one. Each ``plot_*`` method returns a
+    display of ``spurclust.plots``. It draws on `ax`, or on a new figure. All other arguments go to
+    the ``from_estimator`` of the display.
 
     Attributes
     ----------
@@ -384,8 +384,8 @@ class Analysis:
     ) -> None:
         """Write tables, summary, models, pictures and the report: all of them, or nothing.
 
-        Files of an earlier analysis in the folder are replaced; other files are never touched.
-        `check_folder` finds out beforehand whether it can be done.
+        Files of an earlier analysis in the folder are replaced. Other files are never touched.
+        `check_folder` checks beforehand whether the folder can be used.
 
         Parameters
         ----------

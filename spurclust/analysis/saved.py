@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def load_analysis(folder: str | os.PathLike[str], *, models: bool = True) -> Analysis:
     """Load an analysis that was saved.
 
-    The cutouts are not loaded; what draws them reads their files again. The search, if there was
-    one, is not saved: `Analysis.tuning` has what it tried.
+    The cutouts are not loaded. Methods that draw them read the files again. A search is not saved,
+    but `Analysis.tuning` has the settings that it tried.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def flag_sources(
 ) -> "pd.DataFrame":
     """Flag new sources with a saved model, and rank them.
 
-    The cutouts are in memory together. For more than fit, `spurclust.scale.write_predictions`
-    works partition by partition.
+    All cutouts are in memory at once. If they do not fit, use `spurclust.scale.write_predictions`,
+    which works partition by partition.
 
     Parameters
     ----------

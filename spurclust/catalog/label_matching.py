@@ -63,10 +63,10 @@ class MatchedLabels:
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     """Join labels to cutouts by id, whatever the order of the rows.
 
-    "00123", 123, 123.0, "123.png" and "z6_00123_F115W_crop.png" are one id, as are the forms that
-    Unicode has for one text, its blanks and its signs of minus, unless two of them occur in the
-    table or among the cutouts: then only these are compared letter by letter. If the cutouts
-    "00123" and "123" both exist, a row 123 belongs to the second and none to the first.
+    "00123", 123, 123.0, "123.png" and "z6_00123_F115W_crop.png" are one id. So are the Unicode
+    forms of one text, of its blanks and of its minus signs. If two such forms occur in the table or
+    among the cutouts, these are compared letter by letter. For example, if the cutouts "00123" and
+    "123" both exist, a row 123 belongs to the second, and none to the first.
 
     Positions are read from columns with the usual names, such as RA and Dec, RAJ2000 and
     DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.
@@ -178,14 +178,15 @@ class MergedLabels:
 
 
 def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) -> MergedLabels:
-    """Join the labels of several tables; where two label one source, the later table wins.
+    """Join the labels of several tables; the later table wins.
 
-    Use it for labels that grow: a first table, then what was inspected since. A blank label means
-    "not inspected here": the earlier label and its reason stay. To withdraw a label, clear it in
-    the table that gave it. A reason belongs to its label; it is kept beside a later label only if
-    that is the same label without a reason. In the other columns, too, the last cell that is not
-    blank counts. Tables that were all read with `verdicts` are of several inspectors: their
-    verdicts are counted together, and none wins.
+    Use it for labels that grow: a first table, then the tables of later inspections. A blank label
+    means "not inspected here", so the earlier label and its reason stay. To withdraw a label, clear
+    it in the table that gave it. A reason is kept beside a later label only if that is the same
+    label without a reason. In the other columns, the last cell that is not blank counts.
+
+    Tables that were all read with `verdicts` are of several inspectors. Their verdicts are counted
+    together, and none wins.
 
     Parameters
     ----------

@@ -89,9 +89,9 @@ def read_labels(
 ) -> Labels:
     """Read the labels of a survey from a table.
 
-    Reads one file, with one row per source. Ids are kept as text, digit by digit, so that 19-digit
-    ids and leading zeros survive. Titles and lines that begin with # may stand above the header,
-    which is the first row with the name of the column of ids.
+    The file has one row per source. Ids are kept as text, so 19-digit ids and leading zeros
+    survive. The header is the first row with the name of the column of ids. Titles, and lines that
+    begin with #, may be above it.
 
     Parameters
     ----------
@@ -207,8 +207,8 @@ def read_catalogue(
 ) -> Labels:
     """Read a table of sources: ids, positions and other columns, but no labels.
 
-    Use it for what the survey knows of its sources, inspected or not. `match_labels` finds the
-    positions, and hands on the other columns.
+    Use it for magnitudes, redshifts and the like. `match_labels` finds the positions, and keeps the
+    other columns.
 
     Parameters
     ----------

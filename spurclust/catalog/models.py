@@ -62,9 +62,9 @@ def save_model(
 ) -> None:
     """Save a fitted detector to a file that appears whole or not at all.
 
-    The file holds arrays and settings, no code, so that a file from others can be loaded safely. It
-    is stamped with the versions of the packages; predictions are equal to the bit on the same
-    processor and versions.
+    The file holds arrays and settings, but no code, so files of others can be loaded safely. It
+    records the versions of the packages. With the same versions and processor, predictions are
+    equal to the bit.
 
     Parameters
     ----------
@@ -207,8 +207,8 @@ def _damaged(path: str | os.PathLike[str], why: object) -> str:
 class FittedModels(NamedTuple):
     """A fitted detector and ranker, and how their cutouts were read.
 
-    Returned by `load_fitted`: enough to read more cutouts as those of the fit were read, and to
-    predict all that a run predicts.
+    Returned by `load_fitted`. Use it to read further cutouts in the same way, and to predict all
+    that a run predicts.
 
     Attributes
     ----------

@@ -39,7 +39,7 @@ _AGAIN, _GIVE = "run `spurclust run` again", "give the folder that `spurclust ru
 class RunTables(NamedTuple):
     """The tables and the summary of a run.
 
-    Returned by `read_results`: the tables as they were before they were written.
+    Returned by `read_results`. The tables are as they were before they were written.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def sources_table(
     positions: ArrayLike | None = None,
     columns: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return what is known of every source as one table.
+    """Return one table of all sources.
 
     One row per source, in the order given. `write_table` writes it, and `read_labels` reads the
     labels of the file again with ``id_column="source_id"``, ``label_column="label"``,

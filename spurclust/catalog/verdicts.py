@@ -74,9 +74,9 @@ def merge_verdicts(
 ) -> MergedVerdicts:
     """Merge the verdicts of several inspectors into one label table.
 
-    The verdicts may be in a table for each inspector, who then has the name of the file; in a
-    column for each, who then has its name; or in a row for each, with a column of their names. An
-    inspector in several tables is one person, whose later verdict counts.
+    The tables have one of three forms: one table per inspector, with the inspector's name as the
+    name of the file; one column per inspector; or one row per verdict, with a column of names. If
+    an inspector is in several tables, the later verdict counts.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _AS_FITTED = "make all cutouts as those of the fit were made"
 class ImageFormat(NamedTuple):
     """Shape and pixel type that all cutouts of a set have in common.
 
-    For `ReadOptions.like`: what is read must fit it, so that parts of a survey go together.
+    Use it as `ReadOptions.like`, to read further parts of a survey in the same format.
 
     Attributes
     ----------
@@ -67,9 +67,9 @@ class ImageFormat(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read cutouts, whatever they come from.
+    """Options for reading cutouts of any kind.
 
-    For `CutoutSource.read`; `read_cutouts` takes the same names.
+    Used by `CutoutSource.read`. `read_cutouts` has parameters of the same names.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ class Skipped(NamedTuple):
 class Cutouts:
     """The cutouts of a survey in one array, with their ids and files.
 
-    What `read_cutouts` returns. Entry i of `images`, `source_ids` and `paths` is one source.
+    Returned by `read_cutouts`. Entry i of `images`, `source_ids` and `paths` is one source.
 
     Attributes
     ----------
@@ -367,7 +367,7 @@ def _read(name: str, path: str, options: ReadOptions) -> _Read:
 
 
 def warn_of_losses(cutouts: Cutouts, *, doubtful: bool = True, stacklevel: int = 2) -> None:
-    """Warn, once, of what was passed over, adapted, or transparent, and of doubtful pixels.
+    """Warn once of cutouts that were skipped, adapted or transparent, and of doubtful pixels.
 
     Parameters
     ----------

@@ -41,13 +41,14 @@ def open_mosaics(
     size: Any,
     on_error: Literal["raise", "skip"] = "raise",
 ) -> ArraySource:
-    """Open mosaics as the cutouts of the sources of a catalogue, which are cut when they are read.
+    """Open mosaics with a catalogue as a source of cutouts.
 
-    A cutout source like any other: `read_cutouts`, `spurclust.analyze` and predictions take it.
-    A cutout is centered on the pixel nearest to its source, as that of
-    `astropy.nddata.Cutout2D`; pixels beyond the edges of a mosaic, and channels of mosaics that do
-    not show the source at all, are NaN. Mosaics are read in blocks, so that their size does not
-    matter; a catalogue in the order of declination is read fastest.
+    `read_cutouts`, `spurclust.analyze` and predictions take the result. A cutout is centered on the
+    pixel nearest to its source, as in `astropy.nddata.Cutout2D`. Pixels beyond the edges of a
+    mosaic are NaN. So are channels of mosaics that do not show the source.
+
+    Mosaics are read in blocks, so they may be larger than the memory. A catalogue in the order of
+    declination is read fastest.
 
     Parameters
     ----------

@@ -23,9 +23,9 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
 ):
     """Read cutouts as a step of a pipeline: paths in, images out.
 
-    `read_cutouts` as a transformer, so that a search or cross-validation runs on file names:
+    Use it to run a search or a cross-validation on file names:
     ``make_pipeline(CutoutReader(), SpuriousRegionDetector())``. A file that cannot be read is
-    always an error here, because rows must keep their labels.
+    always an error, because rows must keep their labels.
 
     Parameters
     ----------

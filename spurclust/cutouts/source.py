@@ -34,10 +34,10 @@ class Partition(Protocol):
 
 
 class CutoutSource(Protocol):
-    """Cutouts by the number of their row: files, tables of paths, arrays.
+    """Cutouts that are read by row: files, tables of paths, arrays.
 
-    What `open_cutouts` returns. Nothing is read before it is asked for, and a table of paths does
-    not hold the names of its files in memory.
+    Returned by `open_cutouts`. Pixels are read on demand. The names of a table of paths are not
+    held in memory.
 
     Examples
     --------
@@ -264,10 +264,9 @@ def read_cutouts(
 ) -> Cutouts:
     """Read cutouts of any kind into one array.
 
-    The start of every analysis. All cutouts must have one scale and one kind of pixels, and the
-    array must fit into memory: `size` or `reduce` make it smaller while it is read. Those trimmed
-    at the edge of a mosaic are padded to the usual size, and those larger by a few pixels are cut,
-    with a warning.
+    All cutouts must have the same scale and pixel type, and the array must fit into memory. `size`
+    or `reduce` shrink cutouts while they are read. Cutouts trimmed at the edge of a mosaic are
+    padded to the usual size, and those a few pixels larger are cut, with a warning.
 
     Parameters
     ----------

@@ -87,17 +87,18 @@ def _are_equal(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
 class ImageFlattener(TransformerMixin, BaseEstimator):
     """Flatten each source's image to one row of pixels.
 
-    The first step of the pixel route. Where panels were drawn larger than their pixels, each pixel
-    is taken once; gaps between panels, and channels that repeat the first, are left out: as far as
-    this holds in every fitted image, so that none of their differences is lost. The dtype stays
-    (uint8 stays uint8). Pixels are compared one by one, so that two defects at different positions
-    do not look similar.
+    Use it to compare cutouts pixel by pixel, as the original method does. Two defects at different
+    positions then do not look similar.
+
+    Repeated pixels are taken once: those of enlarged panels, of gaps between panels, and of
+    channels that equal the first. A pixel is left out only if it repeats in every fitted image, so
+    no difference is lost. The dtype stays (uint8 stays uint8).
 
     Parameters
     ----------
     fill_value : float, default=0.0
-        What stands in for pixels without data (NaN), in the units of the image. Zero is the sky
-        of a background-subtracted cutout.
+        Value for pixels without data (NaN), in the units of the image. Zero is the sky of a
+        background-subtracted cutout.
 
     Attributes
     ----------

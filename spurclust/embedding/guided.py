@@ -35,23 +35,22 @@ BLOCK_ROWS = 64
 
 
 class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Project features on their principal axes, and on an axis that the labels have taught.
+    """Project features on principal components, and on one axis that the labels teach.
 
-    The step between `CutoutFeatures` and the embedding. Labels teach by trees that are grown
-    without each fold of the sources in turn; a fitted source gets the score of the trees that have
-    not seen it, a new one the mean of all. So fitted sources do not look better separated than new
-    ones. The other axes are principal components of the features, each made normal, and know no
-    labels. With very few labels the taught axis is mostly noise.
+    Use it between `CutoutFeatures` and the embedding. The taught axis is the score of a
+    cross-fitted forest: a fitted source is scored by trees that have not seen it, and a new source
+    by all trees. So fitted sources look no better separated than new ones. The principal components
+    ignore the labels. With very few labels, the taught axis is mostly noise.
 
     Parameters
     ----------
     n_components : int, default=10
         Number of principal components. More keep finer differences among the reliable sources.
     strength : float, default=3.0
-        Standard deviation of the taught axis, where all others together have 1. Raising it
-        separates spurious sources more and shows less of how they differ.
+        Standard deviation of the taught axis; all others together have 1. Raising it separates
+        spurious sources more, and shows less of how they differ.
     n_estimators : int, default=250
-        Number of trees in all. More make steadier scores and take longer.
+        Total number of trees. Raising it makes scores steadier, and takes longer.
     n_folds : int, default=5
         Number of folds, at least 2.
     unlabeled : object, default=None
@@ -77,8 +76,8 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     Notes
     -----
-    The score is the logarithm of the odds of the share of trees. More than two classes have one
-    axis each.
+    The score is the log odds of the share of trees that vote for spurious. With more than two
+    classes, each class has an axis. Each feature is transformed to a normal distribution first.
 
     References
     ----------

@@ -79,30 +79,28 @@ def _starting_points(
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Embed rows in two dimensions by t-SNE, and place new rows among them.
 
-    Takes the parameter names of `sklearn.manifold.TSNE` except `metric`, `metric_params` (distances
-    are Euclidean) and `angle` (no Barnes-Hut), adds `transform` and is repeatable to the bit for
-    any number of threads. Up to 5000 distinct rows all pairs of points repel each other in
-    every iteration; above, the repulsion is read off a field, in time that grows about in
-    proportion to the rows. Neighbors are always exact, which takes time as the square of the rows:
-    a quarter of all at 200 000 rows; rows of many pixels need no reduction before. Distances in
-    the result have no unit and global distances little meaning. The defaults of `perplexity` and
-    `max_iter` are those of the detector, not of scikit-learn.
+    Use it like `sklearn.manifold.TSNE`. It also has `transform`, and it returns the same bits for
+    any number of threads. Distances in the result have no unit, and large distances have little
+    meaning.
+
+    It takes the parameters of scikit-learn's TSNE, except `metric`, `metric_params` (distances are
+    Euclidean) and `angle` (there is no Barnes-Hut). The defaults of `perplexity` and `max_iter`
+    are those of the detector.
 
     Parameters
     ----------
     perplexity : float, default=50.0
-        Effective number of neighbors of a row, above 0. A larger one keeps more of the global
+        Effective number of neighbors of a row, above 0. Raising it keeps more of the global
         structure. It shrinks, with a warning, to a third of the other distinct rows.
     early_exaggeration : float, default=12.0
         Factor on the attraction in the first 250 iterations.
     learning_rate : float or "auto", default="auto"
-        Step length. "auto" is `max(n_samples / exaggeration / 4, 50)`, where the exaggeration is
-        `early_exaggeration` in the first 250 iterations and 1 afterwards: the end is reached in
-        half the iterations.
+        Step length. "auto" is `max(n_samples / exaggeration / 4, 50)`. The exaggeration is
+        `early_exaggeration` in the first 250 iterations, and 1 afterwards.
     max_iter : int, default=1500
-        Most iterations, at least 250. Few rows need less, see `tol`.
+        Maximum number of iterations, at least 250. It can stop earlier, see `tol`.
     n_iter_without_progress : int, default=300
-        Stop after so many iterations in which the divergence did not fall.
+        Stop after this many iterations in which the divergence did not fall.
     min_grad_norm : float, default=1e-7
         Stop when the gradient is shorter than this.
     tol : float, default=2e-4
@@ -119,8 +117,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     verbose : int, default=0
         Whether to print the divergence every 50 iterations.
     n_components : int, default=2
-        Number of dimensions, which is 2: the field and the pictures are of a plane. 1 is ignored,
-        with a warning.
+        Number of dimensions. It is always 2; 1 is ignored, with a warning.
 
     Attributes
     ----------
@@ -155,9 +152,13 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A new row is placed by itself: it starts at the median of its 25 nearest fitted points and
-    descends its own divergence for 250 steps, while the fitted points stay. A fitted row keeps its
-    point.
+    Up to 5000 distinct rows, all pairs of points repel each other in every iteration. Above, the
+    repulsion is read off a field, in time that grows about in proportion to the rows. Neighbors
+    are always exact. They take time as the square of the rows: a quarter of the total at 200 000
+    rows. Rows of many pixels need no reduction before.
+
+    Each new row is placed by itself. It starts at the median of its 25 nearest fitted points, and
+    descends its own divergence for 250 steps. The fitted points stay. A fitted row keeps its point.
 
     References
     ----------

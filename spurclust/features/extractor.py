@@ -39,10 +39,10 @@ would also be returned to the system, and zeroed by it, again and again."""
 class CutoutFeatures(TransformerMixin, BaseEstimator):
     """Compute named features of cutouts: of each panel, and between panels.
 
-    Use it in place of `ImageFlattener` where defects are known by their shape rather than their
-    position: no feature compares pixel by pixel, and none changes when a square panel is flipped or
-    turned by a quarter, so two spikes at different positions are similar. What depends on the
-    position in the panel alone is lost. Panels are found and their enlargement is undone.
+    Use it instead of `ImageFlattener` if defects have a typical shape but no typical position. Two
+    spikes at different positions then look similar. No feature changes when a square panel is
+    flipped, or turned by a quarter. A defect that shows only in its position in the panel is lost.
+    Panels are found, and their enlargement is undone.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         of one value between them, or as squares when the width is a whole number of heights. Every
         channel is a panel as well, unless all are equal.
     enlargement : int, default=None
-        By how much the panels were drawn larger than their pixels. None finds it, from pixels that
-        are equal in all cutouts of the fit.
+        Factor by which the panels were drawn enlarged. None finds it, from pixels that are equal
+        in all cutouts of the fit.
     panel_size : int, default=64
-        Panels with more pixels along a side are averaged to at most so many. Raising it resolves
-        finer defects and costs time.
+        Maximum number of pixels along a side of a panel. Larger panels are averaged. Raising it
+        resolves finer defects, and takes longer.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 
@@ -85,8 +85,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     panels: ``blank_in_``, ``contrast_``, ``signal_``, ``color_``, ``similarity_``,
     ``streak_alignment``, and the middle and the range of what ``source_`` measures.
 
-    The background of a panel whose light is so bright that 8 bits show no noise beside it may be
-    taken for blank.
+    Beside a very bright source, 8 bits show no noise. That background may be taken for blank.
 
     References
     ----------

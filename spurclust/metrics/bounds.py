@@ -36,8 +36,8 @@ def draw_audit_sample(
 ) -> NDArray[Any]:
     """Draw sources at random, without replacement, to be inspected.
 
-    The candidates are the unflagged and uninspected sources. A sample picked in any
-    other way, say by their score, proves nothing about the rest.
+    The candidates are the sources that are neither flagged nor inspected. A sample chosen in
+    another way, for example by score, proves nothing about the rest.
 
     Parameters
     ----------
@@ -100,10 +100,8 @@ def confidence_sequence(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Bound the number of spurious sources from an inspection in random order, at any time.
 
-    The bounds hold for all numbers of inspections at once, with the given confidence: look at them
-    after every inspection, and stop whenever they please. They are those of the prior-posterior
-    ratio: a number of spurious is refuted once the verdicts are more than `1 / (1 - confidence)`
-    times as probable under the prior as under that number.
+    The bounds hold for all numbers of inspections at once, with the given confidence. So you can
+    look at them after every inspection, and stop when they are good enough.
 
     Parameters
     ----------
@@ -133,6 +131,9 @@ def confidence_sequence(
 
     Notes
     -----
+    The bounds come from the prior-posterior ratio. A number of spurious sources is refuted when the
+    verdicts are more than `1 / (1 - confidence)` times as probable under the prior as under it.
+
     Along one inspection, ``np.minimum.accumulate(high)`` and ``np.maximum.accumulate(low)`` are
     valid as well, and tighter. In one case of twenty they may contradict what is found.
 
@@ -208,7 +209,7 @@ def inspections_needed(
 ) -> int:
     """Find how many further inspections prove that few spurious sources remain.
 
-    Plan with more: each spurious source that is found on the way takes some on top.
+    Plan for more: each spurious source that is found adds some.
 
     Parameters
     ----------
@@ -258,9 +259,8 @@ def remaining_upper_bound(
 ) -> int:
     """Bound the number of spurious sources that remain, from a random sample of a fixed size.
 
-    The one-sided bound of the hypergeometric distribution: were there more, so few would be found
-    in a random sample with a probability of at most `1 - confidence`. It holds once, for a sample
-    whose size was decided before the first inspection; `confidence_sequence` holds at any time.
+    This is the one-sided bound of the hypergeometric distribution. It holds once, for a sample
+    whose size was fixed before the first inspection. `confidence_sequence` holds at any time.
 
     Parameters
     ----------
@@ -321,8 +321,8 @@ def completeness_lower_bound(
 ) -> float:
     """Bound the completeness of the flags from below, from an audit of the unflagged.
 
-    Unlike the completeness on the labels at hand, it holds however those labels came about: it
-    rests on the random sample alone. It holds at any time, as `confidence_sequence` does.
+    It uses the random sample only, so it holds however the other labels were made. It holds at any
+    time, as `confidence_sequence` does.
 
     Parameters
     ----------

@@ -60,9 +60,9 @@ def completeness_curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the completeness against the workload, for a plot.
 
-    The points are where the score changes; a straight line between two of them is exactly the
-    completeness to expect when sources of equal score are inspected in random order. An order that
-    knows nothing follows the diagonal.
+    The points are where the score changes. Sources of equal score count as inspected in random
+    order: the straight line between two points is their expected completeness. A random order
+    follows the diagonal.
 
     Parameters
     ----------
@@ -103,8 +103,8 @@ def completeness_at_workload(
 ) -> float:
     """Compute the fraction of the spurious found by inspecting a given fraction of the sources.
 
-    Use it when the time for inspection is given. As many sources are inspected as do not exceed
-    `workload`: none of 5 at 0.1.
+    Use it when the time for inspection is fixed. The number of inspected sources is rounded down:
+    at 0.1, none of 5.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def workload_at_completeness(
 ) -> float:
     """Compute the fraction of the sources to inspect until enough of the spurious are found.
 
-    Use it when nearly all spurious must be found. It hangs on the few spurious sources that come
-    last in the order, so it needs many known ones to be steady. A region of fixed flags is judged
-    by `workload` and `completeness_interval` instead.
+    Use it when nearly all spurious sources must be found. It depends on the few that come last in
+    the order, so it is steady only with many known ones. To judge fixed flags, use `workload` and
+    `completeness_interval`.
 
     Parameters
     ----------
@@ -221,9 +221,9 @@ def work_saved_over_sampling(
 ) -> float:
     """Compute the work saved over sampling (WSS) at a completeness.
 
-    The fraction of the sources that need not be inspected, less the fraction `1 - completeness`
-    that an order which knows nothing would save as well: 0 is no gain, and `completeness` times the
-    fraction of the reliable is the most that is possible.
+    It is the fraction of the sources that need no inspection, minus the fraction `1 - completeness`
+    that a random order saves. 0 is no gain. The maximum is `completeness` times the fraction of
+    reliable sources.
 
     Parameters
     ----------
@@ -266,8 +266,8 @@ def work_saved_over_sampling(
 def average_precision(y_true: ArrayLike, score: ArrayLike, *, unlabeled: Any = None) -> float:
     """Compute the mean, over the spurious sources, of the purity down to each of them.
 
-    One number for the whole order, in which its start weighs most; its value depends on the
-    fraction of the spurious, so compare it only on the same sources.
+    It judges the whole order with one number. The start of the order weighs most. The value depends
+    on the fraction of spurious sources, so compare it only on the same sources.
 
     Parameters
     ----------

@@ -135,7 +135,7 @@ def _hits(
 def completeness(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> float:
     """Compute the share of the known spurious sources that are flagged (recall).
 
-    Flagging everything makes it 1: read it beside the workload, and never choose settings by it
+    It is 1 when everything is flagged. Read it beside the workload, and never choose settings by it
     alone.
 
     Parameters
@@ -166,8 +166,8 @@ def completeness_interval(
 ) -> FractionInterval:
     """Compute the completeness with its exact (Clopper-Pearson) interval.
 
-    It measures how well the flags hold on other sources only when these labels did not choose the
-    region; on the labels that did, it flatters.
+    It holds for other sources only if these labels did not choose the region. On labels that did,
+    it is too good.
 
     Parameters
     ----------
@@ -225,8 +225,8 @@ def purity_interval(
 ) -> FractionInterval:
     """Compute the purity with its exact (Clopper-Pearson) interval.
 
-    It counts the flagged sources that are inspected, and holds for the others when those are a
-    random part of the flagged, and did not choose the region.
+    It counts the flagged sources that are inspected. It holds for the others if these are a random
+    part of the flagged, and did not choose the region.
 
     Parameters
     ----------

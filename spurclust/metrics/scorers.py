@@ -151,10 +151,10 @@ def get_scorer(
 ) -> Callable[[Any, Any, Any], float]:
     """Get a scorer for `GridSearchCV(scoring=...)` that leaves out uninspected sources.
 
-    Completeness alone (recall) is greatest when every source is flagged, and the workload alone is
-    least when none is: a search over either finds just that. Search over
-    "constrained_neg_workload" to choose a region, and over "neg_workload_at_completeness",
-    "work_saved_over_sampling" or "average_precision" to choose an order of inspection.
+    To choose a region, search over "constrained_neg_workload". To choose an order of inspection,
+    search over "neg_workload_at_completeness", "work_saved_over_sampling" or "average_precision".
+    Do not search over completeness alone (recall), which flags every source, or over the workload
+    alone, which flags none.
 
     Parameters
     ----------

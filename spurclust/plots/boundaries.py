@@ -93,10 +93,9 @@ def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
 class RegionDisplay(style.Display):
     """Draw the region over the embedding: components, flagged sources and the known spurious.
 
-    Shows where the region lies and which spurious sources it misses. The filled area is where a
-    source would be flagged, as far as there are sources; the ellipses (1 and 2 sigma) show the
-    Gaussians themselves, which overlap. A mixture of another kind has no ellipses: its components'
-    borders are drawn instead.
+    Use it to see where the region lies, and which spurious sources it misses. Sources in the filled
+    area are flagged. The ellipses (1 and 2 sigma) are the Gaussians, which overlap. For a mixture
+    of another kind, the borders of its components are drawn instead.
 
     Parameters
     ----------
@@ -287,9 +286,9 @@ def _number_components(
 class ComponentsDisplay(style.Display):
     """Draw the spurious fraction of each component with its 95 % interval and the threshold.
 
-    Shows how firmly each component stands in or out of the region: with few inspected sources the
-    interval reaches across the threshold. On the right are the known spurious of the inspected
-    sources. For 1 to about 100 components.
+    Use it to see which components are surely in the region or out of it. With few inspected
+    sources, the interval reaches across the threshold. The known spurious and the inspected sources
+    are counted on the right. It suits 1 to about 100 components.
 
     Parameters
     ----------

@@ -145,8 +145,8 @@ def _completeness_curves(
 class TuningDisplay(style.Display):
     """Draw held-out completeness and workload over the number of components and the threshold.
 
-    Color is the workload, the numbers are the completeness in per cent, and the chosen setting is
-    framed: one sees whether it lies on a broad plateau or on a lucky peak.
+    Color is the workload. The numbers are the completeness in per cent. The chosen setting has a
+    frame. On a broad plateau the choice is firm; a single peak may be luck.
 
     Parameters
     ----------
@@ -291,8 +291,8 @@ def _draw_frame(ax: Axes, column: int, row: int) -> None:
 class StabilityDisplay(style.Display):
     """Draw the embedding, colored by the share of runs in which each source is flagged.
 
-    Shows how much of the region is the data's doing: a region of one color is firm, a speckled
-    one depends on where t-SNE happened to start. Known spurious sources have a black rim.
+    A region of one color follows from the data. A speckled one depends on the random start of
+    t-SNE. Known spurious sources have a black rim.
 
     Parameters
     ----------

@@ -217,9 +217,9 @@ def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list
 class EmbeddingDisplay(style.Display):
     """Draw the embedding with the spurious sources marked by shape and color, one for each reason.
 
-    Shows at a glance whether the spurious sources lie together, which is what the method needs.
-    Distances between far groups mean little in a t-SNE embedding; neighborhoods do. The sizes of
-    the dots follow the number of sources, from 2 to some 200 000.
+    Use it to see whether the spurious sources lie together, as the method needs. In a t-SNE
+    embedding, neighborhoods have a meaning. Distances between far groups have little. The size of
+    the dots follows the number of sources, from 2 to about 200 000.
 
     Parameters
     ----------

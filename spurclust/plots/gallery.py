@@ -36,9 +36,9 @@ _MIN_TOTAL = 2.2
 class GalleryDisplay(style.Display):
     """Draw cutouts side by side, with the id and the reason beneath each.
 
-    For looking at what was flagged or missed. Pixels other than 8-bit ones are stretched for each
-    cutout by itself, so brightness does not compare; pixels without data are bluish. On given axes
-    that are too low everything is drawn smaller, the writing too.
+    Use it to look at flagged or missed sources. Pixels of more than 8 bits are stretched for each
+    cutout by itself, so brightness cannot be compared. Pixels without data are bluish. On axes that
+    are too low, everything is drawn smaller.
 
     Parameters
     ----------

@@ -38,10 +38,10 @@ _REACH = 0.6
 class CutoutEmbeddingDisplay(style.Display):
     """Draw the embedding with cutouts at the positions of their sources, as far as there is room.
 
-    Shows what the parts of the embedding look like. Cutouts never overlap: the spurious have the
-    first choice of a position, then the flagged, then the others. Of the spurious and the flagged,
-    which often lie close together, more stand in empty room nearby, with a line to their position.
-    So these are not a fair sample, and the dots show where the others are.
+    Use it to see what the parts of the embedding look like. Cutouts never overlap. Spurious sources
+    are placed first, then flagged ones, then the others. Spurious and flagged cutouts without room
+    stand nearby, with a line to their position. So the cutouts are not a fair sample. The dots show
+    where all other sources are.
 
     Parameters
     ----------

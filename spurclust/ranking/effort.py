@@ -34,9 +34,9 @@ def expected_effort(
 ) -> pd.DataFrame:
     """Estimate how many inspections, in the order of a score, find given shares of the spurious.
 
-    The scores of inspected sources must not use their own labels. Where the inspected sources are
-    not a random sample of all, as those that a ranking has named, uninspected ones count with
-    their probabilities, and there is no interval. `inspection_outlook` looks closer.
+    The scores of inspected sources must not use their own labels. If the inspected sources are not
+    a random sample, uninspected ones count with their probabilities, and there is no interval.
+    `inspection_outlook` uses the origins of the labels as well.
 
     Parameters
     ----------
@@ -156,8 +156,8 @@ def replay_inspection(
 ) -> pd.DataFrame:
     """Replay an inspection of sources with known labels, batch by batch from a random start.
 
-    It shows what a strategy would have found, and when. While no spurious source is known, the most
-    outlying sources come next, except with the strategies "random" and "diverse".
+    Use it to compare strategies on a survey with labels. While no spurious source is known, the
+    most outlying sources come next, except with the strategies "random" and "diverse".
 
     Parameters
     ----------

@@ -20,9 +20,9 @@ _PANEL = re.compile(r"panel\d+(?=_)")
 
 @dataclass(frozen=True, eq=False)
 class SourceExplanation:
-    """Why a source has its position in the order of inspection.
+    """The reasons for the position of a source in the order of inspection.
 
-    The result of `explain_source`.
+    Returned by `explain_source`.
 
     Attributes
     ----------
@@ -72,8 +72,8 @@ def explain_source(
 ) -> SourceExplanation:
     """Explain why a source has its position in the order of inspection.
 
-    Each feature is replaced by that of a typical reliable source, alone and with all others of its
-    panel. Redundant features stand in for each other: then each alone has little effect, and the
+    Each feature is replaced by that of a typical reliable source: first alone, then with all others
+    of its panel. Redundant features replace each other, so one alone may have little effect. The
     panels show more.
 
     Parameters

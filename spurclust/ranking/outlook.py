@@ -25,7 +25,7 @@ decide, or drawn at random."""
 
 
 class InspectionOutlook(NamedTuple):
-    """What is found, and what is still to be found among the uninspected sources.
+    """The spurious sources that are found, and those still to be found.
 
     Returned by `inspection_outlook`.
 
@@ -74,10 +74,9 @@ def inspection_outlook(
 ) -> InspectionOutlook:
     """Estimate how many spurious sources are still to be found, and with how many inspections.
 
-    Labels that were made in the order of a ranking are no random sample, and no interval follows
-    from them; nor can any label tell of a kind of defect that nobody has met. So there are
-    intervals only from labels that are a random sample of all sources, as their origins say or,
-    where these are not known, their scores allow.
+    Intervals need labels that are a random sample of all sources. Labels made in the order of a
+    ranking are none. The origins decide which labels are. If they are unknown, the scores do, see
+    `sampling_p_value`. No label warns of a kind of defect that nobody has met.
 
     Parameters
     ----------

@@ -29,17 +29,19 @@ Float32 = NDArray[np.float32]
 
 
 class InspectionRanker(ClassifierMixin, BaseEstimator):
-    """Order sources by how probably each is spurious, so that few inspections find most.
+    """Order sources by their probability of being spurious.
 
-    Computes features of the cutouts and grows forests of randomized trees, each without one fold of
-    the inspected sources. The forest that has not seen a fitted source judges it; all of them judge
-    a new one. Where the region says which sources to inspect, this says which to inspect first. It
-    knows only the kinds of defect that have labels.
+    Use it to inspect the most probable sources first: a region says which sources to inspect, but
+    not in which order. It recognizes only kinds of defect that have labels.
+
+    It computes features of the cutouts, and grows one forest of randomized trees per fold, without
+    the sources of that fold. A fitted source is judged by the forest that has not seen it, and a
+    new source by all forests.
 
     Parameters
     ----------
     n_estimators : int, default=500
-        Number of trees of all forests together. More make a steadier order and take longer.
+        Total number of trees. Raising it makes the order steadier, and takes longer.
     extractor : transformer or "passthrough", default=None
         Computes features of cutouts. None is `CutoutFeatures()` for cutouts, and "passthrough" for
         rows, which are features already.
@@ -81,9 +83,9 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    A logistic function of the forests' log odds, fitted where they have not seen the sources,
-    calibrates the probabilities; it leaves the order as it is. Fitted sources are recognized when
-    their features are equal to the bit.
+    A logistic function of the log odds calibrates the probabilities. It is fitted on scores of
+    forests that have not seen the sources, and keeps the order. A fitted source is recognized by
+    features that are equal to the bit.
 
     References
     ----------

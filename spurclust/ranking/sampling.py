@@ -13,10 +13,11 @@ N_DRAWS = 999
 
 
 def sampling_p_value(score: ArrayLike, sampled: ArrayLike) -> float:
-    """Compute how probably the scores of a random sample are as unlike all others.
+    """Test whether a sample can be random, by its scores.
 
-    Draws random samples of the same size and compares their mean scores with that of the sample. It
-    finds sources that were inspected because they looked spurious, or because they did not.
+    It draws random samples of the same size, and compares their mean scores with that of the
+    sample. The p-value is small if sources were inspected because they looked spurious, or because
+    they did not.
 
     Parameters
     ----------

@@ -99,8 +99,8 @@ def similar_sources(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Find the sources of a survey that are most similar to each, whatever their labels.
 
-    Distances are those of `InspectionRanker.nearest_spurious` where the importances are those of
-    the ranker. They say what is alike to features, which do not see all that a person sees.
+    With the importances of a ranker, distances are those of `InspectionRanker.nearest_spurious`.
+    Similar features do not mean that a person sees the same.
 
     Parameters
     ----------

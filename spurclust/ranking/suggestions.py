@@ -160,7 +160,7 @@ def outlyingness(
 ) -> NDArray[np.float64]:
     """Compute how easily each source is isolated from the others.
 
-    It orders the sources while no label tells what spurious ones look like.
+    Use it to order the sources before any is known to be spurious.
 
     Parameters
     ----------

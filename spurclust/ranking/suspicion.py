@@ -11,10 +11,10 @@ from spurclust.labels import SPURIOUS, is_uninspected
 def label_suspicion(
     y: ArrayLike, probability: ArrayLike, *, unlabeled: object = None
 ) -> NDArray[np.float64]:
-    """Compute how probably each label is wrong.
+    """Compute the probability that each label is wrong.
 
-    That is the probability of the other class. Labels of both classes stand in one order: those
-    called reliable that look spurious, and those called spurious that look reliable.
+    This is the probability of the other class. It is high for a reliable source that looks
+    spurious, and for a spurious one that looks reliable. It changes no label.
 
     Parameters
     ----------

@@ -48,9 +48,9 @@ def render_report(
 ) -> tuple[str, list[str]]:
     """Render the page of a result.
 
-    One HTML file: its data, pictures and scripts are inside, and its own policy forbids it to fetch
-    anything. Ids, reasons and settings are shown as text, whatever they hold. Cutouts are made only
-    so much smaller that all find room; those of the known spurious and the flagged come first.
+    The page is one HTML file with its data, pictures and scripts. Its own policy forbids it to
+    fetch anything. Ids, reasons and settings are shown as text, whatever they contain. Cutouts
+    shrink until all have room. Those of the known spurious and the flagged come first.
 
     Parameters
     ----------

@@ -213,9 +213,9 @@ def predict_sources(
 ) -> dd.DataFrame:
     """Predict a survey of any size, lazily.
 
-    The way to predictions from Python: what comes back can be filtered, joined and stored like any
-    dask dataframe, and is computed where dask is told to, by default in this process. To write all
-    of a large survey, use `write_predictions`, which can go on after a crash.
+    The result is a dask dataframe: filter, join and store it like any other. It is computed on the
+    scheduler that dask uses, by default in this process. To write the predictions of a large
+    survey, use `write_predictions`, which continues after a crash.
 
     Parameters
     ----------

@@ -98,8 +98,8 @@ def simulate_survey(
 
     Use it for demonstrations, tests and benchmarks. The cutouts are those of a JWST deep field in
     six wide filters, through JWST's pupil. The spurious sources are diffraction spikes, edges of
-    the data, and pieces of bright neighbors, as 29 : 7 : 22; some reliable ones have such things
-    beside them. Optics and labels are without error, so metrics are better than on a real survey.
+    the data, and pieces of bright neighbors, as 29 : 7 : 22. Some reliable ones have such defects
+    beside them. Optics and labels are perfect, so metrics are better than on a real survey.
     A source takes 62 kB of memory, and 162 kB more as a strip.
 
     Parameters

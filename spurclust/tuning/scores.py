@@ -45,9 +45,10 @@ def choose_setting(
 ) -> int:
     """Choose the least workload that finds enough, or the most completeness within a workload.
 
-    For `refit` of a `GridSearchCV` whose `scoring` has the keys "completeness" and "workload" or
-    "neg_workload"; `functools.partial` sets the bound. The scores of the chosen setting flatter
-    it, the more settings there are to choose from: to judge the choice, cross-validate the search.
+    Use it as `refit` of a `GridSearchCV` whose `scoring` has the keys "completeness" and "workload"
+    or "neg_workload". Set the bound with `functools.partial`. The scores of the chosen setting are
+    too good, the more so the more settings there are. To judge the choice, cross-validate the
+    search.
 
     Parameters
     ----------

@@ -54,12 +54,12 @@ THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
 
 
 class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
-    """Tune the detector on sources that were held out, in little more time than one fit.
+    """Choose the settings of the detector on held-out labels, in little more time than one fit.
 
-    Finds what a grid search over `SpuriousRegionDetector` finds, but embeds once for each split and
-    perplexity, or for all splits, fits one mixture for each number of components, and tries all
-    thresholds at once. Its held-out scores are slightly too good, since the setting was chosen for
-    them among many: for scores without that flaw, pass this estimator to `cross_validate`.
+    It finds what a grid search over `SpuriousRegionDetector` finds, but faster: it embeds once per
+    split and perplexity, fits one mixture per number of components, and tries all thresholds at
+    once. The held-out scores of the chosen setting are slightly too good, because it was chosen by
+    them. For scores without that flaw, pass this estimator to `cross_validate`.
 
     Parameters
     ----------
@@ -72,17 +72,17 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     perplexity : float or sequence of float, default=50
         Perplexities to try; each costs an embedding.
     completeness : float, default=0.95
-        The least mean held-out completeness, in (0, 1]; of the settings that reach it, the one with
-        the least workload is chosen. See `choose_setting`.
+        Minimum mean held-out completeness, in (0, 1]. Among the settings that reach it, the one
+        with the least workload is chosen. See `choose_setting`.
     workload : float, default=None
-        The largest mean held-out workload, in (0, 1]; of the settings within it, the one with the
-        most completeness is chosen. When given, `completeness` keeps its default.
+        Maximum mean held-out workload, in (0, 1]. Among the settings within it, the one with the
+        most completeness is chosen. Leave `completeness` at its default then.
     cv : int, splitter or iterable, default=None
         The splits; a number is that of folds of an `InspectedStratifiedKFold`, None is 5.
     protocol : {"transductive", "inductive"}, default="transductive"
-        Whether the sources of the test fold are embedded with all others, with their labels hidden,
-        or are unseen in the fit and placed by `transform`. The first is how a team works that has
-        all its cutouts; the second is right for sources that come later, and slower.
+        "transductive" embeds the sources of the test fold with all others, and hides their labels.
+        Use it if you have all cutouts. "inductive" keeps them out of the fit, and places them by
+        `transform`. Use it for sources that come later. It is slower.
     assignment : {"hard", "soft"}, default="hard"
         As in `SpuriousRegionDetector`.
     unlabeled : object, default=None

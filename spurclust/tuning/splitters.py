@@ -25,9 +25,9 @@ N_SPLITS = 5
 class InspectedStratifiedKFold(BaseCrossValidator):
     """Split the inspected sources into stratified folds; the uninspected train in every split.
 
-    Use it as `cv` of any search or `cross_validate` whose `y` has a value for uninspected sources.
-    With few spurious sources a fold holds only some of them, so that the scores of one fold say
-    little: repeat the folds, and pool them.
+    Use it as `cv` of a search or of `cross_validate`, if `y` has a value for uninspected sources.
+    With few spurious sources, a fold holds only some of them, and its scores mean little. Then
+    repeat the folds, and pool the scores.
 
     Parameters
     ----------

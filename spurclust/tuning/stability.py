@@ -39,9 +39,8 @@ def flag_stability(
 ) -> NDArray[np.float64]:
     """Compute the share of runs in which each source is flagged.
 
-    A source near 0 or 1 has its flag from the data, one in between from where the embedding
-    happened to start. Whether the flag is right, and how it depends on the labels, is another
-    matter; for that, see the held-out metrics.
+    Near 0 or 1, the data decide the flag of a source. In between, the random start of the embedding
+    does. A stable flag can still be wrong: see the held-out metrics.
 
     Parameters
     ----------
