@@ -86,12 +86,22 @@ def single_threaded_blas() -> Iterator[None]:
 
 def count_threads(n_jobs: int | None) -> int:
     """Return how many threads `n_jobs` means in this process."""
-    backend, _ = get_active_backend()
-    if type(backend).__module__ == "joblib._parallel_backends":
+    if _is_joblibs_own(get_active_backend()[0]):
         return int(effective_n_jobs(n_jobs))
     # Where joblib sends work to a cluster, as with dask, it would count all of the cluster's
     # threads: None and negative numbers are 1 there, in its tasks as in its client.
     return max(n_jobs or 1, 1)
+
+
+def _is_joblibs_own(backend: Any) -> bool:
+    """Return whether a backend works on this machine."""
+    return type(backend).__module__ == "joblib._parallel_backends"
+
+
+def is_joblib_set() -> bool:
+    """Return whether somebody has set joblib to work on a cluster, or with several workers."""
+    backend, n_workers = get_active_backend()
+    return not _is_joblibs_own(backend) or n_workers not in (None, 1)
 
 
 def iterate_threads(

@@ -15,7 +15,7 @@ from sklearn.utils import get_tags
 
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.labels import UNINSPECTED
-from spurclust.parallel import count_threads, iterate_threads
+from spurclust.parallel import count_threads, is_joblib_set, iterate_threads
 from spurclust.progress import track
 from spurclust.region import (
     allowed_components,
@@ -107,9 +107,8 @@ def _try_each(
     splits: list[Split],
 ) -> HeldOut:
     """Try splits that each need an embedding of their own, and join the results."""
-    backend, n_workers = get_active_backend()
     found: Iterable[HeldOut]
-    if n_workers == 1:
+    if not is_joblib_set():
         # Threads that each fit a split wait less for each other than those that share one.
         n_threads = count_threads(space.detector.n_jobs)
         n_at_once = min(n_threads, len(splits)) if all(map(_is_thread_safe, steps.values())) else 1
@@ -118,7 +117,7 @@ def _try_each(
             partial(try_split, space._replace(detector=detector)), splits, n_at_once
         )
     else:  # where joblib is set to work; one by one, so that progress shows, where that is possible
-        in_turn = backend.supports_return_generator
+        in_turn = get_active_backend()[0].supports_return_generator
         found = Parallel(return_as="generator" if in_turn else "list")(
             delayed(_try_quietly)(try_split, space, split) for split in splits
         )

@@ -1,6 +1,7 @@
 """The search finds what a grid search finds, with a fraction of the work."""
 
 import pickle
+import threading
 import warnings
 from functools import partial
 
@@ -15,6 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold, cross_validate
+from sklearn.preprocessing import FunctionTransformer
 
 from spurclust import (
     TSNE,
@@ -455,6 +457,23 @@ def test_steps_without_the_searched_parameter_tune_the_others(survey, search):
     assert_array_equal(passed.best_estimator_.predict(survey[0]), passed.predict(survey[0]))
     lda = search(reduce="passthrough", embed=LinearDiscriminantAnalysis(), completeness=0.5)
     assert lda.fit(*survey).best_estimator_.embedding_.shape == (120, 2)
+
+
+class UnknownTransformer(FunctionTransformer):
+    """One of which nobody knows whether threads may fit several."""
+
+
+@pytest.mark.parametrize("kind", [FunctionTransformer, UnknownTransformer])
+def test_threads_fit_folds_at_once_if_their_steps_allow_it(survey, search, kind):
+    used = set()
+
+    def note(X):
+        used.add(threading.get_ident())
+        return X
+
+    settings = {"protocol": "inductive", "embed": PCA(2), "completeness": 0.5, "n_jobs": 2}
+    search(reduce=kind(note), **settings).fit(*survey)
+    assert (used == {threading.get_ident()}) == (kind is UnknownTransformer)
 
 
 def test_splits_run_on_dask(survey, search):
