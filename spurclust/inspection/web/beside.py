@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-_NICENESS = 10
+_NICENESS = 5
 
 
 class Beside:
@@ -27,27 +27,28 @@ class Beside:
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
+        try:
+            self.future.set_result(self._ask())
+        except (EOFError, OSError):
+            self.future.set_exception(OSError("it ended early: the server's terminal may say why"))
+        except Exception as error:  # what cannot be sent to a process raises anything
+            self.future.set_exception(error)
+
+    def _ask(self) -> Any:
         context = multiprocessing.get_context("spawn")
         connection, end = context.Pipe()
-        found: Any
-        error: Exception | None
+        # A daemon could not use several threads of joblib.
+        process = context.Process(target=_work, args=(end,))
         with connection:
-            try:
-                # A daemon could not use several threads of joblib.
-                process = context.Process(target=_work, args=(end,))
-                process.start()
-                atexit.register(process.terminate)
-                end.close()
-                connection.send(self._call)
-                found, error = connection.recv()
-            except (EOFError, OSError):
-                found, error = None, OSError("it ended early: the server's terminal may say why")
-            except Exception as cause:  # what cannot be sent to a process raises anything
-                found, error = None, cause
-        if error is None:
-            self.future.set_result(found)
-        else:
-            self.future.set_exception(error)
+            process.start()
+            atexit.register(process.terminate)
+            end.close()
+            connection.send(self._call)
+            found, error = connection.recv()
+        process.join()
+        if error:
+            raise ValueError(error)
+        return found
 
 
 def _work(end: Connection) -> None:
@@ -58,10 +59,11 @@ def _work(end: Connection) -> None:
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
+        contextlib.suppress(EOFError),
         end,
     ):
+        function, *args = end.recv()
         try:
-            function, *args = end.recv()
-            end.send((function(*args), None))
+            end.send((function(*args), ""))
         except (ValueError, OSError, ImportError, MemoryError) as error:
-            end.send((None, ValueError(str(error))))
+            end.send((None, str(error) or type(error).__name__))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import warnings
 import zipfile
 from hashlib import sha256
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spurclust.catalog.output import atomic_write
+from spurclust.inspection.web.beside import Beside
 
 EMBEDDING = "embedding.npz"
 MOST_FITTED = 10_000
@@ -21,24 +23,54 @@ _STATE = 12
 _LARGEST = 2**16 - 1
 
 
-def embed_once(rows: NDArray[np.float32], folder: str | os.PathLike[str]) -> NDArray[np.uint16]:
-    """Return the points of sources, from 0 to 65535, as kept in a folder or made and kept."""
-    path = Path(folder) / EMBEDDING
-    checksum = sha256(rows.tobytes()).hexdigest()
+class Embedding:
+    """The points of the sources, which are made beside the server when somebody first asks."""
+
+    def __init__(self, rows: NDArray[np.float32], folder: Path) -> None:
+        self._known = rows, folder
+        self._lock = threading.Lock()
+        self._points: NDArray[np.uint16] | None = None
+        self.work: Beside | None = None
+
+    def points(self) -> NDArray[np.uint16] | None:
+        """Return the points; None while they are being made."""
+        with self._lock:
+            if self._points is None and self.work is None:
+                self._points = kept_points(*self._known)
+                if self._points is None:
+                    self.work = Beside(make_points, *self._known)
+            elif self._points is None and self.work is not None and self.work.future.done():
+                self._points = self.work.future.result()
+            return self._points
+
+
+def kept_points(
+    rows: NDArray[np.float32], folder: str | os.PathLike[str]
+) -> NDArray[np.uint16] | None:
+    """Return the points of sources with these features that a folder has, if it has them."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            if str(kept["checksum"]) == checksum:
+        with Path(folder, EMBEDDING).open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            if str(kept["checksum"]) == _checksum(rows):
                 return np.asarray(kept["points"], dtype=np.uint16)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pass
+    return None
+
+
+def make_points(rows: NDArray[np.float32], folder: str | os.PathLike[str]) -> NDArray[np.uint16]:
+    """Embed sources and keep their points, from 0 to 65535, in a folder."""
     points = _embed(rows)
-    with atomic_write(path) as part, part.open("wb") as kept_file:
-        np.savez(kept_file, checksum=np.array(checksum), points=points)
+    with atomic_write(Path(folder, EMBEDDING)) as part, part.open("wb") as file:
+        np.savez(file, checksum=np.array(_checksum(rows)), points=points)
     return points
 
 
+def _checksum(rows: NDArray[np.float32]) -> str:
+    return sha256(rows.tobytes()).hexdigest()
+
+
 def _embed(rows: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Embed sources, with as many as are fitted at most, by the default steps of a detector."""
+    """Embed at most so many sources by the default steps of a detector, and place the others."""
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.labels import no_labels
     from spurclust.steps import configure_steps, fit_steps

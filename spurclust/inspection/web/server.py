@@ -8,7 +8,6 @@ import json
 import secrets
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -30,8 +29,7 @@ from spurclust.inspection.web.answers import (
     parse_row,
     parse_rows,
 )
-from spurclust.inspection.web.beside import Beside
-from spurclust.inspection.web.points import embed_once
+from spurclust.inspection.web.points import Embedding
 from spurclust.inspection.web.results import Results
 from spurclust.inspection.web.security import ENTRANCE, Guard, token_of
 from spurclust.inspection.web.showing import CONTRASTS, Showing, Stretch
@@ -86,8 +84,7 @@ class InspectionSite:
         self.showing = Showing(inspection)
         self.count = Counting(inspection)
         self.run = secrets.token_hex(4)
-        self._points: Beside | None = None
-        self._lock = threading.Lock()
+        self.embedding = Embedding(inspection.features, inspection.folder)
 
     def start(self, inspector: str, key: str) -> dict[str, Any]:
         """Return what the page needs once."""
@@ -150,11 +147,8 @@ class InspectionSite:
 
     def points(self) -> bytes:
         """Return the points of all sources in the embedding, none while it is being made."""
-        with self._lock:
-            if self._points is None:
-                self._points = Beside(embed_once, self.inspection.features, self.inspection.folder)
-        future = self._points.future
-        return future.result().astype("<u2").tobytes() if future.done() else b""
+        found = self.embedding.points()
+        return b"" if found is None else found.astype("<u2").tobytes()
 
     def codes(self) -> bytes:
         """Return what each source is: 0 reliable, 1 spurious, 2 undecided, 255 not judged."""

@@ -216,7 +216,7 @@ INKED = """(() => {
 
 def test_the_embedding_is_drawn_and_follows_the_verdicts(served, visit):
     served.site.points()
-    served.site._points.future.result(60)
+    served.site.embedding.work.future.result(300)
     anna = visit(served)
     anna.until("points.codes !== null")
     assert anna.page.is_visible("#points")

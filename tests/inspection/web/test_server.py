@@ -193,7 +193,7 @@ class TestProgress:
     def test_points_and_what_each_source_is(self, served, client):
         client.judge(5, verdict="spurious")
         assert client.get("/api/points").content == b""
-        served.site._points.future.result(60)
+        served.site.embedding.work.future.result(300)
         points = client.get("/api/points").content
         assert np.frombuffer(points, "<u2").reshape(60, 2).max() == 2**16 - 1
         codes = np.frombuffer(client.get("/api/codes").content, np.uint8)

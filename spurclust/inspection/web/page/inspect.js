@@ -3,12 +3,12 @@
 const AHEAD = 3;
 const WHY = new Map([
   ["probable", "probably spurious"],
-  ["unlike", "unlike all that is inspected"],
-  ["audit", "drawn at random, for the audit"],
-  ["second opinion", "second opinion"],
-  ["adjudication", "inspectors disagree: your verdict decides"],
-  ["unsure", "nobody was sure"],
-  ["undone", "verdict taken back"],
+  ["unlike", "unlike all inspected so far"],
+  ["audit", "drawn at random, for the guarantee"],
+  ["second opinion", "a second opinion is wanted"],
+  ["adjudication", "inspectors disagree, and your verdict decides"],
+  ["unsure", "once more: nobody was sure"],
+  ["undone", "its verdict was taken back"],
 ]);
 const NOTHING_LEFT = "Nothing is left for you to inspect now.";
 
@@ -54,7 +54,7 @@ function showSimilar() {
   const found = similar.get(currentItem()?.row) ?? [];
   const figures = found.map((one) => make("figure", {}, pictureOf(one.row, one.id, fitAll),
     make("figcaption", { dir: "auto" }, `${one.id} ${one.reason}`)));
-  find("nearest").replaceChildren(...(figures.length ? [make("p", {}, "most similar known spurious"), ...figures] : []));
+  find("nearest").replaceChildren(...(figures.length ? [make("p", {}, "Most similar known spurious sources"), ...figures] : []));
   fitAll();
 }
 
