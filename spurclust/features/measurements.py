@@ -327,4 +327,4 @@ def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: 
 def _share(mask: Mask) -> Float32:
     """Return the share of true values of each row or panel."""
     rows = mask.reshape(len(mask), -1)
-    return np.asarray(np.count_nonzero(rows, axis=1) / rows.shape[1], dtype=np.float32)
+    return np.asarray(rows.sum(axis=1, dtype=np.int32) / rows.shape[1], dtype=np.float32)

@@ -1,6 +1,7 @@
 """Pixels of one image: which are taken, in which types and sizes, and how these are changed."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 # Some 5800 x 5800 gray values. No cutout comes near; a header that declares more is damaged or a
 # decompression bomb.
 MAX_VALUES = 2**25
+
+COMPARED_VALUES = 2**16
+"""Values whose channels are compared at a time: they stay in the processor's cache."""
 
 LARGEST = 1e15
 """No flux comes near; what is larger stands for a pixel without data, and its squares overflow."""
@@ -53,13 +57,25 @@ def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
     """Return one channel of an image whose channels are all equal, else the image."""
     if image.ndim == 2:
         return image
-    line, n_channels = image.ravel(), image.shape[2]
-    # Neighbors in memory are compared fastest; the last channel of a pixel has none.
-    differs = line[1:] != line[:-1]
-    if image.dtype.kind == "f":
-        differs &= ~(np.isnan(line[1:]) & np.isnan(line[:-1]))
-    differs[n_channels - 1 :: n_channels] = False
-    return image if differs.any() else image[..., 0]
+    line, within = image.ravel(), _within_pixels(image.shape[2])
+    for start in range(0, line.size, len(within)):
+        # Neighbors in memory are compared fastest.
+        block = line[start : start + len(within)]
+        differs = block[1:] != block[:-1]
+        if image.dtype.kind == "f":
+            differs &= ~(np.isnan(block[1:]) & np.isnan(block[:-1]))
+        differs &= within[: len(differs)]
+        if differs.any():
+            return image
+    return image[..., 0]
+
+
+@lru_cache(maxsize=4)
+def _within_pixels(n_channels: int) -> NDArray[np.bool_]:
+    """Return which values of some pixels have the next channel of theirs behind them."""
+    within = np.ones((max(1, COMPARED_VALUES // n_channels), n_channels), dtype=np.bool_)
+    within[:, -1] = False
+    return within.ravel()
 
 
 def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDArray[Any] | None:
