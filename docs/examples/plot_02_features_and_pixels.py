@@ -2,9 +2,9 @@
 Features against pixels
 =======================
 
-Two diffraction spikes at different positions share hardly a pixel. Features describe what a cutout
-shows wherever it shows it. This example compares a region on pixels with a region on features, and
-both with an order of inspection, on sources that were held out.
+Two diffraction spikes at different positions have hardly a pixel in common. Features describe what
+a cutout shows, wherever it shows it. This example compares a region on pixels with a region on
+features, and both with an order of inspection. All are judged on held-out sources.
 """
 
 import matplotlib.pyplot as plt

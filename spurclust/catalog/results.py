@@ -247,7 +247,7 @@ def _pairs(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def read_results(folder: str | os.PathLike[str]) -> RunTables:
-    """Read the tables and the summary that ``spurclust run`` wrote.
+    """Read the tables and the summary of a run.
 
     Use it to continue with a result in Python. The model and the plots are not read.
 
