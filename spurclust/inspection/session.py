@@ -38,39 +38,39 @@ LABELS, VERDICTS = "labels.csv", "verdicts.csv"
 class Inspection:
     """Inspect the cutouts of a survey, from nothing, and learn from each batch of verdicts.
 
-    Shows the probably spurious sources first, and among them some that are unlike all others and
-    some drawn at random. Every verdict is on the disk before `record` returns; who constructs it
-    again with the same folder goes on where it was. Learning is in the background: no call waits
-    for it. Methods may be called from several threads. One process at a time can use a folder;
-    `close` it, or use it in a ``with`` block.
+    Use it to start without labels. It shows probably spurious sources first, and among them some
+    that are unlike all others and some drawn at random. Every verdict is on the disk before
+    `record` returns. The same folder continues an earlier inspection. Learning is in the
+    background, and no call waits for it. Several threads may call the methods. One process at a
+    time can use a folder: `close` it, or use it in a ``with`` block.
 
     Parameters
     ----------
     cutouts : path, glob, sequence of paths, array-like, zarr array or CutoutSource
         Where the cutouts are, see `spurclust.cutouts.open_cutouts`.
     labels : path, DataFrame, Labels, sequence of these, or array-like, default=None
-        Labels that exist already, as `spurclust.analyze` takes them. They are stored with the
-        first verdicts, so that later they can be left out.
+        Labels that exist already, as `spurclust.analyze` takes them. They are stored in the folder,
+        so they can be left out later.
     folder : path
         Where the inspection is kept.
     features : array-like of shape (n_sources, n_features), default=None
-        Features of the cutouts. None measures them, once, and keeps them in the folder.
+        Features of the cutouts. None measures them once, and keeps them in the folder.
     options : ReadOptions, default=None
         How to read the cutouts.
     opinions : float, default=1
-        How many inspectors judge a source; 1.2 is a second opinion on a fifth of them, drawn at
-        random.
+        Number of inspectors who judge a source. 1.2 means second opinions on a fifth of the
+        sources, drawn at random.
     adjudicators : sequence of str, default=()
-        Inspectors who are shown the sources on which others disagree, and whose verdict decides.
-        Without any, another inspector is asked.
+        Inspectors who see the sources on which others disagree. Their verdict decides. Without any,
+        another inspector is asked.
     audit_share : float, default=0.1
-        Share of the sources shown that is drawn at random.
+        Share of the shown sources that is drawn at random.
     batch : int, default=10
-        After so many verdicts the order is learned anew.
+        Number of verdicts after which the order is learned again.
     hold_minutes : float, default=10
-        So long a source is held for the inspector to whom it was shown.
+        Minutes for which a source is reserved for the inspector who sees it.
     ranker : InspectionRanker, default=None
-        What learns; None is one of 100 trees.
+        The ranker that learns; None is one of 100 trees.
     beside : bool, default=False
         Whether it learns in a process of its own, so that no call is slower meanwhile. A script
         then needs ``if __name__ == "__main__":``.
@@ -82,8 +82,8 @@ class Inspection:
     Raises
     ------
     CatalogError
-        When cutouts, labels or folder cannot be used, another process uses the folder, or it is of
-        other cutouts.
+        When cutouts, labels or folder cannot be used, another process uses the folder, or it has
+        the inspection of other cutouts.
 
     Examples
     --------
@@ -200,9 +200,9 @@ class Inspection:
         return len(self.source_ids)
 
     def next(self, n: int = 1, *, inspector: str = "inspector") -> list[Item]:
-        """Return what an inspector is to look at next.
+        """Return the next sources for an inspector.
 
-        What is returned is held for this inspector, and returned again until it is judged.
+        They are reserved for this inspector, and returned again until they are judged.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class Inspection:
         Returns
         -------
         list of Item
-            Fewer than `n` where nothing else is left to this inspector.
+            Fewer than `n` if nothing else is left for this inspector.
         """
         check_name(inspector)
         with self._lock:
@@ -231,10 +231,10 @@ class Inspection:
         inspector: str = "inspector",
         note: str = "",
     ) -> None:
-        """Store a verdict; it is on the disk when this returns.
+        """Store a verdict on the disk.
 
-        Any source can be judged, shown or not. An inspector who has judged it already changes the
-        verdict. Giving the same again changes nothing, unless the source was shown again.
+        Any source can be judged, shown or not. A second verdict of the same inspector replaces the
+        first. The same verdict again changes nothing, unless the source was shown again.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class Inspection:
             self._learn_if_due()
 
     def undo(self, *, inspector: str = "inspector") -> str | None:
-        """Take back the last verdict of an inspector, who is shown the source again, next.
+        """Take back the last verdict of an inspector; the source comes next again.
 
         Parameters
         ----------
@@ -317,7 +317,7 @@ class Inspection:
             self._lessons.begin(Snapshot(self._tally.labels.copy(), self._tally.judged, origins))
 
     def wait(self) -> None:
-        """Wait for what is being learned; for who replays an inspection, not for people."""
+        """Wait until learning has ended; for replays, since a person never waits."""
         with self._lock:
             self._learn_if_due()
             while self._lessons.busy:
@@ -325,7 +325,7 @@ class Inspection:
                 self._learn_if_due()
 
     def progress(self) -> Progress:
-        """Return how far the inspection is, and what can be expected of the rest.
+        """Return the counts so far, and what remains to be found.
 
         Returns
         -------
@@ -337,7 +337,7 @@ class Inspection:
             return progress_of(self._tally, self._permutation, self._lessons.last)
 
     def standing(self) -> NDArray[np.uint8]:
-        """Return what each source is by the verdicts so far.
+        """Return the state of each source by the verdicts so far.
 
         Returns
         -------
@@ -348,12 +348,12 @@ class Inspection:
             return self._tally.standing()
 
     def inspections_needed(self, max_remaining: int) -> int:
-        """Return how many further audits prove that few spurious sources remain.
+        """Compute how many further random inspections prove that few spurious sources remain.
 
         Parameters
         ----------
         max_remaining : int
-            So many may remain, with 95 % confidence, however often somebody looks.
+            Number of spurious sources that may remain, with 95 % confidence at any time.
 
         Returns
         -------
@@ -383,7 +383,7 @@ class Inspection:
         Parameters
         ----------
         disputed : bool, default=False
-            Whether to return only those on sources of which inspectors disagree.
+            Whether to return only verdicts on sources on which inspectors disagree.
 
         Returns
         -------
@@ -395,7 +395,7 @@ class Inspection:
             return verdicts_table(self._tally, rows)
 
     def agreement(self) -> pd.DataFrame:
-        """Compute how well inspectors agree, from verdicts given without knowing of each other.
+        """Compute the agreement of inspectors, from independent verdicts.
 
         Returns
         -------
