@@ -62,6 +62,7 @@ _MODULES = frozenset(
         "features",
         "inspection",
         "metrics",
+        "mixture",
         "novelty",
         "plots",
         "ranking",

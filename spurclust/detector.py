@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -88,17 +89,19 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Value of `y` that means uninspected, for example -1. Such sources shape the embedding and
         the mixture, never the fractions.
     flatten, reduce, embed : transformer or "passthrough", default=None
-        The steps. None is `CutoutFeatures()`, `GuidedProjection()` and `TSNE()` for cutouts;
-        `ImageFlattener()`, "passthrough" and `TSNE()` for rows, and after any other `flatten`. They
-        are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
+        The steps. None is `CutoutFeatures()`, `GuidedProjection(random_state=0)` and `TSNE()` for
+        cutouts; `ImageFlattener()`, "passthrough" and `TSNE()` for rows, and after any other
+        `flatten`. They are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     mixture : estimator with `predict` and `predict_proba`, default=None
-        The last step. None is `GaussianMixture()`. Its `n_components` is set, if it has them. A
-        clusterer without `predict`, such as HDBSCAN, is refused.
+        The last step. None is `GuidedMixture()` after a `GuidedProjection`, else
+        `GaussianMixture()`. Its `n_components` is set, if it has them. A clusterer without
+        `predict`, such as HDBSCAN, is refused.
     memory : str, path or joblib.Memory, default=None
         Where to keep the results of `reduce` and `embed`. A search over `n_components` and
         `threshold` then computes the embedding of each split once.
     random_state : int, RandomState or None, default=None
-        Seeds every step that was not given a `random_state` of its own.
+        Seeds every step that was not given one of its own. The default axis that labels teach has
+        its own, so that the region hardly depends on this one.
     n_jobs : int, default=None
         Number of threads of the steps; None is 1, -1 is all cores.
     verbose : int, default=0
@@ -120,7 +123,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     region_ : ndarray of bool of shape (n_components,)
         Which components form the spurious region.
     spurious_probability_ : ndarray of shape (n_samples,)
-        Spurious fraction at each fitted source.
+        Spurious fraction at each fitted source; 0 where its component holds no inspected one.
     flagged_ : ndarray of bool of shape (n_samples,)
         Which fitted sources are flagged.
     classes_ : ndarray of shape (2,)
@@ -139,10 +142,6 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Shape of one source.
     feature_names_in_ : ndarray of shape (n_features,)
         Column names, when fitted on a data frame with string columns.
-
-    Notes
-    -----
-    A source in a component without any inspected source has probability 0.
 
     Examples
     --------
@@ -316,7 +315,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         self.novelty_scale_ = NoveltyScale.fit(space, self.n_jobs)
         if hasattr(found.steps["embed"], "perplexity_"):
             self.perplexity_ = found.steps["embed"].perplexity_
-        mixture = self._timed("mixture", self._fit_mixture)
+        mixture = self._timed("mixture", partial(self._fit_mixture, found.steps["reduce"], codes))
         self.pipeline_ = Pipeline([*found.steps.items(), ("mixture", mixture)])
         self._fit_region(mixture, codes)
         return found, space
@@ -331,9 +330,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
             print(f"[{type(self).__name__}] {name}: {self.stage_seconds_[name]:.2f} s")
         return result
 
-    def _fit_mixture(self) -> Any:
+    def _fit_mixture(self, reduce: Any, codes: NDArray[np.int8]) -> Any:
         """Fit the mixture with as many components as there are sources for."""
-        mixture = configure_mixture(self.mixture, self.random_state)
+        mixture = configure_mixture(self.mixture, reduce, self.random_state)
         n_used = allowed_components(mixture, [self.n_components], self.embedding_)[0]
         if n_used < self.n_components:
             warnings.warn(
@@ -342,7 +341,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
                 f"there are ten or so in it: {n_used} are used.",
                 stacklevel=5,
             )
-        return fit_mixture(mixture, self.embedding_, n_used)
+        return fit_mixture(mixture, self.embedding_, n_used, codes)
 
     def _fit_region(self, mixture: Any, codes: NDArray[np.int8]) -> None:
         """Choose the region from the labels in each component, and flag the fitted sources."""

@@ -196,6 +196,7 @@ SCIKIT_LEARN: Mapping[str, Mapping[str, Spec]] = {
     "Pipeline": {"steps": Several(NamedStep(), list)},
     "GaussianMixture": _MIXTURE,
     "BayesianGaussianMixture": _MIXTURE,
+    "GuidedMixture": _MIXTURE,
     "KMeans": _CENTERS,
     "MiniBatchKMeans": _CENTERS,
     "PCA": {

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import binomial_interval
+from spurclust.mixture import GuidedMixture
 from spurclust.parallel import map_row_blocks, single_threaded_blas
 
 if TYPE_CHECKING:
@@ -271,13 +272,18 @@ def describe_excess(components: pd.DataFrame, threshold: float, flagged: NDArray
     )
 
 
-def fit_mixture(mixture: Any, embedding: NDArray[np.float64], n_components: int) -> Any:
+def fit_mixture(
+    mixture: Any, embedding: NDArray[np.float64], n_components: int, codes: NDArray[np.int8]
+) -> Any:
     """Fit the mixture itself, with so many components where it takes a number."""
     if "n_components" in mixture.get_params(deep=False):
         mixture.set_params(n_components=n_components)
     # Sums of several threads, or in another order, differ in their last bits.
+    order = np.lexsort(embedding.T)
     with single_threaded_blas():
-        return mixture.fit(embedding[np.lexsort(embedding.T)])
+        if isinstance(mixture, GuidedMixture):
+            return mixture.fit(embedding[order], codes[order])
+        return mixture.fit(embedding[order])
 
 
 def assign_components(mixture: Any, points: NDArray[np.float64]) -> NDArray[np.int64]:

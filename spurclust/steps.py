@@ -19,10 +19,16 @@ from spurclust.embedding.guided import N_QUANTILES
 from spurclust.embedding.neighbors import order_by_content
 from spurclust.features import CutoutFeatures
 from spurclust.labels import UNINSPECTED
+from spurclust.mixture import GuidedMixture
 from spurclust.printing import short_repr
 
-FEATURE_STEPS = {"flatten": CutoutFeatures, "reduce": GuidedProjection, "embed": TSNE}
-"""What a step of cutouts is when None was given, in the order of the steps."""
+FEATURE_STEPS = {
+    "flatten": CutoutFeatures,
+    "reduce": GuidedProjection(random_state=0),
+    "embed": TSNE,
+}
+"""What a step of cutouts is when None was given, in the order of the steps. The axis that labels
+teach has a seed of its own: it is the same for every `random_state` of the detector."""
 
 PIXEL_STEPS = {"flatten": ImageFlattener, "reduce": "passthrough", "embed": TSNE}
 """The same for rows, whose numbers have no neighbors, and for other flatten steps."""
@@ -110,9 +116,10 @@ def _untaught(guided: GuidedProjection, n_sources: int) -> Pipeline:
     )
 
 
-def configure_mixture(mixture: Any, random_state: Any = None) -> Any:
-    """Return the mixture, unfitted, with the random state it was not given."""
-    return set_missing(_own(mixture, GaussianMixture), random_state=random_state)
+def configure_mixture(mixture: Any, reduce: Any, random_state: Any = None) -> Any:
+    """Return the mixture that follows a step, unfitted, with the random state it was not given."""
+    default = GuidedMixture if isinstance(reduce, GuidedProjection) else GaussianMixture
+    return set_missing(_own(mixture, default), random_state=random_state)
 
 
 def _own(step: Any, default: Any) -> Any:

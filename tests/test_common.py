@@ -12,11 +12,13 @@ from spurclust import (
     SpuriousRegionDetectorCV,
 )
 from spurclust.cutouts import CutoutReader
+from spurclust.mixture import GuidedMixture
 
 # InspectionRanker is checked beside its other tests.
 ESTIMATORS = [
     CutoutFeatures(),
     GuidedProjection(n_estimators=20),
+    GuidedMixture(),
     ImageFlattener(),
     TSNE(),
     SpuriousRegionDetector(),

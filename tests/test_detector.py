@@ -164,7 +164,7 @@ def test_steps_that_were_not_given():
         )
     )
     for model, names in (
-        (images, ["CutoutFeatures", "GuidedProjection", "TSNE", "GaussianMixture"]),
+        (images, ["CutoutFeatures", "GuidedProjection", "TSNE", "GuidedMixture"]),
         (rows, ["ImageFlattener", "str", "TSNE", "GaussianMixture"]),
     ):
         assert [type(step).__name__ for step in model.pipeline_.named_steps.values()] == names

@@ -32,7 +32,7 @@ PACKAGES = [
     "spurclust.report",
 ]
 # Modules at the top whose names are public.
-MODULES = ["spurclust.region", "spurclust.cli.main", "spurclust.novelty"]
+MODULES = ["spurclust.region", "spurclust.cli.main", "spurclust.novelty", "spurclust.mixture"]
 HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
 HEAVY += ["distributed", "pyarrow", "zarr"]
 # Attributes that only some fits have.
@@ -123,6 +123,7 @@ def test_submodules_are_found_without_an_import_of_their_own():
 
 def test_there_is_something_to_check():
     steps = {"TSNE", "CutoutFeatures", "GuidedProjection", "ImageFlattener", "CutoutReader"}
+    steps.add("GuidedMixture")
     detectors = {"InspectionRanker", "SpuriousRegionDetector", "SpuriousRegionDetectorCV"}
     assert steps | detectors == {value.__name__ for value in ESTIMATORS.values()}
     assert len(CALLABLES) > 40
@@ -209,6 +210,7 @@ NO_EXAMPLE = {
     "spurclust.catalog.models.load_model",
     "spurclust.catalog.results.RunTables",
     "spurclust.simulate.survey.SimulatedSurvey",
+    "spurclust.tuning.stability.Steadiness",
 }
 
 
@@ -224,7 +226,11 @@ def fitted(cls, tmp_path):
     estimator = cls()
     own = estimator.get_params()
     estimator.set_params(**{name: value for name, value in quick.items() if name in own})
-    data = images.reshape(40, -1) if cls.__name__ in ("TSNE", "GuidedProjection") else images
+    data = (
+        images.reshape(40, -1)
+        if cls.__name__ in ("TSNE", "GuidedProjection", "GuidedMixture")
+        else images
+    )
     return estimator.fit(data, np.arange(40) % 2)
 
 

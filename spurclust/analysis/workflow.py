@@ -218,6 +218,7 @@ class _Findings(NamedTuple):
 
     survey: Survey
     fitted: "_Fitted"
+    steadiness: Any
     stability: NDArray[np.float64] | None
     ranks: "_RankedSources"
     seconds: dict[str, float]
@@ -229,6 +230,7 @@ def _find_spurious(
     """Choose the region, measure its stability, and rank the sources if a ranker is given."""
     images, y = survey.cutouts.images, survey.labels.y
     fitted = _fit(detector, images, y, stages)
+    steadiness = _measure_steadiness(fitted, y, stages)
     shares = _measure_stability(fitted.detector, images, y, n_states, stages)
     ranks = _RankedSources()
     if ranker is not None and (y == SPURIOUS).any():
@@ -237,7 +239,7 @@ def _find_spurious(
     elif ranker is not None and (y == UNINSPECTED).all():
         with stages("ranking"):
             ranks = _rank_unusual(fitted.features, ranker.n_jobs)
-    return _Findings(survey, fitted, shares, ranks, stages.seconds)
+    return _Findings(survey, fitted, steadiness, shares, ranks, stages.seconds)
 
 
 class _Fitted(NamedTuple):
@@ -269,6 +271,16 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
     with stages("tuning"):
         features = detector.fit_assign(images, y).features
     return _Fitted(detector.best_estimator_, detector, features)
+
+
+def _measure_steadiness(fitted: _Fitted, y: NDArray[np.int8], stages: Stages) -> Any:
+    """Make the region again by other random draws, and compare; None where nothing is flagged."""
+    if not fitted.detector.flagged_.any():
+        return None
+    from spurclust.tuning import region_steadiness
+
+    with stages("steadiness"):
+        return region_steadiness(fitted.detector, fitted.features, y, n_jobs=fitted.detector.n_jobs)
 
 
 def _measure_stability(
@@ -401,6 +413,7 @@ def _summarize(found: _Findings, settings: Mapping[str, Any]) -> dict[str, Any]:
         seconds=found.seconds,
         search=found.fitted.search,
         stability=found.stability,
+        steadiness=found.steadiness,
         outlook=found.ranks.outlook,
     )
     summary["skipped"] = {one.path or one.source_id: one.reason for one in survey.cutouts.skipped}

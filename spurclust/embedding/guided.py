@@ -27,8 +27,9 @@ N_QUANTILES = 200
 LARGEST_SCORE = 5.2
 """Normal scores end here, as scikit-learn's do: at shares of 1e-7 and 1 - 1e-7."""
 
-LEAST_SHARE = 0.005
-"""Shares of the trees nearer to 0 or 1 are taken for this: so few trees are no evidence."""
+LEAST_SHARE = 0.05
+"""Shares of the trees nearer to 0 or 1 are taken for this: how much nearer depends on the random
+splits of a few trees, and would move clear cases more on the axis than doubtful ones."""
 
 BLOCK_ROWS = 64
 """Rows that one thread projects at a time."""
@@ -49,7 +50,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     strength : float, default=3.0
         Standard deviation of the taught axis; all others together have 1. Raising it separates
         spurious sources more, and shows less of how they differ.
-    n_estimators : int, default=250
+    n_estimators : int, default=500
         Total number of trees. Raising it makes scores steadier, and takes longer.
     n_folds : int, default=5
         Number of folds, at least 2.
@@ -125,7 +126,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         n_components: int = 10,
         *,
         strength: float = 3.0,
-        n_estimators: int = 250,
+        n_estimators: int = 500,
         n_folds: int = 5,
         unlabeled: object = None,
         random_state: int | np.random.RandomState | None = None,
@@ -204,10 +205,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             random_state=rng,
             n_jobs=self.n_jobs,
         )
-        scores = self._scores(rows)
-        self._score_mean = scores.mean(axis=0)
-        deviation = scores.std(axis=0)
-        self._score_deviation = np.where(deviation > 0, deviation, 1)
+        self._score_mean, self._score_deviation = _moments(self._scores(self.forest_, rows))
         return normal
 
     def _fit_components(self, rows: Float32, rng: np.random.RandomState) -> Float32:
@@ -233,9 +231,9 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         scores = ndtri(self._quantiles.transform(rows))
         return np.asarray(np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE, out=scores))
 
-    def _scores(self, rows: Float32) -> NDArray[np.float64]:
+    def _scores(self, forest: CrossFittedForest, rows: Float32) -> NDArray[np.float64]:
         """Return log odds of the classes, or of the second of two, by trees without the row."""
-        shares = np.clip(self.forest_.shares(rows, self.n_jobs), LEAST_SHARE, 1 - LEAST_SHARE)
+        shares = np.clip(forest.shares(rows, self.n_jobs), LEAST_SHARE, 1 - LEAST_SHARE)
         odds = np.log(shares / (1 - shares))
         return odds[:, 1:] if len(self.classes_) == 2 else odds
 
@@ -297,8 +295,36 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             return np.asarray(np.einsum("ij,kj->ik", block - mean, axes))
 
         components = map_row_blocks(on_axes, normal, BLOCK_ROWS, self.n_jobs)
-        taught = (self._scores(rows) - self._score_mean) / self._score_deviation
+        taught = (self._scores(self.forest_, rows) - self._score_mean) / self._score_deviation
         return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)
+
+    def project_by_parts(self, X: ArrayLike, n_parts: int) -> list[Float32]:
+        """Project the fitted features on axes that parts of the trees have taught.
+
+        The mean of a third of the trees differs from that of all of them as much as the means of
+        two forests of that size do. So three parts show what other trees would have taught.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features of the fitted sources.
+        n_parts : int
+            Number of parts, each with other trees; fewer where a fold has fewer trees.
+
+        Returns
+        -------
+        list of ndarray of shape (n_samples, n_components_ + 1), float32
+            What `transform` would return.
+        """
+        rows = validate_data(self, X, dtype=np.float32, reset=False)
+        components = self.transform(rows)[:, : self.n_components_]
+        projected = []
+        for forest in self.forest_.split(n_parts):
+            scores = self._scores(forest, rows)
+            mean, deviation = _moments(scores)
+            taught = self.strength * (scores - mean) / deviation
+            projected.append(np.hstack([components, taught]).astype(np.float32))
+        return projected
 
     @property
     def _n_features_out(self) -> int:
@@ -310,3 +336,9 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _moments(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean and the standard deviation of each column; 1 where all scores are equal."""
+    deviation = scores.std(axis=0)
+    return scores.mean(axis=0), np.where(deviation > 0, deviation, 1)

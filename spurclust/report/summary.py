@@ -160,6 +160,7 @@ def summarize_run(
     seconds: Mapping[str, float] | None = None,
     search: Any = None,
     stability: ArrayLike | None = None,
+    steadiness: Any = None,
     outlook: Any = None,
 ) -> dict[str, Any]:
     """Summarize a fitted detector: what is flagged, and how many of the known spurious.
@@ -185,6 +186,8 @@ def summarize_run(
         The search that chose the detector, for its held-out metrics.
     stability : array-like of shape (n_samples,), default=None
         Share of runs in which each source is flagged.
+    steadiness : spurclust.tuning.Steadiness, default=None
+        How much of the region other random draws leave as it is.
     outlook : InspectionOutlook, default=None
         What `spurclust.ranking.inspection_outlook` returns for the order of inspection.
 
@@ -218,6 +221,7 @@ def summarize_run(
         "held_out": None if search is None else _held_out(search, detector, spurious, reasons),
         "ranking": None if outlook is None else _outlook(outlook),
         "stability": None if stability is None else _stability(np.asarray(stability)),
+        "steadiness": None if steadiness is None else steadiness._asdict(),
         "in_sample": {
             "completeness": _proportion(n_found, spurious.sum()),
             "purity": _proportion(n_found, (flagged & inspected).sum()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         f"Flagged {flagged['k']} of {flagged['n']} sources (workload {flagged['fraction']:.3f}), "
         f"{summary['flagged_uninspected']} of them uninspected.",
     ]
+    if summary.get("steadiness"):
+        lines.append(_format_steadiness(**summary["steadiness"]))
     if summary.get("stability"):
         lines.append(
             "Flagged when the embedding starts elsewhere: {always} sources always, {sometimes} "
@@ -61,6 +63,15 @@ def format_summary(summary: Mapping[str, Any]) -> str:
         *_format_metrics(in_sample, "0 of 0"),
     ]
     return "\n".join(lines)
+
+
+def _format_steadiness(similarity: float, n_flagged: Sequence[int]) -> str:
+    """Format how much of the region other random draws leave as it is."""
+    return (
+        f"Steadiness {similarity:.2f}: the share of these that {len(n_flagged)} regions of other "
+        f"random trees have in common with this one (Jaccard similarity; they flag "
+        f"{', '.join(map(str, n_flagged))})."
+    )
 
 
 def _format_metrics(metrics: Mapping[str, Any], why_undefined: str) -> list[str]:

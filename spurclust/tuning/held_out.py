@@ -15,6 +15,7 @@ from sklearn.utils import get_tags
 
 from spurclust.detector import SpuriousRegionDetector
 from spurclust.labels import UNINSPECTED
+from spurclust.mixture import GuidedMixture
 from spurclust.parallel import count_threads, is_joblib_set, iterate_threads
 from spurclust.progress import track
 from spurclust.region import (
@@ -214,7 +215,8 @@ def _try_mixtures(
 ) -> HeldOut:
     """Fit each mixture to each embedding once, and predict the held-out points of its trials."""
     detector = space.detector
-    mixture = configure_mixture(detector.mixture, detector.random_state)
+    reduce = embedded[0].steps["reduce"]
+    mixture = configure_mixture(detector.mixture, reduce, detector.random_state)
     shape = len(space.n_components), len(space.perplexities)
     probabilities = [np.empty((*shape, len(trial.points))) for trial in trials[0]]
     used_components = []
@@ -241,15 +243,14 @@ def predict_trials(
     mixture: Any, embedding: Floats, trials: list[Trial], assignment: str, n_components: int
 ) -> list[Floats]:
     """Fit a clone of the mixture, and predict the held-out points of each trial."""
-    fitted = fit_mixture(clone(mixture), embedding, n_components)
-    component = assign_components(fitted, embedding)
-    n_found = count_components(fitted, component)
-    return [
-        spurious_probability(
-            fitted, trial.points, component_counts(component, trial.seen, n_found), assignment
-        )
-        for trial in trials
-    ]
+    probabilities: list[Floats] = []
+    for trial in trials:
+        if not probabilities or isinstance(mixture, GuidedMixture):
+            fitted = fit_mixture(clone(mixture), embedding, n_components, trial.seen)
+            component = assign_components(fitted, embedding)
+        counts = component_counts(component, trial.seen, count_components(fitted, component))
+        probabilities.append(spurious_probability(fitted, trial.points, counts, assignment))
+    return probabilities
 
 
 @contextmanager

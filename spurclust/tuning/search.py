@@ -93,7 +93,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         protocol, steps that are not known to ignore labels are fitted for each split, on the codes
         1 (spurious), 0 (reliable) and -1 (uninspected or held out).
     mixture : estimator with `predict` and `predict_proba`, default=None
-        The last step; None is `GaussianMixture()`.
+        The last step; None is as in `SpuriousRegionDetector`.
     random_state : int, RandomState or None, default=None
         Seeds the folds and every step that was not given a `random_state` of its own. What is not
         an int draws one.

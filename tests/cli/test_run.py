@@ -106,7 +106,7 @@ def test_an_earlier_run_is_replaced_whole(survey, results, tmp_path, capsys):
     [
         (
             ["-N", "2", "--threshold", "0.3", "--assignment", "soft", "--random-state", "5"],
-            ["CutoutFeatures", "GuidedProjection", "TSNE", "GaussianMixture"],
+            ["CutoutFeatures", "GuidedProjection", "TSNE", "GuidedMixture"],
             {"n_components": 2, "threshold": 0.3, "assignment": "soft", "random_state": 5},
         ),
         (

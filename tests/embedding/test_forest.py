@@ -99,5 +99,23 @@ def test_folds_have_similar_shares_and_keep_equal_rows_together():
     assert_array_equal(twice[::2], twice[1::2])
 
 
+def test_a_source_more_leaves_nearly_all_others_in_their_folds():
+    codes = np.arange(400) % 4 // 3
+    rows = draw(codes)
+    folds = grow(rows, codes).folds_of(rows)
+    fewer = grow(rows[1:], codes[1:]).folds_of(rows[1:])
+    assert (folds[1:] != fewer).sum() <= 3
+
+
+def test_parts_hold_each_tree_once_and_average_to_all():
+    codes = np.arange(60) % 2
+    rows = draw(codes)
+    forest = grow(rows, codes, n_estimators=24, n_folds=4)
+    parts = forest.split(3)
+    mean = np.mean([part.shares(rows) for part in parts], axis=0)
+    np.testing.assert_allclose(mean, forest.shares(rows))
+    assert [len(part.trees[0].roots) for part in forest.split(100)] == [1] * 6
+
+
 def test_zero_and_negative_zero_are_equal_rows():
     assert_array_equal(row_keys(np.array([[0.0]])), row_keys(np.array([[-0.0]])))

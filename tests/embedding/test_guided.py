@@ -30,7 +30,7 @@ def test_sklearn_checks(estimator, check):
 
 def test_fitted_sources_look_no_better_separated_than_new_ones():
     X, y = features(400, seed=1)
-    projection = guide().fit(X, y)
+    projection = guide(n_estimators=200).fit(X, y)
     new, truth = features(400, seed=2)
     fitted = roc_auc_score(y, projection.transform(X)[:, -1])
     unseen = roc_auc_score(truth, projection.transform(new)[:, -1])
@@ -58,6 +58,18 @@ def test_fit_transform_is_transform():
     X, y = features(120, seed=5)
     projection = guide()
     np.testing.assert_array_equal(projection.fit_transform(X, y), projection.transform(X))
+
+
+def test_parts_of_the_trees_teach_other_axes_beside_the_same_components():
+    X, y = features(120, seed=8)
+    projection = guide().fit(X, y)
+    whole, *parts = projection.transform(X), *projection.project_by_parts(X, 3)
+    assert len(parts) == 3
+    for part in parts:
+        np.testing.assert_array_equal(part[:, :-1], whole[:, :-1])
+        assert 0.5 < np.corrcoef(part[:, -1], whole[:, -1])[0, 1] < 0.999
+    np.testing.assert_allclose([part[:, -1].std() for part in parts], 3, rtol=1e-5)
+    np.testing.assert_array_equal(projection.project_by_parts(X, 1)[0], whole)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])

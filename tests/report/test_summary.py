@@ -11,6 +11,7 @@ from spurclust.catalog import read_results, write_table
 from spurclust.metrics import completeness, purity, workload
 from spurclust.ranking import InspectionOutlook, expected_effort
 from spurclust.report import Results, format_summary, summarize_run
+from spurclust.tuning import Steadiness
 
 
 def test_results_are_the_same_in_memory_and_read_back(make_results, tmp_path):
@@ -146,7 +147,11 @@ def test_stability_and_effort_are_summarized(make_run):
     detector, y = make_run([1, 1, 0, 0], [1, 0, -1, -1])
     effort = expected_effort(y, [0.9, 0.5, 0.3, 0.1], unlabeled=-1, completeness=[0.95])
     outlook = InspectionOutlook(1, 2, 0.4, (0, 2), 2, effort)
-    summary = summarize_run(detector, y, stability=[1, 0.5, 0, 0], outlook=outlook)
+    steadiness = Steadiness(0.9, (3, 4, 4))
+    shares = [1, 0.5, 0, 0]
+    summary = summarize_run(detector, y, stability=shares, steadiness=steadiness, outlook=outlook)
+    assert summary["steadiness"] == {"similarity": 0.9, "n_flagged": (3, 4, 4)}
+    assert "Steadiness 0.90" in format_summary(summary)
     assert summary["stability"] == {"always": 1, "sometimes": 1, "never": 2}
     (row,) = summary["ranking"]["expected_effort"]
     assert row["inspections"] == effort["inspections"].item()

@@ -9,8 +9,8 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import Isomap
 from sklearn.mixture import GaussianMixture
 
-from spurclust import TSNE, SpuriousRegionDetector
-from spurclust.tuning import flag_stability
+from spurclust import TSNE, GuidedProjection, SpuriousRegionDetector
+from spurclust.tuning import flag_stability, region_steadiness
 
 
 @pytest.fixture
@@ -129,3 +129,32 @@ def test_bad_labels(survey, detector):
     X, y = survey
     with pytest.raises(ValueError, match="120 sources in X, 119 labels in y"):
         flag_stability(X, y[:-1], detector)
+
+
+def test_a_region_is_as_steady_as_its_replicas_are_like_it(survey, quick):
+    images, y = survey
+    guided = GuidedProjection(4, n_estimators=60, random_state=0)
+    detector = SpuriousRegionDetector(4, 0.3, reduce=guided, flatten="passthrough", **quick)
+    features = detector.fit_assign(images, y).features
+    found = region_steadiness(detector, features, y)
+    assert 0 < found.similarity <= 1
+    assert len(found.n_flagged) == 3
+    assert found == region_steadiness(detector, features, y, n_jobs=2)
+
+
+def test_without_trees_only_the_mixture_starts_elsewhere(survey, detector):
+    images, y = survey
+    detector.set_params(mixture=GaussianMixture(random_state=0))
+    features = detector.fit_assign(images, y).features
+    flags = [
+        clone(detector)
+        .set_params(mixture=GaussianMixture(random_state=state))
+        .fit(*survey)
+        .flagged_
+        for state in (1, 2, 3)
+    ]
+    own = detector.flagged_
+    similarity = np.mean([(own & each).sum() / (own | each).sum() for each in flags])
+    found = region_steadiness(detector, features, y)
+    assert found.similarity == pytest.approx(similarity)
+    assert found.n_flagged == tuple(each.sum() for each in flags)
