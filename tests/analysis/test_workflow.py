@@ -200,6 +200,7 @@ def test_nothing_is_ranked_where_nothing_is_known(cutouts, y):
     assert "inspection_rank" not in found.sources
 
 
+@pytest.mark.filterwarnings("ignore:The region holds:UserWarning")
 @pytest.mark.parametrize("method", ["random", "diverse"])
 def test_a_reference_reads_only_its_own_cutouts(folder, tmp_path, method):
     copied = shutil.copytree(folder, tmp_path / "copied")
