@@ -31,7 +31,7 @@ from .conftest import (
     write_labels,
 )
 
-STAGES = {"reading", "flatten", "reduce", "embed", "mixture", "ranking"}
+STAGES = {"reading", "flatten", "reduce", "embed", "mixture", "steadiness", "ranking"}
 STAGES |= {"writing", "report", "models"}
 
 
