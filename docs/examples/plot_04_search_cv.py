@@ -49,7 +49,7 @@ CompletenessDisplay.from_estimator(search, y)
 # %%
 # Was it right?
 # -------------
-# The survey is simulated, so that the labels of the other half are known.
+# The survey is simulated, so the labels of the other half are known.
 
 flagged = search.best_estimator_.flagged_
 hidden = y == -1
