@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -143,9 +143,10 @@ def _start_process() -> Any:
 
 
 def _get_ready() -> None:
-    """Import what draws and saves, which takes a while."""
-    for name in ("matplotlib.pyplot", "skops.io", "spurclust.analysis.outcome", "spurclust.plots"):
-        import_module(name)
+    """Import what draws and saves, which takes a while; who needs what is missing names it."""
+    for name in ("spurclust.analysis.outcome", "spurclust.plots", "matplotlib.pyplot", "skops.io"):
+        with suppress(ImportError):
+            import_module(name)
 
 
 def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:

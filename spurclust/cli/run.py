@@ -117,15 +117,27 @@ def run_fit(args: argparse.Namespace) -> None:
 
 def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) -> None:
     """Analyze the named cutouts with the named labels, save the folder, and print the outcome."""
+    plot_formats = [] if args.no_plots else list(dict.fromkeys(args.plot_format or ["png"]))
+    os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine shows
+    with picture_process(args.jobs if plot_formats else 1) as executor:
+        saving = {
+            "table_format": args.format,
+            "plot_formats": plot_formats,
+            "report": not args.no_report,
+        }
+        analysis = _analyze(args, saving, tune=tune, **reference)
+        replaces = Path(args.out, "summary.json").exists()
+        analysis.save(args.out, **saving, executor=executor, log=say)
+    print_outcome(analysis, args.out, replaces=replaces)
+
+
+def _analyze(
+    args: argparse.Namespace, saving: dict[str, Any], *, tune: bool, **reference: Any
+) -> Any:
+    """Analyze the named cutouts with the named labels, once it is known that they can be saved."""
     catalogue = options.read_catalogue(args)
     cutouts = choose_cutouts(args, catalogue)
     columns = path_columns(cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column")
-    plot_formats = [] if args.no_plots else list(dict.fromkeys(args.plot_format or ["png"]))
-    saving = {
-        "table_format": args.format,
-        "plot_formats": plot_formats,
-        "report": not args.no_report,
-    }
     check_folder(
         args.out,
         **saving,
@@ -133,33 +145,28 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
         tune=tune,
         stability=bool(args.stability),
     )
-    os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine shows
-    with picture_process(args.jobs if plot_formats else 1) as executor:
-        analysis = spurclust.analyze(
-            cutouts,
-            options.read_label_tables(args),
-            catalogue=catalogue,
-            detector=make_search(args) if tune else make_detector(args),
-            ranking=not args.no_ranking,
-            stability=args.stability,
-            **reference,
-            id_pattern=args.id_pattern,
-            filters=args.filters,
-            **columns,
-            size=one_or_two(args.size),
-            reduce=args.reduce,
-            hdu=args.hdu,
-            pad=args.pad,
-            on_error="skip" if args.skip_unreadable else "raise",
-            random_state=args.random_state,
-            n_jobs=args.jobs,
-            name=Path(args.out).resolve().name,
-            settings={**_settings(args), "plot_format": plot_formats},
-            log=say,
-        )
-        replaces = Path(args.out, "summary.json").exists()
-        analysis.save(args.out, **saving, executor=executor, log=say)
-    print_outcome(analysis, args.out, replaces=replaces)
+    return spurclust.analyze(
+        cutouts,
+        options.read_label_tables(args),
+        catalogue=catalogue,
+        detector=make_search(args) if tune else make_detector(args),
+        ranking=not args.no_ranking,
+        stability=args.stability,
+        **reference,
+        id_pattern=args.id_pattern,
+        filters=args.filters,
+        **columns,
+        size=one_or_two(args.size),
+        reduce=args.reduce,
+        hdu=args.hdu,
+        pad=args.pad,
+        on_error="skip" if args.skip_unreadable else "raise",
+        random_state=args.random_state,
+        n_jobs=args.jobs,
+        name=Path(args.out).resolve().name,
+        settings={**_settings(args), "plot_format": saving["plot_formats"]},
+        log=say,
+    )
 
 
 def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
