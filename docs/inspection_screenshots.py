@@ -48,6 +48,8 @@ def judge(page: Page, labels: str) -> None:
         page.keyboard.press(str(reasons.index(reason) + 1) if reason else "r")
         page.evaluate(UNTIL_NEXT, item["row"])
         page.wait_for_timeout(400)
+    while not page.evaluate("points.codes !== null"):
+        page.wait_for_timeout(500)
     page.wait_for_timeout(3000)
 
 
@@ -67,6 +69,8 @@ def main() -> None:
         page.wait_for_selector('body[data-ready="all"]')
         judge(page, args.labels)
         save(page, args.images / "inspection-judge.png")
+        page.evaluate("find('standing').scrollTop = find('standing').scrollHeight")
+        save(page, args.images / "inspection-embedding.png")
         page.emulate_media(color_scheme="dark")
         page.keyboard.press("g")
         page.wait_for_timeout(1500)

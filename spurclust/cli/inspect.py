@@ -98,6 +98,8 @@ def run_inspect(args: argparse.Namespace) -> None:
             columns=columns,
             reasons=args.reasons,
             make_results=partial(make_results, args),
+            own_columns=_own_columns(args),
+            spurious_value=args.spurious_value,
         )
         names = list(dict.fromkeys([*args.inspectors, *args.adjudicators]))
         keys = secret_keys(inspection.folder, names)
@@ -130,6 +132,14 @@ def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
         random_state=args.random_state,
         beside=True,
     )
+
+
+def _own_columns(args: argparse.Namespace) -> dict[str, str]:
+    """Return what the team's label tables call the columns of ids, labels and reasons."""
+    names = {"Source_ID": args.id_column, "Reason": args.reason_column}
+    if len(args.label_column or ()) == 1:
+        names["Reliable_Source"] = args.label_column[0]
+    return names
 
 
 def make_results(args: argparse.Namespace, out: str) -> None:

@@ -8,7 +8,7 @@ import json
 import secrets
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -77,8 +77,11 @@ class InspectionSite:
         columns: pd.DataFrame | None = None,
         reasons: Sequence[str] = (),
         make_results: Callable[[str], object] | None = None,
+        own_columns: Mapping[str, str] | None = None,
+        spurious_value: int = 0,
     ) -> None:
         self.inspection, self.columns = inspection, columns
+        self.own_columns, self.spurious_value = own_columns or {}, spurious_value
         self.results = Results(inspection, make_results)
         self.reasons = Reasons(inspection, reasons)
         self.showing = Showing(inspection)
@@ -159,11 +162,18 @@ class InspectionSite:
         from spurclust.catalog import write_table
 
         self.inspection.export()
-        table = self.inspection.labels() if name == "labels" else self.inspection.verdicts()
+        table = self._own_labels() if name == "labels" else self.inspection.verdicts()
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"{name}.{suffix}"
             write_table(table, path)
             return path.read_bytes()
+
+    def _own_labels(self) -> pd.DataFrame:
+        """Return the labels as the team's own tables have them."""
+        table = self.inspection.labels()
+        if self.spurious_value:
+            table["Reliable_Source"] = 1 - table["Reliable_Source"]
+        return table.rename(columns=self.own_columns)
 
 
 def make_app(

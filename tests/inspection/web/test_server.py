@@ -249,6 +249,18 @@ class TestCutouts:
 
 
 class TestTables:
+    def test_labels_are_exported_in_the_columns_of_the_team(self, serve, connect, tmp_path):
+        own = {"Source_ID": "id", "Reliable_Source": "artifact", "Reason": "why"}
+        client = connect(serve(site={"own_columns": own, "spurious_value": 1}))
+        client.judge(4, verdict="spurious", reason="spike")
+        client.judge(5)
+        path = tmp_path / "labels.csv"
+        path.write_bytes(client.get("/labels.csv").content)
+        names = {"id_column": "id", "label_column": "artifact", "reason_column": "why"}
+        table = read_labels(path, spurious_value=1, **names).table.set_index("source_id")
+        assert table.loc[["4", "5"], "label"].tolist() == [1, 0]
+        assert table.loc["4", "reason"] == "spike"
+
     @pytest.mark.parametrize("suffix", ["csv", "xlsx"])
     def test_labels_are_read_back(self, served, client, tmp_path, suffix):
         client.judge(0, verdict="spurious", reason=HOSTILE)
