@@ -5,7 +5,7 @@ const MOST_AT_EACH_VERDICT = 20000;
 const LARGEST = 65535;
 const darkScheme = window.matchMedia("(prefers-color-scheme: dark)");
 // Drawn once on a canvas that nobody sees; only the ring around the source that is shown moves.
-const points = { at: null, codes: null, model: -1, nInspected: -1, drawn: document.createElement("canvas") };
+const points = { at: null, extent: [1, 1], codes: null, model: -1, nInspected: -1, drawn: document.createElement("canvas") };
 
 async function askBytes(path) {
   const response = await fetch(path, { credentials: "same-origin", cache: "no-store" });
@@ -26,6 +26,8 @@ async function refreshPoints() {
       find("points-figure").hidden = !bytes.byteLength;
       if (!bytes.byteLength) return;
       points.at = new Uint16Array(bytes);
+      points.extent = [0, 1].map((axis) => points.at.reduce((most, value, k) => (k % 2 === axis ? Math.max(most, value) : most), 0) / LARGEST);
+      find("points").style.aspectRatio = 1 / Math.max(points.extent[1], 0.5);
     }
     points.codes = new Uint8Array(await askBytes("/api/codes"));
   } catch (error) {
@@ -41,8 +43,10 @@ function drawPoints() {
   const canvas = find("points");
   if (!points.codes || !canvas.clientWidth) return;
   const ratio = window.devicePixelRatio || 1;
-  const side = Math.round(canvas.clientWidth * ratio);
-  for (const one of [canvas, points.drawn]) [one.width, one.height] = [side, side];
+  for (const one of [canvas, points.drawn]) {
+    one.width = Math.round(canvas.clientWidth * ratio);
+    one.height = Math.round(canvas.clientHeight * ratio);
+  }
   const context = points.drawn.getContext("2d");
   const style = getComputedStyle(document.documentElement);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
@@ -52,7 +56,7 @@ function drawPoints() {
     context.fillStyle = color(name);
     context.strokeStyle = color("panel");
     context.globalAlpha = alpha;
-    points.codes.forEach((one, row) => { if (one === code) draw(...pixelOf(row, side)); });
+    points.codes.forEach((one, row) => { if (one === code) draw(...pixelOf(row)); });
   };
   const shape = (trace) => (x, y) => { context.beginPath(); trace(x, y); context.closePath(); context.fill(); context.stroke(); };
   const circle = shape((x, y) => context.arc(x, y, mark, 0, 2 * Math.PI));
@@ -65,10 +69,11 @@ function drawPoints() {
   showPoints();
 }
 
-function pixelOf(row, side) {
-  const room = 0.94 * side;
-  const scaled = (value) => 0.03 * side + (room * value) / LARGEST;
-  return [scaled(points.at[2 * row]), side - scaled(points.at[2 * row + 1])];
+function pixelOf(row) {
+  const { width, height } = points.drawn;
+  const room = 0.94 * width;
+  const [right, up] = [0, 1].map((axis) => room * (points.at[2 * row + axis] / LARGEST - points.extent[axis] / 2));
+  return [width / 2 + right, height / 2 - up];
 }
 
 /** Show the embedding, with a ring around the source that is shown. */
@@ -84,7 +89,7 @@ function showPoints() {
   context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
   context.lineWidth = 2 * ratio;
   context.beginPath();
-  context.arc(...pixelOf(item.row, canvas.width), 9 * ratio, 0, 2 * Math.PI);
+  context.arc(...pixelOf(item.row), 9 * ratio, 0, 2 * Math.PI);
   context.stroke();
 }
 
