@@ -30,7 +30,7 @@ from spurclust.inspection.web.answers import (
     parse_rows,
 )
 from spurclust.inspection.web.points import Embedding
-from spurclust.inspection.web.results import Results
+from spurclust.inspection.web.results_folder import Results
 from spurclust.inspection.web.security import ENTRANCE, Guard, token_of
 from spurclust.inspection.web.showing import CONTRASTS, Showing, Stretch
 from spurclust.report.page import read_templates

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from spurclust.inspection.web.answers import BadRequestError
-from spurclust.inspection.web.results import Results
+from spurclust.inspection.web.results_folder import Results
 
 
 @pytest.fixture
