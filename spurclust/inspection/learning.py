@@ -131,9 +131,10 @@ class LearnerBeside:
     def __init__(self, learner: Learner) -> None:
         context = multiprocessing.get_context("spawn")
         self.learner = learner
-        self._is_sent = False
+        self._is_sent = self._is_closed = False
         self._connection, end = context.Pipe()
-        context.Process(target=_learn_on_demand, args=(end,), daemon=True).start()
+        self._process = context.Process(target=_learn_on_demand, args=(end,), daemon=True)
+        self._process.start()
         end.close()
 
     def learn(self, number: int, known: Snapshot) -> Lesson:
@@ -145,7 +146,7 @@ class LearnerBeside:
             self._connection.send((number, known))
             lesson: Lesson = self._connection.recv()
         except (EOFError, OSError):
-            return self.learner.learn(number, known)
+            return self.first_lesson() if self._is_closed else self.learner.learn(number, known)
         return lesson
 
     def first_lesson(self) -> Lesson:
@@ -153,8 +154,10 @@ class LearnerBeside:
         return self.learner.first_lesson()
 
     def close(self) -> None:
-        """Let the process end."""
-        self._connection.close()
+        """End the process, whatever it does."""
+        self._is_closed = True
+        self._process.terminate()
+        self._process.join()
 
 
 def _learn_on_demand(end: Connection) -> None:
@@ -199,6 +202,6 @@ class Lessons:
 
     def close(self) -> None:
         """Wait for the thread."""
-        self._thread.shutdown(cancel_futures=True)
         if isinstance(self.learner, LearnerBeside):
             self.learner.close()
+        self._thread.shutdown(cancel_futures=True)

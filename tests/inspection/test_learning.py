@@ -58,8 +58,9 @@ def test_a_process_of_its_own_learns_the_same_and_one_that_died_is_replaced(lear
     snapshot = known(blobs.y, np.arange(200) % 4 == 0)
     beside = LearnerBeside(learner)
     there = beside.learn(1, snapshot)
-    beside.close()
+    beside._process.kill()
     here, expected = (one.learn(1, snapshot) for one in (beside, learner))
+    beside.close()
     for lesson in (there, here):
         for one, other in zip(lesson.orders, expected.orders, strict=True):
             assert (*one[:2], one.rows.tolist()) == (*other[:2], other.rows.tolist())
