@@ -7,15 +7,20 @@ embedding of pixels) sees all cutouts, as a team does.
 
 With 3 % of the labels made wrong at random: how many of these stand among the first of
 `label_suspicion`, and how much longer the order of inspection becomes.
+
+How steady the region is: how alike are those of six random states, and those of six surveys from
+which 1 % of the reliable sources are left out.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import bench
 import numpy as np
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -27,7 +32,6 @@ from sklearn.preprocessing import StandardScaler
 
 from spurclust import (
     CutoutFeatures,
-    GuidedProjection,
     ImageFlattener,
     InspectionRanker,
     SpuriousRegionDetector,
@@ -41,6 +45,7 @@ from spurclust.metrics import (
 from spurclust.ranking import label_suspicion
 from spurclust.region import component_counts, spurious_fractions
 from spurclust.simulate import draw_strips, simulate_survey
+from spurclust.steps import FEATURE_STEPS
 
 N_FOLDS = 5
 N_RESAMPLES = 200
@@ -80,6 +85,10 @@ WRONG_SHARE = 0.03
 LEAST_FOUND, MOST_LOST = 0.70, 0.20
 """Wrong labels among the first, twice as many as are wrong; added workload at 95 %."""
 
+N_STATES, N_COMPONENTS, LEFT_SHARE = 6, 20, 0.01
+LEAST_ALIKE, MOST_LARGER = 0.95, 1.15
+"""Mean Jaccard similarity; the largest number of flagged divided by the smallest."""
+
 
 def by_component(component: Any, codes: Any, seed: int) -> Any:  # noqa: ARG001
     """Score each source by the spurious fraction of its component."""
@@ -91,18 +100,22 @@ def by_region(n_components: int) -> Method:
     """Score sources by the spurious fraction of their position in an embedding of features."""
 
     def score(features: Any, codes: Any, seed: int) -> Any:
-        region = SpuriousRegionDetector(
-            n_components,
-            flatten="passthrough",
-            reduce=GuidedProjection(),
-            assignment="soft",
-            unlabeled=-1,
-            random_state=seed,
-            n_jobs=-1,
-        )
+        region = region_of_features(n_components, seed).set_params(assignment="soft")
         return region.fit(features, codes).spurious_probability_
 
     return score
+
+
+def region_of_features(n_components: int, seed: int) -> SpuriousRegionDetector:
+    """Return a detector with the default steps, for features that are measured already."""
+    return SpuriousRegionDetector(
+        n_components,
+        flatten="passthrough",
+        reduce=clone(FEATURE_STEPS["reduce"]),
+        unlabeled=-1,
+        random_state=seed,
+        n_jobs=-1,
+    )
 
 
 def by_classifier(classifier: Any) -> Method:
@@ -255,6 +268,41 @@ def format_wrong_labels(results: dict[str, list[float]]) -> str:
     return bench.format_table(outcomes)
 
 
+def flag_again(features: Any, y: Any, *, leave_out: bool) -> Any:
+    """Flag with six random states, or with some reliable sources left out; a row for each."""
+    rows = []
+    for state in range(N_STATES):
+        kept = np.ones(len(y), dtype=bool)
+        if leave_out:
+            reliable = np.flatnonzero(y == 0)
+            rng = np.random.default_rng(state)
+            kept[rng.choice(reliable, round(LEFT_SHARE * len(reliable)), replace=False)] = False
+        region = region_of_features(N_COMPONENTS, 0 if leave_out else state)
+        flagged = np.full(len(y), np.nan)
+        flagged[kept] = region.fit(features[kept], y[kept]).flagged_
+        rows.append(flagged)
+    common = ~np.isnan(rows).any(axis=0)
+    return np.array(rows)[:, common].astype(bool)
+
+
+def judge_steadiness(name: str, images: Any, y: Any) -> list[bench.Outcome]:
+    """Measure how alike the regions are."""
+    features = CutoutFeatures(n_jobs=-1).fit_transform(images)
+    outcomes = []
+    for what, leave_out in ((f"{N_STATES} random states", False), ("1 % left out", True)):
+        rows = flag_again(features, y, leave_out=leave_out)
+        alike = [(a & b).sum() / max((a | b).sum(), 1) for a, b in combinations(rows, 2)]
+        sizes = rows.sum(axis=1)
+        detail = f"flagged: {', '.join(map(str, sizes))}"
+        what, similarity = f"{name}, {what}", float(np.mean(alike))
+        larger = float(sizes.max() / max(sizes.min(), 1))
+        outcomes += [
+            bench.at_least(f"{what}: similarity", similarity, LEAST_ALIKE, detail, unit=""),
+            bench.at_most(f"{what}: largest to smallest", larger, MOST_LARGER, ""),
+        ]
+    return outcomes
+
+
 def mean_results(results: list[list[dict[str, Any]]]) -> list[dict[str, Any]]:
     """Average the metrics of several surveys, method by method; intervals span their means."""
     merged = []
@@ -352,6 +400,21 @@ def compare_wrong_labels(
     print(f"## {title}\n\n{format_wrong_labels(results)}\n", flush=True)
 
 
+def compare_steadiness(
+    real: str | None, labels: str | None, seeds: Sequence[int], n_sources: int, n_spurious: int
+) -> None:
+    """Judge how steady the region is on real cutouts and on simulated surveys."""
+    outcomes = []
+    if real and labels:
+        images, y, _ = bench.load_survey(real, labels)
+        outcomes += judge_steadiness(Path(real).resolve().parent.name, images, y)
+    for seed in seeds:
+        drawn = simulate_survey(n_sources, n_spurious, random_state=seed, n_jobs=-1)
+        outcomes += judge_steadiness(f"simulated, seed {seed}", draw_strips(drawn.cubes), drawn.y)
+    title = f"Steadiness: {N_COMPONENTS} components on features, all labels"
+    print(f"## {title}\n\n{bench.format_table(outcomes)}\n", flush=True)
+
+
 def compare(
     real: str | None = None,
     labels: str | None = None,
@@ -362,9 +425,9 @@ def compare(
     n_sources: int = 1816,
     n_spurious: int = 57,
     repeats: int = 3,
-    only: tuple[str, ...] = ("methods", "labels"),
+    only: tuple[str, ...] = ("methods", "labels", "steadiness"),
 ) -> None:
-    """Judge all methods, or what wrong labels do, and print one table per survey."""
+    """Judge all methods, what wrong labels do, and how steady the region is; print tables."""
     if real and labels and "methods" in only:
         compare_real("strips", real, labels, group_column, repeats)
     if cubes and cube_labels and "methods" in only:
@@ -373,6 +436,8 @@ def compare(
         compare_simulated(seeds, n_sources, n_spurious, repeats)
     if "labels" in only:
         compare_wrong_labels(real, labels, seeds, n_sources, n_spurious, repeats)
+    if "steadiness" in only:
+        compare_steadiness(real, labels, seeds, n_sources, n_spurious)
     print(
         f"{repeats} x {N_FOLDS}-fold cross-validation, means; in brackets the middle 95 % of "
         f"{N_RESAMPLES} resamples of the sources, unless it says otherwise. Seconds: making the "

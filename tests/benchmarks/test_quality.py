@@ -96,3 +96,13 @@ def test_a_replay_is_drawn(script, tmp_path, capsys, monkeypatch):
     for strategy in active.STRATEGIES:
         assert f"| {strategy} | " in printed
     assert picture.stat().st_size > 5000
+
+
+def test_regions_are_compared_on_the_sources_that_all_have(quality):
+    y = (np.arange(400) < 60).astype(int)
+    rows = np.random.default_rng(0).normal(size=(400, 6)) + 4 * y[:, None]
+    flags = quality.flag_again(rows, y, leave_out=True)
+    left_out = 6 * round(quality.LEFT_SHARE * 340)
+    assert flags.shape[0] == 6
+    assert 400 - left_out <= flags.shape[1] < 400
+    assert quality.flag_again(rows, y, leave_out=False).shape == (6, 400)
