@@ -15,7 +15,7 @@ from spurclust.detector import SpuriousRegionDetector
 from spurclust.embedding import GuidedProjection
 from spurclust.features.images import validate_images
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
-from spurclust.parallel import iterate_threads
+from spurclust.parallel import map_threads
 from spurclust.printing import short_repr
 from spurclust.progress import track
 from spurclust.region import allowed_components, check_mixture, is_flagged
@@ -101,25 +101,21 @@ def region_steadiness(
     """
     steps, rows = detector.pipeline_.named_steps, np.asarray(features)
     _, codes = labels_of_fit(detector, y, len(rows))
+    projections: Iterable[Any] = [None] * N_REPLICAS
     if isinstance(steps["reduce"], GuidedProjection):
-        embed = steps["embed"]
         projections = steps["reduce"].project_by_parts(rows, N_REPLICAS)
-        points = [
-            np.asarray(each, dtype=np.float64)
-            for each in iterate_threads(
-                lambda part: fit_step(clone(embed), part, codes)[0], projections, n_jobs
-            )
-        ]
-    else:
-        points = [detector.embedding_] * N_REPLICAS
-    replicas = []
-    for random_state, embedding in enumerate(points, start=1):
+
+    def flag_again(numbered: tuple[int, Any]) -> NDArray[np.bool_]:
+        random_state, part = numbered
+        points = detector.embedding_
+        if part is not None:
+            points = np.asarray(fit_step(clone(steps["embed"]), part, codes)[0], dtype=np.float64)
         mixture = _with_settings(steps["mixture"], {"random_state": random_state})
-        trial = [Trial(codes, embedding)]
-        found = predict_trials(
-            mixture, embedding, trial, detector.assignment, detector.n_components_
-        )
-        replicas.append(is_flagged(found[0], detector.threshold))
+        trial = [Trial(codes, points)]
+        found = predict_trials(mixture, points, trial, detector.assignment, detector.n_components_)
+        return is_flagged(found[0], detector.threshold)
+
+    replicas = map_threads(flag_again, enumerate(projections, start=1), n_jobs)
     return Steadiness(
         float(np.mean([_jaccard(detector.flagged_, each) for each in replicas])),
         tuple(int(each.sum()) for each in replicas),
