@@ -13,6 +13,7 @@ from spurclust.analysis.choosing import Draw
 from spurclust.analysis.outcome import Analysis
 from spurclust.analysis.reading import Survey, label_origins, label_tables, read_survey
 from spurclust.analysis.stages import Log, Stages
+from spurclust.analysis.steadiness import measure_stability, measure_steadiness
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.progress import showing_progress
 
@@ -230,8 +231,8 @@ def _find_spurious(
     """Choose the region, measure its stability, and rank the sources if a ranker is given."""
     images, y = survey.cutouts.images, survey.labels.y
     fitted = _fit(detector, images, y, stages)
-    steadiness = _measure_steadiness(fitted, y, stages)
-    shares = _measure_stability(fitted.detector, images, y, n_states, stages)
+    steadiness = measure_steadiness(fitted.detector, fitted.features, y, stages)
+    shares = measure_stability(fitted.detector, images, y, n_states, stages)
     ranks = _RankedSources()
     if ranker is not None and (y == SPURIOUS).any():
         with stages("ranking"):
@@ -271,35 +272,6 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
     with stages("tuning"):
         features = detector.fit_assign(images, y).features
     return _Fitted(detector.best_estimator_, detector, features)
-
-
-def _measure_steadiness(fitted: _Fitted, y: NDArray[np.int8], stages: Stages) -> Any:
-    """Make the region again by other random draws, and compare; None where nothing is flagged."""
-    if not fitted.detector.flagged_.any():
-        return None
-    from spurclust.tuning import region_steadiness
-
-    with stages("steadiness"):
-        return region_steadiness(fitted.detector, fitted.features, y, n_jobs=fitted.detector.n_jobs)
-
-
-def _measure_stability(
-    detector: Any, images: NDArray[Any], y: NDArray[np.int8], n_states: int, stages: Stages
-) -> NDArray[np.float64] | None:
-    """Return in which share of runs from other random states each source is flagged."""
-    if not n_states:
-        return None
-    from spurclust.tuning import flag_stability
-
-    first = detector.random_state if isinstance(detector.random_state, int) else 0
-    with stages("stability"):
-        return flag_stability(
-            images,
-            y,
-            detector,
-            random_states=range(first, first + n_states),
-            n_jobs=detector.n_jobs,
-        )
 
 
 class _RankedSources(NamedTuple):
