@@ -139,7 +139,10 @@ class Inspection:
             n_wanted = self._restore(random_state, opinions, adjudicators)
             if labels is not None:
                 self._take_labels(labels)
-            rules = {"audit_share": audit_share, "hold_seconds": 60 * hold_minutes}
+            rules: dict[str, Any] = {
+                "audit_share": audit_share,
+                "hold_seconds": 60 * hold_minutes,
+            }
             self._deck = Deck(self._tally, n_wanted, self._permutation, **rules)
             learner = Learner(self.features, measured.isolation, ranker)
             self._lessons = Lessons(LearnerBeside(learner) if beside else learner)
