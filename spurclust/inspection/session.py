@@ -123,11 +123,10 @@ class Inspection:
 
         check_shares(opinions, audit_share)
         self.folder, self.batch = Path(folder), batch
-        self.adjudicators = tuple(adjudicators)
+        self.adjudicators, self._lock = tuple(adjudicators), RLock()
         self.options = options or ReadOptions(n_jobs=n_jobs)
         labels = label_tables(labels) or labels
         self.source = open_cutouts(cutouts)
-        self._lock = RLock()
         with ExitStack() as stack:
             make_folder(self.folder)
             stack.enter_context(locked_folder(self.folder, LOCK))
