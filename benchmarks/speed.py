@@ -22,6 +22,8 @@ N_REFITS = 500
 """Refits of the original that try what `spurclust tune` tries: 100 settings in 5 folds."""
 N_STARTS = 7
 MEDIAN_OF = 3
+BESIDE = {"plots", "models"}
+"""Stages of the process that draws while the other writes the report."""
 LIKE_THE_ORIGINAL = ["--region-on", "pixels", "--no-plots", "--no-report", "--no-ranking"]
 
 Work = Callable[[str, str, int, Path], list[bench.Outcome]]
@@ -107,7 +109,8 @@ def compare_runs(folder: str, labels: str, repeats: int, out: Path) -> list[benc
 def stages(run: bench.Finished) -> list[bench.Outcome]:
     """List the seconds of each stage of the last of some runs."""
     known = run.result["seconds"]
-    seconds = {**known, "imports and the rest": run.each[-1] - sum(known.values())}
+    in_turn = sum(s for name, s in known.items() if name not in BESIDE)
+    seconds = {**known, "imports and the rest": run.each[-1] - in_turn}
     return [bench.for_information(f"stage {name}", f"{s:.2f} s") for name, s in seconds.items()]
 
 
