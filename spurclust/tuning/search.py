@@ -155,7 +155,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     >>> y = (np.arange(200) < 20).astype(int)
     >>> search = SpuriousRegionDetectorCV((4, 8, 16), perplexity=20, random_state=0).fit(X, y)
     >>> search.completeness_, search.workload_
-    (1.0, 0.1)
+    (1.0, 0.105)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
