@@ -25,8 +25,7 @@ MEANINGS = {
     "steps": "the steps up to the embedding",
     "region": "the region rule",
     "novelty": "how unlike the fitted",
-    "mixture": "components that labels choose",
-    "embedding": "numbers to points: t-SNE",
+    "embedding": "to points, and their components",
     "features": "cutouts to numbers",
     "metrics": "completeness, bounds, scorers",
 }

@@ -62,7 +62,6 @@ _MODULES = frozenset(
         "features",
         "inspection",
         "metrics",
-        "mixture",
         "novelty",
         "plots",
         "ranking",

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spurclust.embedding import GuidedMixture
 from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.metrics import binomial_interval
-from spurclust.mixture import GuidedMixture
 from spurclust.parallel import map_row_blocks, single_threaded_blas
 
 if TYPE_CHECKING:

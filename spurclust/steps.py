@@ -14,12 +14,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer
 from sklearn.utils.validation import check_memory
 
-from spurclust.embedding import TSNE, GuidedProjection, ImageFlattener
+from spurclust.embedding import TSNE, GuidedMixture, GuidedProjection, ImageFlattener
 from spurclust.embedding.guided import N_QUANTILES
 from spurclust.embedding.neighbors import order_by_content
 from spurclust.features import CutoutFeatures
 from spurclust.labels import UNINSPECTED
-from spurclust.mixture import GuidedMixture
 from spurclust.printing import short_repr
 
 FEATURE_STEPS = {

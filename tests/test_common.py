@@ -12,7 +12,7 @@ from spurclust import (
     SpuriousRegionDetectorCV,
 )
 from spurclust.cutouts import CutoutReader
-from spurclust.mixture import GuidedMixture
+from spurclust.embedding import GuidedMixture
 
 # InspectionRanker is checked beside its other tests.
 ESTIMATORS = [

@@ -32,7 +32,7 @@ PACKAGES = [
     "spurclust.report",
 ]
 # Modules at the top whose names are public.
-MODULES = ["spurclust.region", "spurclust.cli.main", "spurclust.novelty", "spurclust.mixture"]
+MODULES = ["spurclust.region", "spurclust.cli.main", "spurclust.novelty"]
 HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
 HEAVY += ["distributed", "pyarrow", "zarr"]
 # Attributes that only some fits have.

@@ -53,7 +53,7 @@ class NearestHDBSCAN(BaseEstimator):
 # Four detectors
 # --------------
 # The defaults are :class:`~spurclust.CutoutFeatures`, :class:`~spurclust.GuidedProjection`,
-# :class:`~spurclust.TSNE` and :class:`~spurclust.mixture.GuidedMixture`. A PCA in place of
+# :class:`~spurclust.TSNE` and :class:`~spurclust.embedding.GuidedMixture`. A PCA in place of
 # ``GuidedProjection`` lets no label shape the embedding. :ref:`Another example
 # <sphx_glr_gallery_plot_13_umap.py>` puts UMAP in the place of t-SNE.
 

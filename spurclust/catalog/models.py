@@ -50,7 +50,7 @@ TRUSTED_TYPES = (
     "spurclust.features.extractor.CutoutFeatures",
     "spurclust.embedding.flatten.ImageFlattener",
     "spurclust.embedding.guided.GuidedProjection",
-    "spurclust.mixture.GuidedMixture",
+    "spurclust.embedding.mixture.GuidedMixture",
 )
 """What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn)."""
 

@@ -14,8 +14,8 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from spurclust.detector import SpuriousRegionDetector
+from spurclust.embedding import GuidedMixture
 from spurclust.labels import UNINSPECTED
-from spurclust.mixture import GuidedMixture
 from spurclust.parallel import count_threads, is_joblib_set, iterate_threads
 from spurclust.progress import track
 from spurclust.region import (

@@ -13,8 +13,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from spurclust.labels import UNINSPECTED
 
-__all__ = ["GuidedMixture"]
-
 STARTS_TIMES_COMPONENTS, MOST_STARTS = 120, 10
 """Few components lie in very different places from start to start, and are fitted quickly. Many
 cover the same groups wherever they start."""
@@ -59,7 +57,7 @@ class GuidedMixture(GaussianMixture):
     Examples
     --------
     >>> import numpy as np
-    >>> from spurclust.mixture import GuidedMixture
+    >>> from spurclust.embedding import GuidedMixture
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 2)) + np.repeat([[0, 0], [9, 0]], [290, 10], axis=0)
     >>> y = np.repeat([0, 1], [290, 10])

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.mixture import GaussianMixture
 
-from spurclust.mixture import GuidedMixture
+from spurclust.embedding import GuidedMixture
 
 
 def draw(seed=0):
