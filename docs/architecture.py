@@ -25,7 +25,7 @@ MEANINGS = {
     "steps": "the steps up to the embedding",
     "region": "the region rule",
     "novelty": "how unlike the fitted",
-    "embedding": "to points, and their components",
+    "embedding": "numbers to points, and their components",
     "features": "cutouts to numbers",
     "metrics": "completeness, bounds, scorers",
 }
