@@ -94,14 +94,14 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         `flatten`. They are fitted on codes: 1 spurious, 0 reliable, -1 uninspected.
     mixture : estimator with `predict` and `predict_proba`, default=None
         The last step. None is `GuidedMixture()` after a `GuidedProjection`, else
-        `GaussianMixture()`. Its `n_components` is set, if it has them. A clusterer without
+        `GaussianMixture()`. Its parameter `n_components` is set, if it has one. A clusterer without
         `predict`, such as HDBSCAN, is refused.
     memory : str, path or joblib.Memory, default=None
         Where to keep the results of `reduce` and `embed`. A search over `n_components` and
         `threshold` then computes the embedding of each split once.
     random_state : int, RandomState or None, default=None
-        Seeds every step that was not given one of its own. The default axis that labels teach has
-        its own, so that the region hardly depends on this one.
+        Seeds every step without a random state of its own. The default `reduce` has one, so the
+        region hardly depends on this parameter.
     n_jobs : int, default=None
         Number of threads of the steps; None is 1, -1 is all cores.
     verbose : int, default=0
@@ -116,7 +116,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     component_ : ndarray of int of shape (n_samples,)
         Most likely component of each fitted source.
     components_ : pandas.DataFrame
-        One row a component: size, n_inspected, n_spurious, fraction, its exact 95 % interval
+        One row per component: size, n_inspected, n_spurious, fraction, its exact 95 % interval
         fraction_low and fraction_high, in_region.
     component_counts_ : ndarray of int of shape (n_components, 3)
         Size, inspected and spurious of each component.
@@ -189,7 +189,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     }
 
     def _fitted_problem(self) -> str | None:
-        """Return what is wrong where parts do not belong together."""
+        """Return what is wrong if the parts do not fit together."""
         if list(self.pipeline_.named_steps) != [*FEATURE_STEPS, "mixture"]:
             return "the steps are not flatten, reduce, embed and mixture"
         mixture = self.pipeline_.named_steps["mixture"]
@@ -240,8 +240,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
 (n_samples, height, width, n_channels)
             Rows or cutouts of any real dtype, at least two.
         y : array-like of shape (n_samples,)
-            1 spurious, 0 reliable, or any two values of which the larger is spurious; `unlabeled`
-            where uninspected.
+            1 spurious, 0 reliable, or any two values: the larger one is spurious. `unlabeled` where
+            uninspected.
 
         Returns
         -------
@@ -256,9 +256,9 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            When no inspected source is spurious, or more than half of them are, as when labels are
-            the wrong way round; when the region holds nearly all sources; or when there are fewer
-            sources than `n_components` or `perplexity` need.
+            When no inspected source is spurious, or more than half of them are; when the region
+            holds nearly all sources; or when there are too few sources for `n_components` or
+            `perplexity`.
         """
         self._fit(X, y)
         excess = describe_excess(self.components_, self.threshold, self.flagged_)
@@ -295,7 +295,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     def _fit(
         self, X: ArrayLike, y: Any, fitted: FittedSteps | None = None, *, labeled: bool = True
     ) -> tuple[FittedSteps, NDArray[Any]]:
-        """Fit; return what the steps made of the sources, and the rows of their novelty."""
+        """Fit. Return the fitted steps with their outputs, and the rows that novelty uses."""
         self._validate_params()
         check_mixture(self.mixture, self.assignment)
         images = validate_images(self, X, reset=True, min_samples=2)
@@ -337,8 +337,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         if n_used < self.n_components:
             warnings.warn(
                 f"n_components={self.n_components} is too large for {len(self.embedding_)} "
-                "sources, as the spurious fraction of a component means something only where "
-                f"there are ten or so in it: {n_used} are used.",
+                "sources: a spurious fraction needs about ten sources in the component, so that "
+                f"it means something: {n_used} are used.",
                 stacklevel=5,
             )
         return fit_mixture(mixture, self.embedding_, n_used, codes)
@@ -354,7 +354,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         self.flagged_ = is_flagged(self.spurious_probability_, self.threshold)
 
     def _warn_if_ignored(self, mixture: Any) -> None:
-        """Warn that a mixture has another number of components than it was to have."""
+        """Warn if the mixture does not use `n_components`."""
         takes_it = "n_components" in mixture.get_params(deep=False)
         if not takes_it and self.n_components not in (ORIGINAL_COMPONENTS, self.n_components_):
             warnings.warn(
@@ -374,7 +374,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         return transform_steps(self.pipeline_.named_steps, validate_images(self, X, reset=False))
 
     def assign(self, X: ArrayLike) -> Assignment:
-        """Return all that the detector finds out about sources, in one pass.
+        """Compute all that the detector finds out about sources, in one pass.
 
         Parameters
         ----------
@@ -431,7 +431,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         return html + region_html(self.components_, self.threshold, self.flagged_)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
-        """Return what a notebook shows, in its forms."""
+        """Return the estimator in the formats that a notebook shows."""
         bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
         if "text/html" in bundle:
             bundle["text/html"] = self._repr_html_inner()
@@ -440,7 +440,7 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        # A component in the region may be spurious by a few per cent only.
+        # Most sources of the region may be reliable.
         tags.classifier_tags.poor_score = True
         tags.input_tags.three_d_array = True
         tags.input_tags.allow_nan = self.flatten is None or (

@@ -1,4 +1,4 @@
-"""Errors that name the mend: input that cannot be used, and packages that are not installed."""
+"""Errors that name what to do about input and about packages that are not installed."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -17,7 +17,7 @@ def import_optional(module: str, *, feature: str, extra: str = "survey") -> Modu
 
 
 def check_installed(package: str, *, feature: str, extra: str = "survey") -> None:
-    """Raise the same ImportError where a package is not installed, without importing it."""
+    """Raise the same ImportError if a package is not installed, without importing it."""
     if find_spec(package) is None:
         raise _not_installed(package, feature, extra)
 

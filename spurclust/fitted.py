@@ -1,9 +1,9 @@
 """What fitted attributes hold: declared beside each class, and checked when a model is loaded.
 
-Compiled kernels trust indices and shapes, so that a model from a file is checked before it is used.
-An estimator declares in `_fitted_attributes` what each of its fitted attributes holds, and a named
-tuple in its annotations; `_fitted_problem` returns what is wrong between them. A size that is given
-by its name is the attribute of that name, or else the same wherever it is named.
+Compiled kernels do not check indices and shapes, so a model from a file is checked before it is
+used. An estimator declares what its fitted attributes hold in `_fitted_attributes`, and a named
+tuple in its annotations. `_fitted_problem` returns what is wrong between attributes. A size given
+by name is the attribute of that name. If there is none, it is the same wherever it is named.
 """
 
 from collections.abc import Mapping
@@ -25,23 +25,23 @@ class Spec(Protocol):
     """What an attribute holds."""
 
     def check(self, value: Any, sizes: Sizes) -> None:
-        """Raise ValueError, which goes on after the attribute's name, where it holds other."""
+        """Raise ValueError if it holds anything else; the message follows the attribute's name."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """An array of some types, as `f4` or the kind `i`, a shape, and a range of finite values."""
+    """An array: its types (such as `f4`, or the kind `i`), its shape and its range."""
 
     dtypes: str
     shape: tuple[int | str, ...]
     low: float = -np.inf
-    high: float | str = np.inf  # a name is a size, and the values are indices below it
-    missing: bool = False  # NaN is what is not known
+    high: float | str = np.inf  # a name is that of a size, and values are below it
+    missing: bool = False  # NaN is allowed
     empty: bool = False
 
     def check(self, value: Any, sizes: Sizes) -> None:  # noqa: D102
         if not isinstance(value, np.ndarray) or not value.dtype.isnative:
-            raise ValueError("is no array of this machine")
+            raise ValueError("is not an array in the byte order of this machine")
         if not {value.dtype.kind, value.dtype.str[1:]} & set(self.dtypes.split()):
             raise ValueError(f"is an array of {value.dtype}")
         expected: list[int] = [
@@ -53,12 +53,12 @@ class Values:
         if not (value.size or self.empty):
             raise ValueError("is empty")
         if value.dtype.kind == "O" and not all(isinstance(each, str) for each in value.flat):
-            raise ValueError("holds other things than text")
+            raise ValueError("holds things other than text")
         if value.dtype.kind in "iuf":
             self._check_range(value, sizes)
 
     def _check_range(self, value: Any, sizes: Sizes) -> None:
-        """Raise ValueError where numbers are not finite or out of range."""
+        """Raise ValueError if numbers are not finite or out of range."""
         if self.missing:
             value = value[~np.isnan(value)]
         if not np.isfinite(value).all():
@@ -84,7 +84,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Part:
-    """An instance of a class that declares what it holds; sizes that it has, and what they are."""
+    """An instance of a class that declares what it holds, with the values of its named sizes."""
 
     kind: type
     sizes: Mapping[str, str | int] = field(default_factory=dict)
@@ -101,20 +101,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Several:
-    """A tuple, or list, of one or more."""
+    """A tuple or list of at least one."""
 
     each: Spec
     kind: type[list[Any]] | type[tuple[Any, ...]] = tuple
 
     def check(self, value: Any, sizes: Sizes) -> None:  # noqa: D102
         if not isinstance(value, self.kind) or not value:
-            raise ValueError(f"is no {self.kind.__name__} of one or more")
+            raise ValueError(f"is not a {self.kind.__name__} of at least one")
         for item in value:
             self.each.check(item, sizes)
 
 
 class ImageShape:
-    """The shape of a source, of as many values as an estimator has features."""
+    """The shape of a source, whose product is the number of features."""
 
     def check(self, value: Any, sizes: Sizes) -> None:  # noqa: D102
         Several(COUNT).check(value, sizes)
@@ -165,26 +165,26 @@ class Plain:
                 self.check(item, sizes)
         elif not (value is None or isinstance(value, str | np.bool_ | Real)):
             raise ValueError(
-                f"holds a {type(value).__name__}, which only those can load who trust it"
+                f"holds a {type(value).__name__}, which only loads where it is trusted"
             )
 
 
 COUNT = Number(1, whole=True)
 
 TINY = float(np.finfo(np.float32).smallest_subnormal)
-"""What is divided by is larger."""
+"""Divisors are larger."""
 
 POSITIVE = Number(TINY)
 
 INPUT: Mapping[str, Spec] = {
     "n_features_in_": COUNT,
     "feature_names_in_": Maybe(Values("O", ("n_features_in_",))),
-    "_sklearn_output_config": Maybe(Plain()),  # what set_output was called with
+    "_sklearn_output_config": Maybe(Plain()),  # the argument of set_output
 }
-"""What every estimator knows of its input."""
+"""Attributes of every estimator that describe its input."""
 
 IMAGES: Mapping[str, Spec] = {**INPUT, "image_shape_": ImageShape()}
-"""What an estimator of images knows: `validate_images` stores it."""
+"""The same of an estimator of images: `validate_images` stores them."""
 
 _MIXTURE = {
     "weights_": Values("f8", ("n_components",), 0),
@@ -212,19 +212,19 @@ SCIKIT_LEARN: Mapping[str, Mapping[str, Spec]] = {
     },
     "MinMaxScaler": {"scale_": _COLUMNS, "min_": _COLUMNS},
 }
-"""What scikit-learn's classes need to be sound; what else they hold differs between versions."""
+"""Attributes that scikit-learn's classes need; the others differ between versions."""
 
 
 def check_attributes(value: Any, sizes: Mapping[str, int] | None = None) -> None:
-    """Raise ValueError, which names the attribute, where an object cannot have been fitted so."""
+    """Raise ValueError that names the attribute, if no fit can have made it."""
     held, specs = _held_and_declared(value)
     kind, others = type(value), set(held) - set(specs)
     if isinstance(value, BaseEstimator):
         check_parameters(value)
         others -= set(value.get_params(deep=False))
     for name in others:
-        if hasattr(kind, name):  # it would stand before a method
-            raise ValueError(f"{kind.__name__} has a strange {name}")
+        if hasattr(kind, name):  # it would hide a method
+            raise ValueError(f"{kind.__name__} has an unexpected {name}")
     known = {name: size for name, size in held.items() if type(size) is int} | dict(sizes or {})
     for name in [*specs, *others]:
         spec = specs.get(name, Plain())
@@ -241,7 +241,7 @@ def check_attributes(value: Any, sizes: Mapping[str, int] | None = None) -> None
 
 
 def _held_and_declared(value: Any) -> tuple[dict[str, Any], Mapping[str, Spec]]:
-    """Return the attributes of an object, and what its class says of them."""
+    """Return the attributes of an object, and what its class declares."""
     kind = type(value)
     if isinstance(value, tuple):
         hints = get_type_hints(kind, include_extras=True)
@@ -254,7 +254,7 @@ def _held_and_declared(value: Any) -> tuple[dict[str, Any], Mapping[str, Spec]]:
 
 
 def check_parameters(estimator: BaseEstimator) -> None:
-    """Raise ValueError where parameters are none of an estimator, or those of an inner one."""
+    """Raise ValueError if an estimator, or one in its parameters, cannot have such parameters."""
     estimator._validate_params()
     for name, value in estimator.get_params(deep=False).items():
         if isinstance(value, BaseEstimator):
@@ -264,6 +264,6 @@ def check_parameters(estimator: BaseEstimator) -> None:
             raise ValueError(f"n_jobs is {value}")
         elif isinstance(value, np.random.RandomState):
             state = value.get_state(legacy=False)
-            # The next number is read where it says.
+            # The generator reads its next number at this position.
             if not 0 <= state["state"].get("pos", 0) <= 624:
-                raise ValueError(f"{name} is no state of a generator")
+                raise ValueError(f"{name} is not the state of a generator")

@@ -15,29 +15,29 @@ SPURIOUS, RELIABLE, UNINSPECTED = 1, 0, -1
 """The codes of labels in the whole package, whatever values a user's `y` has."""
 
 ORIGIN_COLUMN = "Label_Origin"
-"""Column of label tables: how an inspected source was chosen: "queue" (in the page, by a person or
-an order), "audit", "random" (drawn from all sources), blank (not known)."""
+"""Column of label tables: how an inspected source was chosen. "queue" is by a person or an order,
+in the page; "audit" is in an audit; "random" is drawn from all sources; blank is not known."""
 
 NO_REASON = "no reason given"
 
 MAX_REASONS = 10
-"""So many reasons are printed and drawn; the rarer ones, of free text perhaps a hundred, as one."""
+"""Number of reasons that are printed and drawn. Rarer ones, such as free text, count as one."""
 
 
 def name_reasons(reasons: Iterable[object]) -> list[str]:
-    """Return the reasons to count by: without white space around them, `NO_REASON` for none."""
+    """Return the reasons without white space around them, and `NO_REASON` for blank ones."""
     return [str(reason).strip() or NO_REASON for reason in reasons]
 
 
 def frequent_reasons(counts: Mapping[str, int]) -> tuple[list[str], str]:
-    """Return the most frequent reasons, equal ones by name, and what to call all others."""
+    """Return the most frequent reasons, equal ones by name, and a name for all others."""
     ordered = sorted(counts, key=lambda reason: (-counts[reason], reason))
     n_others = max(len(ordered) - MAX_REASONS, 0)
     return ordered[:MAX_REASONS], f"{n_others} other reason{'s' * (n_others != 1)}"
 
 
 def is_uninspected(y: NDArray[Any], unlabeled: object) -> NDArray[np.bool_]:
-    """Return which labels equal the mark of uninspected sources, which may be NaN or pandas.NA."""
+    """Return which labels equal `unlabeled`, which may be NaN or pandas.NA."""
     if unlabeled is None:
         return np.zeros(len(y), dtype=bool)
     missing = _is_missing(y)
@@ -55,7 +55,7 @@ def _is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any], NDArray[np.int8]]:
-    """Return the two classes of `y`, of which the larger is spurious, and a code per source."""
+    """Return the two classes of `y`, reliable and spurious (the larger), and a code per source."""
     given: NDArray[Any] = column_or_1d(y, warn=True)
     uninspected = is_uninspected(given, unlabeled)
     known = given[~uninspected]
@@ -71,7 +71,7 @@ def binary_labels(y: ArrayLike, unlabeled: object = None) -> tuple[NDArray[Any],
 
 
 def _two_classes(known: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the sorted classes of inspected sources, and their labels in the type of these."""
+    """Return the sorted classes of inspected sources, and their labels in the same type."""
     infinite = known.dtype.kind == "f" and np.isinf(known).any()
     if infinite or _is_missing(known).any():
         raise ValueError(
@@ -118,7 +118,7 @@ def no_labels(n_sources: int) -> tuple[NDArray[Any], NDArray[np.int8]]:
 
 
 def warn_if_none_spurious(codes: NDArray[np.int8], *, stacklevel: int = 3) -> None:
-    """Warn, by default in the name of the caller's caller, that a region will be empty."""
+    """Warn that a region will be empty; the warning is by default the caller's caller's."""
     if not (codes == SPURIOUS).any():
         warnings.warn(
             f"None of the {(codes != UNINSPECTED).sum()} inspected sources is spurious: the "
@@ -128,7 +128,7 @@ def warn_if_none_spurious(codes: NDArray[np.int8], *, stacklevel: int = 3) -> No
 
 
 def warn_if_mostly_spurious(codes: NDArray[np.int8], *, stacklevel: int) -> None:
-    """Warn that labels are perhaps the wrong way round."""
+    """Warn if labels may be the wrong way round."""
     n_spurious, n_inspected = int((codes == SPURIOUS).sum()), int((codes != UNINSPECTED).sum())
     if 2 * n_spurious > n_inspected:
         warnings.warn(
@@ -141,7 +141,7 @@ def warn_if_mostly_spurious(codes: NDArray[np.int8], *, stacklevel: int) -> None
 
 
 def encode_labels(y: ArrayLike, classes: NDArray[Any], unlabeled: object) -> NDArray[np.int8]:
-    """Return a code per source for labels of known classes, reliable and spurious."""
+    """Return a code per source for labels of two known classes."""
     labels = np.asarray(y)
     if labels.ndim != 1:
         raise ValueError(f"y must be of shape (n_samples,), got {labels.shape}.")

@@ -1,4 +1,4 @@
-"""How far new sources lie from the fitted ones, and whether so many are far that it is drift."""
+"""How far new sources lie from the fitted ones, and whether that is drift."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ __all__ = ["NoveltyScale", "drift_message"]
 Float32 = NDArray[np.float32]
 
 MOST_LANDMARKS = 2000
-"""More fitted rows would make the distances little smaller, and each prediction slower."""
+"""More fitted rows would hardly make the distances smaller, but each prediction slower."""
 
 MOST_VALUES = 4_000_000
-"""Numbers in all landmarks together, at most: rows of half a million pixels have few landmarks."""
+"""Limit of the numbers in all landmarks together: rows of half a million pixels have few."""
 
 USUAL_SHARE = 0.05
 """Share of the fitted sources that are farther than 1 from the others."""
@@ -35,25 +35,25 @@ LEAST_SHARE = 0.15
 """Share of novel sources above which there is drift, if it is not chance."""
 
 CHANCE = 1e-3
-"""Probability at which chance is left aside."""
+"""Probability below which chance does not explain the share."""
 
 
 class NoveltyScale(NamedTuple):
     """Fitted rows and the usual distance between them: the unit of novelty.
 
-    It is part of a fitted detector. A change that the rows do not show is not novel. For example, a
-    factor on all pixels leaves the features as they are.
+    It is part of a fitted detector. It does not see a change that leaves the rows as they are, such
+    as a factor on all pixels.
 
     Attributes
     ----------
     landmarks : ndarray of shape (n_landmarks, n_columns), float32
-        Up to 2000 fitted rows, drawn by hashes of them, about `center`, times `scale`.
+        Up to 2000 fitted rows, drawn by their hashes: minus `center`, times `scale`.
     center : ndarray of shape (n_columns,)
         Their mean.
     scale : float
         Power of two that keeps squares within float32.
     unit : float
-        Distance that 95 % of the fitted rows have at most from the nearest other landmark.
+        Distance to the nearest other landmark that 95 % of the fitted rows do not exceed.
 
     Examples
     --------
@@ -88,7 +88,7 @@ class NoveltyScale(NamedTuple):
         """
         X = np.asarray(rows)
         most = int(np.clip(MOST_VALUES // max(X.shape[1], 1), 2, MOST_LANDMARKS))
-        # As many again for the unit; more would sharpen it little.
+        # As many again for the unit: more would hardly change it.
         chosen = order_by_content(X)[: 2 * most]
         landmarks = X[chosen[:most]].astype(np.float64)
         center = landmarks.mean(axis=0)
@@ -102,7 +102,7 @@ class NoveltyScale(NamedTuple):
         return own._replace(unit=float(np.quantile(nearest, 1 - USUAL_SHARE)))
 
     def measure(self, rows: ArrayLike, n_jobs: int | None = None) -> NDArray[np.float64]:
-        """Compute how far rows lie from the landmarks, each by itself.
+        """Compute how far each row lies from the landmarks.
 
         Parameters
         ----------
@@ -114,7 +114,7 @@ class NoveltyScale(NamedTuple):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Distance to the nearest landmark over `unit`; where the unit is 0, 0 or infinite.
+            Distance to the nearest landmark over `unit`; 0 or infinite where the unit is 0.
         """
         X = np.asarray(rows)
         queries = center_rows(X, self.center, self.scale, n_jobs)
@@ -129,17 +129,17 @@ class NoveltyScale(NamedTuple):
 
 
 def drift_message(n_novel: int, n_sources: int) -> str | None:
-    """Return a warning that new sources are unlike the fitted ones, if too many are for chance.
+    """Return a warning if more new sources are unlike the fitted ones than chance explains.
 
-    Of sources like the fitted ones, about 5 % have a novelty above 1. Drift is a share of more than
-    15 %, and one that chance gives to such sources with a probability below 0.001 (binomial).
+    About 5 % of sources like the fitted ones have a novelty above 1. It is drift if the share is
+    above 15 %, and chance gives such a share with a probability below 0.001 (binomial).
 
     Parameters
     ----------
     n_novel : int
-        How many sources have a novelty above 1.
+        Number of sources with a novelty above 1.
     n_sources : int
-        How many there are.
+        Number of sources.
 
     Returns
     -------
@@ -160,8 +160,8 @@ def drift_message(n_novel: int, n_sources: int) -> str | None:
         return None
     return (
         f"{n_novel} of {n_sources} sources ({n_novel / n_sources:.0%}) lie farther from all fitted "
-        "sources than 95 % of these from each other, where 5 % is usual (column novelty, above 1): "
-        "the model has seen none like them, and its flags may be wrong. Check that they were cut "
-        "and stretched as the fitted ones were, from the same filters and instrument; else inspect "
-        "some of them and fit again with them"
+        "sources than 95 % of these from each other; 5 % is usual (column novelty, above 1). The "
+        "model has seen none like them, and its flags may be wrong. Check that they were cut and "
+        "stretched as the fitted ones were, from the same filters and instrument. If they were, "
+        "inspect some of them, and fit again with these labels"
     ).replace("%)", " %)", 1)

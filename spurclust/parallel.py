@@ -1,8 +1,8 @@
-"""Compiled code that holds no lock, and threads over it; results do not depend on their number.
+"""Compiled code without the GIL, and threads that run it. Results do not depend on their number.
 
 The last bits of a BLAS product change with the shape of its operands and with the number of
-threads. So BLAS runs on one thread, the parallelism is over blocks of rows, and every block of
-`map_row_blocks` has the same number of rows (the last is padded with zeros).
+threads. So BLAS runs on one thread, and blocks of rows run in parallel. All blocks of
+`map_row_blocks` have the same number of rows: the last one is padded with zeros.
 """
 
 from collections import deque
@@ -29,15 +29,15 @@ FAST = frozenset({"reassoc", "contract", "nsz"})
 
 def kernel(*signatures: Any, fastmath: frozenset[str] = FAST) -> Callable[[Kernel], Kernel]:
     """Compile the decorated function for the signatures given, cached on disk, without the GIL."""
-    import numba  # which takes a while, and not all that have threads compile
+    import numba  # slow to import, and only needed to compile
 
     def compile_kernel(function: Kernel) -> Kernel:
-        # Python's check for division by zero would keep the loops from SIMD.
+        # With Python's check for division by zero, loops would not use SIMD.
         options = {"nogil": True, "fastmath": set(fastmath), "error_model": "numpy"}
         compiled: Kernel
         try:
             compiled = numba.njit(list(signatures), cache=True, **options)(function)
-        except RuntimeError:  # no folder for the cache can be written
+        except RuntimeError:  # no folder for the cache is writable
             compiled = numba.njit(list(signatures), **options)(function)
         return compiled
 
@@ -46,14 +46,14 @@ def kernel(*signatures: Any, fastmath: frozenset[str] = FAST) -> Callable[[Kerne
 
 @cache
 def _threadpools(user_api: str) -> ThreadpoolController:
-    """Find the native thread pools of a kind, once a process: the search takes milliseconds."""
+    """Find the native thread pools of a kind, once per process: the search takes milliseconds."""
     return ThreadpoolController().select(user_api=user_api)
 
 
 class _OneBlasThread:
-    """Limits BLAS, which is the whole process's, from the first to enter to the last to leave."""
+    """A limit on BLAS in the whole process, from the first thread's entry to the last's exit."""
 
-    # Restored by each on its own, the limit would be lifted while another still computes.
+    # If each thread restored the limit, it would end while another one still computes.
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -78,8 +78,8 @@ _one_blas_thread = _OneBlasThread()
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
     """Return a context in which BLAS, and OpenMP called from this thread, use one thread."""
-    # The context of threadpoolctl is the outer one: when a thread leaves it, other threads may set
-    # the threads of BLAS.
+    # The context of threadpoolctl is the outer one, because its exit may change the threads of
+    # BLAS.
     with _threadpools("openmp").limit(limits=1), _one_blas_thread:
         yield
 
@@ -88,8 +88,8 @@ def count_threads(n_jobs: int | None) -> int:
     """Return how many threads `n_jobs` means in this process."""
     if _is_joblibs_own(get_active_backend()[0]):
         return int(effective_n_jobs(n_jobs))
-    # Where joblib sends work to a cluster, as with dask, it would count all of the cluster's
-    # threads: None and negative numbers are 1 there, in its tasks as in its client.
+    # With a cluster, such as dask's, joblib would count all threads of the cluster. So None and
+    # negative numbers mean 1 there, in its tasks and in its client.
     return max(n_jobs or 1, 1)
 
 
@@ -99,7 +99,7 @@ def _is_joblibs_own(backend: Any) -> bool:
 
 
 def is_joblib_set() -> bool:
-    """Return whether somebody has set joblib to work on a cluster, or with several workers."""
+    """Return whether joblib is set to work on a cluster, or with several workers."""
     backend, n_workers = get_active_backend()
     return not _is_joblibs_own(backend) or n_workers not in (None, 1)
 
@@ -114,7 +114,7 @@ def iterate_threads(
             yield from map(function, items)
             return
         with ThreadPoolExecutor(n_threads) as pool:
-            # Few wait to be taken, so that many large results are not in memory at once.
+            # The queue is short, so only few large results are in memory at once.
             waiting: deque[Future[Result]] = deque()
             for item in items:
                 waiting.append(pool.submit(function, item))
@@ -169,7 +169,7 @@ class ThreadTeam:
     def run(self, function: Callable[[Item], object], items: Iterable[Item]) -> None:
         """Apply a function that releases the GIL to every item; free threads take the next."""
         waiting = list(items)
-        remaining = iter(waiting)  # of which one thread at a time takes the next
+        remaining = iter(waiting)  # one thread at a time takes the next
 
         def work() -> None:
             for item in remaining:

@@ -1,4 +1,4 @@
-"""Much in few words: the first of many texts, and what an object holds, by sizes."""
+"""Short texts: the first of many names, and the sizes of what an object holds."""
 
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
@@ -8,14 +8,14 @@ import numpy as np
 
 
 def join_some(texts: Iterable[str], most: int = 10) -> str:
-    """Join the first of many texts, and say how many more there are."""
+    """Join the first of many texts, and add how many more there are."""
     every = list(texts)
     shown = ", ".join(every[:most])
     return f"{shown} and {len(every) - most} more" if len(every) > most else shown
 
 
 def short_repr(value: Any) -> str:
-    """Return the class of a dataclass or named tuple, and its fields in a few words each."""
+    """Return the class of a dataclass or named tuple, and each of its fields in a few words."""
     names = [field.name for field in fields(value)] if is_dataclass(value) else value._fields
     held = ((name, getattr(value, name)) for name in names)
     shown = [
@@ -27,7 +27,7 @@ def short_repr(value: Any) -> str:
 
 
 def _in_short(value: Any) -> str:
-    """Return a value, or of a collection its type and size."""
+    """Return a value, or the type and size of a collection."""
     if isinstance(value, np.ndarray):
         return f"<{value.dtype} array of shape {value.shape}>"
     if isinstance(value, int | float | str | bool):

@@ -1,7 +1,6 @@
-"""Progress of long work on a terminal or in a notebook: what is being done, and how much of it is.
+"""Progress of long work on a terminal or in a notebook.
 
-Nothing is shown unless somebody asks for it around the work, with `showing_progress`. So what does
-the work need not pass on whether it is watched.
+Nothing is shown outside `showing_progress`. So functions that work need no parameter for it.
 """
 
 import sys
@@ -20,7 +19,7 @@ _STAGE = "{desc} ..."
 
 @contextmanager
 def showing_progress(shown: bool = True) -> Iterator[None]:
-    """Return a context in which stages and bars are shown, or are not, whatever is inside asks."""
+    """Return a context that shows or hides stages and bars, whatever is asked for inside it."""
     token = _asked.set(shown and _asked.get() is not False)
     try:
         yield
@@ -29,8 +28,8 @@ def showing_progress(shown: bool = True) -> Iterator[None]:
 
 
 def _open_bar(**options: Any) -> Any:
-    """Open a bar that vanishes when it is closed; None where nobody looks or tqdm is missing."""
-    # A notebook's standard error is no terminal.
+    """Open a bar that vanishes when closed; None without a terminal, notebook or tqdm."""
+    # A notebook's standard error is not a terminal.
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):
         return None
     with warnings.catch_warnings():
@@ -46,7 +45,7 @@ def _open_bar(**options: Any) -> Any:
 def track(
     items: Iterable[Item], total: int, description: str, unit: str, *, shown: bool = False
 ) -> Iterator[Item]:
-    """Yield items, and count them in a bar where that is asked for, here or around the work."""
+    """Yield items, and count them in a bar if `shown` or the context asks for it."""
     is_asked = shown or _asked.get()
     bar = _open_bar(total=total, desc=description, unit=unit) if is_asked else None
     if bar is None:
@@ -60,7 +59,7 @@ def track(
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Show the name of a stage for as long as it takes."""
+    """Show the name of a stage while it lasts."""
     bar = _open_bar(desc=name, bar_format=_STAGE) if _asked.get() else None
     try:
         yield
@@ -71,7 +70,7 @@ def stage(name: str) -> Iterator[None]:
 
 @contextmanager
 def hidden_bars() -> Iterator[None]:
-    """Return a context in which lines can be printed: the bars make room."""
+    """Return a context that hides the bars, so that lines can be printed."""
     if "tqdm" not in sys.modules:
         yield
         return

@@ -12,7 +12,7 @@ from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED, binary_labels
 
 REFERENCE_SIZE = 20_000
 LARGEST = 5.0
-"""Columns are cut at so many standard deviations, lest one outlier has all the weight."""
+"""Columns are clipped at so many standard deviations, so that no outlier has all the weight."""
 
 
 def choose_reference(
@@ -33,9 +33,9 @@ def choose_reference(
     Parameters
     ----------
     y : array-like of shape (n_sources,)
-        Labels of all sources: two values, of which the larger is spurious, and `unlabeled`.
+        Labels of all sources: two values, the larger one spurious, and `unlabeled`.
     size : int, default=20000
-        How many to choose, at least 2; all, if there are no more.
+        Number of sources to choose, at least 2. All are chosen if there are fewer.
     method : {"random", "diverse"}, default="random"
         How uninspected sources (and reliable ones, where there is no room for all) are drawn:
         "random": uniformly. "diverse": half of the weight grows with the squared distance from
@@ -45,7 +45,7 @@ def choose_reference(
     unlabeled : object, default=-1
         Value of `y` that means uninspected.
     random_state : int, RandomState or None, default=None
-        Controls the draw; an int gives the same one every time.
+        Controls the draw. An int gives the same draw every time.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def choose_reference(
 
 
 def _weights(rows: ArrayLike | None, n_sources: int) -> NDArray[np.float64]:
-    """Return the weight with which "diverse" draws each source."""
+    """Return the weight of each source in the draw of "diverse"."""
     if rows is None:
         raise ValueError('method="diverse" needs rows: features of all sources')
     X = np.asarray(rows)
@@ -106,7 +106,7 @@ def _weights(rows: ArrayLike | None, n_sources: int) -> NDArray[np.float64]:
             f"rows has shape {X.shape}, and y has {n_sources} labels: give one row a source"
         )
     squares = np.zeros(n_sources)
-    # Column after column: a copy of all would not fit where the rows hardly do.
+    # Column by column: where the rows hardly fit in memory, a copy of them would not.
     for column in X.T:
         values = column.astype(np.float64)
         if not np.isfinite(values).all():

@@ -1,8 +1,8 @@
-"""The region rule: which components hold enough spurious sources, as pure functions.
+"""The region rule, as pure functions: which components hold enough spurious sources.
 
-Per component, the spurious fraction is known spurious / known. The components at or above the
-threshold, by default 5 %, form the region (`region_of`); a source is flagged where the fraction
-that it has from its components reaches the threshold (`is_flagged`).
+In each component, the spurious fraction is known spurious / known. The components at or above the
+threshold (5 %) form the region (`region_of`). A source is flagged if its fraction reaches the
+threshold (`is_flagged`).
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ def region_of(fractions: NDArray[np.float64], threshold: float) -> NDArray[np.bo
     fractions : ndarray of shape (n_components,)
         Spurious fractions, NaN where unknown.
     threshold : float
-        Least fraction.
+        Minimum spurious fraction of a component in the region.
 
     Returns
     -------
     ndarray of bool of shape (n_components,)
-        Whether the fraction is at or above the threshold; an unknown one is not.
+        Whether the fraction is at or above the threshold; False where it is unknown.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def region_of(fractions: NDArray[np.float64], threshold: float) -> NDArray[np.bo
 
 
 def is_flagged(probability: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
-    """Return where a spurious probability reaches the threshold, never a rounded percentage."""
+    """Return where a spurious probability reaches the threshold, without rounding."""
     return np.asarray(probability >= threshold)
 
 
@@ -126,7 +126,7 @@ def component_table(
     counts : ndarray of shape (n_components, 3)
         What `component_counts` returns.
     threshold : float
-        Least spurious fraction of the region.
+        Minimum spurious fraction of a component in the region.
     confidence : float, default=0.95
         Confidence of the exact interval of each fraction.
 
@@ -163,7 +163,7 @@ def component_table(
 
 
 class FlaggingMixin(ABC):
-    """What classifiers with a spurious probability and a threshold have in common."""
+    """Methods of a classifier with a spurious probability and a threshold."""
 
     classes_: NDArray[Any]
 
@@ -209,39 +209,39 @@ class FlaggingMixin(ABC):
 
 
 SOURCES_PER_COMPONENT = 10
-"""On average, at least. With fewer, many components hold 1 to 4 sources, of whose fractions nothing
-is sure: one spurious of one is 2.5 to 100 %."""
+"""Minimum, on average. With fewer, many components hold 1 to 4 sources, and their fractions mean
+nothing: the interval of one spurious of one is 2.5 to 100 %."""
 
 NEARLY_ALL = 0.9
-"""A region that holds a larger share of the sources saves hardly an inspection."""
+"""A region with a larger share of the sources saves hardly any inspection."""
 
 MIXTURE_ROWS = 256
-"""Rows of one block when the mixture assigns sources, so that a point's result is its own."""
+"""Rows of a block. All blocks are of equal size, so a point's result depends on itself only."""
 
 
 def check_mixture(mixture: Any, assignment: str) -> None:
-    """Raise when the mixture, as it was given, cannot assign sources, or not softly."""
+    """Raise if the given mixture cannot assign sources in the way that is asked for."""
     if mixture is not None and not (hasattr(mixture, "fit") and hasattr(mixture, "predict")):
         raise ValueError(
-            f"mixture={mixture!r:.60} has no predict, which gives new sources their component: "
-            "give GaussianMixture(), KMeans(), or a class of your own with fit and predict, which "
-            "can take the component of the nearest fitted source"
+            f"mixture={mixture!r:.60} has no predict, so it cannot assign new sources to "
+            "components: give GaussianMixture(), KMeans(), or a class of your own with fit and "
+            "predict, for example one that takes the component of the nearest fitted source"
         )
     if assignment == "soft" and mixture is not None and not hasattr(mixture, "predict_proba"):
         raise ValueError(
-            'assignment="soft" needs a mixture with predict_proba, which '
-            f'{type(mixture).__name__} has not: use assignment="hard".'
+            'assignment="soft" needs a mixture with predict_proba: '
+            f'{type(mixture).__name__} has none. Use assignment="hard".'
         )
 
 
 def allowed_components(
     mixture: Any, wanted: Sequence[int], embedding: NDArray[np.float64]
 ) -> list[int]:
-    """Shrink numbers of components to what the points allow, where the mixture takes one."""
+    """Shrink numbers of components to what the points allow, if the mixture takes one."""
     if "n_components" not in mixture.get_params(deep=False):
         return list(wanted)
     n_distinct = len(np.unique(embedding, axis=0))
-    # Ten points are enough for two.
+    # Ten points are enough for two components.
     most = max(
         n_distinct // SOURCES_PER_COMPONENT, min(2 * n_distinct // SOURCES_PER_COMPONENT, 2), 1
     )
@@ -249,7 +249,7 @@ def allowed_components(
 
 
 def describe_excess(components: pd.DataFrame, threshold: float, flagged: NDArray[np.bool_]) -> str:
-    """Return what to do about a region of nearly all sources, "" where it is none."""
+    """Return what to do about a region of nearly all sources, "" for a smaller one."""
     n_inspected, n_spurious = components[["n_inspected", "n_spurious"]].sum()
     if flagged.mean() <= NEARLY_ALL or 2 * n_spurious > n_inspected:
         return ""
@@ -263,22 +263,22 @@ def describe_excess(components: pd.DataFrame, threshold: float, flagged: NDArray
         advice.append(f"raise n_components={len(components)} (-N)")
     else:
         advice.append(
-            "inspect in the order of the ranking (inspection_rank), since so few sources allow no "
-            "more components"
+            "inspect in the order of the ranking (inspection_rank), because there are too few "
+            "sources for more components"
         )
     return (
-        f"The region holds {flagged.sum()} of {len(flagged)} sources, so that hardly an "
-        f"inspection is saved: {', or '.join(advice)}."
+        f"The region holds {flagged.sum()} of {len(flagged)} sources, and saves hardly any "
+        f"inspection: {', or '.join(advice)}."
     )
 
 
 def fit_mixture(
     mixture: Any, embedding: NDArray[np.float64], n_components: int, codes: NDArray[np.int8]
 ) -> Any:
-    """Fit the mixture itself, with so many components where it takes a number."""
+    """Fit the mixture itself, with this number of components if it takes one."""
     if "n_components" in mixture.get_params(deep=False):
         mixture.set_params(n_components=n_components)
-    # Sums of several threads, or in another order, differ in their last bits.
+    # The last bits of sums depend on the number of threads and on the order.
     order = np.lexsort(embedding.T)
     with single_threaded_blas():
         if isinstance(mixture, GuidedMixture):
@@ -294,7 +294,7 @@ def assign_components(mixture: Any, points: NDArray[np.float64]) -> NDArray[np.i
     if component.min(initial=0) < 0:
         raise ValueError(
             f"mixture={mixture!r:.60} predicts the component {component.min()}: components are "
-            "numbered from 0, and noise needs one of its own"
+            "numbered from 0, and noise needs a number of its own"
         )
     return component
 
@@ -307,7 +307,7 @@ def count_components(mixture: Any, component: NDArray[np.int64]) -> int:
 def spurious_probability(
     mixture: Any, points: NDArray[np.float64], counts: NDArray[np.int64], assignment: str
 ) -> NDArray[np.float64]:
-    """Return the spurious fraction of each point's component, or with "soft" the weighted mean."""
+    """Return the spurious fraction of each point's component; for "soft" the weighted mean."""
     fractions = np.nan_to_num(spurious_fractions(counts))
     if assignment == "hard":
         return np.asarray(fractions[assign_components(mixture, points)])
@@ -316,7 +316,7 @@ def spurious_probability(
     return np.asarray(np.einsum("ij,j->i", responsibilities, fractions))
 
 
-# Colors are the notebook's own, light or dark; rows of the region differ in weight and by a word.
+# Colors are those of the notebook, light or dark. Rows of the region are bold and have a word.
 _STYLE = """<style>
 .spurclust-region {font-family: sans-serif; font-size: 0.9em; margin: 0.5em 0;}
 .spurclust-region p {margin: 0.3em 0;}
@@ -351,7 +351,7 @@ def region_html(components: pd.DataFrame, threshold: float, flagged: Any) -> str
 
 
 def _html_row(record: Mapping[Hashable, Any]) -> str:
-    """Return the row of a component; one without an inspected source has no fraction."""
+    """Return the row of a component, without a fraction if none of its sources is inspected."""
     known = record["n_inspected"] > 0
     low, high = record["fraction_low"], record["fraction_high"]
     texts = (

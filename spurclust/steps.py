@@ -1,4 +1,4 @@
-"""The steps up to the embedding: which they are, and fitting one on what the other makes."""
+"""The steps up to the embedding: their defaults, and fitting each on the output of the last."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -26,15 +26,15 @@ FEATURE_STEPS = {
     "reduce": GuidedProjection(random_state=0),
     "embed": TSNE,
 }
-"""What a step of cutouts is when None was given, in the order of the steps. The axis that labels
-teach has a seed of its own: it is the same for every `random_state` of the detector."""
+"""The default steps for cutouts, in order. The axis that labels teach has its own random state: it
+is the same for every `random_state` of the detector."""
 
 PIXEL_STEPS = {"flatten": ImageFlattener, "reduce": "passthrough", "embed": TSNE}
-"""The same for rows, whose numbers have no neighbors, and for other flatten steps."""
+"""The default steps for rows, and after any other flatten step."""
 
 
 class FittedSteps(NamedTuple):
-    """Fitted steps, or "passthrough", and what each made of the sources it was fitted on."""
+    """Fitted steps, or "passthrough", and the output of each for the fitted sources."""
 
     steps: dict[str, Any]
     outputs: dict[str, NDArray[Any]]
@@ -45,7 +45,7 @@ class FittedSteps(NamedTuple):
         return np.asarray(self.outputs["embed"], dtype=np.float64)
 
     def novelty_rows(self) -> NDArray[Any]:
-        """Return the rows by which novelty is measured: before labels have a part, if they have."""
+        """Return the rows that measure novelty: those before labels have a part."""
         reduce = self.steps["reduce"]
         if isinstance(reduce, GuidedProjection):
             return reduce.normalize(self.outputs["flatten"])
@@ -61,20 +61,19 @@ class Assignment(NamedTuple):
     Attributes
     ----------
     embedding : ndarray of shape (n_samples, 2)
-        Their points in the embedding.
+        Points in the embedding.
     component : ndarray of int of shape (n_samples,)
-        The most likely component of each.
+        Most likely component of each source.
     spurious_probability : ndarray of shape (n_samples,)
         Spurious fraction at each source.
     novelty : ndarray of shape (n_samples,)
-        Distance to the nearest of up to 2000 fitted sources, as a multiple of the distance that
-        95 % of the fitted have at most: of new sources of their kind, 5 % are above 1. Labels have
-        no part in it: distances are among all features, each made normal, or, without a
-        `GuidedProjection`, among the rows that are embedded. It shows other stretches, point spread
-        functions and defects never met, but not what the features undo by themselves, as a factor
-        on all pixels.
+        Distance to the nearest of up to 2000 fitted sources. 1 is the distance that 95 % of the
+        fitted sources do not exceed, so 5 % of similar new sources are above 1. It uses all
+        features, each made normal, and no labels; without a `GuidedProjection` it uses the rows
+        that are embedded. It shows other stretches, point spread functions and new defects. It does
+        not show what features undo, such as a factor on all pixels.
     features : ndarray of shape (n_samples, n_features)
-        The rows that the first step made of the sources.
+        Output of the first step.
     """
 
     embedding: NDArray[np.float64]
@@ -90,7 +89,7 @@ class Assignment(NamedTuple):
 def configure_steps(
     detector: Any, shape: tuple[int, ...], *, labeled: bool = True
 ) -> dict[str, Any]:
-    """Return flatten, reduce and embed, unfitted, with the settings they were not given."""
+    """Return flatten, reduce and embed, unfitted, with the detector's settings."""
     flatten = detector.flatten
     by_features = isinstance(flatten, CutoutFeatures) or (flatten is None and len(shape) > 2)
     settings = {name: getattr(detector, name) for name in ("perplexity", "random_state", "n_jobs")}
@@ -116,13 +115,13 @@ def _untaught(guided: GuidedProjection, n_sources: int) -> Pipeline:
 
 
 def configure_mixture(mixture: Any, reduce: Any, random_state: Any = None) -> Any:
-    """Return the mixture that follows a step, unfitted, with the random state it was not given."""
+    """Return the mixture that follows a step, unfitted, with a random state if it has none."""
     default = GuidedMixture if isinstance(reduce, GuidedProjection) else GaussianMixture
     return set_missing(_own(mixture, default), random_state=random_state)
 
 
 def _own(step: Any, default: Any) -> Any:
-    """Return a clone of a step, or the default where None was given."""
+    """Return a clone of a step, or the default for None."""
     chosen = default if step is None else step
     if chosen == "passthrough":
         return chosen
@@ -130,7 +129,7 @@ def _own(step: Any, default: Any) -> Any:
 
 
 def set_missing(step: Any, **values: Any) -> Any:
-    """Set values on a step that has these parameters and was not given others."""
+    """Set the parameters of a step that still have their defaults."""
     if step == "passthrough":
         return step
     own = step.get_params(deep=False)
@@ -144,7 +143,7 @@ def set_missing(step: Any, **values: Any) -> Any:
 
 
 def _do(_name: str, work: Callable[[], Any]) -> Any:
-    """Do the work of a step without taking its time."""
+    """Do the work of a step, untimed."""
     return work()
 
 
@@ -157,8 +156,8 @@ def fit_steps(
     memory: Any = None,
     timed: Callable[[str, Callable[[], Any]], Any] = _do,
 ) -> FittedSteps:
-    """Fit steps, each on what the one before made, but keep those that are `fitted` already."""
-    # The output of flatten is large and quick to make: memory keeps that of the others.
+    """Fit each step on the output of the one before, but keep those that are `fitted` already."""
+    # The output of flatten is large and quick to compute, so memory does not keep it.
     cached = check_memory(memory).cache(fit_step)
     found = FittedSteps({}, {})
     rows = images
@@ -173,14 +172,14 @@ def fit_steps(
 
 
 def _fit_flatten(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Fit the first step, whose input is too large to be put in order; return output and step."""
+    """Fit the first step in the given order, as its input is large; return output and step."""
     return step.fit_transform(X, y), step
 
 
 def fit_step(step: Any, X: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], Any]:
-    """Fit one step and return its output and itself, which is what `memory` keeps."""
-    # Rows are in an order of their content, as sums and random draws depend on the order.
-    if isinstance(getattr(step, "init", None), np.ndarray):  # which is in the order given
+    """Fit one step; return its output and the step. `memory` keeps both."""
+    # Sums and random draws depend on the order of the rows, so they are sorted by content.
+    if isinstance(getattr(step, "init", None), np.ndarray):  # in the given order
         return step.fit_transform(X, y), step
     order = order_by_content(X, y)
     made = np.asarray(step.fit_transform(X[order], y[order]))
@@ -195,7 +194,7 @@ def transform_step(step: Any, rows: NDArray[Any]) -> NDArray[Any]:
 def transform_steps(
     steps: Mapping[str, Any], images: NDArray[Any]
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
-    """Return the features of sources, the rows by which their novelty is measured, their points."""
+    """Return the features of sources, the rows that measure their novelty, and their points."""
     features = transform_step(steps["flatten"], images)
     reduce = steps["reduce"]
     if isinstance(reduce, GuidedProjection):

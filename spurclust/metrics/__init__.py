@@ -1,10 +1,10 @@
-"""How good a region or an order of inspection is, and how far the metrics can be trusted.
+"""How good a region or an order of inspection is, and how certain that is.
 
-Completeness alone (recall) is greatest when everything is flagged: read it beside the workload, or
-use a metric that holds both, such as `workload_at_completeness` or the scorer
-"constrained_neg_workload". Uninspected sources never count; a metric of the inspected ones stands
-for the survey when those are a random part of it. For sources that were picked in any other way,
-inspect a random sample of what was not flagged (`draw_audit_sample`).
+A region of all sources has a completeness (recall) of 1. So read completeness beside the workload,
+or use a metric of both, such as `workload_at_completeness` or the scorer
+"constrained_neg_workload". Uninspected sources never count. A metric holds for the survey if the
+inspected sources are a random part of it. If they are not, inspect a random sample of the unflagged
+(`draw_audit_sample`).
 """
 
 from spurclust.metrics.agreement import Kappa, agreement_table, cohen_kappa, fleiss_kappa

@@ -1,7 +1,7 @@
 """How well inspectors agree beyond chance: Cohen's and Fleiss' kappa, with intervals.
 
-With 3 % spurious, two inspectors who draw lots agree on 94 % of the sources. Kappa is 0 for them,
-and 1 for two who agree on all.
+Two inspectors who call 3 % of the sources spurious at random agree on 94 % of them. Their kappa is
+0. Kappa is 1 if they agree on all.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ class Kappa(NamedTuple):
     Attributes
     ----------
     value : float
-        Kappa: 0 for the agreement of chance, 1 for agreement on all; NaN when there is no source
-        with two verdicts, or all verdicts are the same.
+        Kappa: 0 for agreement by chance, 1 for agreement on all. NaN when no source has two
+        verdicts, or all verdicts are the same.
     low : float
-        The lower end of its interval; NaN where kappa is, and for fewer than two sources.
+        Lower end of its interval; NaN where kappa is NaN, and for fewer than two sources.
     high : float
-        The upper end.
+        Upper end of its interval.
     agreement : float
-        The share of pairs of verdicts on one source that agree, chance included.
+        Share of pairs of verdicts on one source that agree, chance included.
     n_sources : int
         Number of sources with two or more verdicts.
 
@@ -69,8 +69,8 @@ def cohen_kappa(
     Parameters
     ----------
     first, second : array-like of shape (n_sources,)
-        The verdicts of each: 1 spurious, 0 reliable, or `unlabeled`. Sources with one verdict do
-        not count.
+        Verdicts of each inspector: 1 spurious, 0 reliable, or `unlabeled`. Sources with one verdict
+        do not count.
     unlabeled : object, default=None
         The value that means uninspected, such as -1 or NaN; None when there is none.
     confidence : float, default=0.95
@@ -90,9 +90,9 @@ def cohen_kappa(
     Notes
     -----
     The standard error is that of Fleiss, Cohen and Everitt; the interval is taken on the scale of
-    ``log(1 - kappa)``. Where all agree it is degenerate: then the lower end follows from the exact
-    interval of the share of sources on which they agree. With a handful of disagreements, the
-    interval is too short.
+    ``log(1 - kappa)``. Where the inspectors agree on all sources, the lower end follows from the
+    exact interval of the share of agreement. With a handful of disagreements, the interval is too
+    short.
 
     References
     ----------
@@ -121,7 +121,9 @@ def cohen_kappa(
 
 
 def fleiss_kappa(verdicts: ArrayLike, *, unlabeled: Any = None, confidence: float = 0.95) -> Kappa:
-    """Compute Fleiss' kappa of any number of inspectors, not all of whom judge all sources.
+    """Compute Fleiss' kappa of any number of inspectors.
+
+    Not every inspector needs to judge every source.
 
     Parameters
     ----------
@@ -145,8 +147,8 @@ def fleiss_kappa(verdicts: ArrayLike, *, unlabeled: Any = None, confidence: floa
 
     Notes
     -----
-    Inspectors are exchangeable, so for two of them it is Scott's pi, close to Cohen's kappa. The
-    standard error is Gwet's, over sources.
+    For two inspectors it is Scott's pi, which is close to Cohen's kappa. The standard error is
+    Gwet's, over sources.
 
     References
     ----------
@@ -182,7 +184,7 @@ def fleiss_kappa(verdicts: ArrayLike, *, unlabeled: Any = None, confidence: floa
 def _verdicts(
     columns: Mapping[Any, ArrayLike], unlabeled: object
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return who calls which source spurious, and who has judged it, one column per inspector."""
+    """Return who calls which source spurious, and who has judged it: a column per inspector."""
     labels = [np.asarray(column) for column in columns.values()]
     shapes = [column.shape for column in labels]
     if len(set(shapes)) != 1 or len(shapes[0]) != 1:
@@ -215,12 +217,12 @@ def _with_interval(
         least, _ = binomial_interval(n, n, confidence)
         low, high = float((least - by_chance) / (1 - by_chance)), 1.0
     elif n > 1 and not np.isnan(value):
-        # What each source adds to kappa, linearized.
+        # The contribution of each source to kappa, linearized.
         parts = (agree - by_chance - 2 * (1 - value) * (chances - by_chance)) / (1 - by_chance)
         error = parts.std(ddof=1) / np.sqrt(n)
         factor = np.exp(ndtri((1 + confidence) / 2) * error / (1 - value))
         low, high = 1 - (1 - value) * factor, 1 - (1 - value) / factor
-        low, high = min(low, value), max(high, value)  # but for rounding they are
+        low, high = min(low, value), max(high, value)  # rounding can break this
     return Kappa(float(value), float(np.maximum(low, -1)), float(high), _mean(agree), n)
 
 
@@ -236,10 +238,10 @@ def agreement_table(
     Parameters
     ----------
     verdicts : mapping of str to array-like of shape (n_sources,)
-        The verdicts of each of two or more inspectors: 1 spurious, 0 reliable, or `unlabeled`.
+        Verdicts of two or more inspectors: 1 spurious, 0 reliable, or `unlabeled`.
     reasons : mapping of str to iterable of str, default=None
-        The reasons that each inspector gives, one per source. On a reason, two inspectors agree if
-        both or neither call the source spurious for it.
+        Reasons of each inspector, one per source. Two inspectors agree on a reason if both or
+        neither call the source spurious for it.
     unlabeled : object, default=None
         The value that means uninspected, such as -1 or NaN; None when there is none.
     confidence : float, default=0.95
@@ -248,10 +250,10 @@ def agreement_table(
     Returns
     -------
     DataFrame
-        One row for all inspectors if there are more than two, one per pair, and one for all per
-        reason, of which the ten most frequent count. Columns: ``inspectors``, ``about``
-        ("spurious", or the reason), ``n_sources``, ``agreement``, ``kappa`` (Cohen's of two,
-        Fleiss' of more), ``kappa_low``, ``kappa_high``.
+        A row for all inspectors if there are more than two, one per pair, and one per reason (the
+        ten most frequent). Columns: ``inspectors``, ``about`` ("spurious", or the reason),
+        ``n_sources``, ``agreement``, ``kappa`` (Cohen's of two inspectors, Fleiss' of more),
+        ``kappa_low``, ``kappa_high``.
 
     Examples
     --------

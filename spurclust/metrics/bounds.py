@@ -1,7 +1,7 @@
-"""What was not flagged: how many spurious sources can remain there, from a random sample.
+"""How many spurious sources can remain among the unflagged, from a random sample.
 
-`confidence_sequence` holds at any time: look at it after every inspection, and stop when it
-pleases. `remaining_upper_bound` is tighter, but holds only for a sample whose size was decided
+`confidence_sequence` holds at any time: look at it after every inspection, and stop when it is good
+enough. `remaining_upper_bound` is tighter, but only holds if the size of the sample was fixed
 before the first inspection.
 """
 
@@ -18,23 +18,23 @@ from scipy.special import betaln
 from sklearn.utils import check_random_state
 
 TIE = 1e-9
-"""Relative difference within which a probability equals the allowed one, for it is rounded."""
+"""Relative difference within which a probability equals the allowed one, because of rounding."""
 
 FEW_SPURIOUS = (0.25, 30.0)
 """Prior of `confidence_sequence`: a beta distribution with a mean of 0.8 % spurious.
 
-Any prior is valid; this one was chosen for bounds that are tight where 0 to 30 spurious are found
-in 300 to 5000 inspections.
+Any prior is valid. This one gives tight bounds where 0 to 30 spurious sources are found in 300 to
+5000 inspections.
 """
 
-# The logarithms of beta functions of 10^8 sources are rounded by less.
+# The rounding error of the logarithms of beta functions is smaller, up to 10^8 sources.
 _ROUNDING = 1e-6
 
 
 def draw_audit_sample(
     candidates: ArrayLike, n: int, *, random_state: int | np.random.RandomState | None = None
 ) -> NDArray[Any]:
-    """Draw sources at random, without replacement, to be inspected.
+    """Draw sources to inspect at random, without replacement.
 
     The candidates are the sources that are neither flagged nor inspected. A sample chosen in
     another way, for example by score, proves nothing about the rest.
@@ -42,7 +42,7 @@ def draw_audit_sample(
     Parameters
     ----------
     candidates : array-like of shape (n_samples,)
-        A mask, True where a source may be drawn, or the ids of the sources that may be drawn.
+        A mask, True where a source may be drawn, or ids of the sources that may be drawn.
     n : int
         Number of sources to draw.
     random_state : int, RandomState or None, default=None
@@ -51,7 +51,7 @@ def draw_audit_sample(
     Returns
     -------
     ndarray of shape (n,)
-        Positions in the mask, or ids, in the order drawn.
+        Indices in the mask, or ids, in the order drawn.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def draw_audit_sample(
 
 
 def _candidates(candidates: Any) -> NDArray[Any]:
-    """Return the positions that a mask marks, or the ids given."""
+    """Return the indices that a mask marks, or the ids given."""
     import pandas as pd
 
     if np.ndim(candidates) != 1:
@@ -98,7 +98,7 @@ def confidence_sequence(
     *,
     prior: tuple[float, float] = FEW_SPURIOUS,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Bound the number of spurious sources from an inspection in random order, at any time.
+    """Bound the number of spurious sources, at any time of an inspection in random order.
 
     The bounds hold for all numbers of inspections at once, with the given confidence. So you can
     look at them after every inspection, and stop when they are good enough.
@@ -110,18 +110,18 @@ def confidence_sequence(
     n_inspected : array-like of int
         Number of them inspected so far.
     n_found : array-like of int
-        Number of spurious among the inspected.
+        Number of spurious sources among the inspected.
     confidence : float, default=0.95
         Confidence level, between 0 and 1.
     prior : tuple of (float, float), default=(0.25, 30)
-        Parameters of the beta-binomial prior, both positive. The bounds are valid with any that was
-        chosen before the first inspection; the default suits few spurious.
+        Parameters of the beta-binomial prior, both positive. The bounds are valid with any prior
+        that was chosen before the first inspection. The default suits few spurious sources.
 
     Returns
     -------
     low, high : ndarray of int64
-        Bounds on the spurious among all `n_sources`, those found included, in the shape to which
-        the counts broadcast. So ``high - n_found`` can remain.
+        Bounds on the number of spurious sources among all `n_sources`, including those found, so at
+        most ``high - n_found`` remain. Their shape is that to which the counts broadcast.
 
     Raises
     ------
@@ -132,10 +132,11 @@ def confidence_sequence(
     Notes
     -----
     The bounds come from the prior-posterior ratio. A number of spurious sources is refuted when the
-    verdicts are more than `1 / (1 - confidence)` times as probable under the prior as under it.
+    verdicts are more than `1 / (1 - confidence)` times as probable under the prior as under that
+    number.
 
     Along one inspection, ``np.minimum.accumulate(high)`` and ``np.maximum.accumulate(low)`` are
-    valid as well, and tighter. In one case of twenty they may contradict what is found.
+    valid as well, and tighter. In one of twenty inspections they may contradict what is found.
 
     References
     ----------
@@ -158,7 +159,7 @@ def confidence_sequence(
     log_orders = np.log((n + 1) / (n - looks + 1))
 
     def plausible(total: NDArray[np.int64]) -> NDArray[np.bool_]:
-        # How probable the verdicts are, in their order: C(n - looks, left) / C(n, total).
+        # The probability of the verdicts in their order: C(n - looks, left) / C(n, total).
         left = total - found
         log_likelihood = log_orders + betaln(total + 1, n - total + 1)
         log_likelihood -= betaln(left + 1, n - looks - left + 1)
@@ -171,7 +172,7 @@ def confidence_sequence(
 
 
 def _check_inspection(*counts: ArrayLike) -> list[NDArray[np.int64]]:
-    """Return arrays of one shape of how many sources there are, are inspected and are found."""
+    """Return arrays of one shape: the numbers of sources, of inspected and of found."""
     names = ("n_sources", "n_inspected", "n_found")
     arrays = np.broadcast_arrays(*counts)
     for name, array in zip(names, arrays, strict=True):
@@ -190,7 +191,7 @@ def _last_true(
     start: NDArray[np.int64],
     end: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Find the last integers between starts, where a condition holds, and ends, by bisection."""
+    """Find, by bisection, the last integers from start to end for which a condition holds."""
     sign = np.sign(end - start)
     low, high = np.zeros_like(start), np.abs(end - start)
     while (low < high).any():
@@ -216,7 +217,7 @@ def inspections_needed(
     n_sources : int
         Number of sources that are inspected in random order.
     max_remaining : int
-        Number of spurious sources that may remain, without those found.
+        Number of spurious sources that may remain, not counting those found.
     n_inspected : int, default=0
         Number of sources inspected so far.
     n_found : int, default=0
@@ -257,7 +258,7 @@ def inspections_needed(
 def remaining_upper_bound(
     n_unflagged: int, n_inspected: int, n_found: int, confidence: float = 0.95
 ) -> int:
-    """Bound the number of spurious sources that remain, from a random sample of a fixed size.
+    """Bound the number of spurious sources that remain, from a random sample of fixed size.
 
     This is the one-sided bound of the hypergeometric distribution. It holds once, for a sample
     whose size was fixed before the first inspection. `confidence_sequence` holds at any time.
@@ -276,8 +277,8 @@ def remaining_upper_bound(
     Returns
     -------
     int
-        The most that can remain, *without* those found: with them there are at most
-        ``n_found + remaining_upper_bound(...)`` in all.
+        The most that can remain, *not counting* those found: there are at most ``n_found +
+        remaining_upper_bound(...)`` in all.
 
     Raises
     ------
@@ -304,7 +305,7 @@ def remaining_upper_bound(
     def refuted(n_spurious: int) -> bool:
         return _log_cdf(n_found, n_unflagged, n_spurious, n_inspected) <= log_allowed
 
-    # More than the uninspected cannot remain.
+    # No more than the uninspected sources can remain.
     most = n_unflagged - n_inspected + n_found
     possible = range(n_found, most + 1)
     return bisect_left(possible, True, key=refuted) - 1
@@ -327,16 +328,16 @@ def completeness_lower_bound(
     Parameters
     ----------
     n_spurious_flagged : int
-        Number of spurious sources among the flagged. When not all flagged are inspected, the
-        known ones do, and the bound is cautious.
+        Number of spurious sources among the flagged. If not all flagged sources are inspected, give
+        the known ones; the bound is then cautious.
     n_unflagged : int
         Number of sources from which the sample was drawn.
     n_inspected : int
-        Number of sources of the sample that are inspected, in the order drawn.
+        Number of sources in the sample that are inspected, in the order drawn.
     n_found : int
         Number of spurious among them: the flags have missed these.
     n_missed : int, default=0
-        Number of unflagged sources already known to be spurious, which are not part of
+        Number of unflagged sources that are already known to be spurious. They are not part of
         `n_unflagged`.
     confidence : float, default=0.95
         Confidence level, between 0 and 1.
@@ -366,7 +367,7 @@ def completeness_lower_bound(
 
 
 def _count(name: str, value: int, low: int, high: int | None = None, of: str = "") -> int:
-    """Return a count as an int; raise when it is none or out of range."""
+    """Return a count as an int; raise if it is not one or out of range."""
     try:
         count = operator.index(value)
     except TypeError:
@@ -379,16 +380,16 @@ def _count(name: str, value: int, low: int, high: int | None = None, of: str = "
 
 
 def _log_allowed(confidence: float) -> float:
-    """Return the logarithm of the error that a confidence allows."""
+    """Return the logarithm of the error probability that a confidence allows."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
     return float(np.log1p(-confidence) + TIE)
 
 
 def _log_cdf(n_found: int, n_sources: int, n_spurious: int, n_inspected: int) -> float:
-    """Compute the logarithm of the probability that at most `n_found` are in a random sample."""
-    # From the exact product for the fewest possible and the ratios of successive probabilities: the
-    # difference of log-gammas would lose half of the digits at 10^7 sources.
+    """Compute the log probability of at most `n_found` spurious sources in a random sample."""
+    # It starts from the exact product for the fewest possible, and multiplies by the ratios of
+    # successive probabilities. Differences of log-gammas lose half of the digits at 10^7 sources.
     fewest = max(0, n_inspected + n_spurious - n_sources)
     most = min(n_found, n_inspected, n_spurious)
     if most < fewest:

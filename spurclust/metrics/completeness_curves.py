@@ -1,9 +1,9 @@
-"""How good an order of inspection is: how much work finds how many of the spurious sources.
+"""How good an order of inspection is: how many inspections find how many spurious sources.
 
-The order is that of falling scores. Sources of equal score stand in no order, and a region's
-probability takes only as many values as there are components: every metric here is the mean of its
-values over all orders in which such sources can stand, each as likely as the other. That mean is
-computed in closed form, so that it depends neither on the order of the rows nor on a random state.
+Sources are inspected from the highest score to the lowest. Many scores are equal: the probability
+of a region has one value per component. Every metric here is the mean over all orders of sources of
+equal score. It is computed in closed form, so it depends neither on the order of the rows nor on a
+random state.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spurclust.metrics.fractions import check_fraction, inspected_pairs
 
 
 class _Ranking(NamedTuple):
-    """Counts of inspected and of spurious sources down to the end of each group of equal score."""
+    """Counts of inspected and spurious sources, down to the end of each group of equal score."""
 
     inspected: NDArray[np.int64]
     spurious: NDArray[np.int64]
@@ -35,7 +35,7 @@ class _Ranking(NamedTuple):
 
 
 def _rank(y_true: ArrayLike, score: ArrayLike, unlabeled: object) -> _Ranking:
-    """Count the sources and the spurious by falling score."""
+    """Count the sources and the spurious from the highest score down."""
     truth, given = inspected_pairs(y_true, score, "score", unlabeled)
     try:
         values = given if given.dtype.kind in "biuf" else given.astype(np.float64)
@@ -60,17 +60,17 @@ def completeness_curve(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the completeness against the workload, for a plot.
 
-    The points are where the score changes. Sources of equal score count as inspected in random
-    order: the straight line between two points is their expected completeness. A random order
-    follows the diagonal.
+    There is a point wherever the score changes. Sources of equal score are inspected in random
+    order, and the straight line between two points is their expected completeness. A random order
+    of all sources follows the diagonal.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,)
         1 spurious, 0 reliable, or `unlabeled`.
     score : array-like of shape (n_samples,)
-        The higher, the earlier a source is inspected: a spurious probability or a decision
-        function.
+        Spurious probability or decision function. Sources with a higher score are inspected
+        earlier.
     unlabeled : object, default=None
         Value of `y_true` of an uninspected source, which does not count.
 
@@ -194,9 +194,9 @@ def workload_at_completeness(
 
     Notes
     -----
-    If the last spurious source to be found is the j-th of p in a group of m sources of equal
-    score, it stands on average at position j (m + 1) / (p + 1) of that group. With no order at all
-    and a single spurious source, half of the sources are inspected on average.
+    Let the last spurious source to find be the j-th of p in a group of m sources of equal score. On
+    average it is at position j (m + 1) / (p + 1) of that group. If all scores are equal and one
+    source is spurious, half of the sources are inspected on average.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def work_saved_over_sampling(
 
 
 def average_precision(y_true: ArrayLike, score: ArrayLike, *, unlabeled: Any = None) -> float:
-    """Compute the mean, over the spurious sources, of the purity down to each of them.
+    """Compute the average precision: the mean of the purity down to each spurious source.
 
     It judges the whole order with one number. The start of the order weighs most. The value depends
     on the fraction of spurious sources, so compare it only on the same sources.
@@ -291,8 +291,8 @@ def average_precision(y_true: ArrayLike, score: ArrayLike, *, unlabeled: Any = N
 
     Notes
     -----
-    It is `sklearn.metrics.average_precision_score` when no two scores are equal. That function
-    takes sources of equal score all at once: the order within them does not count there.
+    It equals `sklearn.metrics.average_precision_score` if no two scores are equal. That function
+    takes all sources of equal score at once.
 
     References
     ----------
@@ -311,7 +311,7 @@ def average_precision(y_true: ArrayLike, score: ArrayLike, *, unlabeled: Any = N
     sizes, spurious = (np.diff(counts) for counts in ranking)
     before, found = (np.repeat(counts[:-1], sizes) for counts in ranking)
     position = np.arange(1, ranking.n_sources + 1)
-    # Of a spurious source at a position of its group: the spurious expected from the group's start.
+    # The spurious expected before a spurious source, from the start of its group of equal score.
     others = np.repeat((spurious - 1) / np.maximum(sizes - 1, 1), sizes)
     down_to = found + 1 + (position - before - 1) * others
     chance = np.repeat(spurious / sizes, sizes)

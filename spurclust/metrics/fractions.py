@@ -20,11 +20,11 @@ class FractionInterval(NamedTuple):
     Attributes
     ----------
     value : float
-        The fraction found; NaN when nothing was counted.
+        The fraction; NaN when no source counts.
     low : float
-        The lower end of its interval; 0 when nothing was counted.
+        Lower end of its interval; 0 when no source counts.
     high : float
-        The upper end; 1 when nothing was counted.
+        Upper end of its interval; 1 when no source counts.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def binomial_interval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Compute the exact (Clopper-Pearson) interval of a fraction.
 
-    It covers the true fraction with at least the given confidence, whatever the fraction is.
+    It covers the true fraction with at least the given confidence, for any fraction.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def binomial_interval(
     Returns
     -------
     low, high : ndarray of float64
-        The ends, each between 0 and 1; 0 and 1 where `n` is 0.
+        Ends of the interval, between 0 and 1; 0 and 1 where `n` is 0.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def binomial_interval(
 
 
 def check_fraction(name: str, value: float, *, above_zero: bool) -> None:
-    """Raise where a fraction that is wanted is outside [0, 1], or (0, 1]."""
+    """Raise if a parameter is outside [0, 1], or (0, 1]."""
     if not (0 < value <= 1 or (value == 0 and not above_zero)):
         allowed = "(0, 1]" if above_zero else "[0, 1]"
         raise ValueError(f"{name} must be in {allowed}, got {value}.")
@@ -98,10 +98,10 @@ def check_fraction(name: str, value: float, *, above_zero: bool) -> None:
 def inspected_pairs(
     y_true: ArrayLike, values: ArrayLike, name: str, unlabeled: object
 ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
-    """Return which of the inspected sources are spurious, and the values of these sources."""
+    """Return which of the inspected sources are spurious, and the values of the inspected."""
     labels, given = np.asarray(y_true), np.asarray(values)
     if labels.dtype.kind in "US" and not isinstance(y_true, np.ndarray):
-        labels = np.asarray(y_true, dtype=object)  # numbers beside a text mark stay numbers
+        labels = np.asarray(y_true, dtype=object)  # numbers stay numbers beside a text
     if labels.shape != given.shape or labels.ndim != 1:
         raise ValueError(
             f"y_true has shape {labels.shape} and {name} has {given.shape}: both must be "
@@ -126,7 +126,7 @@ def as_bits(values: NDArray[Any], what: str, hint: str = "") -> NDArray[np.bool_
 def _hits(
     y_true: ArrayLike, flagged: ArrayLike, unlabeled: object
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which of the known spurious are flagged, and which of the known flagged spurious."""
+    """Return which spurious sources are flagged, and which inspected flagged ones are spurious."""
     truth, flags = inspected_pairs(y_true, flagged, "flagged", unlabeled)
     flags = as_bits(flags, "Flags")
     return flags[truth], truth[flags]
@@ -254,7 +254,7 @@ def purity_interval(
 
 
 def _mean(hits: NDArray[np.bool_]) -> float:
-    """Return the fraction that is True; NaN of nothing."""
+    """Return the fraction that is True; NaN for an empty array."""
     return float(hits.mean()) if len(hits) else float("nan")
 
 
@@ -265,7 +265,7 @@ def _with_interval(hits: NDArray[np.bool_], confidence: float) -> FractionInterv
 
 
 def workload(flagged: ArrayLike) -> float:
-    """Compute the share of all sources that are flagged, and so have to be inspected.
+    """Compute the share of all sources that are flagged, and so need an inspection.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Scorers for scikit-learn's searches, which know that some sources are uninspected."""
+"""Scorers for scikit-learn's searches that leave out uninspected sources."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spurclust.metrics.fractions import check_fraction, purity, workload
 from spurclust.metrics.fractions import completeness as completeness_of
 
 MISSED_FLOOR = 1000.0
-"""Loss of a fold that misses the floor: more than folds there are, each of workload at most 1."""
+"""Loss of a fold that misses the floor: above the sum of the workloads of all folds."""
 
 
 def _flags_of(estimator: Any, X: Any) -> NDArray[Any]:
@@ -37,7 +37,7 @@ def _score_of(estimator: Any, X: Any) -> NDArray[Any]:
     if hasattr(estimator, "predict_proba"):
         return np.asarray(estimator.predict_proba(X))[:, 1]
     raise ValueError(
-        f"{type(estimator).__name__} has neither decision_function nor predict_proba, and so gives "
+        f"{type(estimator).__name__} has neither decision_function nor predict_proba, so it gives "
         "no order: use the scorers completeness, purity, neg_workload, constrained_neg_workload."
     )
 
@@ -49,7 +49,7 @@ def _purity_or_zero(truth: ArrayLike, flags: ArrayLike) -> float:
 
 
 def _constrained_neg_workload(truth: ArrayLike, flags: ArrayLike, completeness: float) -> float:
-    """Negate the workload where the completeness reaches the floor, else fall far below."""
+    """Return minus the workload if the completeness reaches the floor, else far less."""
     check_fraction("completeness", completeness, above_zero=True)
     reached = completeness_of(truth, flags)
     if math.isnan(reached):
@@ -60,7 +60,7 @@ def _constrained_neg_workload(truth: ArrayLike, flags: ArrayLike, completeness: 
 
 
 class _Metric(NamedTuple):
-    """A function of the truth and a response, greater is better, and its parameters."""
+    """A function of the truth and a response, where greater is better, and its parameters."""
 
     function: Callable[..., float]
     response: Callable[[Any, Any], NDArray[Any]]
@@ -85,7 +85,7 @@ _METRICS = {
 
 @dataclass(frozen=True, repr=False)
 class _Scorer:
-    """What `get_scorer` returns; it holds only what pickle and clone can carry."""
+    """The callable that `get_scorer` returns; pickle and clone can copy all that it holds."""
 
     name: str
     unlabeled: object
@@ -119,7 +119,7 @@ class _Scorer:
 
 
 def _unlabeled_of(estimator: Any) -> object:
-    """Find the estimator's own mark, through pipelines and searches."""
+    """Find the estimator's parameter `unlabeled`, through pipelines and searches."""
     while estimator is not None and not hasattr(estimator, "unlabeled"):
         steps = getattr(estimator, "steps", None)
         estimator = steps[-1][1] if steps else getattr(estimator, "estimator", None)
@@ -134,8 +134,8 @@ def _classes_of(estimator: Any, unlabeled: object) -> NDArray[Any]:
     classes = np.asarray(estimator.classes_)
     if is_uninspected(classes, unlabeled).any():
         raise ValueError(
-            f"{name} has learnt unlabeled={unlabeled!r} as a class: leave the uninspected sources "
-            "out of its training."
+            f"{name} has learned unlabeled={unlabeled!r} as a class: fit it without the "
+            "uninspected sources."
         )
     if classes.shape != (2,):
         raise ValueError(
@@ -170,30 +170,30 @@ def get_scorer(
     Returns
     -------
     callable
-        Takes a fitted classifier of two classes, of which the second is spurious, `X` and `y`;
-        returns a float, greater is better.
+        A function of a fitted classifier, `X` and `y`. The second class of the classifier is
+        spurious. It returns a float; greater is better.
 
     Raises
     ------
     ValueError
-        When there is no such scorer, or it has no such parameter or value.
+        When there is no such scorer, it has no such parameter, or a value is out of range.
 
     Notes
     -----
-    Every scorer counts the inspected sources alone, the workload too. Where none of them is
+    Every scorer counts only the inspected sources, also in the workload. If none of them is
     spurious, it warns and returns NaN.
 
     From the flags of `predict`:
 
     - "completeness"; "purity", which is 0 when nothing is flagged; "neg_workload".
-    - "constrained_neg_workload": minus the workload when the completeness reaches the floor
-      `completeness`, else -1000 (1 + floor - completeness). Its greatest value is the least
-      workload with the completeness wanted. In the mean over fewer than 1000 folds, too, a setting
-      that reaches the floor in every fold is above any that misses it in one. A fold with few
-      spurious sources makes that strict: with 10, a floor of 0.95 means all of them.
+    - "constrained_neg_workload": minus the workload if the completeness reaches the floor
+      `completeness`, else -1000 (1 + floor - completeness). Its maximum is the smallest workload
+      with enough completeness. In a mean over up to 1000 folds, a setting that reaches the floor in
+      every fold is above any setting that misses it in one. A fold with few spurious sources is
+      strict: with 10, a floor of 0.95 means all of them.
 
-    From the order of `decision_function` or else `predict_proba`, as the functions of the same
-    names: "average_precision", "completeness_at_workload", "neg_workload_at_completeness",
+    From the order of `decision_function`, or else of `predict_proba`, like the functions of the
+    same name: "average_precision", "completeness_at_workload", "neg_workload_at_completeness",
     "work_saved_over_sampling".
 
     Examples
@@ -214,7 +214,7 @@ def get_scorer(
             f"The scorer {name!r} has no parameter {unknown[0]!r}: it has {sorted(defaults)}."
         )
     merged = {**defaults, **parameters}
-    function([1], [1], **merged)  # refuses a value outside its range now, not in the first fold
+    function([1], [1], **merged)  # a value out of range raises now, not in the first fold
     return _Scorer(name, unlabeled, merged)
 
 

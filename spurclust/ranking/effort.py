@@ -1,4 +1,4 @@
-"""How many inspections find most of the spurious sources: expected, and replayed with labels."""
+"""How many inspections find most spurious sources: estimated, and replayed with labels."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def expected_effort(
     confidence: float = 0.95,
     random_sample: bool | None = None,
 ) -> pd.DataFrame:
-    """Estimate how many inspections, in the order of a score, find given shares of the spurious.
+    """Estimate how many inspections in the order of a score find a share of the spurious sources.
 
-    The scores of inspected sources must not use their own labels. If the inspected sources are not
-    a random sample, uninspected ones count with their probabilities, and there is no interval.
-    `inspection_outlook` uses the origins of the labels as well.
+    The score of an inspected source must not use its own label. If the inspected sources are not a
+    random sample, uninspected ones count with their probabilities, and there is no interval.
+    `inspection_outlook` also uses the origins of the labels.
 
     Parameters
     ----------
@@ -54,24 +54,23 @@ def expected_effort(
     confidence : float, default=0.95
         Confidence of the interval, in (0, 1).
     random_sample : bool, default=None
-        Whether the inspected are a random sample of all sources. None is False where the scores of
+        Whether the inspected are a random sample of all sources. None tests whether the scores of
         the inspected differ from those of the others.
 
     Returns
     -------
     DataFrame
-        One row per completeness: completeness, workload, its interval workload_low and
-        workload_high, inspections, inspections_low, inspections_high, and inspections_left, those
-        still to be made among the uninspected sources, after all that was found so far; it counts
-        with the probabilities too, and is NaN where the scores are none. All are NaN when no
-        source is known to be spurious.
+        One row per completeness. Columns: completeness, workload with its interval workload_low and
+        workload_high, inspections, inspections_low, inspections_high, inspections_left. The last is
+        the number still to be made among the uninspected sources; it uses the probabilities, and is
+        NaN where a score is not a probability. All are NaN when no source is known to be spurious.
 
     Notes
     -----
     The workload at a completeness is a quantile of the positions of the spurious in the order. Its
-    interval is the exact one of order statistics, between two of the known spurious; it reaches to
-    the end of the order where they are too few to bound it. It neglects that the reliable sources
-    are a sample as well.
+    interval is the exact one of order statistics, between two of the known spurious. If they are
+    too few for a bound, it reaches to the end of the order. It neglects that the reliable sources
+    are a sample too.
 
     References
     ----------
@@ -108,7 +107,7 @@ def expected_effort(
             low = workload_at(first / n_spurious) if first > 0 else 0.0
             high = workload_at(last / n_spurious) if last <= n_spurious else 1.0
             workloads = np.array([workload_at(share), low, high])
-        # Rounded first, because 0.1 * 30 is slightly more than 3.
+        # Rounded before the ceiling, because 0.1 * 30 is slightly more than 3.
         inspections = np.ceil(np.round(workloads * total, 6))
         rows.append([share, *workloads, *inspections, left])
     names = [
@@ -120,7 +119,7 @@ def expected_effort(
 def _impute(
     spurious: NDArray[np.bool_], probability: NDArray[np.float64], uninspected: NDArray[np.bool_]
 ) -> Callable[[float], tuple[float, float]]:
-    """Return a function of a share: its position among all, and the inspections still to make."""
+    """Return a function: from a share to its position among all, and inspections still to make."""
     if not ((probability >= 0) & (probability <= 1)).all():
         return lambda _: (np.nan, np.nan)
     values = np.where(uninspected, probability, spurious)
@@ -137,9 +136,9 @@ def _impute(
 
 
 def _quantile_ranks(n: int, share: float, confidence: float) -> tuple[int, int]:
-    """Return ranks, from 1, of two of n sorted values around a quantile; 0 or n + 1: unbounded."""
+    """Return the ranks, from 1, of two sorted values around a quantile; 0 or n + 1: unbounded."""
     tail = (1 - confidence) / 2
-    below = scipy.stats.binom(n, share)  # how many of the sample lie below the quantile
+    below = scipy.stats.binom(n, share)  # number of the sample below the quantile
     return int(below.ppf(tail)), int(below.ppf(1 - tail)) + 1
 
 
@@ -164,7 +163,7 @@ def replay_inspection(
     rows : array-like of shape (n_samples, n_features)
         Features of all sources.
     y : array-like of shape (n_samples,)
-        Two values, of which the larger is spurious.
+        Labels of all sources: two values, the larger one spurious.
     strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
         How `suggest_sources` chooses.
     n_start : int, default=20
@@ -174,7 +173,7 @@ def replay_inspection(
     n_inspections : int, default=None
         When to stop; None is when all sources are inspected.
     ranker : InspectionRanker, default=None
-        The ranker, which is cloned; None is one of 200 trees.
+        The ranker; a clone of it is fitted. None is one with 200 trees.
     random_state : int or None, default=None
         Controls the start, and the strategy "random".
 

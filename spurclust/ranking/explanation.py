@@ -29,19 +29,20 @@ class SourceExplanation:
     probability : float
         Probability that the source is spurious.
     features : DataFrame
-        One row per feature, the one with the largest effect first: feature, value, typical (of
-        reliable sources), effect: by how much the probability would fall if the feature were
+        One row per feature, the largest effect first. Columns: feature, value, typical (the value
+        of reliable sources), effect. The effect is how far the probability falls if the feature is
         typical.
     panels : DataFrame
-        The same for all features of a panel together, and for those between panels: panel, effect.
+        The same for all features of a panel together, and for those between panels. Columns: panel,
+        effect.
     nearest : ndarray of int of shape (n_neighbors,)
-        Indices, among the fitted sources, of the most similar known spurious; -1 where there are
+        Indices among the fitted sources of the most similar known spurious; -1 where there are
         fewer.
     distances : ndarray of shape (n_neighbors,)
         Their distances; 1 is typical of two random sources.
     component : dict or None
-        The source's component in the embedding: component, n_spurious, n_inspected, fraction,
-        fraction_low, fraction_high, in_region; None without a detector.
+        Component of the source in the embedding, None without a detector. Keys: component,
+        n_spurious, n_inspected, fraction, fraction_low, fraction_high, in_region.
 
     Examples
     --------
@@ -139,7 +140,7 @@ def _features_by_panel(names: list[str]) -> dict[str, NDArray[np.intp]]:
 
 
 def _sort_by_effect(table: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows by the size of their effect, up or down."""
+    """Sort rows by the absolute size of their effect."""
     return table.sort_values("effect", key=abs, ascending=False, kind="stable", ignore_index=True)
 
 

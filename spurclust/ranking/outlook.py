@@ -1,4 +1,4 @@
-"""What an inspection has found so far, what it has not, and whether its labels can tell."""
+"""How many spurious sources an inspection has found, and how many it has not."""
 
 from __future__ import annotations
 
@@ -20,32 +20,31 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLE_ORIGINS = ("", "random")
-"""Origins of labels that can be a random sample of the survey: not known, so that their scores
-decide, or drawn at random."""
+"""Origins of labels that can be a random sample of the survey: not known, or drawn at random. If it
+is not known, the scores decide."""
 
 
 class InspectionOutlook(NamedTuple):
-    """The spurious sources that are found, and those still to be found.
+    """The numbers of spurious sources found, and still to be found.
 
     Returned by `inspection_outlook`.
 
     Attributes
     ----------
     n_found : int
-        Known spurious sources.
+        Number of known spurious sources.
     n_uninspected : int
-        Sources without a label.
+        Number of sources without a label.
     n_expected : float
-        Spurious sources to expect among the uninspected: the sum of probabilities, calibrated on
-        the random sample where there is one; otherwise it is a rough guide, and may be too small.
-        NaN where only one class has labels, so that nothing is calibrated.
+        Expected number of spurious sources among the uninspected: the sum of their probabilities.
+        These are calibrated on the random sample; without one the number is rough, and may be too
+        small. NaN when only one class has labels.
     interval : tuple of (int, int) or None
-        Exact interval of that number, from the labels that are a random sample of all sources; None
-        without such a sample.
+        Exact interval of that number, from the random sample; None without one.
     n_sampled : int
         Number of inspected sources that are a random sample of all; 0 when none are.
     effort : DataFrame
-        What `expected_effort` returns; without intervals unless all labels are a random sample.
+        Result of `expected_effort`. It has intervals if all labels are a random sample.
 
     Examples
     --------
@@ -75,8 +74,8 @@ def inspection_outlook(
     """Estimate how many spurious sources are still to be found, and with how many inspections.
 
     Intervals need labels that are a random sample of all sources. Labels made in the order of a
-    ranking are none. The origins decide which labels are. If they are unknown, the scores do, see
-    `sampling_p_value`. No label warns of a kind of defect that nobody has met.
+    ranking are not. The origins decide which labels are. If they are unknown, the scores decide,
+    see `sampling_p_value`. No estimate includes a kind of defect that has no label.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def inspection_outlook(
         1 spurious, 0 reliable, -1 uninspected.
     origins : sequence of str of length n_samples, default=None
         How each inspected source was chosen: "random" if drawn at random from all, "" if not known,
-        any other word, as "queue" or "audit", if it was not. None is "" for all.
+        any other word, such as "queue" or "audit", if not. None is "" for all.
     features : ndarray of shape (n_samples, n_features_out), float32, default=None
         Features of `X`, if they are computed already.
     completeness : sequence of float, default=(0.9, 0.95, 0.99)
@@ -129,7 +128,7 @@ def inspection_outlook(
     n_expected = float(np.sort(probability[~inspected]).sum())
     if len(np.unique(labels[sampled])) == 2:
         estimate = _estimate_total(log_odds(shares), sampled, spurious) - spurious.sum()
-        # An estimate of none, when more are found than the sample lets expect, promises too much.
+        # If more are found than the sample lets expect, an estimate of none would promise too much.
         if estimate > 0:
             n_expected = float(min(estimate, (~inspected).sum()))
     if len(np.unique(labels[inspected])) < 2:
@@ -156,8 +155,8 @@ def _estimate_total(
     odds: NDArray[np.float64], sampled: NDArray[np.bool_], spurious: NDArray[np.bool_]
 ) -> float:
     """Estimate the spurious among all, with probabilities calibrated on a random sample only."""
-    # Of two sources with equal odds, one that an earlier ranking has named is spurious more often.
-    order = np.lexsort((spurious, odds))  # sums must not depend on the order of the sources
+    # At equal odds, sources chosen by an earlier ranking are spurious more often.
+    order = np.lexsort((spurious, odds))  # the last bits of sums depend on the order
     own = order[sampled[order]]
     model = LogisticRegression().fit(odds[own, None], spurious[own])
     return float(model.predict_proba(odds[order, None])[:, 1].sum())
@@ -169,7 +168,7 @@ def _bound_remaining(
     spurious: NDArray[np.bool_],
     confidence: float,
 ) -> tuple[int, int] | None:
-    """Return between what the number of uninspected spurious lies, from a random sample of all."""
+    """Return the interval of the number of uninspected spurious, from a random sample of all."""
     n_sources, n_sampled = len(sampled), int(sampled.sum())
     if not n_sampled:
         return None

@@ -164,13 +164,13 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
 (n_samples, height, width, n_channels)
             Features, or cutouts.
         y : array-like of shape (n_samples,)
-            Two values, of which the larger is spurious, and `unlabeled`.
+            Two values, the larger one spurious, and `unlabeled`.
         features : ndarray of shape (n_samples, n_features_out), float32, default=None
-            Features that `extractor`, which must then be fitted, has computed from `X`, for example
-            those that `SpuriousRegionDetector.fit_assign` returns.
+            Features of `X`, if a fitted `extractor` has computed them already, for example those
+            that `SpuriousRegionDetector.fit_assign` returns.
         forest : CrossFittedForest, default=None
             Forest grown on the features and labels of the inspected sources, for example `forest_`
-            of a `GuidedProjection`; `n_estimators`, `n_folds` and `random_state` are not used then.
+            of a `GuidedProjection`. Then `n_estimators`, `n_folds` and `random_state` are not used.
             None grows one.
 
         Returns
@@ -224,7 +224,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         return self._extract(images, features)
 
     def _name_features(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Name the features; rows, which are features already, by their columns if these are."""
+        """Name the features; rows are named by their columns, if these have names."""
         if self.extractor_ != "passthrough":
             names = self.extractor_.get_feature_names_out()
         else:
@@ -249,7 +249,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     def _cross_fit(
         self, rows: Float32, codes: NDArray[np.int8], forest: CrossFittedForest | None
     ) -> CrossFittedForest:
-        """Grow the forest on the inspected sources, or check that a given one was."""
+        """Grow the forest on the inspected sources, or check a given one."""
         if forest is None:
             return CrossFittedForest.grow(
                 rows,
@@ -270,7 +270,7 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         return forest
 
     def _rows(self, X: ArrayLike, features: Float32 | None = None) -> Float32:
-        """Return features of sources, checked where they are given."""
+        """Return the features of sources, and check given ones."""
         check_is_fitted(self)
         return self._extract(validate_images(self, X, reset=False), features)
 
@@ -289,14 +289,14 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out), float32
-            The features, whose names are `feature_names_`.
+            The features. Their names are `feature_names_`.
         """
         return self._rows(X)
 
     def predict_proba(
         self, X: ArrayLike, *, features: Float32 | None = None
     ) -> NDArray[np.float64]:
-        """Predict how probable it is that each source is reliable, or spurious.
+        """Predict the probabilities of being reliable and spurious.
 
         Parameters
         ----------
@@ -318,8 +318,8 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Predict which sources are more probably spurious than reliable.
 
-        Where few sources are spurious, few are predicted to be: to find them, inspect sources in
-        the order of `predict_proba`.
+        If few sources are spurious, few are predicted to be. To find them, inspect sources in the
+        order of `predict_proba`.
 
         Parameters
         ----------
@@ -337,19 +337,19 @@ class InspectionRanker(ClassifierMixin, BaseEstimator):
     def probability_without(
         self, row: Float32, groups: Sequence[NDArray[np.intp]]
     ) -> NDArray[np.float64]:
-        """Predict the probability of a source if some of its features were those of reliable ones.
+        """Predict the probability of a source with some features replaced by typical ones.
 
         Parameters
         ----------
         row : ndarray of shape (n_features_out,), float32
             Features of the source, from `extract_features`.
         groups : sequence of ndarray of int
-            Indices of the features that are replaced by `typical_` together; one group at a time.
+            Indices of the features to replace by `typical_` together, one group at a time.
 
         Returns
         -------
         ndarray of shape (n_groups,)
-            Probabilities, by the forests that judge the source itself.
+            Probabilities that the source is spurious, by the forests that judge it.
         """
         check_is_fitted(self)
         changed = np.tile(row, (len(groups), 1))

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 LEAST_P = 0.05
-"""A sample with a smaller p-value is taken for not random, as one in twenty random ones is: better
-no interval than one that is not true."""
+"""Samples with a smaller p-value count as not random. So do 5 % of the random ones: no interval is
+better than a wrong one."""
 
 N_DRAWS = 999
 
@@ -15,9 +15,9 @@ N_DRAWS = 999
 def sampling_p_value(score: ArrayLike, sampled: ArrayLike) -> float:
     """Test whether a sample can be random, by its scores.
 
-    It draws random samples of the same size, and compares their mean scores with that of the
-    sample. The p-value is small if sources were inspected because they looked spurious, or because
-    they did not.
+    It compares the mean score of the sample with those of random samples of the same size. The
+    p-value is small if sources were inspected because they looked spurious, or because they did
+    not.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def sampling_p_value(score: ArrayLike, sampled: ArrayLike) -> float:
     n, n_chosen = len(values), int(chosen.sum())
     if n_chosen in (0, n):
         return 1.0
-    rng, ordered = np.random.default_rng(0), np.sort(values)  # whatever the order of the sources
+    rng, ordered = np.random.default_rng(0), np.sort(values)  # in any order of the sources
     totals = np.array(
         [ordered[rng.choice(n, n_chosen, replace=False)].sum() for _ in range(N_DRAWS)]
     )

@@ -1,4 +1,4 @@
-"""Which sources, or which known spurious ones, are most similar to a source."""
+"""The sources, or the known spurious ones, that are most similar to a source."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Float32 = NDArray[np.float32]
 
 BLOCK_ROWS = 256
 MAX_DEVIATION = 5.0
-"""Scaled features are clipped here, so that a single outlying feature does not decide."""
+"""Scaled features are clipped to this, so that a single outlying feature does not decide."""
 
 
 def center_and_spread(rows: Float32) -> tuple[Float32, Float32]:
-    """Return the median of each feature, and half the range of its central two thirds."""
+    """Return the median of each feature, and half the width of its central two thirds."""
     values = np.nan_to_num(rows)
     low, center, high = np.percentile(values, [16, 50, 84], axis=0)
     spread = (high - low) / 2
@@ -45,13 +45,13 @@ class SimilaritySpace(NamedTuple):
     spread: Annotated[Float32, Values("f4", ("n_features",), TINY)]
     weight: Annotated[Float32, Values("f4", ("n_features",), 0)]
     spurious: Annotated[Float32, Values("f4", ("n_spurious", "n_features"), empty=True)]
-    # Which of the fitted sources are the known spurious.
+    # Indices of the known spurious among the fitted sources.
     keys: Annotated[NDArray[np.uint64], Values("u8", ("n_spurious",), empty=True)]
     indices: Annotated[NDArray[np.intp], Values("i8", ("n_spurious",), 0, "n_samples", empty=True)]
 
     @classmethod
     def fit(cls, rows: Float32, codes: NDArray[np.int8], importances: NDArray[np.float64]) -> Self:
-        """Learn the scales from all sources, the weights from importances; keep the spurious."""
+        """Learn scales from all sources and weights from importances; keep the spurious sources."""
         center, spread = center_and_spread(rows)
         weight = np.sqrt(importances / 2).astype(np.float32)
         indices = np.flatnonzero(codes == SPURIOUS)
@@ -97,10 +97,10 @@ def similar_sources(
     importances: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Find the sources of a survey that are most similar to each, whatever their labels.
+    """Find the most similar sources of a survey, whatever their labels.
 
     With the importances of a ranker, distances are those of `InspectionRanker.nearest_spurious`.
-    Similar features do not mean that a person sees the same.
+    Sources with similar features may still look different to a person.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def similar_sources(
     sources : array-like of int of shape (n_queries,), default=None
         Indices of the sources whose neighbors are wanted. None is all.
     importances : array-like of shape (n_features,), default=None
-        How much each feature counts, in sum 1: `feature_importances_` of a ranker. None is all
-        alike.
+        Weights of the features, of sum 1: `feature_importances_` of a ranker. None is equal
+        weights.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores.
 
@@ -140,6 +140,6 @@ def similar_sources(
     n_found = min(n_neighbors, n_sources - 1)
     squares, found = nearest_neighbors(scaled[chosen], scaled, n_found + 1, n_jobs=n_jobs)
     others = found != chosen[:, None]
-    others[others.all(axis=1), -1] = False  # more sources equal it than were asked for
+    others[others.all(axis=1), -1] = False  # more equal sources than were asked for
     indices, distances = (each[others].reshape(len(chosen), n_found) for each in (found, squares))
     return indices.astype(np.intp), np.sqrt(distances, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""In which order to inspect sources, and which to inspect next when few have labels."""
+"""The order of inspection, and the sources to inspect next when few have labels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from spurclust.ranking.similarity import center_and_spread, scale_robustly
 Strategy = Literal["mixed", "probable", "uncertain", "diverse", "random"]
 
 PROBABLE_SHARE = 0.75
-"""Share of the mixed suggestions that are the most probable. The rest is unlike all inspected
-sources, so that a kind of defect without any label is found."""
+"""Share of the most probable sources among mixed suggestions. The rest are unlike all inspected
+sources, so they find kinds of defect without any label."""
 
 N_ISOLATION_TREES = 200
 
@@ -30,7 +30,7 @@ def inspection_rank(probability: ArrayLike, ties: ArrayLike | None = None) -> ND
     probability : array-like of shape (n_samples,)
         Probability that each source is spurious.
     ties : array-like of shape (n_samples,), default=None
-        What orders equally probable sources, such as their ids. None is the order given.
+        Values that order equally probable sources, such as their ids. None keeps the given order.
 
     Returns
     -------
@@ -74,9 +74,9 @@ def suggest_sources(
     n : int, default=20
         Number of suggestions; fewer when fewer sources are uninspected.
     strategy : {"mixed", "probable", "uncertain", "diverse", "random"}, default="mixed"
-        The most probable sources find most spurious ones at once. The uncertain are nearest to
-        even odds. The diverse are farthest from all inspected sources and from each other. Mixed
-        are three quarters probable, the rest diverse, in turn.
+        "probable": the most probable sources, which find most spurious ones at once. "uncertain":
+        those nearest to even odds. "diverse": those farthest from all inspected sources and from
+        each other. "mixed": three quarters probable and one quarter diverse, in turn.
     random_state : int, RandomState or None, default=None
         Controls the draw of "random".
 
@@ -113,7 +113,7 @@ def suggest_sources(
             f"{len(values)} rows, {len(known)} inspected, {len(spurious)} probabilities: there "
             "must be one for each source"
         )
-    order = order_by_content(values)  # in which equally probable ones come
+    order = order_by_content(values)  # the order of equally probable ones
     left: NDArray[np.intp] = order[~known[order]]
     n = min(n, len(left))
     if strategy == "random":
@@ -128,7 +128,7 @@ def suggest_sources(
     known = known.copy()
     known[probable] = True
     diverse = _farthest_first(scaled, known, n - n_probable)
-    # In turn, so that whoever stops early has seen both.
+    # In turn, so that both kinds are seen before an early stop.
     turn = [np.arange(1, len(one) + 1) / len(one) for one in (probable, diverse) if len(one)]
     return np.concatenate([probable, diverse])[np.argsort(np.concatenate(turn), kind="stable")]
 

@@ -1,4 +1,4 @@
-"""How probably each label is wrong."""
+"""The probability that each label is wrong."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def label_suspicion(
     References
     ----------
     C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: estimating uncertainty in
-    dataset labels", Journal of Artificial Intelligence Research 70 (2021), where one minus it is
-    the self-confidence.
+    dataset labels", Journal of Artificial Intelligence Research 70 (2021). One minus the suspicion
+    is their self-confidence.
 
     Examples
     --------

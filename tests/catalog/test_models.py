@@ -296,7 +296,7 @@ def setter(step, **values):
         (setter("embed", center_=np.full(11, np.nan)), "center_ holds numbers that are not finite"),
         (setter("embed", n_jobs=10**9), "n_jobs is 1000000000"),
         (setter("embed", tol="small"), "'tol' parameter of TSNE"),
-        (setter("embed", transform=3), "TSNE has a strange transform"),
+        (setter("embed", transform=3), "TSNE has an unexpected transform"),
         (setter("mixture", means_=np.zeros((3, 1))), r"means_ has shape \(3, 1\)"),
         (setter("mixture", n_components=2), "weights_ has shape"),
         (setter("reduce", _components=3), "_components is a int, not a PCA"),
@@ -325,7 +325,7 @@ def test_a_state_of_a_generator_that_reads_beyond_it_is_refused(images, tmp_path
     except ValueError:
         pytest.skip("this version of numpy makes no such state")
     save_model(ranker, tmp_path / "ranker.skops")
-    with pytest.raises(CatalogError, match=r"ranker\.skops.*random_state is no state"):
+    with pytest.raises(CatalogError, match=r"ranker\.skops.*random_state is not the state"):
         load_model(tmp_path / "ranker.skops")
 
 
