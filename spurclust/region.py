@@ -312,7 +312,7 @@ def spurious_probability(
     if assignment == "hard":
         return np.asarray(fractions[assign_components(mixture, points)])
     responsibilities = map_row_blocks(mixture.predict_proba, points, MIXTURE_ROWS)
-    # Summed by einsum, whose order does not depend on the other rows.
+    # The order of einsum's sums does not depend on the other rows.
     return np.asarray(np.einsum("ij,j->i", responsibilities, fractions))
 
 

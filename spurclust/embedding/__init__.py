@@ -1,4 +1,4 @@
-"""Numbers to points and their components: the steps between cutouts or features and the region."""
+"""The steps from cutouts or features to the region: rows, points and components."""
 
 from spurclust.embedding.flatten import ImageFlattener
 from spurclust.embedding.guided import GuidedProjection

@@ -34,10 +34,10 @@ CHECK_EVERY = 50
 """Iterations between two evaluations of the divergence, as in scikit-learn."""
 
 SORTED_ROWS = 50_000
-"""From so many points on, their order in memory costs more than sorting them once."""
+"""From this many points on, sorting them once makes the descent faster."""
 
 SHARE_ROWS = 256
-"""Most points that one thread takes at a time."""
+"""Maximum number of points that one thread takes at a time."""
 
 
 class Phase(NamedTuple):
@@ -51,7 +51,7 @@ class Phase(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """When the descent changes and when it stops: parameters of `TSNE`."""
+    """The parameters of `TSNE` that steer and stop the descent."""
 
     max_iter: int
     early_exaggeration: float
@@ -82,7 +82,7 @@ class _Progress:
     def __init__(self, schedule: Schedule, exaggeration: float) -> None:
         self.patience = schedule.n_iter_without_progress
         self.min_grad_norm = schedule.min_grad_norm
-        # Under exaggeration it is another divergence that falls.
+        # Early exaggeration changes the divergence.
         self.tol = schedule.tol if exaggeration == 1 else -np.inf
         self.best = self.last = np.inf
         self.best_iter = 0
@@ -112,7 +112,7 @@ def _curve_order(points: Float32) -> NDArray[np.intp]:
 
 
 class _Forces:
-    """Points, what acts on them, and how it is computed."""
+    """Points and the forces on them."""
 
     def __init__(
         self, affinities: Any, start: NDArray[Any], team: ThreadTeam, interpolated: bool
@@ -126,7 +126,7 @@ class _Forces:
         self.fields = FieldMaker(team) if interpolated else None
 
     def _set(self, affinities: Any, points: NDArray[Any]) -> None:
-        """Take points and affinities in the types of the kernels."""
+        """Convert points and affinities to the types of the kernels."""
         self.matrix = affinities
         self.x, self.y = self.points = np.ascontiguousarray(points.T, dtype=np.float32)
         self.starts = affinities.indptr.astype(np.int64)
@@ -134,19 +134,19 @@ class _Forces:
         self.affinities = affinities.data.astype(np.float32, copy=False)
 
     def points_as_given(self) -> Float32:
-        """Return the points, one a row, in the order in which they came."""
+        """Return the points, one per row, in their original order."""
         given = np.empty((len(self.x), 2), dtype=np.float32)
         given[self.order] = self.points.T
         return given
 
     def sort(self) -> None:
-        """Bring points that are near each other together in memory."""
+        """Sort the points, so that near points are near in memory."""
         order = _curve_order(self.points.T)
         self._set(self.matrix[order][:, order], self.points.T[order])
         self.order = self.order[order]
 
     def update(self, exaggeration: float) -> None:
-        """Compute all forces where the points are."""
+        """Compute all forces at the current points."""
         from spurclust.embedding.kernels import attract, read_field
 
         x, y = self.x, self.y
@@ -176,13 +176,13 @@ class _Forces:
         self.team.run(push, self.shares)
 
     def repel_by_pairs(self, share: tuple[int, int]) -> None:
-        """Compute the repulsion of some points by all."""
+        """Compute the repulsion of some points by all points."""
         from spurclust.embedding.kernels import repel_by_all
 
         repel_by_all(self.x, self.y, *share, self.repulsion, self.sums)
 
     def divergence(self) -> float:
-        """Compute the divergence where the points were when the forces were computed."""
+        """Compute the divergence at the points of the last update."""
         from spurclust.embedding.kernels import divergence_terms
 
         terms = np.empty(len(self.x))
@@ -231,11 +231,11 @@ def descend_divergence(
 
 def _steps(forces: _Forces, phase: Phase) -> Iterator[float]:
     """Move the points step by step; yield the norm of each gradient."""
-    # What an earlier phase has set in motion must not go on: it costs up to 6 % of divergence.
+    # Momentum and gains start afresh: those of an earlier phase cost up to 6 % of divergence.
     velocity, gains = np.zeros_like(forces.points), np.ones_like(forces.points)
     for _ in range(phase.n_iter):
         forces.update(phase.exaggeration)
-        total = np.float32((forces.sums - 1).sum())  # less each point itself
+        total = np.float32((forces.sums - 1).sum())  # without each point itself
         gradient = 4 * (forces.attraction - forces.repulsion / total)
         uphill = gradient * velocity >= 0
         gains = np.where(uphill, np.maximum(0.8 * gains, np.float32(MIN_GAIN)), gains + 0.2)

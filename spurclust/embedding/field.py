@@ -1,10 +1,10 @@
 """The repulsion of many points as the slope of one field on a lattice.
 
-All that t-SNE needs of the pairs is the sum of 1 / (1 + distance^2) at each point and the slope of
-that sum. The points are laid on a lattice by quintic B-splines, convolved with the kernel by FFT
-(zero-padded, so that the plane has no other side), and the sum and its slope read off by the same
-splines, as in the smooth particle-mesh Ewald method (Essmann et al., J. Chem. Phys. 103, 1995). One
-field does for all three sums; the interpolation of Linderman et al. transforms four.
+t-SNE needs the sum of 1 / (1 + distance^2) at each point, and the slope of that sum. Quintic
+B-splines lay the points on a lattice, and an FFT convolves it with the kernel (zero-padded, so that
+it does not wrap around). The same splines then read off the sum and its slope, as in the smooth
+particle-mesh Ewald method (Essmann et al., J. Chem. Phys. 103, 1995). One field gives all three
+sums; the interpolation of Linderman et al. needs four.
 """
 
 from typing import NamedTuple
@@ -17,38 +17,38 @@ from spurclust.embedding.neighbors import Float32, neighbor_affinities
 from spurclust.parallel import ThreadTeam
 
 SPACING = 0.4
-"""Distance of two nodes. The kernel has width 1; the final divergence is within 0.1 % (measured:
-0.05 % at 0.4, 0.3 % at 0.5 for 6000 rows)."""
+"""Distance between two nodes, where the kernel has width 1. The final divergence is within 0.1 %
+(measured for 6000 rows: 0.05 % at 0.4, 0.3 % at 0.5)."""
 
 MOST_NODES = 4096
-"""Along one axis: a wider embedding gets a coarser lattice, not more memory."""
+"""Maximum along one axis. A wider embedding gets a coarser lattice, not more memory."""
 
 LEAST_NODES = 32
-"""Along one axis: smaller transforms take no less time."""
+"""Minimum along one axis: smaller transforms are not faster."""
 
 ROOM = 1.1
-"""How much larger than needed a new lattice is made, since an embedding grows."""
+"""Factor by which a new lattice is larger than needed, because an embedding grows."""
 
 TOO_LARGE = 1.5
-"""A lattice so many times larger than needed is replaced."""
+"""A lattice that is this many times larger than needed is replaced."""
 
 BORDER = 4
 """Nodes beyond the outermost points, which their splines reach."""
 
 LINES = 64
-"""Lines transformed at once: a fixed number, so that bits do not depend on the threads."""
+"""Number of lines transformed at once: fixed, so that bits do not depend on the threads."""
 
 FIELD_MARGIN = 12.0
-"""How far beyond the fitted points their field is kept; beyond, it is read at the edge."""
+"""Margin of the kept field around the fitted points. Points beyond read it at the edge."""
 
 N_START_NEIGHBORS = 25
-"""A new point starts at the median of so many nearest fitted points (Policar et al. 2023)."""
+"""A new point starts at the median of this many nearest fitted points (Policar et al. 2023)."""
 
 NEW_PERPLEXITY = 5.0
 """Perplexity of new rows; three times as many neighbors attract them (Policar et al. 2023)."""
 
 SHARE_ROWS = 16
-"""New rows that one thread places at a time."""
+"""Number of new rows that one thread places at a time."""
 
 
 class Lattice(NamedTuple):
@@ -61,11 +61,11 @@ class Lattice(NamedTuple):
     rows: int
 
     def origin(self) -> tuple[np.float32, np.float32, np.float32]:
-        """Return what the kernels need: the first node, and nodes per unit length."""
+        """Return left and bottom of the first node, and the number of nodes per unit length."""
         return np.float32(self.left), np.float32(self.bottom), np.float32(1 / self.spacing)
 
     def suits(self, low: NDArray[np.float32], high: NDArray[np.float32]) -> bool:
-        """Return whether points within these bounds lie inside and fill enough of it."""
+        """Return whether points within these bounds lie inside, and fill enough of the lattice."""
         first = np.array([self.left, self.bottom])
         nodes = np.array([self.columns, self.rows])
         inside = np.all((low - first) / self.spacing >= BORDER) and np.all(
@@ -75,7 +75,7 @@ class Lattice(NamedTuple):
 
 
 def _nodes_needed(span: NDArray[np.float32], spacing: float) -> NDArray[np.float64]:
-    """Count the nodes that points of a span need, with the border."""
+    """Count the nodes for points of a span, with the border."""
     return np.maximum(span.astype(np.float64) / spacing + 2 * BORDER + 2, LEAST_NODES)
 
 
@@ -87,7 +87,7 @@ def lattice_around(
     spacing = max(SPACING, float(span.max()) / (MOST_NODES / ROOM - 3 * BORDER))
     wanted = np.ceil(ROOM * _nodes_needed(span, spacing)).astype(int)
     columns, rows = (fft.next_fast_len(2 * int(n), real=True) // 2 for n in wanted)
-    # On whole multiples of the spacing, so that a new lattice does not shake the points.
+    # Nodes lie on multiples of the spacing, so that a new lattice does not shake the points.
     first = np.floor((low + high) / 2 / spacing) - (np.array([columns, rows]) // 2)
     left, bottom = (first * spacing).tolist()
     return Lattice(left, bottom, spacing, columns, rows)
@@ -95,7 +95,7 @@ def lattice_around(
 
 def _kernel_spectrum(lattice: Lattice) -> Float32:
     """Transform 1 / (1 + distance^2) between nodes, and undo both splines."""
-    # The spectrum of the zero-padded lattice is even, so that a quarter holds all.
+    # The spectrum of the zero-padded lattice is even, so a quarter of it is enough.
     along_y = (np.arange(lattice.rows + 1) * lattice.spacing) ** 2
     along_x = (np.arange(lattice.columns + 1) * lattice.spacing) ** 2
     spectrum = fft.dctn(1 / (1 + along_y[:, None] + along_x), type=1, overwrite_x=True)
@@ -111,7 +111,7 @@ def _spline_spectrum(n_nodes: int) -> NDArray[np.float64]:
 
 
 class FieldMaker:
-    """Makes the field of points, up to a margin beyond, on a lattice that follows them."""
+    """Makes the field of points, and a margin around them, on a lattice that follows them."""
 
     def __init__(self, team: ThreadTeam, margin: float = 0.0) -> None:
         self.team = team
@@ -119,7 +119,7 @@ class FieldMaker:
         self.lattice: Lattice | None = None
 
     def prepare(self, x: Float32, y: Float32) -> Lattice:
-        """Choose the lattice for the points; the one in use stays while it suits."""
+        """Choose the lattice for the points; keep the last one while it suits."""
         low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
         if self.lattice is None or not self.lattice.suits(low, high):
             self.lattice = lattice_around(low, high, self.margin)
@@ -139,7 +139,7 @@ class FieldMaker:
     def convolve(self) -> None:
         """Turn the points on the lattice into their field.
 
-        What is zero, and what the result would not keep, is left out of the transforms.
+        The transforms leave out zeros, and lines that the result does not keep.
         """
         rows, columns = self.grid.shape
         grid, half, spectrum = self.grid, self._half, self._spectrum
@@ -165,7 +165,7 @@ class FieldMaker:
 
 
 def make_field(embedding: Float32, n_jobs: int | None = None) -> tuple[Lattice, Float32]:
-    """Return the field by which fitted points repel new ones, as weights of splines."""
+    """Return the field with which fitted points repel new ones, as weights of splines."""
     x, y = np.require(embedding.T, np.float32, ["C", "W"])
     with ThreadTeam(n_jobs) as team:
         maker = FieldMaker(team, FIELD_MARGIN)
@@ -183,7 +183,7 @@ def place_new_rows(
     field: Float32,
     n_jobs: int | None = None,
 ) -> Float32:
-    """Place new points, each by itself, among fitted ones, given its nearest of these."""
+    """Place each new point by itself among the fitted ones, given its nearest fitted points."""
     from spurclust.embedding.kernels import place_rows
 
     x, y = np.require(embedding.T, np.float32, ["C", "W"])

@@ -1,4 +1,4 @@
-"""Images to rows: one source, one row of pixels."""
+"""Flatten images: one row of pixels per source."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from spurclust.features.images import (
 from spurclust.fitted import COUNT, IMAGES, Maybe, Values
 
 N_TRIES = 3
-"""Layouts that are tried, each found from sources that the last did not suit as well."""
+"""Number of layouts to try, each also found from sources that the last one did not suit."""
 
 BLOCK_VALUES = 8_000_000
-"""Pixels that are compared at a time."""
+"""Number of pixels that are compared at a time."""
 
 
 def find_lossless_layout(images: NDArray[Any]) -> PanelLayout:
-    """Find the panels of images and their enlargement, as far as they hold in every image."""
+    """Find the panels and the enlargement that hold in every image."""
     chosen = sample_sources(images, LAYOUT_SOURCES)
     for _ in range(N_TRIES):
         layout = find_layout(images[chosen], None, None)
@@ -44,14 +44,14 @@ def find_lossless_layout(images: NDArray[Any]) -> PanelLayout:
 
 
 def kept_lines(axis: PanelAxis) -> NDArray[np.intp]:
-    """Return the lines of an axis that hold a panel's own pixels: the first of each repetition."""
+    """Return the lines of an axis that hold a panel's own pixels: the first of equal ones."""
     return np.concatenate(
         [np.arange(start, start + axis.length, axis.enlargement) for start in axis.starts]
     )
 
 
 def _suits(layout: PanelLayout, images: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return for each image whether its kept pixels are all there is to see."""
+    """Return for each image whether its kept pixels hold all of it."""
     step = max(1, BLOCK_VALUES // images[0].size)
     blocks = [images[start : start + step] for start in range(0, len(images), step)]
     return np.concatenate([_loses_nothing(layout, block, images[:1]) for block in blocks])
@@ -60,7 +60,7 @@ def _suits(layout: PanelLayout, images: NDArray[Any]) -> NDArray[np.bool_]:
 def _loses_nothing(
     layout: PanelLayout, images: NDArray[Any], first: NDArray[Any]
 ) -> NDArray[np.bool_]:
-    """Compare what images leave out with what they keep, or, in gaps, with the first image."""
+    """Compare the pixels left out with the pixels kept, or, in gaps, with the first image."""
     n_channels = layout.n_channels
     lossless = _are_equal(images[..., n_channels:], images[..., :1])
     images, first = images[..., :n_channels], first[..., :n_channels]
@@ -77,7 +77,7 @@ def _loses_nothing(
 
 
 def _are_equal(images: NDArray[Any], others: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return for each image whether it equals another in all pixels, blank ones included."""
+    """Return for each image whether it equals another in all pixels, including blank ones."""
     same = images == others
     if images.dtype.kind == "f":
         same |= np.isnan(images) & np.isnan(others)
@@ -107,7 +107,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
     n_channels_ : int
         Channels that are taken; absent for rows.
     n_features_in_ : int
-        Number of pixels times channels.
+        Number of pixels times channels of a source.
     image_shape_ : tuple of int
         Shape of one source: (n_features,), (height, width) or (height, width, n_channels).
     feature_names_in_ : ndarray of shape (n_features,)
@@ -134,7 +134,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
     }
 
     def _fitted_problem(self) -> str | None:
-        """Return what is wrong where pixels are taken that an image has not."""
+        """Return what is wrong if pixels are taken that an image does not have."""
         if len(self.image_shape_) == 1:
             return None
         kept = self.kept_rows_, self.kept_columns_, np.arange(self.n_channels_)
@@ -142,7 +142,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
             (np.diff(lines) > 0).all() and lines[-1] < size
             for lines, size in zip(kept, (*self.image_shape_, 1), strict=False)
         ]
-        return None if all(sound) else "the pixels that are taken are none of the image"
+        return None if all(sound) else "pixels are taken that the image does not have"
 
     def __init__(self, *, fill_value: float = 0.0) -> None:
         self.fill_value = fill_value
@@ -154,7 +154,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features), (n_samples, height, width) or \
 (n_samples, height, width, n_channels)
-            Rows, which stay as they are, or images.
+            Rows, which stay unchanged, or images.
         y : None
             Not used.
 
@@ -184,13 +184,13 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out)
-            One row a source, row-major (`image[y, x, channel]`), in the dtype of `X`.
+            One row per source, row-major (`image[y, x, channel]`), in the dtype of `X`.
         """
         check_is_fitted(self)
         images = validate_images(self, X, reset=False)
         if images.ndim > 2:
             images = as_channels(images)[..., : self.n_channels_]
-            # What is whole is not copied.
+            # Images that are taken whole are not copied.
             for axis, kept in enumerate((self.kept_rows_, self.kept_columns_), start=1):
                 if len(kept) < images.shape[axis]:
                     images = images.take(kept, axis=axis)
@@ -202,7 +202,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
         return rows
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray[Any]:
-        """Name the pixels: `y<row>_x<column>` and the channel, or the columns' own names.
+        """Name the pixels: `y<row>_x<column>` and the channel, or the names of the columns.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class ImageFlattener(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if len(self.image_shape_) == 1:
             return np.asarray(_check_feature_names_in(self, input_features), dtype=object)
-        # A channel that stands for all equal ones needs no number.
+        # One channel for all equal ones needs no number.
         channels = [f"_c{c}" for c in range(self.n_channels_)] if self.n_channels_ > 1 else [""]
         return np.array(
             [

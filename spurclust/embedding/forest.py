@@ -1,8 +1,8 @@
 """A forest that judges fitted sources without their own labels.
 
-The labeled sources are divided into folds, and trees are grown without each. A source that was
-fitted is judged by the trees that have not seen its fold, any other by all. So the judgment on
-fitted sources is as good as that on new ones, no better.
+The labeled sources are divided into folds, and trees are grown without each fold. A fitted source
+is judged by the trees that have not seen its fold, a new source by all trees. So the judgment on
+fitted sources is as good as that on new ones, and no better.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,19 @@ from spurclust.parallel import count_threads, map_threads
 from spurclust.printing import short_repr
 
 FEATURES_PER_TRIED = 10
-"""A tenth of the features is tried at each split, or, of fewer than a hundred, the square root of
-their number. On real and on simulated strips, twice as many such trees order as well as trees that
-try three tenths, in the same time, and give a steadier region; the square root orders worse."""
+"""Each split tries a tenth of the features, or the square root of fewer than a hundred. On real and
+simulated strips, twice as many such trees order as well as trees that try three tenths, take the
+same time, and give a steadier region. The square root orders worse."""
 
 BLOCK_ROWS = 64
-"""Rows that one thread leads through the trees at a time."""
+"""Number of rows that one thread takes through the trees at a time."""
 
 
 _MAX_STATE = np.iinfo(np.int32).max
 
 
 class PackedTrees(NamedTuple):
-    """The trees of one fold as arrays, which one compiled loop reads and files hold as they are."""
+    """The trees of one fold as arrays, for one compiled loop and for files."""
 
     roots: Annotated[NDArray[np.int64], Values("i8", ("n_trees",), 0)]
     # Negative in leaves.
@@ -40,12 +40,12 @@ class PackedTrees(NamedTuple):
     thresholds: Annotated[NDArray[np.float64], Values("f8", ("n_nodes",))]
     children: Annotated[NDArray[np.int32], Values("i4", ("n_nodes", 2))]
     missing_left: Annotated[NDArray[np.bool_], Values("b1", ("n_nodes",))]
-    # Of each class, in each node.
+    # The share of each class in each node.
     shares: Annotated[NDArray[np.float64], Values("f8", ("n_nodes", "n_classes"), 0, 1)]
     importances: Annotated[NDArray[np.float64], Values("f8", ("n_features",))]
 
     def _fitted_problem(self) -> str | None:
-        """Return what is wrong where a way down leads up again, or out of the trees."""
+        """Return what is wrong if a path leads up, or out of the trees."""
         n_nodes = len(self.features)
         inner = np.flatnonzero(self.features >= 0)
         children = self.children[inner]
@@ -55,7 +55,7 @@ class PackedTrees(NamedTuple):
 
     @classmethod
     def pack(cls, grown: Sequence[ExtraTreeClassifier], n_classes: int) -> Self:
-        """Turn trees grown on class codes, of which some may be missing, into arrays."""
+        """Turn trees grown on class codes into arrays; a tree may lack classes."""
         trees = [each.tree_ for each in grown]
         counts = np.array([tree.node_count for tree in trees])
         roots = np.cumsum(counts) - counts
@@ -80,7 +80,7 @@ class PackedTrees(NamedTuple):
 class CrossFittedForest(NamedTuple):
     """Extremely randomized trees, grown without each fold of the labeled sources in turn."""
 
-    # One a fold.
+    # One per fold.
     trees: Annotated[
         list[PackedTrees],
         Several(Part(PackedTrees, {"n_features": "n_features", "n_classes": "n_classes"}), list),
@@ -91,7 +91,7 @@ class CrossFittedForest(NamedTuple):
     folds: Annotated[NDArray[np.int16], Values("i2", ("n_samples",), 0)]
 
     def _fitted_problem(self) -> str | None:
-        """Return what is wrong where a row has a fold that there is none of."""
+        """Return what is wrong if a row has a fold without trees."""
         return "folds and trees differ" if self.folds.max() >= len(self.trees) else None
 
     @classmethod
@@ -106,7 +106,7 @@ class CrossFittedForest(NamedTuple):
         random_state: int | np.random.RandomState | None = None,
         n_jobs: int | None = None,
     ) -> Self:
-        """Grow `n_estimators` trees in all on labeled rows; `codes` are from 0 to `n_classes`."""
+        """Grow `n_estimators` trees in total on labeled rows; `codes` are below `n_classes`."""
         rng = check_random_state(random_state)
         n_folds = min(n_folds, len(rows))
         order = order_by_content(rows, codes)
@@ -118,17 +118,17 @@ class CrossFittedForest(NamedTuple):
             seen = folds != fold
             if not seen.any():  # all rows are equal
                 seen = ~seen
-            # Trees pass over many sources of one feature at a time.
+            # Trees read many sources of one feature at a time.
             X, y = np.asfortranarray(rows[seen]), codes[seen]
             rng_of_fold = np.random.RandomState(rng.randint(_MAX_STATE))
             states = rng_of_fold.randint(_MAX_STATE, size=max(n_estimators // n_folds, 1))
-            # Threads of scikit-learn's forest exchange the filters of warnings under each other.
+            # Threads of scikit-learn's forest change each other's warning filters.
             grown = map_threads(partial(_grow_tree, X, y), states, count_threads(n_jobs))
             trees.append(PackedTrees.pack(grown, n_classes))
         return cls(trees, keys, folds)
 
     def split(self, n_parts: int) -> list[Self]:
-        """Divide the trees among forests of about as many; no more parts than trees of a fold."""
+        """Divide the trees among forests of about equal size; at most as many as trees per fold."""
         n_parts = min(n_parts, *(len(trees.roots) for trees in self.trees))
         shares = [np.array_split(trees.roots, n_parts) for trees in self.trees]
         return [
@@ -152,7 +152,7 @@ class CrossFittedForest(NamedTuple):
         return np.where(self.keys[index] == keys, self.folds[index], np.int16(-1))
 
     def shares(self, rows: Float32, n_jobs: int | None = None) -> NDArray[np.float64]:
-        """Return the shares of the classes in each row's leaves, in trees that have not seen it."""
+        """Return the class shares in each row's leaves, over the trees that have not seen it."""
         folds = self.folds_of(rows)
         shares = np.empty((len(rows), self.trees[0].shares.shape[1]))
         for fold in np.unique(folds).tolist():
@@ -163,7 +163,7 @@ class CrossFittedForest(NamedTuple):
     def shares_of_fold(
         self, rows: Float32, fold: int, n_jobs: int | None = None
     ) -> NDArray[np.float64]:
-        """Return the shares of the classes in the trees grown without a fold; -1 is all trees."""
+        """Return the class shares in the trees grown without a fold; -1 is all trees."""
         return _mean_shares(self.trees if fold < 0 else [self.trees[fold]], rows, n_jobs)
 
     def __repr__(self) -> str:
@@ -180,8 +180,8 @@ def _grow_tree(X: Float32, y: NDArray[np.integer[Any]], random_state: int) -> Ex
 def _assign_folds(
     codes: NDArray[np.integer[Any]], keys: NDArray[np.uint64], n_folds: int
 ) -> NDArray[np.int16]:
-    """Divide sources into folds of similar shares of every class; equal rows share a fold."""
-    # Ranges of hashes: a source more or less leaves nearly all others in their folds.
+    """Divide sources into stratified folds; equal rows share a fold."""
+    # By ranges of hashes, so one source more or less hardly moves others to another fold.
     order = np.lexsort((keys, codes))
     rank = np.arange(len(codes)) - np.searchsorted(codes[order], codes[order])
     folds = np.empty(len(codes), dtype=np.int16)
@@ -193,7 +193,7 @@ def _assign_folds(
 def _mean_shares(
     forests: Sequence[PackedTrees], rows: Float32, n_jobs: int | None
 ) -> NDArray[np.float64]:
-    """Average over forests the means of their trees."""
+    """Average the means of the trees over the forests."""
     from spurclust.embedding.kernels import add_shares
 
     rows = np.ascontiguousarray(rows, dtype=np.float32)

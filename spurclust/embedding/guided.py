@@ -1,4 +1,4 @@
-"""Features to a few axes, one of them taught by the labels."""
+"""Project features on a few axes, one of them taught by the labels."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from spurclust.parallel import map_row_blocks, single_threaded_blas
 N_QUANTILES = 200
 
 LARGEST_SCORE = 5.2
-"""Normal scores end here, as scikit-learn's do: at shares of 1e-7 and 1 - 1e-7."""
+"""Limit of normal scores, as in scikit-learn: that of the shares 1e-7 and 1 - 1e-7."""
 
 LEAST_SHARE = 0.05
-"""Shares of the trees nearer to 0 or 1 are taken for this: how much nearer depends on the random
-splits of a few trees, and would move clear cases more on the axis than doubtful ones."""
+"""Shares of trees are clipped to this. Beyond it they depend on the random splits of a few trees,
+and would move clear cases on the axis more than doubtful ones."""
 
 BLOCK_ROWS = 64
-"""Rows that one thread projects at a time."""
+"""Number of rows that one thread projects at a time."""
 
 
 class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -46,10 +46,10 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     Parameters
     ----------
     n_components : int, default=10
-        Number of principal components. More keep finer differences among the reliable sources.
+        Number of principal components. Raising it keeps finer differences among reliable sources.
     strength : float, default=3.0
-        Standard deviation of the taught axis; all others together have 1. Raising it separates
-        spurious sources more, and shows less of how they differ.
+        Standard deviation of the taught axis; that of all others together is 1. Raising it
+        separates spurious sources more, and shows less of their differences.
     n_estimators : int, default=500
         Total number of trees. Raising it makes scores steadier, and takes longer.
     n_folds : int, default=5
@@ -181,7 +181,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return self.project(X, self._fit(X, y))
 
     def _fit(self, X: ArrayLike, y: ArrayLike) -> Float32:
-        """Fit, and return the features made normal."""
+        """Fit, and return the normalized features."""
         self._validate_params()
         rows, labels = validate_data(
             self, X, y, dtype=np.float32, ensure_min_samples=2, y_numeric=False
@@ -215,11 +215,11 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ).fit(rows)
         normal = self._normal_scores(rows)
         self.n_components_ = min(self.n_components, *rows.shape)
-        # Few features or few sources: the smaller side decides what is cheap.
+        # The smaller of the two numbers decides which solver is fast.
         solver = "covariance_eigh" if len(rows) > rows.shape[1] else "full"
         self._components = PCA(self.n_components_, svd_solver=solver)
-        # In float64, the last bits, which differ between processors, are rounded away. Rows that
-        # are all equal have no variance, of which PCA takes shares.
+        # In float64, rounding removes the last bits, which differ between processors. Equal rows
+        # have no variance, and PCA would divide by it.
         with single_threaded_blas(), np.errstate(invalid="ignore"):
             spread = self._components.fit(normal.astype(np.float64)).explained_variance_.sum()
         self._scale = float(np.sqrt(spread)) or 1.0
@@ -227,12 +227,12 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _normal_scores(self, rows: Float32) -> Float32:
         """Make each feature normal by its quantiles in the fit."""
-        # Quicker than output_distribution="normal", which asks scipy.stats for each column.
+        # Faster than output_distribution="normal", which calls scipy.stats for each column.
         scores = ndtri(self._quantiles.transform(rows))
         return np.asarray(np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE, out=scores))
 
     def _scores(self, forest: CrossFittedForest, rows: Float32) -> NDArray[np.float64]:
-        """Return log odds of the classes, or of the second of two, by trees without the row."""
+        """Return the log odds of each class, or of the second of two, by trees without the row."""
         shares = np.clip(forest.shares(rows, self.n_jobs), LEAST_SHARE, 1 - LEAST_SHARE)
         odds = np.log(shares / (1 - shares))
         return odds[:, 1:] if len(self.classes_) == 2 else odds
@@ -248,7 +248,7 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         ndarray of shape (n_samples, n_components_ + 1), float32
-            Principal components, and the taught axis (one a class where there are not two).
+            Principal components and the taught axis, or one axis per class unless there are two.
         """
         return self.project(X, self.normalize(X))
 
@@ -263,21 +263,21 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Returns
         -------
         ndarray of shape (n_samples, n_features), float32
-            Between -5.2 and 5.2.
+            Normal scores between -5.2 and 5.2.
         """
         check_is_fitted(self)
         rows = validate_data(self, X, dtype=np.float32, reset=False)
         return self._normal_scores(rows)
 
     def project(self, X: ArrayLike, normal: Float32) -> Float32:
-        """Project features that have been made normal already.
+        """Project features that are normalized already.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features.
         normal : ndarray of shape (n_samples, n_features), float32
-            What `normalize` returned for them.
+            Result of `normalize` for these features.
 
         Returns
         -------
@@ -301,20 +301,20 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def project_by_parts(self, X: ArrayLike, n_parts: int) -> list[Float32]:
         """Project the fitted features on axes that parts of the trees have taught.
 
-        The mean of a third of the trees differs from that of all of them as much as the means of
-        two forests of that size do. So three parts show what other trees would have taught.
+        The mean of a third of the trees differs from the mean of all trees as much as the means of
+        two full forests differ. So three parts show the effect of other random trees.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Features of the fitted sources.
         n_parts : int
-            Number of parts, each with other trees; fewer where a fold has fewer trees.
+            Number of parts, each with other trees. There are fewer if a fold has fewer trees.
 
         Returns
         -------
         list of ndarray of shape (n_samples, n_components_ + 1), float32
-            What `transform` would return.
+            The result of `transform` for each part.
         """
         rows = validate_data(self, X, dtype=np.float32, reset=False)
         components = self.transform(rows)[:, : self.n_components_]
@@ -339,6 +339,6 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
 
 def _moments(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean and the standard deviation of each column; 1 where all scores are equal."""
+    """Return mean and standard deviation of each column; the latter is 1 where all are equal."""
     deviation = scores.std(axis=0)
     return scores.mean(axis=0), np.where(deviation > 0, deviation, 1)

@@ -1,8 +1,8 @@
 """The compiled kernels of the embedding.
 
-Every kernel of t-SNE works on a range of rows, releases the GIL and writes those rows only, so that
-threads share the rows and a row's bits do not depend on how. Each is compiled for one signature and
-cached on disk.
+Every kernel of t-SNE works on a range of rows, releases the GIL and writes only these rows. So
+threads can share the rows, and the bits of a row do not depend on their number. Each kernel is
+compiled for one signature and cached on disk.
 """
 
 import numpy as np
@@ -11,10 +11,10 @@ from numba import types
 from spurclust.parallel import kernel
 
 ORDER = 6
-"""Nodes on which a point lies along each axis of a field: those of a quintic B-spline."""
+"""Number of nodes along each axis to which a point contributes: those of a quintic B-spline."""
 
 BEFORE = 2
-"""How many of them lie before the cell of the point."""
+"""Number of them before the cell of the point."""
 
 N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP = 250, 1.5, 0.1, 0.8, 0.25
 """The descent of new points (Policar et al. 2023)."""
@@ -23,7 +23,7 @@ N_STEPS, EXAGGERATION, LEARNING_RATE, MOMENTUM, MAX_STEP = 250, 1.5, 0.1, 0.8, 0
 @kernel(
     types.void(
         *(
-            # A loaded forest may be mapped from a file that is only read.
+            # The arrays of a loaded forest may be mapped from a read-only file.
             types.Array(dtype, ndim, "C", readonly=True)
             for dtype, ndim in (
                 (types.float32, 2),
@@ -56,7 +56,7 @@ def add_shares(  # type: ignore[no-untyped-def]
 
 @kernel("void(float32[::1], int32[::1], float32, int64)")
 def replace_farthest(heap_d, heap_i, distance, index):  # type: ignore[no-untyped-def]
-    """Put a nearer reference in place of the farthest of a heap."""
+    """Replace the farthest reference of a heap by a nearer one."""
     # The nearest of a query are a max-heap by (distance, index), so that ties go to the lower
     # index. The farthest leaves, and the nearer one sinks to its node.
     k = heap_d.shape[0]
@@ -86,8 +86,8 @@ def keep_nearest(  # type: ignore[no-untyped-def]
     products, queries, references, query_norms, norms, limits, start, low, skip, distances, indices
 ):
     """Update the nearest references of some queries from a block of their products."""
-    # A product gives the distance but for rounding, by which the norms are lowered: what passes is
-    # summed anew, every pair in the same order.
+    # A product gives the distance up to rounding, so the norms are lowered by the error bound.
+    # Pairs that pass are summed again, always in the same order.
     n = products.shape[1]
     passing = np.empty(n + 1, np.int64)
     for i in range(products.shape[0]):
@@ -121,7 +121,7 @@ def keep_nearest(  # type: ignore[no-untyped-def]
     "void(float32[::1], float32[::1], int64, int64, float32[:, ::1], float64[::1])",
 )
 def repel_by_all(x, y, start, stop, repulsion, sums):  # type: ignore[no-untyped-def]
-    """Sum over all pairs of some points: what normalizes, and the unnormalized repulsion."""
+    """Sum over all pairs of some points: the normalization and the unnormalized repulsion."""
     for i in range(start, stop):
         xi = x[i]
         yi = y[i]
@@ -146,7 +146,7 @@ def repel_by_all(x, y, start, stop, repulsion, sums):  # type: ignore[no-untyped
     " float32[:, ::1])"
 )
 def attract(x, y, starts, neighbors, affinities, exaggeration, start, stop, attraction):  # type: ignore[no-untyped-def]
-    """Sum the attraction of some points by their neighbors."""
+    """Sum the attraction of some points to their neighbors."""
     for i in range(start, stop):
         fx = np.float32(0)
         fy = np.float32(0)
@@ -198,7 +198,7 @@ def spline_weights(t, weights, slopes):  # type: ignore[no-untyped-def]
 
 @kernel("void(float32[::1], float32[::1], float32, float32, float32, float32[:, ::1])")
 def spread(x, y, left, bottom, density, grid):  # type: ignore[no-untyped-def]
-    """Lay every point as a unit on the nodes around it; `density` is nodes per unit length."""
+    """Spread each point's unit over the nodes around it; `density` is nodes per unit length."""
     wx = np.empty(ORDER, np.float32)
     wy = np.empty(ORDER, np.float32)
     slopes = np.empty(ORDER, np.float32)
@@ -220,9 +220,9 @@ def spread(x, y, left, bottom, density, grid):  # type: ignore[no-untyped-def]
     " float32[:, ::1], float64[::1])"
 )
 def read_field(x, y, left, bottom, density, grid, start, stop, repulsion, sums):  # type: ignore[no-untyped-def]
-    """Read the field, and half of its fall, at some points; one outside is read at the edge."""
-    # The field is the sum of 1 / (1 + distance^2) over all points that make it, and half of its
-    # fall their unnormalized repulsion.
+    """Read the field and half of its fall at some points; points outside read it at the edge."""
+    # The field is the sum of 1 / (1 + distance^2) over all its points. Half of its fall is their
+    # unnormalized repulsion.
     wx = np.empty(ORDER, np.float32)
     wy = np.empty(ORDER, np.float32)
     dx = np.empty(ORDER, np.float32)
@@ -262,7 +262,7 @@ def read_field(x, y, left, bottom, density, grid, start, stop, repulsion, sums):
 def place_rows(  # type: ignore[no-untyped-def]
     x, y, neighbors, affinities, left, bottom, density, field, start, stop, placed
 ):
-    """Descend each new point's own divergence among the fitted points, from where it stands."""
+    """Minimize each new point's own divergence among the fitted points, from its start."""
     n = stop - start
     px = np.empty(n, np.float32)
     py = np.empty(n, np.float32)

@@ -1,4 +1,4 @@
-"""Which rows are equal, which are near, and how much: keys, neighbors and affinities."""
+"""Equal rows, nearest neighbors and affinities."""
 
 from hashlib import blake2b
 from typing import Any
@@ -12,26 +12,26 @@ from spurclust.parallel import map_threads
 Float32 = NDArray[np.float32]
 
 QUERY_ROWS = 256
-"""Rows that one thread takes at a time."""
+"""Number of rows that one thread takes at a time."""
 
 REFERENCE_ROWS = 4096
-"""References whose products with those rows are computed at once: 4 MB."""
+"""Number of references whose products with these rows are computed at once: 4 MB."""
 
 ROUNDING = 6e-8
 """Relative error of one float32 operation."""
 
 CENTERED_VALUES = 250_000
-"""Numbers that are centered in float64 at a time: 2 MB, which stay in cache."""
+"""Number of values that are centered in float64 at a time: 2 MB, which fit in the cache."""
 
 N_BISECTIONS, ENTROPY_TOLERANCE = 100, 1e-6
-"""Most bisections for the bandwidth of a row, and the difference of entropy at which they end."""
+"""Maximum number of bisections for a bandwidth, and the entropy difference that ends them."""
 
 LARGEST_EXPONENT = 120
-"""Largest power of two, either way, by which rows are scaled: 2^127 is the end of float32."""
+"""Limit of the exponent of the scale of rows, up and down: float32 ends at 2^127."""
 
 
 def unit_scale(largest: float) -> float:
-    """Return the power of two that brings values near 1, where float32 can hold their squares."""
+    """Return the power of two that brings values near 1, so that squares fit into float32."""
     # Fluxes in cgs units are about 1e-20. A power of two changes no bit of an ordinary result.
     exponent = int(np.clip(np.frexp(largest)[1], -LARGEST_EXPONENT, LARGEST_EXPONENT))
     return float(np.ldexp(1.0, -exponent))
@@ -40,7 +40,7 @@ def unit_scale(largest: float) -> float:
 def center_rows(
     X: NDArray[Any], center: NDArray[np.float64], scale: float, n_jobs: int | None = None
 ) -> Float32:
-    """Return rows about a center, times a scale, in float32; float64 holds a few at a time."""
+    """Return rows minus a center, times a scale, in float32; a few at a time are in float64."""
     rows = np.empty(X.shape, dtype=np.float32)
     step = max(1, CENTERED_VALUES // X.shape[1])
 
@@ -53,7 +53,7 @@ def center_rows(
 
 def row_keys(rows: Float32) -> NDArray[np.uint64]:
     """Hash each row; equal rows have equal keys."""
-    zero = np.float32(0)  # which, added, turns -0 into 0
+    zero = np.float32(0)  # adding it turns -0 into 0
     digests = [
         blake2b((row + zero).data, digest_size=8).digest()
         for row in np.ascontiguousarray(rows, dtype=np.float32)
@@ -62,7 +62,7 @@ def row_keys(rows: Float32) -> NDArray[np.uint64]:
 
 
 def order_by_content(rows: NDArray[Any], codes: NDArray[Any] | None = None) -> NDArray[np.intp]:
-    """Return the order of rows by their content and code; equal ones stay in the order given."""
+    """Return the order of rows by content and code; equal ones keep their order."""
     keys = row_keys(np.asarray(rows, dtype=np.float32))
     return np.lexsort((keys,) if codes is None else (codes, keys))
 
@@ -72,14 +72,14 @@ def distinct_rows(rows: Float32) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     _, first, group = np.unique(row_keys(rows), return_index=True, return_inverse=True)
     twin = first[group]
     copies = np.flatnonzero(twin != np.arange(len(rows)))
-    # Keys of different rows may be equal, though hardly ever.
+    # Keys of different rows are hardly ever equal, but they can be.
     different = copies[(rows[copies] != rows[twin[copies]]).any(axis=1)]
     twin[different] = different
     return np.unique(twin, return_inverse=True)
 
 
 def _row_ranges(n_rows: int) -> list[tuple[int, int]]:
-    """Cut rows into ranges for the threads to take."""
+    """Cut rows into ranges for threads."""
     return [(low, min(low + QUERY_ROWS, n_rows)) for low in range(0, n_rows, QUERY_ROWS)]
 
 
@@ -95,7 +95,7 @@ def nearest_neighbors(
     # With `exclude_self`, query i is reference i. Bits do not depend on the other queries.
     from spurclust.embedding.kernels import keep_nearest
 
-    if queries.shape[1] != references.shape[1]:  # which the kernel would not see
+    if queries.shape[1] != references.shape[1]:  # the kernel does not check this
         raise ValueError(f"rows of {queries.shape[1]} and {references.shape[1]} numbers compared")
     queries, references = (
         np.require(rows, np.float32, ["C", "W"]) for rows in (queries, references)
@@ -103,7 +103,7 @@ def nearest_neighbors(
     distances = np.full((len(queries), n_neighbors), np.inf, dtype=np.float32)
     indices = np.full((len(queries), n_neighbors), len(references), dtype=np.int32)
     limits = np.full(len(queries), np.inf, dtype=np.float32)
-    # More than the rounding of a product: with norms lowered by it, none of the nearest is missed.
+    # A bound on the rounding of a product. With norms lowered by it, no neighbor is missed.
     slack = 4 * (queries.shape[1] + 4) * ROUNDING
     norms = [np.einsum("ij,ij->i", rows, rows, dtype=np.float64) for rows in (queries, references)]
     low_norms = [((1 - slack) * each).astype(np.float32) for each in norms]
@@ -115,7 +115,7 @@ def nearest_neighbors(
             block = references[low : low + REFERENCE_ROWS]
             products = queries[part] @ block.T
             if low == 0 and len(block) > n_neighbors:
-                # No neighbor is farther than so many of the first block surely are.
+                # The nearest of the first block bound the distance of the neighbors.
                 upper = high_norms[1][: len(block)] - 2 * products
                 upper.partition(n_neighbors, axis=1)
                 limits[part] = upper[:, n_neighbors] + high_norms[0][part]
@@ -137,7 +137,7 @@ def _conditional_affinities(distances: Float32, perplexity: float) -> Float32:
     precision = 1 / np.where(mean > 0, mean, 1)
     low, high = np.zeros_like(mean), np.full_like(mean, np.inf)
     found = np.empty_like(mean)
-    rows = np.arange(len(distances))  # those whose bandwidth is still sought
+    rows = np.arange(len(distances))  # rows whose bandwidth is not found yet
     for _ in range(N_BISECTIONS):
         weights = np.exp(-gaps * precision[:, np.newaxis])
         total = weights.sum(axis=1)
@@ -172,9 +172,9 @@ def neighbor_affinities(
 
 
 def joint_affinities(rows: Float32, perplexity: float, n_jobs: int | None = None) -> Any:
-    """Return the symmetric affinities of t-SNE of distinct rows, a sparse array that sums to 1."""
+    """Return the symmetric affinities of distinct rows, a sparse array that sums to 1."""
     n_samples = len(rows)
-    # As scikit-learn counts them, so that the affinities are the same.
+    # The same number as in scikit-learn, so that the affinities are the same.
     n_neighbors = min(n_samples - 1, int(3.0 * perplexity + 1))
     distances, indices = nearest_neighbors(
         rows, rows, n_neighbors, exclude_self=True, n_jobs=n_jobs

@@ -1,4 +1,4 @@
-"""Rows to points: t-SNE that can also place rows it has not seen."""
+"""t-SNE that can also place new rows."""
 
 from __future__ import annotations
 
@@ -38,37 +38,37 @@ from spurclust.fitted import INPUT, Number, Plain, Several, Values
 from spurclust.parallel import map_threads, single_threaded_blas
 
 EXACT_ROWS = 5_000
-"""Above so many distinct rows, a field costs less than all pairs (measured)."""
+"""Above this many distinct rows, a field is faster than all pairs (measured)."""
 
 SAME_ROW = 1e-5
-"""A new row nearer than this to a fitted one, relative to its length, is that row: what float32
-arithmetic on another processor may differ by."""
+"""A new row is a fitted one if their distance, relative to its length, is below this: float32
+results of another processor may differ as much."""
 
 START_SCALE = 1e-4
 """Standard deviation of the starting points (Kobak and Berens 2019)."""
 
 
 FARTHEST = 1e9
-"""No point of a saved embedding is farther out: squares stay within float32."""
+"""Limit of the coordinates of a saved embedding: squares stay within float32."""
 
 
 def allowed_perplexity(perplexity: float, n_rows: int) -> float:
-    """Shrink the perplexity to a third of the other rows: it takes thrice as many neighbors."""
+    """Shrink the perplexity to a third of the other rows, as it needs three times as many."""
     return float(min(perplexity, max(1.0, (n_rows - 1) / 3)))
 
 
 def _starting_points(
     rows: Float32, init: str | NDArray[Any], random_state: int | np.random.RandomState | None
 ) -> Float32:
-    """Return where the points start: given, drawn, or on the first two principal axes."""
+    """Return the starting points: given, drawn, or the first two principal components."""
     if not isinstance(init, str):
         return np.asarray(init, dtype=np.float32)
     if init == "random":
         drawn = check_random_state(random_state).standard_normal((len(rows), 2))
         return np.asarray(START_SCALE * drawn, dtype=np.float32)
     n_axes = min(2, *rows.shape)
-    # In float64, the last bits, which differ between processors, are rounded away. Rows that are
-    # all equal but for rounding have no variance, of which PCA takes shares.
+    # In float64, rounding removes the last bits, which differ between processors. Rows that are
+    # equal up to rounding have no variance, and PCA would divide by it.
     with single_threaded_blas(), np.errstate(invalid="ignore"):
         points = PCA(n_axes, copy=False, random_state=0).fit_transform(rows.astype(np.float64))
     points = np.pad(points, ((0, 0), (0, 2 - n_axes)))
@@ -107,7 +107,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Stop, after early exaggeration, when the divergence fell by less than this share of itself
         in 50 iterations.
     init : {"pca", "random"} or ndarray of shape (n_samples, 2), default="pca"
-        Where the points start.
+        Starting points.
     method : {"auto", "exact", "fft"}, default="auto"
         All pairs, a field made by fast Fourier transforms, or a choice by number of rows.
     random_state : int, RandomState or None, default=None
@@ -122,9 +122,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     embedding_ : ndarray of shape (n_samples, 2), float32
-        The points of the fitted rows; equal rows share one.
+        Points of the fitted rows; equal rows share one.
     reference_rows_ : ndarray of shape (n_distinct, n_features), float32
-        The distinct fitted rows about `center_`, times `scale_`.
+        The distinct fitted rows minus `center_`, times `scale_`.
     reference_embedding_ : ndarray of shape (n_distinct, 2), float32
         Their points.
     center_ : ndarray of shape (n_features,)
@@ -140,7 +140,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     field_ : ndarray of shape (n_nodes, n_nodes), float32
         The field by which the fitted points repel new ones, as weights of quintic B-splines.
     field_lattice_ : tuple of float
-        Left and bottom of the field's first node, and the distance of two nodes.
+        Left and bottom of the field's first node, and the distance between nodes.
     learning_rate_ : float
         Step length used after early exaggeration.
     method_ : str
@@ -213,7 +213,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     }
 
     def _fitted_problem(self) -> str | None:
-        """Return what is wrong where the kernels cannot read the field."""
+        """Return what is wrong if the kernels cannot read the field."""
         sound = len(self.field_lattice_) == 3 and self.field_lattice_[2] >= SPACING
         large = min(self.field_.shape) >= LEAST_NODES
         return None if sound and large else "the field is too small"
@@ -270,7 +270,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             When the perplexity is too large for the rows.
         """
         self._validate_params()
-        # scikit-learn's checks of an estimator with this parameter set it to 1.
+        # scikit-learn's estimator checks set this parameter to 1.
         if self.n_components == 1:
             warnings.warn("n_components=1 is ignored: TSNE embeds in 2 dimensions.", stacklevel=2)
         elif self.n_components != 2:
@@ -283,7 +283,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         extremes = np.stack([given.min(axis=0), given.max(axis=0)])
         self.scale_ = unit_scale(np.abs(extremes - self.center_).max())
         rows = center_rows(given, self.center_, self.scale_, self.n_jobs)
-        # t-SNE pushes equal rows apart; one source should not have two points.
+        # t-SNE would push equal rows apart, but equal sources should share a point.
         first, group = distinct_rows(rows)
         self.reference_rows_ = rows if len(first) == len(rows) else rows[first]
         self.reference_embedding_ = self._embed(first, len(rows))
@@ -293,7 +293,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self
 
     def _embed(self, first: NDArray[np.intp], n_samples: int) -> Float32:
-        """Embed the distinct rows, which are the rows `first` of all."""
+        """Embed the distinct rows; `first` are their indices."""
         rows = self.reference_rows_
         self.perplexity_ = allowed_perplexity(self.perplexity, len(rows))
         if self.perplexity_ < self.perplexity:
@@ -315,7 +315,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if len(rows) == 1:
             self.kl_divergence_, self.n_iter_, self.learning_rate_ = 0.0, 0, LEAST_RATE
             return np.zeros((1, 2), dtype=np.float32)
-        # The axes of wide rows take one thread as long as their neighbors take all.
+        # For wide rows, PCA takes one thread as long as the neighbors take all threads.
         parts: list[Callable[[], Any]] = [
             partial(_starting_points, rows, init, self.random_state),
             partial(joint_affinities, rows, self.perplexity_, self.n_jobs),
@@ -364,7 +364,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         return self.fit(X, y).embedding_
 
     def transform(self, X: ArrayLike) -> Float32:
-        """Place rows among the fitted ones; the point of a row depends on that row alone.
+        """Place each row by itself among the fitted ones.
 
         Parameters
         ----------
@@ -384,7 +384,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             rows, self.reference_rows_, n_neighbors, n_jobs=self.n_jobs
         )
         points = self.reference_embedding_[indices[:, 0]]
-        # Summed by einsum, whose order does not depend on the other rows.
+        # The order of einsum's sums does not depend on the other rows.
         lengths = np.einsum("ij,ij->i", rows, rows)
         new = distances[:, 0] > SAME_ROW**2 * lengths
         if new.any():

@@ -1,4 +1,4 @@
-"""Choose the settings of the region on held-out sources, and measure how stable its flags are."""
+"""Choose the settings of the region on held-out sources, and measure how stable it is."""
 
 from spurclust.tuning.scores import choose_setting, pool_metrics
 from spurclust.tuning.search import SpuriousRegionDetectorCV

@@ -1,4 +1,4 @@
-"""What each setting says about the sources that were held out, with as little work as it takes."""
+"""Predict the held-out sources with each setting, without doing any work twice."""
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -44,12 +44,12 @@ LABEL_BLIND_MODULES = (
     "sklearn.preprocessing.",
     "sklearn.random_projection",
 )
-"""Modules whose transformers use labels only if their tags say so. Any other transformer, a
-UMAP say, may use them."""
+"""Modules whose transformers use labels only if their tags say so. Other transformers, such as a
+UMAP, may use them."""
 
 
 class SearchSpace(NamedTuple):
-    """An unfitted detector, and the settings of it that are searched."""
+    """An unfitted detector, and the settings to search."""
 
     detector: SpuriousRegionDetector
     n_components: list[int]
@@ -62,7 +62,7 @@ class SearchSpace(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A split as the mixture sees it: codes without held-out labels, and the held-out points."""
+    """A split for the mixture: codes without held-out labels, and the held-out points."""
 
     seen: NDArray[np.int8]
     points: Floats
@@ -71,11 +71,11 @@ class Trial(NamedTuple):
 class HeldOut(NamedTuple):
     """The result of a search."""
 
-    # For each split, of shape (n_components, perplexities, n_test).
+    # One array per split, of shape (n_components, perplexities, n_test).
     probabilities: list[Floats]
     used_components: list[list[int]]
     used_perplexities: list[list[float]]
-    # For each perplexity the first steps that are the same in a fit to all labels, if any.
+    # The first steps that a fit to all labels would repeat, if any: one per perplexity.
     fitted: list[FittedSteps] | None = None
 
 
@@ -86,7 +86,7 @@ def predict_held_out(
     splits: list[Split],
     protocol: str,
 ) -> HeldOut:
-    """Predict the spurious probabilities of the held-out sources of each split and setting."""
+    """Predict the spurious probabilities of the held-out sources for each split and setting."""
     steps = space.configure(images, space.perplexities[0])
     if protocol == "inductive":
         return _try_each(partial(_try_unseen, images=images, codes=codes), space, steps, splits)
@@ -110,14 +110,14 @@ def _try_each(
     """Try splits that each need an embedding of their own, and join the results."""
     found: Iterable[HeldOut]
     if not is_joblib_set():
-        # Threads that each fit a split wait less for each other than those that share one.
+        # Threads wait less for each other if each fits a split than if all share one.
         n_threads = count_threads(space.detector.n_jobs)
         n_at_once = min(n_threads, len(splits)) if all(map(_is_thread_safe, steps.values())) else 1
         detector = clone(space.detector).set_params(n_jobs=n_threads // n_at_once)
         found = iterate_threads(
             partial(try_split, space._replace(detector=detector)), splits, n_at_once
         )
-    else:  # where joblib is set to work; one by one, so that progress shows, where that is possible
+    else:  # joblib is set to work elsewhere; a generator, where it has one, shows progress
         in_turn = get_active_backend()[0].supports_return_generator
         found = Parallel(return_as="generator" if in_turn else "list")(
             delayed(_try_quietly)(try_split, space, split) for split in splits
@@ -139,7 +139,7 @@ def ignores_labels(step: Any) -> bool:
 
 
 def _is_thread_safe(step: Any) -> bool:
-    """Return whether several clones of a step can be fitted at once, each in a thread."""
+    """Return whether several threads can fit clones of a step at once."""
     return isinstance(step, str) or type(step).__module__.startswith(("spurclust.", "sklearn."))
 
 
@@ -164,7 +164,7 @@ def embed_by_perplexity(
 
 
 def _try_quietly(try_split: Callable[..., HeldOut], space: SearchSpace, split: Split) -> HeldOut:
-    """Try one split in a process whose warnings nobody else has silenced."""
+    """Try one split in another process, where its warnings are silenced again."""
     with quiet_about_few_sources():
         return try_split(space, split)
 
@@ -177,7 +177,7 @@ def _try_embedded(
     codes: NDArray[np.int8],
     fitted: FittedSteps | None,
 ) -> HeldOut:
-    """Try one split in an embedding that has not seen the labels of its test sources."""
+    """Try one split in an embedding that does not use the labels of its test sources."""
     embedded = embed_by_perplexity(space, images, hidden_codes(codes, split[0]), fitted)
     return _try_hidden(space, embedded, codes, [split])
 
@@ -188,7 +188,7 @@ def _try_hidden(
     codes: NDArray[np.int8],
     splits: list[Split],
 ) -> HeldOut:
-    """Try splits of sources that are all embedded, with the labels of the test fold hidden."""
+    """Try splits in one embedding of all sources, and hide the labels of each test fold."""
     trials = [
         [Trial(hidden_codes(codes, train), sources.embedding[test]) for train, test in splits]
         for sources in embedded
@@ -199,7 +199,7 @@ def _try_hidden(
 def _try_unseen(
     space: SearchSpace, split: Split, *, images: NDArray[Any], codes: NDArray[np.int8]
 ) -> HeldOut:
-    """Try one split whose test sources are transformed by steps fitted to the training sources."""
+    """Try one split: fit the steps to the training sources, and transform the test sources."""
     train, test = split
     embedded = embed_by_perplexity(space, images[train], codes[train])
     rows = images[test]
@@ -255,7 +255,7 @@ def predict_trials(
 
 @contextmanager
 def quiet_about_few_sources() -> Iterator[None]:
-    """Silence the warnings of single fits that there are too few sources for a setting."""
+    """Silence warnings of single fits about too few sources for a setting."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="(perplexity|n_components)=.* is too large for")
         yield
@@ -264,7 +264,7 @@ def quiet_about_few_sources() -> Iterator[None]:
 def warn_about_few_sources(
     name: str, wanted: Sequence[float], used: Sequence[Sequence[float]], *, stacklevel: int
 ) -> None:
-    """Warn once of the values that shrank in some fit, each a row of `used`."""
+    """Warn once of the values that shrank in some fit; each fit is a row of `used`."""
     least = np.min(used, axis=0)
     large = [value for value, got in zip(wanted, least, strict=True) if got < value]
     if large:

@@ -1,4 +1,4 @@
-"""Scores of held-out sources: of each fold and setting, the choice by them, and pooled."""
+"""Scores of held-out sources: per fold and setting, pooled, and the choice by them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from spurclust.tuning.splitters import Split
 Floats = NDArray[np.float64]
 
 ROUNDING = 1e-9
-"""What the mean of fractions over folds may lose to rounding."""
+"""Rounding error of a mean of fractions over folds."""
 
 TUNE_OPTIONS = {
     "n_components": "-N",
@@ -34,7 +34,7 @@ TUNE_OPTIONS = {
 }
 
 DEFAULT_COMPLETENESS = 0.95
-"""The floor, unless another or a workload was given."""
+"""Minimum completeness, unless another or a workload is given."""
 
 
 def choose_setting(
@@ -43,27 +43,26 @@ def choose_setting(
     completeness: float = DEFAULT_COMPLETENESS,
     workload: float | None = None,
 ) -> int:
-    """Choose the least workload that finds enough, or the most completeness within a workload.
+    """Choose the setting with the least workload at a completeness, or the reverse.
 
     Use it as `refit` of a `GridSearchCV` whose `scoring` has the keys "completeness" and "workload"
     or "neg_workload". Set the bound with `functools.partial`. The scores of the chosen setting are
-    too good, the more so the more settings there are. To judge the choice, cross-validate the
-    search.
+    too good, and more so with more settings. To judge the choice, cross-validate the search.
 
     Parameters
     ----------
     cv_results : mapping of str to array-like
-        What a search has as `cv_results_`: "mean_test_completeness", "mean_test_workload" (or
+        `cv_results_` of a search. It needs "mean_test_completeness", "mean_test_workload" (or
         "mean_test_neg_workload") and "params".
     completeness : float, default=0.95
-        The least mean held-out completeness, in (0, 1]. Not used with `workload`.
+        Minimum mean held-out completeness, in (0, 1]. Not used with `workload`.
     workload : float, default=None
-        The largest mean held-out workload, in (0, 1]. When given, `completeness` keeps its default.
+        Maximum mean held-out workload, in (0, 1]. Leave `completeness` at its default then.
 
     Returns
     -------
     int
-        Index of the setting in `cv_results`. Among equals in both scores, the first.
+        Index of the setting in `cv_results`: the first of those with equal scores.
 
     Raises
     ------
@@ -73,7 +72,7 @@ def choose_setting(
     Warns
     -----
     UserWarning
-        When no setting keeps the bound: the one with the highest completeness, or with the least
+        When no setting keeps the bound. Then the one with the highest completeness, or the least
         workload, is chosen.
 
     Examples
@@ -98,7 +97,7 @@ def choose_setting(
     keeps = known & (
         found >= completeness - ROUNDING if workload is None else work <= workload + ROUNDING
     )
-    # Where no setting keeps the bound, what was bound is made as good as possible instead.
+    # If no setting keeps the bound, the bounded score is optimized instead.
     least_work_first = keeps.any() == (workload is None)
     order = (work, -found) if least_work_first else (-found, work)
     chosen = _first_of(keeps if keeps.any() else known, *order)
@@ -117,35 +116,35 @@ def choose_setting(
 def describe_edges(
     grid: Mapping[str, list[Any]], cv_results: Mapping[str, Any], chosen: int
 ) -> list[str]:
-    """Return sentences on values of the best settings that are the least or largest of several."""
+    """Return sentences on chosen values that are the smallest or the largest of several."""
     scores = np.stack([cv_results[f"mean_test_{name}"] for name in ("completeness", "workload")])
     equal = np.flatnonzero((np.abs(scores.T - scores[:, chosen]) <= ROUNDING).all(axis=1))
     sentences = []
     for name, values in grid.items():
         value = cv_results["params"][chosen][name]
         if any(cv_results["params"][index][name] != value for index in equal):
-            continue  # as good as this one is one farther inside
+            continue  # a value farther inside is as good
         ends = {min(values): ("smallest", "smaller"), max(values): ("largest", "larger")}
-        # There is no smaller number of components, and no larger threshold, than 1.
+        # 1 is the smallest number of components and the largest threshold.
         if len(ends) < 2 or value not in ends or value == 1:
             continue
         end, beyond = ends[value]
         sentences.append(
-            f"{name}={value:g} was chosen, the {end} of those tried: {beyond} ones may be better, "
-            f"so name some too (spurclust tune {TUNE_OPTIONS[name]})."
+            f"{name}={value:g} was chosen, the {end} of those tried: try {beyond} ones too "
+            f"(spurclust tune {TUNE_OPTIONS[name]})."
         )
     return sentences
 
 
 def check_bounds(completeness: float, workload: float | None) -> None:
-    """Raise when a bound is out of range, or both are given."""
+    """Raise if a bound is out of range, or both are given."""
     check_fraction("completeness", completeness, above_zero=True)
     if workload is not None:
         check_fraction("workload", workload, above_zero=True)
     if workload is not None and completeness != DEFAULT_COMPLETENESS:
         raise ValueError(
-            f"Both completeness={completeness} and workload={workload} are given: give one, which "
-            "is kept while the other is made as good as possible."
+            f"Both completeness={completeness} and workload={workload} are given: give the one to "
+            "keep, and the other is optimized."
         )
 
 
@@ -169,7 +168,7 @@ def _described(cv_results: Mapping[str, Any], index: int) -> str:
 def fold_scores(
     probabilities: Floats, thresholds: list[float], spurious: NDArray[np.bool_]
 ) -> dict[str, Floats]:
-    """Compute the scores of one test fold, for each setting and, varying fastest, threshold."""
+    """Compute the scores of a test fold, for each setting and (varying fastest) threshold."""
     rows = [
         (completeness(spurious, flagged), purity(spurious, flagged), workload(flagged))
         for probability in probabilities.reshape(-1, len(spurious))
@@ -179,7 +178,7 @@ def fold_scores(
 
 
 def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]) -> dict[str, Any]:
-    """Return `cv_results_` as `GridSearchCV` makes it, without times, from each split's scores."""
+    """Return `cv_results_` in the form of `GridSearchCV`, without times, from scores by split."""
     params = list(ParameterGrid(grid))
     results: dict[str, Any] = {
         f"param_{name}": np.ma.array([each[name] for each in params], mask=False)
@@ -189,14 +188,14 @@ def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]
     for name in scores[0]:
         folds = np.stack([score[name] for score in scores], axis=1)
         results.update({f"split{i}_test_{name}": folds[:, i] for i in range(len(scores))})
-        # Averages as scikit-learn takes them, so that the last bits are the same.
+        # Averages as in scikit-learn, so that the last bits are the same.
         mean = np.average(folds, axis=1)
         results[f"mean_test_{name}"] = mean
         results[f"std_test_{name}"] = np.sqrt(
             np.average((folds - mean[:, np.newaxis]) ** 2, axis=1)
         )
         better = mean if name == "workload" else -mean
-        # The purity is NaN where nothing is flagged, and comes last.
+        # The purity is NaN where nothing is flagged, and ranks last.
         results[f"rank_test_{name}"] = rankdata(
             np.where(np.isnan(better), np.inf, better), method="min"
         ).astype(np.int32)
@@ -204,8 +203,8 @@ def tabulate_results(grid: dict[str, list[Any]], scores: list[dict[str, Floats]]
 
 
 def lay_by_repeat(probabilities: list[Floats], splits: list[Split], n_samples: int) -> Floats:
-    """Return the probabilities of the test sources by repeat, of shape (n_repeats, n_samples)."""
-    # A source's repeat is the number of times that it was tested before.
+    """Return the probabilities of the test sources, of shape (n_repeats, n_samples)."""
+    # The repeat of a source is the number of times that it was tested before.
     n_tests = np.zeros(n_samples, dtype=np.intp)
     for _, test in splits:
         n_tests[test] += 1
@@ -218,7 +217,7 @@ def lay_by_repeat(probabilities: list[Floats], splits: list[Split], n_samples: i
 
 
 def mean_of_known(by_repeat: NDArray[Any], tested: NDArray[np.bool_]) -> Floats:
-    """Average over the repeats in which a source was tested; NaN when it never was."""
+    """Average over the repeats in which a source was tested; NaN if it never was."""
     times = tested.sum(axis=0)
     total = np.where(tested, by_repeat, 0.0).sum(axis=0)
     mean = np.full(len(times), np.nan)
@@ -240,8 +239,8 @@ def pool_metrics(flagged: ArrayLike, spurious: ArrayLike) -> PooledMetrics:
     Parameters
     ----------
     flagged : array-like of shape (n_samples,)
-        Share of the repeats in which a source is flagged, as `held_out_flagged_` of a search; NaN
-        when it was never held out.
+        Share of the repeats in which a source is flagged: `held_out_flagged_` of a search. NaN if
+        it was never held out.
     spurious : array-like of bool of shape (n_samples,)
         Which sources are spurious.
 
@@ -249,8 +248,8 @@ def pool_metrics(flagged: ArrayLike, spurious: ArrayLike) -> PooledMetrics:
     -------
     PooledMetrics
         completeness, purity and workload, each a value with the ends of its exact 95 % interval.
-        Where the repeats differ, a count is their average, and the interval that of the counts
-        rounded outwards.
+        Where the repeats differ, counts are averages, and intervals are those of counts rounded
+        outwards.
 
     Examples
     --------

@@ -41,25 +41,25 @@ from spurclust.tuning.scores import (
 from spurclust.tuning.splitters import Split, check_both_classes, list_splits
 
 SEARCHED = ("n_components", "perplexity", "threshold")
-"""The parameters that are searched, in the order in which `ParameterGrid` varies them."""
+"""The parameters to search, in the order in which `ParameterGrid` varies them."""
 
 GIVEN = ("assignment", "unlabeled", "flatten", "reduce", "embed", "mixture", "n_jobs", "verbose")
-"""The parameters that the detector takes as they are."""
+"""The parameters that the detector takes unchanged."""
 
 N_COMPONENTS = (2, 3, 4, 6, 8, 10, 15, 20, 30, 40)
-"""Numbers of components about as far apart as their effects."""
+"""Numbers of components whose effects are about equally far apart."""
 
 THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
-"""Spurious fractions from a part of that of a survey to one half."""
+"""From below the spurious fraction of a typical survey to one half."""
 
 
 class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     """Choose the settings of the detector on held-out labels, in little more time than one fit.
 
-    It finds what a grid search over `SpuriousRegionDetector` finds, but faster: it embeds once per
-    split and perplexity, fits one mixture per number of components, and tries all thresholds at
-    once. The held-out scores of the chosen setting are slightly too good, because it was chosen by
-    them. For scores without that flaw, pass this estimator to `cross_validate`.
+    The result is that of a grid search over `SpuriousRegionDetector`, but faster: it embeds once
+    per split and perplexity, fits one mixture per number of components, and tries all thresholds at
+    once. The held-out scores of the chosen setting are slightly too good, because they chose it.
+    For scores without that flaw, pass this estimator to `cross_validate`.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Maximum mean held-out workload, in (0, 1]. Among the settings within it, the one with the
         most completeness is chosen. Leave `completeness` at its default then.
     cv : int, splitter or iterable, default=None
-        The splits; a number is that of folds of an `InspectedStratifiedKFold`, None is 5.
+        The splits. An int is the number of folds of an `InspectedStratifiedKFold`; None is 5.
     protocol : {"transductive", "inductive"}, default="transductive"
         "transductive" embeds the sources of the test fold with all others, and hides their labels.
         Use it if you have all cutouts. "inductive" keeps them out of the fit, and places them by
@@ -89,14 +89,14 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Value of `y` that means uninspected, for example -1. Such sources are in every training set
         and in no score.
     flatten, reduce, embed : transformer or "passthrough", default=None
-        The steps; None is as in `SpuriousRegionDetector`. With the transductive
-        protocol, steps that are not known to ignore labels are fitted for each split, on the codes
-        1 (spurious), 0 (reliable) and -1 (uninspected or held out).
+        The steps; None is as in `SpuriousRegionDetector`. With the transductive protocol, steps
+        that may use labels are fitted for each split, on the codes 1 (spurious), 0 (reliable) and
+        -1 (uninspected or held out).
     mixture : estimator with `predict` and `predict_proba`, default=None
         The last step; None is as in `SpuriousRegionDetector`.
     random_state : int, RandomState or None, default=None
-        Seeds the folds and every step that was not given a `random_state` of its own. What is not
-        an int draws one.
+        Seeds the folds, and every step without a `random_state` of its own. RandomState and None
+        draw an int first.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores. The result is the same for any.
     verbose : int, default=0
@@ -114,15 +114,15 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         For each setting, in the form of `GridSearchCV`: its parameters; completeness, purity and
         workload of each test fold, their mean, standard deviation and rank.
     completeness_, purity_, workload_ : float
-        Held-out metrics of the chosen setting, each inspected source counted once. With repeats, a
-        count is its average over them.
+        Held-out metrics of the chosen setting. Each inspected source counts once. With repeats,
+        counts are averages over them.
     completeness_interval_, purity_interval_, workload_interval_ : tuple of float
         Their exact 95 % intervals.
     held_out_probability_ : ndarray of shape (n_samples,)
-        Spurious probability of each source, with the chosen setting, when it was held out: the mean
-        over the repeats; NaN where it never was.
+        Spurious probability of each source when it was held out, with the chosen setting: the mean
+        over the repeats; NaN if it never was.
     held_out_probability_by_repeat_ : ndarray of shape (n_repeats, n_samples)
-        The same, in each repeat.
+        The same for each repeat.
     held_out_flagged_ : ndarray of shape (n_samples,)
         Share of the repeats in which each source was flagged when it was held out.
     edges_ : list of str
@@ -140,11 +140,11 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    A setting is chosen by the means over the folds, as in scikit-learn, where every fold weighs the
-    same; `completeness_` counts every source the same. The two differ a little.
+    A setting is chosen by the means over the folds, as in scikit-learn. In these means every fold
+    has the same weight, but in `completeness_` every source has. The two differ a little.
 
-    The intervals are those of the sources that were held out. They say nothing of the choice among
-    many settings, nor of sources that were picked for inspection in another way than by chance.
+    The intervals are those of the held-out sources. They do not include the choice among many
+    settings. They hold for the survey only if the inspected sources are a random sample of it.
 
     Examples
     --------
@@ -160,7 +160,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
         **SpuriousRegionDetector._parameter_constraints,
-        # Each of their values is checked by itself.
+        # Each of their values is checked separately.
         **dict.fromkeys((*SEARCHED, "completeness", "workload"), "no_validation"),
         "cv": ["cv_object"],
         "protocol": [StrOptions({"transductive", "inductive"})],
@@ -213,8 +213,8 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
 (n_samples, height, width, n_channels)
             Rows or cutouts of any real dtype.
         y : array-like of shape (n_samples,)
-            1 spurious, 0 reliable, or any two values of which the larger is spurious; `unlabeled`
-            where uninspected. At least two inspected sources of each class.
+            1 spurious, 0 reliable, or any two values: the larger one is spurious. `unlabeled` where
+            uninspected. At least two inspected sources of each class.
 
         Returns
         -------
@@ -229,9 +229,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            When no setting keeps the bound, when the chosen one is at the edge of what was tried or
-            has a region of nearly all sources, or when there are fewer sources than the folds, an
-            `n_components` or a `perplexity` need.
+            When no setting keeps the bound; when the chosen one is at the edge of those tried, or
+            its region holds nearly all sources; or when there are too few sources for the folds,
+            `n_components` or `perplexity`.
         """
         self._fit(X, y)
         return self
@@ -261,7 +261,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         self.classes_, codes = labels_of_fit(self, y, len(images))
         check_both_classes(codes)
         labels = np.asarray(y).ravel()
-        # One number, so that the last fit repeats what the search has seen.
+        # An int, so that the last fit repeats those of the search.
         random_state = self.random_state
         if not isinstance(random_state, Integral):
             random_state = check_random_state(random_state).randint(np.iinfo(np.int32).max)
@@ -291,13 +291,13 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         return assignment
 
     def _space(self, grid: dict[str, list[Any]], random_state: int) -> SearchSpace:
-        """Return the detector with the settings that are given, and the values to try."""
+        """Return the detector with the given settings, and the values to try."""
         given = {name: getattr(self, name) for name in GIVEN}
         detector = SpuriousRegionDetector(**given, random_state=random_state)
         return SearchSpace(detector, grid["n_components"], grid["perplexity"])
 
     def _timed(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
-        """Do the work of a stage, and print its seconds when verbose."""
+        """Do the work of a stage, and print its seconds if verbose."""
         start = time.perf_counter()
         result = work(*arguments)
         if self.verbose:
@@ -311,7 +311,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
         codes: NDArray[np.int8],
         splits: list[Split],
     ) -> None:
-        """Tabulate the held-out scores, choose, and pool those of the choice."""
+        """Tabulate the held-out scores, choose a setting, and pool its scores."""
         spurious = codes == SPURIOUS
         self.cv_results_ = tabulate_results(
             grid,
@@ -324,7 +324,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
             self.cv_results_, completeness=self.completeness, workload=self.workload
         )
         self.best_params_ = dict(self.cv_results_["params"][self.best_index_])
-        # Numbers of components for which there are too few sources cannot be exceeded.
+        # If numbers of components shrank, the sources allow none beyond: no edge there.
         is_shrunk = bool(np.max(held_out.used_components) < max(grid["n_components"]))
         tried = {**grid, "n_components": [*grid["n_components"], *[np.inf] * is_shrunk]}
         self.edges_ = describe_edges(tried, self.cv_results_, self.best_index_)
@@ -347,7 +347,7 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     def _refit(
         self, space: SearchSpace, held_out: HeldOut, X: ArrayLike, y: ArrayLike
     ) -> Assignment:
-        """Fit a detector with the chosen settings to all sources, from what is fitted already."""
+        """Fit a detector with the chosen settings to all sources, and reuse fitted steps."""
         fitted = None
         if held_out.fitted is not None:
             fitted = held_out.fitted[space.perplexities.index(self.best_params_["perplexity"])]
@@ -396,18 +396,17 @@ def list_settings(estimator: Any) -> dict[str, list[Any]]:
         own = _parameter_of("embed", estimator.embed, "perplexity")
         if own != signature(type(estimator.embed)).parameters["perplexity"].default:
             raise ValueError(
-                f"embed was given perplexity={own!r}, which is kept, so that it cannot be tuned: "
-                "give one perplexity, or leave that of embed at its default."
+                f"embed has perplexity={own!r} of its own, so the perplexity cannot be tuned: give "
+                "one perplexity, or leave that of embed at its default."
             )
     return settings
 
 
 def _parameter_of(name: str, step: Any, parameter: str) -> Any:
-    """Return a parameter of a step that is to be tuned; raise where it takes no such parameter."""
+    """Return a parameter of a step to tune; raise if it has no such parameter."""
     own = {} if step == "passthrough" else step.get_params(deep=False)
     if parameter not in own:
         raise ValueError(
-            f"{name}={step!r} takes no {parameter}, so that it cannot be tuned: give one "
-            f"{parameter}."
+            f"{name}={step!r} has no {parameter}, so it cannot be tuned: give one {parameter}."
         )
     return own[parameter]

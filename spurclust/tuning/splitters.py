@@ -1,4 +1,4 @@
-"""Folds in which the uninspected sources train and are never tested."""
+"""Folds in which uninspected sources are for training only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Indices of the training and of the test sources."""
 
 N_SPLITS = 5
-"""Folds, unless another number is given: scikit-learn's."""
+"""Default number of folds, as in scikit-learn."""
 
 
 class InspectedStratifiedKFold(BaseCrossValidator):
@@ -32,10 +32,10 @@ class InspectedStratifiedKFold(BaseCrossValidator):
     Parameters
     ----------
     n_splits : int, default=5
-        Number of folds, at least 2. Fewer are made, with a warning, when there are fewer inspected
-        sources of a class.
+        Number of folds, at least 2. It shrinks, with a warning, to the number of inspected sources
+        of the smaller class.
     n_repeats : int, default=1
-        How often to split anew. More show how much the scores depend on the folds.
+        Number of times to split anew. Raising it shows how much the scores depend on the folds.
     shuffle : bool, default=True
         Whether to shuffle the sources of each class first; False keeps their order, for one repeat.
     unlabeled : object, default=-1
@@ -87,7 +87,7 @@ class InspectedStratifiedKFold(BaseCrossValidator):
         X : object, default=None
             Not used.
         y : array-like of shape (n_samples,), default=None
-            Labels, which may allow fewer folds; None is for the number wanted.
+            Labels, which may allow fewer folds. None returns the number without labels.
         groups : object, default=None
             Not used.
 
@@ -120,7 +120,7 @@ class InspectedStratifiedKFold(BaseCrossValidator):
                 stacklevel=3,
             )
         inspected = np.flatnonzero(codes != UNINSPECTED)
-        if self.shuffle and X is not None:  # what is drawn does not depend on the order
+        if self.shuffle and X is not None:  # draws do not depend on the order
             inspected = inspected[np.argsort(content_keys(X)[inspected], kind="stable")]
         random_state = check_random_state(self.random_state)
         folds = StratifiedKFold(
@@ -169,13 +169,13 @@ def check_both_classes(codes: NDArray[np.int8]) -> tuple[str, int]:
     n_inspected = sum(counts.values())
     if counts[name] == 0:
         raise ValueError(
-            f"The {n_inspected} inspected sources are all of one class, none is {name}: to hold "
+            f"The {n_inspected} inspected sources are all of one class: none is {name}. To hold "
             f"sources out, inspect more until at least 2 are {name}."
         )
     if counts[name] == 1:
         raise ValueError(
-            f"Only 1 of the {n_inspected} inspected sources is {name} (of that class it takes one "
-            "to train and one to test): inspect more until at least 2 are, or fit "
-            "SpuriousRegionDetector with settings of your own, which holds nothing out."
+            f"Only 1 of the {n_inspected} inspected sources is {name}, but one is needed to train "
+            "and one to test: inspect more until at least 2 are, or fit SpuriousRegionDetector "
+            "with settings of your own, which holds nothing out."
         )
     return name, counts[name]

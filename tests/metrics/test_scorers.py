@@ -238,7 +238,7 @@ def test_a_fold_without_spurious_sources_warns():
 def test_estimators_that_cannot_be_scored(survey):
     X, y = survey
     scorer = get_scorer("average_precision", unlabeled=-1)
-    with pytest.raises(ValueError, match="LogisticRegression has learnt unlabeled=-1 as a class"):
+    with pytest.raises(ValueError, match="LogisticRegression has learned unlabeled=-1 as a class"):
         scorer(LogisticRegression().fit(X, y), X, y)
     with pytest.raises(ValueError, match=r"has the classes \[-1, 0, 1\]: .* unlabeled="):
         get_scorer("purity")(LogisticRegression().fit(X, y), X, y)

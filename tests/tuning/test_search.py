@@ -405,8 +405,8 @@ def test_fewer_spurious_than_folds(survey, quick):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda y: np.where(y == 1, -1, y), "all of one class, none is spurious"),
-        (lambda y: np.where(y == 0, -1, y), "all of one class, none is reliable"),
+        (lambda y: np.where(y == 1, -1, y), "all of one class: none is spurious"),
+        (lambda y: np.where(y == 0, -1, y), "all of one class: none is reliable"),
         (lambda y: np.full_like(y, -1), "All 120 sources are uninspected"),
         (lambda y: np.where(np.cumsum(y == 1) > 1, -1, y), "Only 1 of the .* is spurious"),
         (lambda y: y[:-1], "inconsistent numbers of samples: 120 sources in X, 119 labels in y"),
@@ -434,10 +434,10 @@ def test_labels_that_cannot_be_tuned_on(survey, search, change, message):
         ({"cv": 1}, "'cv' parameter .*Got 1"),
         ({"cv": []}, "cv makes no split"),
         ({"cv": [([0, 1], [2])]}, "Split 0 of cv has no inspected spurious source to test"),
-        ({"embed": TSNE(perplexity=7), "perplexity": (5, 9)}, "perplexity=7, which is kept"),
-        ({"embed": PCA(2), "perplexity": (5, 9)}, "embed=PCA.* takes no perplexity"),
-        ({"embed": "passthrough", "perplexity": (5, 9)}, "embed='passthrough' takes no perplex"),
-        ({"mixture": KMeans()}, "mixture=KMeans.* takes no n_components"),
+        ({"embed": TSNE(perplexity=7), "perplexity": (5, 9)}, "perplexity=7 of its own"),
+        ({"embed": PCA(2), "perplexity": (5, 9)}, "embed=PCA.* has no perplexity"),
+        ({"embed": "passthrough", "perplexity": (5, 9)}, "embed='passthrough' has no perplex"),
+        ({"mixture": KMeans()}, "mixture=KMeans.* has no n_components"),
         ({"mixture": KMeans(), "assignment": "soft"}, "needs a mixture with predict_proba"),
     ],
 )

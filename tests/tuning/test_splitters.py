@@ -96,8 +96,8 @@ def test_fewer_of_a_class_than_folds_make_fewer_folds(label, name):
     ("y", "message"),
     [
         ([1, 0, 0, 0, -1], "Only 1 of the 4 inspected sources is spurious.*SpuriousRegionDetector"),
-        ([0, 0, 0, -1], "all of one class, none is spurious: .*inspect more"),
-        ([1, 1, 1, -1], "all of one class, none is reliable"),
+        ([0, 0, 0, -1], "all of one class: none is spurious. .*inspect more"),
+        ([1, 1, 1, -1], "all of one class: none is reliable"),
         ([-1, -1, -1], "All 3 sources are uninspected"),
         (None, "needs y"),
     ],
