@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -285,6 +286,11 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             What `transform` returns.
         """
         rows = validate_data(self, X, dtype=np.float32, reset=False)
+        taught = (self._scores(self.forest_, rows) - self._score_mean) / self._score_deviation
+        return np.hstack([self._on_components(normal), self.strength * taught]).astype(np.float32)
+
+    def _on_components(self, normal: Float32) -> Float32:
+        """Project features that have been made normal on the principal components, scaled."""
         mean, axes = (
             part.astype(np.float32)
             for part in (self._components.mean_, self._components.components_)
@@ -294,15 +300,14 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             # Unlike BLAS, einsum sums every row in the same order.
             return np.asarray(np.einsum("ij,kj->ik", block - mean, axes))
 
-        components = map_row_blocks(on_axes, normal, BLOCK_ROWS, self.n_jobs)
-        taught = (self._scores(self.forest_, rows) - self._score_mean) / self._score_deviation
-        return np.hstack([components / self._scale, self.strength * taught]).astype(np.float32)
+        components: Float32 = map_row_blocks(on_axes, normal, BLOCK_ROWS, self.n_jobs)
+        return np.asarray(components / self._scale, dtype=np.float32)
 
-    def project_by_parts(self, X: ArrayLike, n_parts: int) -> list[Float32]:
+    def project_by_parts(self, X: ArrayLike, n_parts: int) -> Iterator[Float32]:
         """Project the fitted features on axes that parts of the trees have taught.
 
         The mean of a third of the trees differs from the mean of all trees as much as the means of
-        two full forests differ. So three parts show the effect of other random trees.
+        two full forests differ. So each of three parts shows the effect of other random trees.
 
         Parameters
         ----------
@@ -311,20 +316,18 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         n_parts : int
             Number of parts, each with other trees. There are fewer if a fold has fewer trees.
 
-        Returns
-        -------
-        list of ndarray of shape (n_samples, n_components_ + 1), float32
+        Yields
+        ------
+        ndarray of shape (n_samples, n_components_ + 1), float32
             The result of `transform` for each part.
         """
         rows = validate_data(self, X, dtype=np.float32, reset=False)
-        components = self.transform(rows)[:, : self.n_components_]
-        projected = []
+        components = self._on_components(self.normalize(rows))
         for forest in self.forest_.split(n_parts):
             scores = self._scores(forest, rows)
             mean, deviation = _moments(scores)
             taught = self.strength * (scores - mean) / deviation
-            projected.append(np.hstack([components, taught]).astype(np.float32))
-        return projected
+            yield np.hstack([components, taught]).astype(np.float32)
 
     @property
     def _n_features_out(self) -> int:

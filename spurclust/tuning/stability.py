@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import product
+from itertools import islice, product, repeat
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -15,11 +15,11 @@ from spurclust.detector import SpuriousRegionDetector
 from spurclust.embedding import GuidedProjection
 from spurclust.features.images import validate_images
 from spurclust.labels import labels_of_fit, warn_if_none_spurious
-from spurclust.parallel import map_threads
+from spurclust.parallel import count_threads, map_threads
 from spurclust.printing import short_repr
 from spurclust.progress import track
 from spurclust.region import allowed_components, check_mixture, is_flagged
-from spurclust.steps import configure_mixture, configure_steps, fit_step, fit_steps
+from spurclust.steps import configure_mixture, configure_steps, fit_steps
 from spurclust.tuning.held_out import (
     Trial,
     predict_trials,
@@ -30,8 +30,9 @@ from spurclust.tuning.held_out import (
 PERPLEXITY_FACTORS = (0.6, 1.0, 1.6)
 """30, 50 and 80 for a perplexity of 50: equal steps, about as far as one would go."""
 
-N_REPLICAS = 3
-"""Thirds of the trees differ from all as other trees would."""
+N_PARTS, N_REPLICAS = 3, 2
+"""A third of the trees differs from all of them as much as two whole forests differ. If the mean of
+a third has the variance v, that of a forest has v / 3, and both differences have 2 v / 3."""
 
 
 class Steadiness(NamedTuple):
@@ -64,9 +65,10 @@ def region_steadiness(
 ) -> Steadiness:
     """Make the region of a fitted detector again, by other random draws, and compare.
 
-    Each of three replicas takes a third of the trees that taught the axis, which differ from all
-    trees as much as other trees would, embeds the sources anew, and fits a mixture from another
-    start. Without a `GuidedProjection`, only the start of the mixture is another.
+    Each of two replicas takes another third of the trees that taught the axis, embeds the sources
+    anew, and fits a mixture from another start. A third of the trees differs from all of them as
+    much as another forest would. Without a `GuidedProjection`, only the start of the mixture is
+    another.
 
     Parameters
     ----------
@@ -101,21 +103,24 @@ def region_steadiness(
     """
     steps, rows = detector.pipeline_.named_steps, np.asarray(features)
     _, codes = labels_of_fit(detector, y, len(rows))
-    projections: Iterable[Any] = [None] * N_REPLICAS
+    projections: Iterable[Any] = repeat(None)
     if isinstance(steps["reduce"], GuidedProjection):
-        projections = steps["reduce"].project_by_parts(rows, N_REPLICAS)
+        projections = steps["reduce"].project_by_parts(rows, N_PARTS)
+    # Threads that each make a replica wait less for each other than those that share one.
+    own_jobs = {"n_jobs": max(count_threads(n_jobs) // N_REPLICAS, 1)}
 
     def flag_again(numbered: tuple[int, Any]) -> NDArray[np.bool_]:
         random_state, part = numbered
         points = detector.embedding_
         if part is not None:
-            points = np.asarray(fit_step(clone(steps["embed"]), part, codes)[0], dtype=np.float64)
+            again = {"embed": _with_settings(steps["embed"], own_jobs)}
+            points = fit_steps(again, part, codes).embedding
         mixture = _with_settings(steps["mixture"], {"random_state": random_state})
         trial = [Trial(codes, points)]
         found = predict_trials(mixture, points, trial, detector.assignment, detector.n_components_)
         return is_flagged(found[0], detector.threshold)
 
-    replicas = map_threads(flag_again, enumerate(projections, start=1), n_jobs)
+    replicas = map_threads(flag_again, enumerate(islice(projections, N_REPLICAS), start=1), n_jobs)
     return Steadiness(
         float(np.mean([_jaccard(detector.flagged_, each) for each in replicas])),
         tuple(int(each.sum()) for each in replicas),
@@ -250,8 +255,6 @@ def _perplexities_of(embed: Any, given: Iterable[float] | None) -> list[float | 
 
 def _started_elsewhere(embed: Any, settings: dict[str, Any]) -> Any:
     """Return an unfitted embedding with the settings, from a start at random unless it has one."""
-    if embed == "passthrough":
-        return embed
     if isinstance(getattr(embed, "init", None), str) and embed.init == "pca":
         settings = {**settings, "init": "random"}
     return _with_settings(embed, settings)
@@ -259,5 +262,7 @@ def _started_elsewhere(embed: Any, settings: dict[str, Any]) -> Any:
 
 def _with_settings(step: Any, settings: dict[str, Any]) -> Any:
     """Return a clone of a step with those of the settings that it takes."""
+    if step == "passthrough":
+        return step
     own = step.get_params(deep=False)
     return clone(step).set_params(**{name: settings[name] for name in settings if name in own})
