@@ -1,1 +1,1 @@
-"""The command line: one module per command, each a parser, one call, and printing."""
+"""The command line. Each module is a command: its parser, one call, and printing."""

@@ -1,4 +1,4 @@
-"""``spurclust audit``: a random sample of what was not flagged, and what it proves so far."""
+"""``spurclust audit``: draw a random sample of the unflagged, and print what it proves."""
 
 import argparse
 import shlex
@@ -16,10 +16,10 @@ def add_commands(commands: Any) -> None:
     audit = commands.add_parser("audit", help="how many spurious remain among the unflagged")
     audit.set_defaults(call=run_audit)
     audit.description = (
-        "First draws a random sample of the sources that are neither flagged nor inspected and "
-        "writes it to DIR/audit.csv, for you to fill in the column Reliable_Source (1 reliable, 0 "
-        "spurious) from the first row on. Then, with --labels, says how many spurious sources can "
-        "remain: as often as you like, however far you are. A larger --sample extends the first."
+        "Draws a random sample of the sources that are neither flagged nor inspected, and writes "
+        "it to DIR/audit.csv. Fill in the column Reliable_Source (1 reliable, 0 spurious) from the "
+        "first row on. Run it again with --labels at any time: it prints how many spurious sources "
+        "can remain. A larger --sample extends the first one."
     )
     audit.add_argument("folder", metavar="DIR", help="folder of the results of a run")
     size = audit.add_mutually_exclusive_group()
@@ -28,29 +28,26 @@ def add_commands(commands: Any) -> None:
         "--max-remaining",
         type=COUNT_OR_NONE,
         metavar="M",
-        help="draw as many as prove that at most M remain, if no spurious one is found; with "
+        help="draw enough to prove that at most M remain, if no spurious one is found; with "
         "--labels, print how many more inspections that takes",
     )
     options.add_labels(
-        audit, "the sample with its column filled in, or a part; repeat it if it was shared out"
+        audit, "the sample with its column filled in, or parts of it (repeat the option)"
     )
     options.add_label_columns(audit)
     audit.add_argument(
         "--confidence",
         type=number(float, "between 0 and 1", lambda value: 0 < value < 1),
         default=0.95,
-        help="of the bound (default: %(default)s)",
+        help="confidence of the bound (default: %(default)s)",
     )
     audit.add_argument("--random-state", type=STATE, default=12, help="default: %(default)s")
 
 
 def run_audit(args: argparse.Namespace) -> None:
-    """Draw a sample of the unflagged to inspect, or print what an inspected one proves."""
+    """Draw a sample of the unflagged, or print what an inspected sample proves."""
     done = _draw(args) if args.labels is None else _evaluate(args)
-    say(
-        done
-        or "Every source that is not flagged is inspected already, so there is nothing to draw."
-    )
+    say(done or "All unflagged sources are inspected already: there is nothing to draw.")
 
 
 def _draw(args: argparse.Namespace) -> str | None:
@@ -73,8 +70,8 @@ def _draw(args: argparse.Namespace) -> str | None:
         "that are neither flagged nor inspected"
         + f", {added} of them new, at the end"
         * bool(drawn.n_earlier)
-        + ".\nInspect them in this order and fill in Reliable_Source (1 reliable, 0 spurious). As "
-        f"often as you like, also before you are through: {command}\n"
+        + ".\nInspect them in this order, and fill in Reliable_Source (1 reliable, 0 spurious). At "
+        f"any time, run: {command}\n"
         f"If none is spurious, at most {drawn.most_remaining} spurious ones remain after all of "
         f"them (confidence {args.confidence:g})."
     )
@@ -85,7 +82,7 @@ def _evaluate(args: argparse.Namespace) -> str | None:
     from spurclust.analysis import evaluate_audit
 
     if args.sample is not None:
-        raise ValueError("--sample draws, and --labels judges what is drawn: give one of them")
+        raise ValueError("--sample draws, and --labels evaluates the sample: give one of them")
     result = evaluate_audit(
         args.folder,
         options.read_label_tables(args),
@@ -104,7 +101,7 @@ def _evaluate(args: argparse.Namespace) -> str | None:
 
 
 def _plan(args: argparse.Namespace, result: "AuditResult") -> str:
-    """Return how many more inspections prove what is wanted, if anything is."""
+    """Return how many more inspections prove what --max-remaining asks for, if it is given."""
     if result.n_needed is None:
         return ""
     wanted = f"at most {args.max_remaining} spurious ones remain"

@@ -1,4 +1,4 @@
-"""``spurclust demo`` and ``simulate``: a simulated survey, and the whole job on it."""
+"""``spurclust demo`` and ``simulate``: simulate a survey, and run everything on it."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ from spurclust.cli.run import analyze_and_save
 
 def add_commands(commands: Any) -> None:
     """Add the two commands."""
-    demo = commands.add_parser("demo", help="the whole job on a simulated survey")
+    demo = commands.add_parser("demo", help="simulate a survey, and run everything on it")
     demo.add_argument("--out", default="spurclust-demo", help="folder (default: %(default)s)")
     _add_survey(demo)
     options.add_method(demo)
@@ -56,7 +56,7 @@ def run_demo(args: argparse.Namespace) -> None:
     name = f"survey-{args.n_sources}-{args.n_spurious}-{args.random_state}"
     folder = Path(args.out, name)
     if (folder / "labels.xlsx").exists():
-        say(f"Using the simulated survey that is in {folder}")
+        say(f"Using the simulated survey in {folder}")
     else:
         _simulate(args, str(folder))
     given = {

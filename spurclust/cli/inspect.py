@@ -1,4 +1,4 @@
-"""``spurclust inspect``: from cutouts and nothing else to labels, on a page in the browser."""
+"""``spurclust inspect``: from cutouts to labels, on a page in the browser."""
 
 import argparse
 import shlex
@@ -16,13 +16,13 @@ from spurclust.cli.options import COUNT, say
 
 def add_commands(commands: Any) -> None:
     """Add the command."""
-    inspect = commands.add_parser("inspect", help="judge cutouts in the browser, from no labels on")
+    inspect = commands.add_parser("inspect", help="judge cutouts in the browser; no labels needed")
     inspect.set_defaults(call=run_inspect)
     inspect.description = (
-        "Opens a page in the browser that shows one cutout after the other: the probably spurious "
-        "first, learned anew from each few verdicts, some unlike all others, and some drawn at "
-        "random, from which follows how many can remain. Every verdict is stored at once. Ctrl-C "
-        "ends it, and the same command goes on."
+        "Opens a page in the browser that shows one cutout after the other. Probably spurious ones "
+        "come first, and the page learns from every few verdicts. Some cutouts are unlike all "
+        "others. Some are drawn at random: they show how many spurious sources can remain. Every "
+        "verdict is stored at once. Ctrl-C ends the inspection, and the same command continues it."
     )
     options.add_input(inspect, "folder of the inspection", needs_labels=False)
     _add_inspectors(inspect.add_argument_group("who inspects"))
@@ -31,57 +31,57 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_inspectors(group: Any) -> None:
-    """Add the options of the team and of what it is shown."""
+    """Add the options of the team, and of the cutouts that it sees."""
     group.add_argument(
         "--inspectors",
         nargs="+",
         default=["inspector"],
         metavar="NAME",
-        help="each gets a link of their own; several judge at the same time",
+        help="names of inspectors; each gets a link, and all can judge at the same time",
     )
     group.add_argument(
         "--adjudicators",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="are shown what others disagree on, and decide",
+        help="inspectors who see the sources on which others disagree, and decide",
     )
     group.add_argument(
         "--opinions",
         type=options.number(float, "a number of at least 1", lambda value: value >= 1),
         default=1.0,
         metavar="N",
-        help="inspectors for each source; 1.2 is a second opinion on a fifth (default: 1)",
+        help="inspectors per source; 1.2 means second opinions on a fifth (default: 1)",
     )
     group.add_argument(
         "--audit-share",
         type=options.number(float, "from 0 to 1", lambda value: 0 <= value <= 1),
         default=0.1,
         metavar="SHARE",
-        help="of the cutouts shown that is drawn at random (default: %(default)s)",
+        help="share of the shown cutouts that is drawn at random (default: %(default)s)",
     )
     group.add_argument(
         "--reasons",
         nargs="+",
         default=[],
         metavar="REASON",
-        help="offered with the keys 1 to 9 (default: those given so far)",
+        help="reasons for the keys 1 to 9 (default: those given so far)",
     )
 
 
 def _add_serving(group: Any) -> None:
-    """Add where the page is served."""
+    """Add the options of the server."""
     group.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
-        help="where to serve; 0.0.0.0 is all networks of this machine (default: %(default)s, for "
+        help="address of the page; 0.0.0.0 is all networks of this machine (default: %(default)s, "
         "this machine only)",
     )
     group.add_argument(
-        "--port", type=COUNT, metavar="N", help="default: 8765, or another if that is taken"
+        "--port", type=COUNT, metavar="N", help="port (default: 8765, or another if it is taken)"
     )
-    group.add_argument("--no-browser", action="store_true", help="open no browser")
+    group.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
 
 def run_inspect(args: argparse.Namespace) -> None:
@@ -109,7 +109,7 @@ def run_inspect(args: argparse.Namespace) -> None:
 
 
 def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
-    """Open the inspection of the named cutouts, which measures them at first."""
+    """Open the inspection of the named cutouts; the first time, this measures them."""
     from spurclust.cutouts import ReadOptions, open_cutouts
     from spurclust.inspection import Inspection
 
@@ -135,7 +135,7 @@ def _open_inspection(args: argparse.Namespace, catalogue: Any) -> Any:
 
 
 def _own_columns(args: argparse.Namespace) -> dict[str, str]:
-    """Return what the team's label tables call the columns of ids, labels and reasons."""
+    """Return the names of the columns of ids, labels and reasons in the team's label tables."""
     names = {"Source_ID": args.id_column, "Reason": args.reason_column}
     if len(args.label_column or ()) == 1:
         names["Reliable_Source"] = args.label_column[0]
@@ -143,10 +143,10 @@ def _own_columns(args: argparse.Namespace) -> dict[str, str]:
 
 
 def make_results(args: argparse.Namespace, out: str) -> None:
-    """Do what `spurclust run` does with the labels of an inspection as they stand."""
+    """Do what `spurclust run` does, with the present labels of an inspection."""
     parser = argparse.ArgumentParser()
     run.add_commands(parser.add_subparsers(dest="command"))
-    # Columns of the first label tables, such as positions, are for the results too.
+    # The results also have the columns of the first label tables, such as positions.
     words = [part for table in (*(args.labels or ()), args.out) for part in ("--labels", table)]
     wanted = parser.parse_args(["run", "--out", out, *words])
     for name, value in vars(args).items():
@@ -171,22 +171,22 @@ def _serve(
 
 
 def _announce(inspection: Any, links: dict[str, str], host: str) -> None:
-    """Print where the page is, and who can open it."""
+    """Print the links of the page, and who can open it."""
     found = inspection.progress()
     say(f"{found.n_sources} sources, {found.n_inspected} inspected, {found.n_spurious} spurious")
     if host not in ("127.0.0.1", "localhost", "::1"):
         say(
-            f"--host {host}: whoever reaches this machine over the network and has a link can "
-            "judge, and can see the cutouts. The connection is not encrypted: use it in a network "
-            "that you trust, or leave --host out and reach the page through ssh -L"
+            f"--host {host}: anyone with a link who reaches this machine over the network can see "
+            "the cutouts and judge them. The connection is not encrypted: use it in a network that "
+            "you trust, or leave --host out and open the page through ssh -L"
         )
     for name, link in links.items():
         say(f"Open {link}" if len(links) == 1 else f"{name}: open {link}")
-    say("Links are secret. Every verdict is stored at once; Ctrl-C ends")
+    say("Links are secret. Every verdict is stored at once. Ctrl-C ends the inspection")
 
 
 def _conclude(inspection: Any, args: argparse.Namespace) -> None:
-    """Print what was found, where the labels are, and how to go on."""
+    """Print what was found, where the labels are, and what to do next."""
     found = inspection.progress()
     labels = inspection.export()[0]
     n = found.n_inspected
@@ -194,7 +194,7 @@ def _conclude(inspection: Any, args: argparse.Namespace) -> None:
         f"Inspected {n} of {found.n_sources} sources, {found.n_spurious} of them spurious; "
         f"at most {found.most_remaining} spurious remain, with 95 % confidence"
     )
-    say(f"The labels are {labels}; the same command goes on")
+    say(f"The labels are in {labels}. The same command continues the inspection")
     cutouts = mosaic_words(args) if args.mosaic else args.cutouts
     words = ["spurclust", "run", *(cutouts if len(cutouts) <= 3 or args.mosaic else ["CUTOUTS"])]
     say(f"All results: {shlex.join([*words, '--labels', args.out, '--out', 'results'])}")

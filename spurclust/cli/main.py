@@ -1,4 +1,4 @@
-"""The command ``spurclust``: which commands there are, and what a failure prints."""
+"""The command ``spurclust``: its commands, and what a failure prints."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser; its namespaces have the function of the command as `call`."""
+    """Return the parser; `call` of a namespace is the function of the command."""
     parser = argparse.ArgumentParser(
         prog="spurclust", description="Find spurious sources among galaxy candidates."
     )
@@ -34,12 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, default=None
-        The arguments; None takes those of the process.
+        The arguments. None is those of the process.
 
     Returns
     -------
     int
-        0 when all went well, 1 for input that cannot be used. Wrong usage exits with 2.
+        0 for success, 1 for input that cannot be used. Wrong usage exits with 2.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     try:
         with warnings.catch_warnings():
-            # Also under -W error: a warning of ours is for the reader, not the end of a run.
+            # Warnings of spurclust do not end a run, not even with -W error.
             warnings.filterwarnings("always", category=UserWarning)
             warnings.showwarning = _print_warning
             with _output(getattr(args, "quiet", False)):
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _output(quiet: bool) -> Iterator[None]:
-    """Show the progress of a command and what it prints, or neither."""
+    """Show the progress and the output of a command, or neither."""
     with ExitStack() as stack:
         stack.enter_context(showing_progress(not quiet))
         if quiet:
@@ -80,7 +80,7 @@ def _output(quiet: bool) -> Iterator[None]:
 
 
 def run_process() -> None:
-    """Run the command line as the whole process, and exit with what it returns."""
+    """Run the command line as a process, and exit with its return value."""
     signal.signal(signal.SIGTERM, _interrupt)
     code = main()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -88,13 +88,13 @@ def run_process() -> None:
 
 
 def _interrupt(*_: object) -> None:
-    """End as after Ctrl-C; once the cleaning up has begun, let it go on."""
+    """End as after Ctrl-C, but let a cleanup that has begun finish."""
     if not isinstance(sys.exception(), KeyboardInterrupt):
         raise KeyboardInterrupt
 
 
 def _print_warning(message: Warning | str, *_: object, **__: object) -> None:
-    """Print a warning without the position in the code, each of its lines marked."""
+    """Print a warning without its position in the code, with a mark on each line."""
     with hidden_bars():
         for line in str(message).splitlines():
             print(f"spurclust: warning: {line.strip()}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``spurclust labels``: the labels of several inspectors as one table."""
+"""``spurclust labels``: merge the labels of several inspectors into one table."""
 
 import argparse
 from pathlib import Path
@@ -14,32 +14,32 @@ _MOST_LISTED = 20
 
 
 def add_commands(commands: Any) -> None:
-    """Add the command, and what it can do."""
+    """Add the command and its actions."""
     labels = commands.add_parser("labels", help="the labels of several inspectors")
     actions = labels.add_subparsers(required=True, metavar="ACTION", dest="action")
     merge = actions.add_parser("merge", help="merge label tables, and print how well they agree")
     merge.set_defaults(call=run_merge)
     merge.description = (
-        "Merges verdicts of several inspectors into one label table, for `spurclust run --labels`: "
-        "the label of the majority, blank on a tie, the verdict of each, and the votes. Prints "
+        "Merges verdicts of several inspectors into one label table, for `spurclust run --labels`. "
+        "It has the label of the majority (blank on a tie), each verdict, and the votes. Prints "
         "kappa, the agreement beyond chance (Cohen's of two inspectors, Fleiss' of more), and the "
-        "sources on which they differ."
+        "sources on which inspectors differ."
     )
     merge.add_argument(
         "tables",
         nargs="+",
         metavar="TABLE",
-        help="a table for each inspector; or with a column for each (--label-column, repeated), or "
-        "a row for each (--inspector-column)",
+        help="one table per inspector, or one table with a column per inspector (--label-column, "
+        "repeated) or a row per verdict (--inspector-column)",
     )
     merge.add_argument(
-        "--out", required=True, metavar="FILE", help="the merged table, in a format by its suffix"
+        "--out", required=True, metavar="FILE", help="merged table; its suffix decides the format"
     )
     merge.add_argument(
         "--inspector-column",
         default="Inspector",
         metavar="NAME",
-        help="names of inspectors, where each has rows (default: %(default)s, if it is there)",
+        help="names of inspectors, one verdict per row (default: %(default)s, if it is there)",
     )
     options.add_label_columns(merge)
 

@@ -1,4 +1,4 @@
-"""Which cutouts the arguments of a command name, and in which size they are read."""
+"""The cutouts that the arguments of a command name, and the size in which they are read."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def choose_cutouts(args: argparse.Namespace, catalogue: Any) -> Any:
-    """Return the cutouts that are named, or open the mosaics."""
+    """Return the named cutouts, or open the mosaics."""
     if not args.mosaic:
         if args.cutout_size:
             raise ValueError("--cutout-size is for mosaics: give them with --mosaic FILTER=FILE")
@@ -23,7 +23,7 @@ def choose_cutouts(args: argparse.Namespace, catalogue: Any) -> Any:
     if args.cutouts or catalogue is None or args.cutout_size is None:
         raise ValueError(
             "--mosaic needs a --catalogue with the positions of the sources and a --cutout-size, "
-            "and takes the place of CUTOUTS"
+            "and no CUTOUTS"
         )
     mosaics = dict(text.partition("=")[::2] for text in args.mosaic)
     if len(mosaics) < len(args.mosaic) or not all(mosaics) or not all(mosaics.values()):
@@ -42,19 +42,19 @@ def choose_cutouts(args: argparse.Namespace, catalogue: Any) -> Any:
 def path_columns(
     cutouts: Any, ids: str | None, paths: str | None, id_option: str
 ) -> dict[str, Any]:
-    """Return the columns of a table of paths; refuse them where the cutouts are no such table."""
+    """Return the columns of a table of paths; raise if the cutouts are not such a table."""
     from spurclust.cutouts.files import is_path_table
 
     if (ids or paths) and not is_path_table(cutouts):
         raise ValueError(
-            f"{id_option} and --path-column are for tables of paths: give CUTOUTS as one, or leave "
-            "them out; ids of files are in their names (--id-pattern)"
+            f"{id_option} and --path-column are for tables of paths: give CUTOUTS as such a table, "
+            "or leave the options out. Ids of files are in their names (--id-pattern)"
         )
     return {"id_column": ids or "source_id", "path_column": paths or "path"}
 
 
 def mosaic_words(args: argparse.Namespace) -> list[str]:
-    """Return the options of the mosaics as they are typed."""
+    """Return the options of the mosaics as typed."""
     words = [word for text in args.mosaic for word in ("--mosaic", text)]
     words += ["--catalogue", args.catalogue, "--cutout-size", args.cutout_size]
     words += ["--catalogue-id-column", args.catalogue_id_column or args.id_column]
@@ -64,7 +64,7 @@ def mosaic_words(args: argparse.Namespace) -> list[str]:
 
 
 def one_or_two(given: Sequence[int] | None) -> int | tuple[int, int] | None:
-    """Return what `size` of `analyze` is for one or two numbers."""
+    """Return the argument `size` of `analyze` for one or two numbers."""
     if given is None or len(given) == 1:
         return given[0] if given else None
     if len(given) > 2:

@@ -16,7 +16,7 @@ CUTOUTS = (
 def number(
     kind: type[int] | type[float], what: str, allowed: Callable[[float], bool]
 ) -> Callable[[str], float]:
-    """Make a type of argument: a number of which only some values are allowed."""
+    """Make a type of argument: a number with a condition."""
 
     def convert(text: str) -> float:
         try:
@@ -31,16 +31,16 @@ def number(
 
 
 def formats(text: str) -> list[str]:
-    """Convert a list of formats with commas between, a type of argument."""
+    """Convert formats separated by commas: a type of argument."""
     formats = [part.strip().lower() for part in text.split(",")]
     for part in formats:
         if part not in PLOT_FORMATS:
-            raise argparse.ArgumentTypeError(f"{part!r} is none of {', '.join(PLOT_FORMATS)}")
+            raise argparse.ArgumentTypeError(f"{part!r} is not one of {', '.join(PLOT_FORMATS)}")
     return formats
 
 
 def label_map(text: str) -> dict[str, str]:
-    """Convert words and what they mean, a type of argument."""
+    """Convert words and their meanings: a type of argument."""
     pairs = [part.rpartition("=") for part in text.split(",")]
     for word, _, meaning in pairs:
         if not word or meaning not in ("spurious", "reliable", "uninspected"):
@@ -59,7 +59,7 @@ POSITIVE = number(float, "a number above 0", lambda value: 0 < value < float("in
 
 
 def say(text: str) -> None:
-    """Print at once; a reader that has gone, as `head` does, must not end the work."""
+    """Print at once; go on with the work if the reader has gone, as `head` does."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -69,13 +69,13 @@ def say(text: str) -> None:
 def add_input(
     run: argparse.ArgumentParser, out: str = "folder of the results", *, needs_labels: bool
 ) -> None:
-    """Add what is read and how, and where the results go."""
+    """Add the options of the input, and the folder of the results."""
     run.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=CUTOUTS)
     add_labels(
         run,
         "xlsx, csv or text, FITS, VOTable, ECSV, Parquet, ods, xls, or the folder of a live "
-        "inspection; repeat it for later labels, "
-        "which replace earlier ones unless blank; without any, the most unusual come first",
+        "inspection; repeat it for later labels, which replace earlier ones unless blank; without "
+        "labels, the most unusual sources come first",
         required=needs_labels,
     )
     run.add_argument("--out", required=True, metavar="DIR", help=out)
@@ -87,40 +87,40 @@ def add_input(
 
 
 def _add_reading(run: argparse.ArgumentParser) -> None:
-    """Add how cutouts are read."""
+    """Add the options for reading cutouts."""
     reading = run.add_argument_group("reading cutouts")
     reading.add_argument(
         "--id-pattern",
         metavar="REGEX",
         help="where the id is in a file's name: a regular expression with (?P<source_id>...), and "
-        "(?P<filter>...) where a source has one file per band; a pattern with a slash is matched "
+        "(?P<filter>...) if a source has one file per band; a pattern with a slash is matched "
         "with the path",
     )
     reading.add_argument(
         "--filters",
         type=lambda text: text.split(","),
         metavar="F1,F2",
-        help="filters of one file per band, as ordered channels (default: all, by wavelength)",
+        help="filters of one file per band, in the order of the channels (default: by wavelength)",
     )
     reading.add_argument(
         "--size",
         type=COUNT,
         nargs="+",
         metavar="PIXELS",
-        help="shrink to HEIGHT [WIDTH]; name CUTOUTS before this option, or put -- after it",
+        help="shrink to HEIGHT [WIDTH]; put CUTOUTS before this option, or -- after it",
     )
     reading.add_argument("--reduce", type=COUNT, metavar="FACTOR", help="shrink by this factor")
     reading.add_argument(
         "--hdu",
         metavar="NAME_OR_NUMBER[,...]",
-        help="extensions of FITS files to read, several as channels (default: the science images)",
+        help="FITS extensions to read; several are channels (default: the science images)",
     )
     reading.add_argument(
         "--pad",
         choices=("center", "start", "end", "never"),
         default="center",
-        help="where a trimmed cutout is put in a full frame of pixels without data, if its FITS "
-        "header does not say; never: refuse it (default: %(default)s)",
+        help="position of a trimmed cutout in a full frame of pixels without data, if its FITS "
+        "header does not give it; never: refuse the cutout (default: %(default)s)",
     )
     add_skipping(reading)
 
@@ -140,12 +140,12 @@ def add_path_columns(parser: argparse.ArgumentParser, id_option: str) -> None:
 
 
 def add_labels(parser: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
-    """Add the option of label tables, which can be repeated."""
+    """Add the option of label tables; it can be repeated."""
     parser.add_argument("--labels", action="append", required=required, metavar="TABLE", help=text)
 
 
 def add_label_columns(parser: argparse.ArgumentParser) -> None:
-    """Add how label tables are read."""
+    """Add the options for reading label tables."""
     columns = parser.add_argument_group("columns of the label table")
     columns.add_argument("--id-column", default="Source_ID", help="default: %(default)s")
     add_field_column(columns)
@@ -153,7 +153,7 @@ def add_label_columns(parser: argparse.ArgumentParser) -> None:
         "--label-column",
         action="append",
         metavar="NAME",
-        help="default: Reliable_Source; repeat it for several inspectors, a column for each",
+        help="default: Reliable_Source; repeat it for several inspectors, one column per inspector",
     )
     columns.add_argument("--reason-column", default="Reason", help="default: %(default)s")
     columns.add_argument(
@@ -168,20 +168,20 @@ def add_label_columns(parser: argparse.ArgumentParser) -> None:
         type=label_map,
         action="append",
         metavar="WORD=MEANING",
-        help="what other words mean: spurious, reliable or uninspected, as in "
+        help="meaning of other words: spurious, reliable or uninspected, for example "
         "art=spurious,gal=reliable",
     )
     columns.add_argument(
         "--verdicts",
         choices=("majority", "any", "all"),
-        help="how the labels of several inspectors count, in several rows, columns or tables: "
-        "spurious if most, any or all of them say so (default: where they differ, it is an error)",
+        help="rule for labels of several inspectors, in several rows, columns or tables: "
+        "spurious if most, any or all of them say so (default: different labels are an error)",
     )
     columns.add_argument("--sheet", metavar="NAME", help="sheet of a workbook (default: what fits)")
 
 
 def read_label_tables(args: argparse.Namespace) -> list[Any] | None:
-    """Read the label tables that are named, if any; a sheet is one of workbooks only."""
+    """Read the named label tables, if any; a sheet is for workbooks only."""
     from spurclust.catalog import read_labels
     from spurclust.catalog.table_readers import has_sheets
 
@@ -198,11 +198,11 @@ def read_label_tables(args: argparse.Namespace) -> list[Any] | None:
 
 
 def label_columns(args: argparse.Namespace, tables: Sequence[str]) -> dict[str, Any]:
-    """Return what the columns of label tables are and mean; refuse a sheet without a workbook."""
+    """Return how to read the columns of label tables; raise for a sheet without a workbook."""
     from spurclust.catalog.table_readers import has_sheets
 
     if args.sheet is not None and not any(map(has_sheets, tables)):
-        raise ValueError("--sheet is for workbooks, and no label table is one: leave it out")
+        raise ValueError("--sheet is for workbooks, and no label table is one: leave --sheet out")
     return {
         "id_column": args.id_column,
         "label_column": args.label_column or "Reliable_Source",
@@ -229,31 +229,33 @@ def add_catalogue(parser: argparse.ArgumentParser, about: str = CATALOGUE) -> No
 
 
 def add_field_column(parser: argparse._ActionsContainer) -> None:
-    """Add the option of fields in which ids are unique."""
+    """Add the option for ids that are unique only within a field."""
     parser.add_argument(
         "--field-column",
         metavar="NAME",
-        help="field names, where ids are FIELD/ID (default: none)",
+        help="names of fields, if ids are FIELD/ID (default: none)",
     )
 
 
 def add_mosaics(parser: argparse.ArgumentParser) -> None:
-    """Add the options of cutouts that are cut out of mosaics."""
+    """Add the options of cutouts from mosaics."""
     group = parser.add_argument_group("cutouts from mosaics, in place of CUTOUTS")
     group.add_argument(
         "--mosaic",
         action="append",
         metavar="FILTER=FILE",
-        help="a FITS image with celestial coordinates; repeat it for further channels; the sources "
+        help="a FITS image with celestial coordinates; repeat it for more channels; the sources "
         "are those of the --catalogue",
     )
     group.add_argument(
-        "--cutout-size", metavar="SIZE", help="height and width: an angle, as 2arcsec, or pixels"
+        "--cutout-size",
+        metavar="SIZE",
+        help="height and width: an angle such as 2arcsec, or pixels",
     )
 
 
 def read_catalogue(args: argparse.Namespace) -> Any:
-    """Read the table of sources that is named, if any."""
+    """Read the named table of sources, if any."""
     from spurclust.catalog import read_catalogue
 
     if args.catalogue is None:
@@ -270,9 +272,9 @@ def read_catalogue(args: argparse.Namespace) -> Any:
 
 
 def add_skipping(parser: argparse._ActionsContainer) -> None:
-    """Add the option that goes on after an unreadable file."""
+    """Add the option to go on after an unreadable file."""
     parser.add_argument(
-        "--skip-unreadable", action="store_true", help="pass over unreadable files, naming each"
+        "--skip-unreadable", action="store_true", help="skip unreadable files, and name each"
     )
 
 
@@ -291,7 +293,7 @@ def add_method(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         help="spurious fraction at which a component joins the region (default: 0.05)",
     )
     group.add_argument(
-        "--perplexity", type=POSITIVE, default=50, help="of t-SNE (default: %(default)s)"
+        "--perplexity", type=POSITIVE, default=50, help="perplexity of t-SNE (default: %(default)s)"
     )
     add_assignment(group)
     add_steps(group)
@@ -299,23 +301,23 @@ def add_method(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 
 
 def add_steps(group: argparse._ArgumentGroup) -> None:
-    """Add the choice of what is embedded."""
+    """Add the choice between features and pixels."""
     group.add_argument(
         "--region-on",
         choices=("features", "pixels"),
         default="features",
-        help="what is embedded: features of the cutouts, with an axis that the labels teach, or "
-        "their pixels, as the original method does (default: %(default)s)",
+        help="what to embed: features of the cutouts, with an axis that the labels teach, or "
+        "pixels, as in the original method (default: %(default)s)",
     )
 
 
 def add_assignment(group: argparse._ArgumentGroup) -> None:
-    """Add how a source gets its probability."""
+    """Add the choice of how a source gets its probability."""
     group.add_argument(
         "--assignment",
         choices=("hard", "soft"),
         default="hard",
-        help="hard: the most likely component; soft: all of them, weighted (default: %(default)s)",
+        help="hard: the most likely component; soft: all, weighted (default: %(default)s)",
     )
 
 
@@ -326,26 +328,29 @@ def add_held_out(parser: argparse.ArgumentParser) -> None:
     bound.add_argument(
         "--completeness",
         type=FRACTION,
-        help="minimize the workload from this completeness on (default: 0.95)",
+        help="minimize the workload at this completeness or more (default: 0.95)",
     )
     bound.add_argument(
-        "--workload", type=FRACTION, help="maximize the completeness up to this workload"
+        "--workload", type=FRACTION, help="maximize the completeness at this workload or less"
     )
     group.add_argument(
         "--folds",
         type=number(int, "a whole number of at least 2", lambda value: value >= 2),
         default=5,
-        help="parts into which the labels are cut (default: %(default)s)",
+        help="number of folds of the labels (default: %(default)s)",
     )
     group.add_argument(
-        "--repeats", type=COUNT, default=5, help="number of repetitions (default: %(default)s)"
+        "--repeats",
+        type=COUNT,
+        default=5,
+        help="number of times to split anew (default: %(default)s)",
     )
     group.add_argument(
         "--protocol",
         choices=("transductive", "inductive"),
         default="transductive",
-        help="held-out sources are embedded with the others, or placed afterwards as new ones "
-        "(default: %(default)s)",
+        help="transductive: embed held-out sources with the others; inductive: place them "
+        "afterwards, as new ones (default: %(default)s)",
     )
 
 
@@ -356,14 +361,14 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=sorted(TABLE_SUFFIXES),
         default="ecsv",
-        help="of the sources' table beside the csv (default: %(default)s)",
+        help="format of the table of sources beside the csv (default: %(default)s)",
     )
     results.add_argument(
         "--stability",
         type=COUNT_OR_NONE,
         default=0,
         metavar="N",
-        help="report how often each source is flagged from so many random states, each with "
+        help="report how often each source is flagged with this many random states, each with "
         "three perplexities (default: %(default)s)",
     )
     results.add_argument("--no-ranking", action="store_true", help="write no order of inspection")
@@ -373,23 +378,23 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         type=formats,
         action="extend",
         metavar="FORMAT",
-        help=f"of the pictures: {', '.join(PLOT_FORMATS)}, or several of them with commas between "
+        help=f"format of the pictures: {', '.join(PLOT_FORMATS)}, or several separated by commas "
         f"(default: {PLOT_FORMATS[0]})",
     )
     results.add_argument("--no-report", action="store_true", help="write no report.html")
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options of everything that is random."""
+    """Add the options of randomness, threads and output."""
     parser.add_argument("--random-state", type=STATE, default=12, help="default: %(default)s")
     add_jobs(parser)
 
 
 def add_jobs(parser: argparse.ArgumentParser) -> None:
-    """Add the number of threads, and whether to be silent."""
+    """Add the options of threads and output."""
     parser.add_argument(
         "--jobs", type=JOBS, default=-1, help="number of threads, -1 is all (default: %(default)s)"
     )
     parser.add_argument(
-        "--quiet", action="store_true", help="print warnings and errors only, and show no progress"
+        "--quiet", action="store_true", help="print only warnings and errors, and show no progress"
     )

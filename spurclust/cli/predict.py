@@ -1,4 +1,4 @@
-"""``spurclust predict``: flag new sources with a fitted model, into a table or into a folder."""
+"""``spurclust predict``: flag new sources with a fitted model, in a table or in a folder."""
 
 import argparse
 import time
@@ -11,13 +11,13 @@ from spurclust.cli.named_cutouts import choose_cutouts, path_columns
 from spurclust.cli.options import COUNT, say
 
 FOLDER_OPTIONS = ("workers", "scheduler", "partition_size", "strict")
-"""What only makes sense for results in a folder."""
+"""Options that are only for results in a folder."""
 
 ALL_THREADS = -1
-"""What `--jobs` is when it is not given."""
+"""Default of `--jobs`."""
 
 N_PLACED = 5
-"""Columns of a catalogue of ids and positions: source_id, label, reason, and two of positions."""
+"""Number of columns of a catalogue with ids and positions only."""
 
 
 def add_commands(commands: Any) -> None:
@@ -25,9 +25,9 @@ def add_commands(commands: Any) -> None:
     predict = commands.add_parser("predict", help="flag new sources with a fitted model")
     predict.set_defaults(call=run_predict)
     predict.description = (
-        "Flags new sources with the model of a run. Into a table, all at once; or into a folder, "
-        "partition by partition, for any number of sources: there, the same command goes on where "
-        "it was stopped, and cutouts that cannot be read are listed in errors.csv."
+        "Flags new sources with the model of a run. With a table as --out, it predicts all at "
+        "once. With a folder, it predicts partition by partition, for any number of sources: the "
+        "same command continues after a stop, and errors.csv lists cutouts that cannot be read."
     )
     predict.add_argument("model", metavar="MODEL", help="model.skops of a run")
     predict.add_argument("cutouts", nargs="*", metavar="CUTOUTS", help=options.CUTOUTS)
@@ -38,12 +38,14 @@ def add_commands(commands: Any) -> None:
         help="a table (csv, ecsv, vot, fits, xlsx), or a folder (a name without a dot)",
     )
     predict.add_argument(
-        "--id-pattern", metavar="REGEX", help="if the names differ from those of the fit"
+        "--id-pattern",
+        metavar="REGEX",
+        help="where the id is, if file names differ from those of the fit",
     )
     options.add_catalogue(
         predict,
-        "ids, positions and other columns, such as magnitudes, for the table; of mosaics, the "
-        "sources to cut out, whose positions a folder has as well",
+        "ids, positions and other columns, such as magnitudes, for the table; for mosaics, the "
+        "sources to cut out (a folder has their positions too)",
     )
     options.add_field_column(predict)
     options.add_mosaics(predict)
@@ -60,13 +62,13 @@ def _add_partitions(group: Any) -> None:
         "--workers", type=COUNT, metavar="N", help="processes to start on this machine"
     )
     cluster.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a dask scheduler, as tcp://host:8786"
+        "--scheduler", metavar="ADDRESS", help="a dask scheduler, such as tcp://host:8786"
     )
     group.add_argument(
         "--partition-size",
         type=COUNT,
         metavar="N",
-        help="sources in a file of the results (default: 2000; of a zarr store, about 64 MB)",
+        help="sources per file of the results (default: 2000; for a zarr store about 64 MB)",
     )
     group.add_argument(
         "--strict", action="store_true", help="stop at the first cutout that cannot be read"
@@ -74,7 +76,7 @@ def _add_partitions(group: Any) -> None:
 
 
 def run_predict(args: argparse.Namespace) -> None:
-    """Flag new sources, into a table or into a folder."""
+    """Flag new sources, in a table or in a folder."""
     given = [f"--{name.replace('_', '-')}" for name in FOLDER_OPTIONS if getattr(args, name)]
     catalogue = options.read_catalogue(args)
     cutouts = choose_cutouts(args, catalogue)
@@ -84,7 +86,7 @@ def run_predict(args: argparse.Namespace) -> None:
         _predict_folder(args, cutouts, columns)
     elif given:
         raise ValueError(
-            f"{' and '.join(given)}: only for results in a folder, and --out {args.out} is a "
+            f"{' and '.join(given)}: only for results in a folder, but --out {args.out} is a "
             f"table. Give --out a name such as {Path(args.out).stem}"
         )
     else:
@@ -92,15 +94,17 @@ def run_predict(args: argparse.Namespace) -> None:
 
 
 def _check_catalogue(args: argparse.Namespace, catalogue: Any) -> None:
-    """Refuse or announce that parts of a folder have no other columns of a catalogue."""
+    """Raise or print that a folder has no other columns of a catalogue than ids and positions."""
     advice = f"join the parts by source_id, or give --out a table such as {Path(args.out).stem}.csv"
     if catalogue is not None and not args.mosaic:
         raise ValueError(
-            f"--catalogue {args.catalogue}: its columns do not go into a folder: leave it out and "
+            f"--catalogue {args.catalogue}: a folder does not get its columns. Leave it out, and "
             f"{advice}"
         )
     if catalogue is not None and len(catalogue.table.columns) > N_PLACED:
-        say(f"Of {args.catalogue}, the folder has ids and positions: for other columns, {advice}")
+        say(
+            f"The folder has the ids and positions of {args.catalogue}. For other columns, {advice}"
+        )
 
 
 def _is_folder(out: str, given: list[str]) -> bool:
@@ -116,7 +120,7 @@ def _is_folder(out: str, given: list[str]) -> bool:
 def _predict_table(
     args: argparse.Namespace, cutouts: Any, catalogue: Any, columns: dict[str, Any]
 ) -> None:
-    """Flag new sources, all at once, into one table."""
+    """Flag new sources, all at once, in one table."""
     from spurclust.analysis import flag_sources
     from spurclust.catalog import write_table
     from spurclust.catalog.table_writers import check_table_path
@@ -138,7 +142,7 @@ def _predict_table(
 
 
 def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, Any]) -> None:
-    """Flag new sources, partition by partition, into a folder."""
+    """Flag new sources, partition by partition, in a folder."""
     from spurclust import scale
     from spurclust.novelty import drift_message
 
@@ -146,8 +150,8 @@ def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, A
         raise ValueError("--skip-unreadable and --strict contradict each other: choose one")
     if args.jobs != ALL_THREADS and (args.workers or args.scheduler):
         raise ValueError(
-            "--jobs is the number of threads of this process, and --workers and --scheduler have "
-            "others do the work, with one thread for each partition: leave --jobs out"
+            "--jobs is the number of threads of this process, but with --workers or --scheduler "
+            "other processes do the work, with one thread per partition: leave --jobs out"
         )
     folder, start = Path(args.out), time.perf_counter()
     try:
@@ -166,7 +170,7 @@ def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, A
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"interrupted: the partitions in {folder} are whole, and the same command goes on"
+            f"interrupted: the partitions in {folder} are complete, and the same command continues"
         ) from None
     n_read = written.n_sources - written.n_unreadable
     message = drift_message(written.n_novel, n_read)
@@ -180,5 +184,5 @@ def _predict_folder(args: argparse.Namespace, cutouts: Any, columns: dict[str, A
     if written.n_unreadable:
         say(
             f"Unreadable cutouts: {written.n_unreadable}; {folder / 'errors.csv'} says why. "
-            "Replace them and give the same command again"
+            "Replace them, and run the same command again"
         )

@@ -1,4 +1,4 @@
-"""``spurclust report``: a folder of results as one page to look at and to judge in."""
+"""``spurclust report``: write a folder of results as one page to look at and to judge in."""
 
 import argparse
 from pathlib import Path
@@ -14,38 +14,38 @@ def add_commands(commands: Any) -> None:
     report = commands.add_parser("report", help="the results as a page to look at and judge in")
     report.set_defaults(call=run_report)
     report.description = (
-        "Writes DIR/report.html, one file that opens in any browser without a network: metrics, "
-        "the embedding with its cutouts, and a view in which to judge and send labels back. Where "
-        "`spurclust audit` has drawn a sample, that can be judged too. DIR may also be a folder of "
-        "predictions, whose sources have no labels."
+        "Writes DIR/report.html, one file that opens in any browser without a network. It shows "
+        "metrics and the embedding with its cutouts. Judge cutouts in it, and save the labels. A "
+        "sample of `spurclust audit` can be judged too. DIR may also be a folder of predictions, "
+        "whose sources have no labels."
     )
     report.add_argument(
         "folder", metavar="DIR", help="folder of the results of a run, or of predictions"
     )
     report.add_argument("--out", metavar="FILE", help="the page (default: DIR/report.html)")
     report.add_argument(
-        "--cutouts", metavar="FOLDER", help="where the cutouts are now, if they were moved"
+        "--cutouts", metavar="FOLDER", help="new folder of the cutouts, if they were moved"
     )
     report.add_argument(
         "--max-cutouts",
         type=COUNT_OR_NONE,
         default=12_000,
         metavar="N",
-        help="largest number of cutouts; with more sources only the known spurious and the flagged "
-        "are shown (default: %(default)s)",
+        help="maximum number of cutouts; with more sources, only the known spurious and the "
+        "flagged are shown (default: %(default)s)",
     )
     report.add_argument(
         "--max-size",
         type=POSITIVE,
         default=40.0,
         metavar="MB",
-        help="what all cutouts may take in the page (default: %(default)s)",
+        help="limit for all cutouts in the page (default: %(default)s)",
     )
     report.add_argument(
         "--cutout-size",
         type=COUNT,
         metavar="PIXELS",
-        help="longer side of a cutout in the page (default: its own pixels, if all find room)",
+        help="longer side of a cutout in the page (default: its own pixels, if all fit)",
     )
     add_jobs(report)
 

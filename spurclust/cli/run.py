@@ -18,7 +18,7 @@ def add_commands(commands: Any) -> None:
     run = commands.add_parser("run", help="from cutouts and labels to flagged sources")
     _add_run(run, needs_labels=False)
     run.set_defaults(call=run_run)
-    fit = commands.add_parser("fit", help="the same, on a part of a survey of any size")
+    fit = commands.add_parser("fit", help="the same on a part of a survey of any size")
     _add_fit(fit)
     fit.set_defaults(call=run_fit)
     tune = commands.add_parser("tune", help="the same, with settings chosen on held-out labels")
@@ -44,9 +44,8 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     """Add the arguments of `spurclust fit`."""
     fit.description = (
         "Does what `spurclust run` does, on a part of the sources: all known spurious ones, the "
-        "known reliable ones, and as many others as there is room for. Only their cutouts are "
-        "read. The model then predicts all the others: spurclust predict DIR/model.skops CUTOUTS "
-        "--out FOLDER."
+        "known reliable ones, and others up to --reference-size. Only their cutouts are read. The "
+        "model then predicts the rest: spurclust predict DIR/model.skops CUTOUTS --out FOLDER."
     )
     _add_run(fit, needs_labels=True)
     group = fit.add_argument_group("the part to fit on")
@@ -61,17 +60,17 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
         "--reference",
         choices=("random", "diverse"),
         default="random",
-        help="how the uninspected ones are drawn: uniformly, or with rare kinds more often, for "
-        "which the cutouts of a pool five times as large are read (default: %(default)s)",
+        help="how uninspected ones are drawn. random: uniformly; diverse: rare kinds more often, "
+        "from a pool five times as large whose cutouts are read (default: %(default)s)",
     )
 
 
 def _add_tune(tune: argparse.ArgumentParser) -> None:
     """Add the arguments of `spurclust tune`."""
     tune.description = (
-        "Does what `spurclust run` does, with the number of components, the threshold and the "
-        "perplexity chosen among many: the one that flags least while it holds enough of the known "
-        "spurious whose labels it was not shown."
+        "Does what `spurclust run` does, and chooses the number of components, the threshold and "
+        "the perplexity. The chosen setting flags least among those that flag enough of the known "
+        "spurious sources while their labels are held out."
     )
     options.add_input(tune, needs_labels=True)
     group = tune.add_argument_group("settings to choose from")
@@ -86,7 +85,7 @@ def _add_tune(tune: argparse.ArgumentParser) -> None:
 
 
 def run_run(args: argparse.Namespace) -> None:
-    """Analyze all sources, with settings that are given or, with ``--tune``, chosen."""
+    """Analyze all sources with the given settings, or with ``--tune`` with chosen ones."""
     if args.tune and (args.n_components is not None or args.threshold is not None):
         raise ValueError(
             "--tune chooses the components and the threshold: leave -N and --threshold out, or "
@@ -96,12 +95,12 @@ def run_run(args: argparse.Namespace) -> None:
 
 
 def run_tune(args: argparse.Namespace) -> None:
-    """Analyze all sources with settings that are chosen on held-out labels."""
+    """Analyze all sources with settings chosen on held-out labels."""
     analyze_and_save(args, tune=True)
 
 
 def run_fit(args: argparse.Namespace) -> None:
-    """Analyze a reference, which is chosen from a survey of any size."""
+    """Analyze a reference, chosen from a survey of any size."""
     analyze_and_save(
         args, tune=args.tune, reference_size=args.reference_size, reference=args.reference
     )
@@ -118,7 +117,7 @@ def run_fit(args: argparse.Namespace) -> None:
 def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) -> None:
     """Analyze the named cutouts with the named labels, save the folder, and print the outcome."""
     plot_formats = [] if args.no_plots else list(dict.fromkeys(args.plot_format or ["png"]))
-    os.environ["MPLBACKEND"] = "Agg"  # no window, whatever the machine shows
+    os.environ["MPLBACKEND"] = "Agg"  # no window on any machine
     with picture_process(args.jobs if plot_formats else 1) as executor:
         saving = {
             "table_format": args.format,
@@ -134,7 +133,7 @@ def analyze_and_save(args: argparse.Namespace, *, tune: bool, **reference: Any) 
 def _analyze(
     args: argparse.Namespace, saving: dict[str, Any], *, tune: bool, **reference: Any
 ) -> Any:
-    """Analyze the named cutouts with the named labels, once it is known that they can be saved."""
+    """Check that the results can be saved, and analyze the named cutouts with the named labels."""
     catalogue = options.read_catalogue(args)
     cutouts = choose_cutouts(args, catalogue)
     columns = path_columns(cutouts, args.cutout_id_column, args.path_column, "--cutout-id-column")
@@ -175,15 +174,15 @@ def print_outcome(analysis: Any, out: str, *, replaces: bool) -> None:
 
     say(format_components(analysis.components))
     say(format_summary(analysis.summary))
-    say(f"Results are in {out}" + (", in place of earlier ones" if replaces else ""))
+    say(f"Results are in {out}" + (", and replace earlier ones" if replaces else ""))
     if Path(out, REPORT).exists():
         say(f"To look and judge, open {Path(out) / REPORT} in a browser")
     if not analysis.summary["labels"]["n_inspected"]:
-        say("To inspect from here on: spurclust inspect CUTOUTS --out FOLDER")
+        say("To inspect: spurclust inspect CUTOUTS --out FOLDER")
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the options as plain values, for the summary."""
+    """Return the options as plain values for the summary."""
     return {name: value for name, value in vars(args).items() if name not in ("call", "quiet")}
 
 
@@ -229,7 +228,7 @@ def make_search(args: argparse.Namespace) -> Any:
 
 
 def _flatten(args: argparse.Namespace) -> Any:
-    """Return the first step of a detector; its others follow from it."""
+    """Return the first step of a detector; the other steps follow from it."""
     from spurclust import CutoutFeatures, ImageFlattener
 
     return ImageFlattener() if args.region_on == "pixels" else CutoutFeatures()

@@ -54,7 +54,7 @@ def test_columns_of_a_table_of_paths(survey, labels, tmp_path, capsys):
     assert "no column 'source_id'; its columns are objid, file" in errors
     assert "--cutout-id-column" in errors
     assert fit(survey, labels, out, "--path-column", "file") == 1
-    assert "are for tables of paths: give CUTOUTS as one" in capsys.readouterr().err
+    assert "are for tables of paths: give CUTOUTS as such" in capsys.readouterr().err
     columns = ["--cutout-id-column", "objid", "--path-column", "file"]
     assert fit(table, labels, out, *LEAN, *columns, size=N_SOURCES) == 0
     assert "t.parquet --id-column objid --path-column file --out FOLDER" in capsys.readouterr().out

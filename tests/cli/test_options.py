@@ -61,7 +61,7 @@ def test_files_are_cutouts():
         (["a", "--cutout-size", "2arcsec"], "--cutout-size is for mosaics"),
         ([*BANDS, *CATALOGUE], "--mosaic needs a --catalogue .* and a --cutout-size"),
         ([*BANDS, "--cutout-size", "9"], "--mosaic needs a --catalogue"),
-        (["a", *BANDS, *CATALOGUE, "--cutout-size", "9"], "takes the place of CUTOUTS"),
+        (["a", *BANDS, *CATALOGUE, "--cutout-size", "9"], "and no CUTOUTS"),
         ([*BANDS[:2] * 2, *CATALOGUE, "--cutout-size", "9"], "FILTER=FILE, and each filter once"),
         (["--mosaic", "a.fits", *CATALOGUE, "--cutout-size", "9"], "a.fits: write each as FILTER="),
         (["--id-pattern", "x", *BANDS, *CATALOGUE, "--cutout-size", "9"], "are for files"),

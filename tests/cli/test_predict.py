@@ -94,7 +94,12 @@ def test_the_columns_of_a_catalogue_reach_the_table_and_are_refused_for_a_folder
     assert new.loc[ids, "dec"].tolist()[1:] == [2.5] * (N_SOURCES - 1)
     assert new.loc[ids[0], ["ra", "mag"]].isna().all()
     assert predict(model, survey, tmp_path / "folder", *words) == 1
-    one_error(capsys, "--catalogue", "do not go into a folder", "--out a table such as folder.csv")
+    one_error(
+        capsys,
+        "--catalogue",
+        "a folder does not get its columns",
+        "--out a table such as folder.csv",
+    )
     assert not (tmp_path / "folder").exists()
 
 
@@ -121,7 +126,7 @@ def test_mosaics_have_the_positions_and_columns_of_their_catalogue(tmp_path, cap
     assert new["ra"].tolist() == pytest.approx(table["RA"].tolist())
     capsys.readouterr()
     assert main([*words, str(tmp_path / "folder")]) == 0
-    assert "for other columns, join the parts by source_id" in capsys.readouterr().out
+    assert "For other columns, join the parts by source_id" in capsys.readouterr().out
     parts = pd.read_parquet(tmp_path / "folder" / "sources")
     assert parts["ra"].tolist() == pytest.approx(table["RA"].tolist())
     table.to_csv(tmp_path / "cat.csv", index=False)

@@ -74,12 +74,12 @@ def test_unreadable_cutouts(model, copied, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("out", "options", "words"),
     [
-        ("t.csv", ["--workers", "2"], "--workers: only for results in a folder, and --out"),
+        ("t.csv", ["--workers", "2"], "--workers: only for results in a folder, but --out"),
         ("t.csv", ["--strict", "--partition-size", "3"], "--partition-size and --strict: only"),
         ("out", ["--strict", "--skip-unreadable"], "contradict each other"),
         ("out", ["--workers", "2", "--jobs", "2"], "--jobs is the number of threads of this"),
-        ("out", ["--scheduler", "nowhere", "--jobs", "1"], "with one thread for each partition"),
-        ("out", ["--id-column", "objid"], "are for tables of paths: give CUTOUTS as one"),
+        ("out", ["--scheduler", "nowhere", "--jobs", "1"], "with one thread per partition"),
+        ("out", ["--id-column", "objid"], "are for tables of paths: give CUTOUTS as such"),
         ("out", ["--scheduler", "nowhere"], "no dask scheduler answers at nowhere"),
         ("run.v2", [], "must end in one of"),
     ],
@@ -102,7 +102,9 @@ def test_an_interruption_says_that_work_can_go_on(model, survey, tmp_path, capsy
 
     monkeypatch.setattr(writing, "write_all", interrupt)
     assert predict(model, survey, tmp_path / "out") == 130
-    assert f"interrupted: the partitions in {tmp_path / 'out'} are whole" in capsys.readouterr().err
+    assert (
+        f"interrupted: the partitions in {tmp_path / 'out'} are complete" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("out", ["table.csv", "folder"])

@@ -94,7 +94,7 @@ def test_an_earlier_run_is_replaced_whole(survey, results, tmp_path, capsys):
     out = shutil.copytree(results, tmp_path / "out")
     assert run(survey, out, *LEAN) == 0
     said = capsys.readouterr().out
-    assert f"Results are in {out}, in place of earlier ones" in said
+    assert f"Results are in {out}, and replace earlier ones" in said
     assert "inspection_rank" not in said
     assert "open " not in said
     assert files_of(out) == TABLES
