@@ -375,8 +375,8 @@ def render_analysis(
     max_size: float = 40.0,
     cutout_size: int | None = None,
     n_jobs: int = -1,
-) -> tuple[str, list[str]]:
-    """Return the page, and sentences about what it leaves out."""
+) -> tuple[Iterator[str], list[str]]:
+    """Return the page in pieces, and sentences about what it leaves out."""
     from spurclust.cutouts.filters import filter_names
     from spurclust.parallel import count_threads
     from spurclust.report import Results, render_report

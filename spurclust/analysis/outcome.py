@@ -344,7 +344,7 @@ class Analysis:
         str
             The page. It opens in any browser and fetches nothing.
         """
-        return render_analysis(self, **options)[0]
+        return "".join(render_analysis(self, **options)[0])
 
     def write_report(self, path: str | os.PathLike[str], **options: Any) -> list[str]:
         """Write the page to a file that appears whole or not at all.
@@ -367,8 +367,8 @@ class Analysis:
         from spurclust.catalog.output import atomic_write
 
         page, notes = render_analysis(self, **options)
-        with atomic_write(path) as part:
-            part.write_text(page, encoding="utf-8", newline="\n")
+        with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(page)
         return notes
 
     def save(

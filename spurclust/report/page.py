@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ def render_report(
     max_side: int | None = None,
     max_bytes: int = 40_000_000,
     n_threads: int = 1,
-) -> tuple[str, list[str]]:
+) -> tuple[Iterator[str], list[str]]:
     """Render the page of a result.
 
     The page is one HTML file with its data, pictures and scripts. Its own policy forbids it to
@@ -73,8 +73,8 @@ def render_report(
 
     Returns
     -------
-    page : str
-        The HTML.
+    page : iterator of str
+        The HTML, piece by piece: with its cutouts it is large.
     sentences : list of str
         Which cutouts the page holds, and which it leaves out.
 
@@ -102,13 +102,14 @@ def render_report(
     )
     sentences = describe_cutouts(results, pictures)
     scripts = {"bokeh": _bokeh_script(), "page": read_templates(_SCRIPTS)}
-    page: str = environment.get_template("report.html.jinja").render(
+    page = environment.get_template("report.html.jinja").generate(
         **_overview(results, order),
         name=results.name,
         left_out=sentences,
         is_new=bool(results.predictions),
         identity=results.identity,
         data=page_data(results, order, pictures, panel_names),
+        cutouts=pictures.encoded,
         embedding=embedding_plot(results),
         curve=curve_plot(results),
         policy=content_policy(scripts.values()),
@@ -173,7 +174,6 @@ def page_data(
         "sky": _sky_links(results),
         "columns": _other_columns(results),
         "colorings": [way.as_dict() for way in colorings(results, probability)],
-        "cutouts": pictures.encoded,
         "n_panels": pictures.n_panels,
         "panel": pictures.panel,
         "panel_names": _name_panels(pictures.n_panels, panel_names),

@@ -77,14 +77,18 @@ def browser():
         opened.close()
 
 
+def write_page(path, results, load, **options):
+    pieces, _ = render_report(results, load, **options)
+    path.write_text("".join(pieces), encoding="utf-8", newline="\n")
+
+
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, make_results, load):
     pytest.importorskip("bokeh")
     results = make_results(ranking=True)
     results = replace(results, audit=results.sources["source_id"][AUDITED].tolist())
     path = tmp_path_factory.mktemp("report") / "report.html"
-    page = render_report(results, load, panel_names=["F090W", "F115W", "F150W"])[0]
-    path.write_text(page, encoding="utf-8", newline="\n")
+    write_page(path, results, load, panel_names=["F090W", "F115W", "F150W"])
     by_rank = np.argsort(results.column("inspection_rank"))
     wanted = results.flagged & (results.label < 0)
     return SimpleNamespace(
@@ -195,7 +199,7 @@ def test_it_opens_from_disk_and_fetches_nothing(page, opened):
 def test_hostile_text_is_text(page, report, hostile):
     assert page.evaluate("window.hacked") is None
     assert page.evaluate("({}).kind") is None
-    assert page.locator("script").count() == 5
+    assert page.locator("script").count() == 6
     shown = page.locator("#known-cards .card b").all_inner_texts()
     spurious = [row for row in range(40) if report.label[row] == 1]
     assert {report.ids[row] for row in spurious} >= {hostile["ids"][1], hostile["ids"][2]}
@@ -518,8 +522,7 @@ def test_two_results_do_not_mix(visitor, report, tmp_path, make_results, load):
     def change(sources, *_):
         sources.loc[0, "tsne_x"] = 0.5
 
-    other = render_report(make_results(ranking=True, change=change), load)[0]
-    (tmp_path / "other.html").write_text(other, encoding="utf-8", newline="\n")
+    write_page(tmp_path / "other.html", make_results(ranking=True, change=change), load)
     first, second = visitor.visit(report.path), visitor.visit(tmp_path / "other.html")
     first.click("#bar-judge")
     first.keyboard.press("s")
@@ -635,7 +638,7 @@ def filtered(visitor, tmp_path, make_results, load):
     """The page of a run with other columns, such as magnitudes."""
     results = make_results(ranking=True, change=add_columns)
     path = tmp_path / "report.html"
-    path.write_text(render_report(results, load)[0], encoding="utf-8", newline="\n")
+    write_page(path, results, load)
     return visitor.visit(path, READY)
 
 

@@ -1,16 +1,17 @@
 /* The cutouts that are in the page. */
 
+const cutouts = JSON.parse(find("cutouts").textContent);
 const whole = new Set(data.whole);
 
 function hasCutout(row) {
-  return data.cutouts[row] !== undefined;
+  return cutouts[row] !== undefined;
 }
 
 /** The cutout of a source as a picture, or words where the page has none. */
 function pictureOf(row) {
   if (!hasCutout(row)) return make("span", { className: "no-picture" }, "cutout not in this page");
   const picture = panelsOf({
-    src: `data:image/jpeg;base64,${data.cutouts[row]}`,
+    src: `data:image/jpeg;base64,${cutouts[row]}`,
     alt: `Cutout of source ${data.ids[row]}`,
     names: data.panel_names,
   }, whole.has(row) ? 1 : data.n_panels);
