@@ -215,7 +215,7 @@ nothing: the interval of one spurious of one is 2.5 to 100 %."""
 NEARLY_ALL = 0.9
 """A region with a larger share of the sources saves hardly any inspection."""
 
-MIXTURE_ROWS = 256
+MIXTURE_ROWS = 512
 """Rows of a block. All blocks are of equal size, so a point's result depends on itself only."""
 
 

@@ -13,9 +13,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from spurclust.labels import UNINSPECTED
 
-STARTS_TIMES_COMPONENTS, MOST_STARTS = 120, 10
+STARTS_TIMES_COMPONENTS, MOST_STARTS = 60, 5
 """Few components lie in very different places from start to start, and are fitted quickly. Many
 cover the same groups wherever they start."""
+
+TOLERANCE_OF_STARTS = 0.01
+"""Ten times the tolerance of the kept mixture. Three or four iterations show which start is the
+best; the others are spared ten to thirty more."""
 
 _MAX_STATE = np.iinfo(np.int32).max
 
@@ -26,15 +30,16 @@ class GuidedMixture(GaussianMixture):
     With few components, the start decides whether a small group of sources gets a component of its
     own, or shares a large one. Of several mixtures, this one keeps that whose components are the
     purest: where the labels of the inspected sources are most probable, given the share of each
-    class in their component. Each mixture is fitted without labels.
+    class in their component. Each mixture is fitted without labels: roughly to be chosen, and the
+    chosen one well.
 
     Parameters
     ----------
     n_components : int, default=1
         Number of components.
     n_starts : int or "auto", default="auto"
-        Number of mixtures to choose from. "auto" is 120 divided by `n_components`, at least 1 and
-        at most 10.
+        Number of mixtures to choose from. "auto" is 60 divided by `n_components`, at least 1 and
+        at most 5.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Shape of the components.
     random_state : int, RandomState or None, default=None
@@ -82,7 +87,7 @@ class GuidedMixture(GaussianMixture):
         self.n_starts = n_starts
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Fit a mixture from each start, and keep the best.
+        """Fit a mixture from each start roughly, and the best of them well.
 
         Parameters
         ----------
@@ -98,14 +103,17 @@ class GuidedMixture(GaussianMixture):
         """
         self._validate_params()
         rng = check_random_state(self.random_state)
-        fits = [self._start(rng.randint(_MAX_STATE)).fit(X) for _ in range(self._n_starts)]
-        labels = np.full(len(fits[0].predict(X)), UNINSPECTED) if y is None else np.asarray(y)
+        starts = [self._start(rng.randint(_MAX_STATE)) for _ in range(self._n_starts)]
+        components = [each.fit_predict(X) for each in starts]
+        labels = np.full(len(components[0]), UNINSPECTED) if y is None else np.asarray(y)
         known = labels != UNINSPECTED
         codes = np.unique(labels[known], return_inverse=True)[1]
         worth = [
-            (_label_likelihood(each.predict(X)[known], codes), each.lower_bound_) for each in fits
+            (_label_likelihood(component[known], codes), each.lower_bound_)
+            for component, each in zip(components, starts, strict=True)
         ]
-        best = fits[max(range(len(fits)), key=worth.__getitem__)]
+        best = starts[max(range(len(starts)), key=worth.__getitem__)]
+        best.set_params(tol=self.tol, warm_start=True).fit(X)
         for name, value in vars(best).items():
             if name.endswith("_"):
                 setattr(self, name, value)
@@ -138,7 +146,10 @@ class GuidedMixture(GaussianMixture):
     def _start(self, random_state: int) -> GaussianMixture:
         """Return an unfitted mixture."""
         return GaussianMixture(
-            self.n_components, covariance_type=self.covariance_type, random_state=random_state
+            self.n_components,
+            covariance_type=self.covariance_type,
+            tol=TOLERANCE_OF_STARTS,
+            random_state=random_state,
         )
 
 
