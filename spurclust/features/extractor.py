@@ -81,9 +81,8 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     rings and the source in the center (``ring``, ``center``), its light of both signs and its
     shape (``source_``), light above the sky (``light``, ``concentration_``), what is bright beside
     the source (``outer_``, ``border_``, ``bright``), asymmetry (``side``, ``quadrant_``, ``slope``,
-    wedges), straight lines (``streak``), and the power spectrum (``power``). The others compare
-    panels: ``blank_in_``, ``contrast_``, ``signal_``, ``color_``, ``similarity_``,
-    ``streak_alignment``, and the middle and the range of what ``source_`` measures.
+    wedges), and straight lines (``streak``). The others compare panels: ``blank_in_``,
+    ``contrast_``, ``signal_``, ``similarity_`` and ``streak_alignment``.
 
     Beside a very bright source, 8 bits show no noise. That background may be taken for blank.
 

@@ -4,11 +4,8 @@ What is divided by the noise is compressed by arcsinh, so that bright sources do
 Every processor computes the same bits.
 """
 
-from functools import lru_cache
-
 import numpy as np
 import scipy.fft
-import scipy.sparse
 
 from spurclust.features.panels import (
     N_ANGLES,
@@ -24,7 +21,7 @@ from spurclust.features.panels import (
     round_exact,
     sum_weighted,
 )
-from spurclust.features.sources import compare_sources, measure_sources
+from spurclust.features.sources import measure_sources
 
 TINY = np.float32(1e-3)
 """Added to gray levels that something is divided by."""
@@ -38,9 +35,6 @@ the noise that smoothing leaves."""
 
 HARMONICS = (1, 2, 3, 4, 6)
 """Periods around the center that are measured: one neighbor, a bar, three to six spikes."""
-
-FREQUENCIES = (0.0, 0.06, 0.12, 0.2, 0.3, 0.8)
-"""Limits of the bands of the power spectrum, in cycles per pixel."""
 
 
 def measure_panels(panels: Panels, geometry: PanelGeometry) -> tuple[Features, Float32]:
@@ -58,7 +52,6 @@ def measure_panels(panels: Panels, geometry: PanelGeometry) -> tuple[Features, F
         **_measure_neighbors(panels, geometry),
         **_measure_sides(panels, sums),
         **streaks,
-        **_measure_spectrum(panels),
         **measure_sources(panels),
     }
     for name in WEDGE_RANGES:
@@ -73,7 +66,6 @@ def compare_panels(
     return {
         **_measure_agreement(panels, own, angle, n_panels),
         **_measure_similarity(panels, geometry, n_panels),
-        **compare_sources(own, n_panels),
     }
 
 
@@ -227,40 +219,6 @@ def _measure_streaks(panels: Panels, means: Float32, long_lines: Mask) -> tuple[
     return features, np.asarray(direction * (np.pi / N_ANGLES), dtype=np.float32)
 
 
-def _measure_spectrum(panels: Panels) -> Features:
-    """Measure the share of the power in each band of spatial frequencies."""
-    window, bands = _window_and_bands(*panels.gray.shape[1:])
-    waves = scipy.fft.rfft2((panels.gray - panels.gray.mean(axis=(1, 2), keepdims=True)) * window)
-    power = (waves.real**2 + waves.imag**2).reshape(len(waves), -1)
-    sums = sum_weighted(bands, power)
-    shares = sums / (sums.sum(axis=1, keepdims=True) + np.float32(1e-9))
-    return {
-        f"power{k + 1}": round_exact(np.log, shares[:, k] + np.float32(1e-4))
-        for k in range(sums.shape[1])
-    }
-
-
-@lru_cache(maxsize=8)
-def _window_and_bands(height: int, width: int) -> tuple[Float32, scipy.sparse.csr_array]:
-    """Return the window of panels of one shape, and the weights that sum bands of frequencies."""
-    frequency = np.hypot(scipy.fft.fftfreq(height)[:, None], scipy.fft.rfftfreq(width)).ravel()
-    # The columns that rfft2 leaves out mirror those it keeps.
-    twice = np.full((height, width // 2 + 1), 2.0, dtype=np.float32)
-    twice[:, 0] = 1
-    if width % 2 == 0:
-        twice[:, -1] = 1
-    band = np.searchsorted(FREQUENCIES, frequency, side="right") - 1
-    bands = scipy.sparse.csr_array((twice.ravel(), (band, np.arange(len(band)))))
-    return np.outer(_taper(height), _taper(width)), bands
-
-
-def _taper(length: int) -> Float32:
-    """Return a window that falls to nothing at both ends; constant for very few pixels."""
-    if length < 4:
-        return np.ones(length, dtype=np.float32)
-    return np.asarray(np.hanning(length + 2)[1:-1], dtype=np.float32)
-
-
 def _measure_similarity(panels: Panels, geometry: PanelGeometry, n_panels: int) -> Features:
     """Correlate the smoothed panels of a cutout: in all pixels, in the center, and further out."""
     above = panels.smooth - panels.median[:, None, None]
@@ -278,10 +236,6 @@ def _measure_similarity(panels: Panels, geometry: PanelGeometry, n_panels: int) 
             f"similarity_{name}_second": pairs[:, max(pairs.shape[1] - 2, 0)],
             f"similarity_{name}_max": pairs[:, -1],
             f"similarity_{name}_odd": others.min(axis=1),
-            **{
-                f"similarity_{name}_panel{k + 1}_panel{k + 2}": matrix[:, k, k + 1]
-                for k in range(n_panels - 1)
-            },
         }
     return features
 
@@ -316,8 +270,6 @@ def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: 
         features[f"{name}_max"] = ranked[:, -1]
         features[f"{name}_second"] = ranked[:, -2]
         features[f"{name}_alone"] = ranked[:, -1] - ranked[:, -2]
-    for k in range(n_panels - 1):
-        features[f"color_panel{k + 1}_panel{k + 2}"] = contrast[:, k] - contrast[:, k + 1]
     # Twice the angle: a streak has no head.
     sums = np.abs((streak * np.exp(2j * angle.astype(np.float64))).sum(axis=1))
     alignment = sums / (np.abs(streak).sum(axis=1) + 1e-3)

@@ -1,4 +1,4 @@
-"""The source in the center: light of both signs, its shape, and how panels agree about it.
+"""The source in the center: light of both signs, and its shape.
 
 Difference images hold negative light beside or instead of positive light, which a panel scaled from
 its background to its highlights cuts off. So pixels are in noise here, above or below the median.
@@ -26,9 +26,6 @@ CLEAR_SIGMA = 2.0
 
 BRIGHTEST = 1e5
 """Pixels further off the median, in noise, are cut."""
-
-COMPARED = ("height", "balance", "sharpness", "symmetry")
-"""Measurements of the source that are compared between panels."""
 
 
 class Center(NamedTuple):
@@ -134,13 +131,3 @@ def _measure_roundness(pixels: Float32, where: Center) -> Features:
         "roundness": (level * quarter).sum(axis=1) / power,
         "radial": np.asarray(explained / power, dtype=np.float32),
     }
-
-
-def compare_sources(own: Features, n_panels: int) -> Features:
-    """Measure how the panels of each cutout agree about the source: the middle and the range."""
-    features: Features = {}
-    for name in COMPARED:
-        values = own[f"source_{name}"].reshape(-1, n_panels)
-        features[f"{name}_median"] = np.asarray(np.median(values, axis=1), dtype=np.float32)
-        features[f"{name}_range"] = np.ptp(values, axis=1)
-    return features

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from spurclust import CutoutFeatures
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 N_STRIPS = 160
 
@@ -154,3 +156,10 @@ def test_the_original_alone(strips, tmp_path):
     assert found["flagged"] == table["flagged"].sum()
     assert found["held"] == (table["flagged"] & (table["source_id"] % 9 == 0)).sum()
     assert found["known"] == 18
+
+
+def test_every_feature_belongs_to_one_group_and_every_group_has_features(script):
+    features = script("features")
+    drawn = np.random.default_rng(0).normal(size=(2, 12, 12, 2))
+    names = CutoutFeatures().fit(drawn).get_feature_names_out()
+    assert {features.group_of(name) for name in names} == set(features.GROUPS)

@@ -181,8 +181,6 @@ def test_similar_panels_and_a_source_in_one_filter_only():
     table = CutoutFeatures().set_output(transform="pandas").fit_transform(cubes)
     assert table["similarity_center_min"][0] > 0.9 > table["similarity_center_min"][1]
     assert table["contrast_alone"].argmax() == 1
-    assert table["color_panel1_panel2"][1] < -1
-    assert abs(table["color_panel1_panel2"][0]) < 1
 
 
 def test_names_of_panels_begin_with_their_number():
