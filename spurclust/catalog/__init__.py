@@ -1,4 +1,4 @@
-"""Tables in, tables out: labels, results, sky regions, saved models."""
+"""Read and write tables: labels, results, sky regions and saved models."""
 
 from spurclust.catalog.label_matching import (
     MatchedLabels,

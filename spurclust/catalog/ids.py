@@ -1,4 +1,4 @@
-"""Ids as text, whatever wrote them, and which ids of two tables are one."""
+"""Ids as text, and the matching of ids of two tables."""
 
 import csv
 import io
@@ -14,32 +14,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 FITS_SUFFIX = r"(?:fits?|fts)(?:\.(?:[gf]z|bz2))?"
-"""How the names of FITS files end, after the dot."""
+"""Suffixes of FITS files, without the dot."""
 
 _PICTURES = rf"png|jpe?g|tiff?|gif|webp|j(?:p2|2k)|{FITS_SUFFIX}"
 
 STRIP_NAME = r"z[0-9]+(?:\.[0-9]+)?_(.+?)_F"
-"""How the name of a strip begins, and the id in it."""
+"""The start of the name of a strip, and the id in it."""
 
 ID_FORMS = (
-    # Characters that nobody sees, blanks of other widths, and other signs of minus.
+    # Invisible characters, blanks of other widths, and other minus signs.
     ("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]", ""),
     ("[\u00a0\u2000-\u200a\u202f\u205f\u3000\t]", " "),
     ("[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]", "-"),
     ("^ +| +$", ""),
-    # The name of a picture.
+    # The suffix of a picture.
     (rf"^(?:.*[/\\])?([^/\\]+)\.(?i:{_PICTURES})$", r"\1"),
-    # That of a strip.
+    # The name of a strip.
     (f"^{STRIP_NAME}[^/]*$", r"\1"),
     ("^(-?)0*([0-9]+)(?:[.]0*)?$", r"\1\2"),
 )
-"""What is replaced, in the normal form C of Unicode, before ids are compared."""
+"""Replacements before ids are compared, in the normal form C of Unicode."""
 
 _PICTURE = re.compile(rf"\.(?i:{_PICTURES})$")
 _REPLACED = [(re.compile(pattern), text) for pattern, text in ID_FORMS]
-# As spreadsheets and printf write large numbers. Without point or plus sign, 12e4, it is text.
+# Large numbers as spreadsheets and printf write them. 12e4, without a point or plus, is text.
 _SCIENTIFIC = re.compile(r"-?[0-9](?:\.[0-9]+[eE]\+?|[eE]\+)[0-9]{1,3}")
-# Beyond these, neighboring floating-point numbers are more than 1 apart.
+# Beyond these, successive floating-point numbers are more than 1 apart.
 _LARGEST_EXACT = 2**53 - 1
 _LARGEST_EXACT_SINGLE = 2**24 - 1
 _ERRORS = frozenset({"#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!"})
@@ -65,13 +65,13 @@ def id_text(cell: object) -> str:
     if isinstance(cell, Real):
         return _whole(cell)
     if isinstance(cell, date):
-        # A spreadsheet has made a date of it: the id is named beside those that it may have been.
+        # A spreadsheet has turned the id into a date: the message names the likely ids.
         return str(cell).removesuffix(" 00:00:00")
     raise ValueError(f"{cell!r} is neither a number nor text")
 
 
 def _plain(text: str) -> str:
-    """Write a whole number in scientific notation out, if all its digits are there."""
+    """Write out a whole number in scientific notation, if all its digits are there."""
     if text.casefold() in _ERRORS:
         raise ValueError(f"{text} is an error of the spreadsheet, perhaps for a formula")
     if not _SCIENTIFIC.fullmatch(text):
@@ -84,7 +84,7 @@ def _plain(text: str) -> str:
 
 
 def _whole(number: Real) -> str:
-    """Write a floating-point number, as a whole one if it is."""
+    """Write a floating-point number, without a point if it is whole."""
     value = float(number)
     if not value.is_integer():
         return str(number)
@@ -104,8 +104,8 @@ def match_ids(ids: Sequence[str], wanted: Sequence[str]) -> tuple[NDArray[np.int
 
 def comparable_ids(*catalogs: Sequence[str]) -> tuple[list[list[tuple[bool, str]]], list[str]]:
     """Return a key for each id, equal for equal ids of two catalogs, and the ambiguous ids."""
-    # "00123", "123" and "123.png" are one id, unless two of them occur in one catalog: then these
-    # are ambiguous, and are compared letter by letter.
+    # "00123", "123" and "123.png" are one id. If two of them occur in one catalog, they are
+    # ambiguous, and are compared letter by letter.
     pairs = [[(text, id_form(text)) for text in ids] for ids in catalogs]
     shared: set[str] = set()
     for own in pairs:
@@ -119,8 +119,8 @@ def comparable_ids(*catalogs: Sequence[str]) -> tuple[list[list[tuple[bool, str]
 
 
 def id_form(text: str) -> str:
-    """Return what equal ids have in common, as `ID_FORMS` has it."""
-    # Nearly all ids are plain, and there may be millions.
+    """Return the form that equal ids share, see `ID_FORMS`."""
+    # A shortcut: there may be millions of ids, and nearly all are plain.
     if text.isalnum() and text.isascii() and not text.startswith("0"):
         return text
     form = unicodedata.normalize("NFC", text)
@@ -130,12 +130,12 @@ def id_form(text: str) -> str:
 
 
 def is_picture_name(text: str) -> bool:
-    """Return whether an id is the name of a file of pixels."""
+    """Return whether an id is the name of an image file."""
     return _PICTURE.search(text) is not None
 
 
 def near_ids(texts: Iterable[str], candidates: Sequence[str]) -> dict[str, str]:
-    """Return for some texts the candidates that are nearly the same, and may have been meant."""
+    """Return the nearly equal candidates of some texts, which may have been meant."""
     by_key: dict[str, str] = {}
     for candidate in reversed(candidates):
         by_key[_loose(candidate)] = candidate
@@ -154,7 +154,7 @@ def _loose(text: str) -> str:
 
 
 def _keys(text: str) -> Iterator[str]:
-    """Yield what an id is compared by; a date stands for what a spreadsheet made it of."""
+    """Yield the keys of an id; a date has those of the ids that a spreadsheet turns into it."""
     yield _loose(text)
     for pattern in _DATES:
         match = re.fullmatch(pattern, text.casefold())
@@ -168,7 +168,7 @@ def _keys(text: str) -> Iterator[str]:
 
 
 def _names_of_month(month: str) -> list[str]:
-    """Return how a month may be written, given as a number or in letters."""
+    """Return the ways to write a month, given as a number or in letters."""
     number = int(month) if month.isdigit() else (*_MONTHS, month).index(month) + 1
     if not 1 <= number <= 12:
         return []
@@ -177,13 +177,13 @@ def _names_of_month(month: str) -> list[str]:
 
 
 def name_near(texts: Sequence[str], candidates: Sequence[str]) -> list[str]:
-    """Return texts, some followed by the candidate that is nearly the same."""
+    """Return texts, some followed by the nearly equal candidate."""
     near = near_ids(texts, candidates)
     return [f"{text} (nearly {near[text]!r})" if text in near else text for text in texts]
 
 
 def join_ids(ids: Iterable[str]) -> str:
-    """Return ids in one cell, separated by ", "; `split_ids` returns them as they were."""
+    """Return ids in one cell, separated by ", "; `split_ids` is the inverse."""
     quoted = (
         '"' + text.replace('"', '""') + '"' if _SEPARATING.search(text) else text for text in ids
     )

@@ -1,4 +1,4 @@
-"""Join labels by id to the cutouts and to the labels of earlier rounds, and count them."""
+"""Join labels to cutouts and to earlier labels by id, and count them."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class MatchedLabels:
     y : ndarray of shape (n_sources,), int8
         1 spurious, 0 reliable, -1 uninspected.
     reasons : list of str
-        Why each source is spurious; empty when no reason is given.
+        Why each source is spurious; empty without a reason.
     ids_without_row : list of str
-        The cutouts without a row in the table; they are uninspected.
+        Cutouts without a row in the table. They are uninspected.
     ids_without_cutout : list of str
-        The rows of the table without a cutout; they are not used.
+        Rows of the table without a cutout. They are not used.
     positions : ndarray of shape (n_sources, 2) or None
         Right ascension and declination in degrees, NaN where unknown; None when no cutout has a
         position in the table.
     columns : DataFrame or None
-        The other columns of the table, without those of positions; blank where a cutout has no
-        row. None when there are none.
+        Other columns of the table, except positions; blank where a cutout has no row. None when
+        there are none.
     """
 
     y: NDArray[np.int8]
@@ -61,12 +61,12 @@ class MatchedLabels:
 
 
 def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
-    """Join labels to cutouts by id, whatever the order of the rows.
+    """Join labels to cutouts by id, in any order of the rows.
 
-    "00123", 123, 123.0, "123.png" and "z6_00123_F115W_crop.png" are one id. So are the Unicode
-    forms of one text, of its blanks and of its minus signs. If two such forms occur in the table or
-    among the cutouts, these are compared letter by letter. For example, if the cutouts "00123" and
-    "123" both exist, a row 123 belongs to the second, and none to the first.
+    "00123", 123, 123.0, "123.png" and "z6_00123_F115W_crop.png" are one id. Unicode forms of one
+    text, of blanks and of minus signs are also equal. If two such forms occur in the table or among
+    the cutouts, they are compared letter by letter. For example, if there are cutouts "00123" and
+    "123", a row 123 belongs to the second one.
 
     Positions are read from columns with the usual names, such as RA and Dec, RAJ2000 and
     DEJ2000, ALPHA_J2000 and DELTA_J2000: degrees, or sexagesimal hours and degrees.
@@ -76,7 +76,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     labels : Labels
         What `read_labels` returned.
     source_ids : sequence of str or int
-        The ids of the cutouts, all different.
+        Ids of the cutouts, all different.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     Warns
     -----
     UserWarning
-        When rows of a table of labels have no cutout, or a position that cannot be read.
+        When rows of a table of labels have no cutout, or a position cannot be read.
 
     Examples
     --------
@@ -112,9 +112,9 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
     found = rows >= 0
     if not found.any():
         raise CatalogError(
-            f"no id of {labels.origin} is that of a cutout: the table has for example "
-            f"{_examples(known, wanted)}, the cutouts {_examples(wanted)}. Choose the column of "
-            "ids with id_column (--id-column), or how ids are taken from file names with "
+            f"no id of {labels.origin} is that of a cutout. The table has for example "
+            f"{_examples(known, wanted)}, the cutouts have {_examples(wanted)}. Choose the column "
+            "of ids with id_column (--id-column), or how ids are taken from file names with "
             "id_pattern (--id-pattern)"
         )
     without_cutout = np.ones(len(known), dtype=bool)
@@ -146,7 +146,7 @@ def match_labels(labels: Labels, source_ids: Sequence[object]) -> MatchedLabels:
 
 
 def _examples(ids: Sequence[str], others: Sequence[str] = ()) -> str:
-    """Show three ids, with those of others that are nearly the same."""
+    """Show three ids, each with a nearly equal one of the others."""
     near = near_ids(ids[:_N_EXAMPLES], others)
     shown = [
         f"{text!r} (nearly {near[text]!r})" if text in near else repr(text)
@@ -157,17 +157,18 @@ def _examples(ids: Sequence[str], others: Sequence[str] = ()) -> str:
 
 @dataclass(frozen=True, eq=False)
 class MergedLabels:
-    """Several label tables as one, and what each added.
+    """Several label tables as one, and counts of what each added.
 
     Returned by `merge_labels`.
 
     Attributes
     ----------
     labels : Labels
-        One row per source: those of the first table in its order, then those that a later one adds.
+        One row per source: first those of the first table in its order, then those that later ones
+        add.
     counts : DataFrame
-        One row per table: ``origin``, ``n_labels``, ``n_replaced`` (of these, how many replace a
-        label of an earlier table) and ``n_changed`` (of these, how many are another verdict).
+        One row per table: ``origin``, ``n_labels``, ``n_replaced`` (how many of these replace a
+        label of an earlier table) and ``n_changed`` (how many of these are another verdict).
     """
 
     labels: Labels
@@ -182,19 +183,19 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
 
     Use it for labels that grow: a first table, then the tables of later inspections. A blank label
     means "not inspected here", so the earlier label and its reason stay. To withdraw a label, clear
-    it in the table that gave it. A reason is kept beside a later label only if that is the same
-    label without a reason. In the other columns, the last cell that is not blank counts.
+    it in the table that gave it. A reason is kept beside a later label only if the label is the
+    same and has no reason. In the other columns, the last cell that is not blank counts.
 
-    Tables that were all read with `verdicts` are of several inspectors. Their verdicts are counted
-    together, and none wins.
+    If all tables were read with `verdicts`, they are of several inspectors. Their verdicts are then
+    counted together, and none wins.
 
     Parameters
     ----------
     tables : sequence of Labels
         What `read_labels` returned, the earliest first.
     source_ids : sequence of str, default=()
-        The ids of the cutouts. Only needed if two of them are one number, as "00123" and "123":
-        then the ids of two tables that differ in this way are kept apart as well.
+        Ids of the cutouts. They are only needed if two of them are one number, such as "00123" and
+        "123". Then such ids of two tables are kept apart as well.
 
     Returns
     -------
@@ -229,7 +230,7 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
             blank = {"source_id": source_id, "label": UNINSPECTED, "reason": ""}
             sources.setdefault(key, blank)
         known = [sources[key] for key in part_keys]
-        # Of several inspectors, none replaces what another says.
+        # With several inspectors, none replaces the label of another.
         before = [] if pooled else known
         counts.append({"origin": part.origin, **_count_added(part.table["label"], before)})
         for source, row in zip(known, _filled_cells(part.table), strict=True):
@@ -238,7 +239,7 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
             _update(source, row)
     names = list(dict.fromkeys(name for part in tables for name in part.table))
     merged = pd.DataFrame(list(sources.values()), columns=names, dtype=object)
-    # With a missing cell, integers would become floats.
+    # A missing cell would turn integers into floats.
     merged = merged.apply(lambda cells: cells if cells.isna().any() else cells.infer_objects())
     merged = merged.astype({"source_id": str, "label": np.int8, "reason": str})
     if pooled:
@@ -248,17 +249,17 @@ def merge_labels(tables: Sequence[Labels], *, source_ids: Sequence[str] = ()) ->
 
 
 def _pool(source: dict[str, Any], row: dict[str, Any], verdicts: str) -> dict[str, Any]:
-    """Return a later row as if its verdicts and the earlier ones were given in one table."""
+    """Return a later row as if one table had its verdicts and the earlier ones."""
     sums = {name: row[name] + source.get(name, 0) for name in VERDICT_COUNTS}
     n_spurious, n_verdicts = (np.array([sums[name]]) for name in VERDICT_COUNTS)
-    # A reason is kept, as later verdicts may agree with it.
+    # The reason is kept, because later verdicts may agree with it.
     source["label"] = int(pool_verdicts(n_spurious, n_verdicts, verdicts)[0])
     source["reason"] = source["reason"] or row.get("reason", "")
     return {**row, **sums, "label": source["label"], "reason": source["reason"]}
 
 
 def _count_added(label: pd.Series[Any], known: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Count the labels of a table, and those that replace and change what was known before."""
+    """Count the labels of a table, and those that replace or change earlier ones."""
     earlier = np.array([source["label"] for source in known] or [UNINSPECTED] * len(label))
     replaced = (label != UNINSPECTED) & (earlier != UNINSPECTED)
     return {
@@ -272,7 +273,7 @@ def _filled_cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the cells of each row that are not blank, without the id."""
     columns = {}
     for name, cells in table.drop(columns="source_id").items():
-        # As objects, which keep long integers beside missing cells.
+        # Objects keep long integers beside missing cells.
         values = cells.astype(object)
         is_number = pd.api.types.is_numeric_dtype(cells)
         filled = cells.notna() if is_number else values.map(lambda cell: cell_text(cell) != "")
@@ -283,7 +284,7 @@ def _filled_cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _update(source: dict[str, Any], row: dict[str, Any]) -> None:
-    """Add a later row to what is known of a source; a reason goes with its label."""
+    """Update a source with a later row; a reason goes with its label."""
     if row["label"] == UNINSPECTED != source["label"]:
         row = {name: cell for name, cell in row.items() if name not in ("label", "reason")}
     elif row["label"] != source["label"]:
@@ -292,7 +293,7 @@ def _update(source: dict[str, Any], row: dict[str, Any]) -> None:
 
 
 def format_merge(merged: MergedLabels) -> str:
-    """Format what several tables added for a terminal, one line per table."""
+    """Format what each table added for a terminal, one line per table."""
     lines = []
     for origin, n_labels, n_replaced, n_changed in merged.counts.itertuples(index=False):
         text = f"{origin}: {n_labels} label{'s' * (n_labels != 1)}"
@@ -311,7 +312,7 @@ def format_merge(merged: MergedLabels) -> str:
 
 
 def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
-    """Count the sources, the inspected, the spurious, and these by reason."""
+    """Count the sources, the inspected, the spurious, and the spurious by reason."""
     labels = np.asarray(y)
     n_inspected = int((labels != UNINSPECTED).sum())
     n_spurious = int((labels == SPURIOUS).sum())
@@ -327,7 +328,7 @@ def count_labels(y: ArrayLike, reasons: Sequence[str]) -> dict[str, Any]:
 
 
 def format_counts(counts: dict[str, Any]) -> str:
-    """Format what `count_labels` returned for a terminal, one count per line."""
+    """Format the counts of `count_labels` for a terminal, one per line."""
     fraction, by_reason = counts["spurious_fraction"], counts["reasons"]
     frequent, others = frequent_reasons(by_reason)
     share = "" if fraction is None else f"  {100 * fraction:.1f} % of the inspected"

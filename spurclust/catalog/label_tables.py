@@ -1,4 +1,4 @@
-"""Read people's labels from a table: cells to ids, labels and reasons, one row per source."""
+"""Read labels from a table: turn cells into ids, labels and reasons, one row per source."""
 
 import os
 import warnings
@@ -36,8 +36,8 @@ from spurclust.printing import join_some, short_repr
 
 _DEFAULT_REASON = "Reason"
 _HOW_TO_COUNT = (
-    "Keep one of them, or say how verdicts of several inspectors count: verdicts (--verdicts) "
-    "majority, any or all; `spurclust labels merge` also needs the column of their names "
+    "Keep one of them, or choose how verdicts of several inspectors count: verdicts (--verdicts) "
+    "majority, any or all. `spurclust labels merge` also needs the column of their names "
     "(--inspector-column)"
 )
 
@@ -51,16 +51,16 @@ class Labels:
     Attributes
     ----------
     table : DataFrame
-        In the order of the file: ``source_id`` (text), ``label`` (int8: 1 spurious, 0 reliable, -1
-        uninspected), ``reason`` (text, empty when there is none), then the other columns with
-        their names in the file. A name that is taken already gets " (in table)" after it.
+        Rows are in the order of the file. Columns: ``source_id`` (text), ``label`` (int8: 1
+        spurious, 0 reliable, -1 uninspected), ``reason`` (text, empty when there is none), then the
+        other columns with their names in the file. " (in table)" is added to a name that is taken.
     origin : str
-        The name of the file, for messages.
+        Name of the file, for messages.
     has_labels : bool
         False for a catalogue, in which all sources are uninspected.
     verdicts : {"majority", "any", "all"} or None
-        How verdicts of several inspectors were counted. Their numbers are then two of the other
-        columns, ``spurious_verdicts`` and ``verdicts``.
+        How verdicts of several inspectors were counted. If not None, the other columns have their
+        numbers: ``spurious_verdicts`` and ``verdicts``.
     """
 
     table: pd.DataFrame
@@ -89,9 +89,9 @@ def read_labels(
 ) -> Labels:
     """Read the labels of a survey from a table.
 
-    The file has one row per source. Ids are kept as text, so 19-digit ids and leading zeros
-    survive. The header is the first row with the name of the column of ids. Titles, and lines that
-    begin with #, may be above it.
+    The file has one row per source. Ids are text, so 19-digit ids and leading zeros are kept. The
+    header is the first row with the name of the column of ids. Titles, and lines that begin with #,
+    may be above it.
 
     Parameters
     ----------
@@ -99,27 +99,27 @@ def read_labels(
         A workbook (.xlsx, .xlsm; .ods and .xls with a package that reads them), text (.csv, .txt,
         .dat with commas, semicolons, tabs, bars or blanks; .tsv), a FITS table (.fits, .fit, also
         with .gz), a VOTable (.vot, .votable, .xml), ECSV (.ecsv) or Parquet (.parquet, .pq). Text
-        is UTF-8, UTF-16 with its byte-order mark, or else Windows-1252. Numbers may have decimal
-        commas; between commas they are quoted, and are read so unless all can be thousands. Or
-        the folder of a live inspection, whose columns are known: the options below do not count.
+        is UTF-8, UTF-16 with a byte-order mark, or else Windows-1252. Numbers may have decimal
+        commas. If commas also separate cells, such numbers must be quoted; they are not read as
+        decimals if all can be thousands. The folder of a live inspection also works; the options
+        below are then ignored.
     id_column : str, default="Source_ID"
         Name of the column of ids.
     label_column : str or sequence of str, default="Reliable_Source"
         Name of the column of labels, or of one for each inspector. Its cells are 0 or 1, yes or no,
-        true or false, or words that say what they mean: reliable, real, good, normal; spurious,
-        bogus, bad, anomaly. Blank, NaN, masked, "NA", "null" and the like mean uninspected, and so
-        do "?", "maybe", "unsure", "unclear", which are counted in a warning.
+        true or false, or a word: reliable, real, good, normal; spurious, bogus, bad, anomaly.
+        Blank, NaN, masked, "NA" and "null" mean uninspected. So do "?", "maybe", "unsure" and
+        "unclear", with a warning that counts them.
     reason_column : str, default="Reason"
         Name of the column of reasons. "Reason" may be absent; None reads no reasons.
     spurious_value : {0, 1}, default=0
-        Which of the two means spurious; 0 is also "no" and "false". 1 for a table that
-        `write_table` wrote.
+        Label that means spurious. "no" and "false" are 0. Use 1 for a table of `write_table`.
     label_map : mapping of str to str, default=None
         Other words and numbers, and what they mean: "spurious", "reliable" or "uninspected".
     verdicts : {"majority", "any", "all"}, default=None
         How verdicts of several inspectors, in several rows or columns, become the label: spurious
-        if most of them, any or all say so; without a majority, uninspected. By default, verdicts
-        that differ are refused.
+        if most, any or all of them say so. Without a majority, the source is uninspected. None
+        raises an error if verdicts differ.
     sheet : str, default=None
         Name of the sheet of a workbook; None is the one that has the columns, or the first.
     field_column : str, default=None
@@ -129,24 +129,24 @@ def read_labels(
     Returns
     -------
     Labels
-        The labels; 1 is spurious, whatever the file's convention.
+        The labels. 1 is spurious, whatever the convention of the file.
 
     Raises
     ------
     CatalogError
-        When the file or a column is missing, the file is damaged or not what its suffix says, a
-        label is none of the words, a labeled row has no id, an id has lost digits, or two rows
-        give one id different labels. The message names the rows, as a spreadsheet counts them (the
-        header is row 1); in FITS, VOTable, ECSV and Parquet the first row of data is row 1.
+        When the file or a column is missing, the file is damaged or its suffix is wrong, a label is
+        not a known word, a labeled row has no id, an id has lost digits, or two rows give one id
+        different labels. The message names the rows as a spreadsheet counts them (the header is row
+        1). In FITS, VOTable, ECSV and Parquet, the first row of data is row 1.
     ImportError
         When the format needs a package that is not installed; the message has the command.
 
     Warns
     -----
     UserWarning
-        When rows repeat an id: they become one, with the label of the row that has one and the
-        first of the reasons given. Also when rows have a reason but no label, or other cells but
-        neither id nor label, are hidden, or are comments. Blank rows are skipped.
+        When rows repeat an id: they become one row, with the label that one of them has and the
+        first reason. Also when rows have a reason but no label, have neither id nor label but other
+        cells, are hidden, or are comments. Blank rows are skipped.
 
     Examples
     --------
@@ -261,13 +261,13 @@ def read_catalogue(
 
 
 def _warn(origin: str, notes: Sequence[str], stacklevel: int = 3) -> None:
-    """Issue notes on a table as warnings, in the name of who reads it."""
+    """Issue notes on a table as warnings of the calling code."""
     for note in notes:
         warnings.warn(f"{origin}: {note}", stacklevel=stacklevel)
 
 
 def _find_labels(source: Sheet, names: Sequence[str], notes: list[str]) -> list[int]:
-    """Find where the columns of labels are; of several, not all need be there."""
+    """Find the columns of labels; not all of several columns need to exist."""
     columns = [str(name) for name in source.frame.columns]
     present = [name for name in names if find_names(columns, name)] or names[:1]
     if len(present) < len(names):
@@ -277,7 +277,7 @@ def _find_labels(source: Sheet, names: Sequence[str], notes: list[str]) -> list[
 
 
 def _find_reasons(source: Sheet, reason_column: str | None, notes: list[str]) -> int | None:
-    """Find where the column of reasons is; the usual one may be absent."""
+    """Find the column of reasons; the default one may be absent."""
     names = [str(name) for name in source.frame.columns]
     if reason_column == _DEFAULT_REASON and not find_names(names, reason_column):
         similar = [name for name in names if folded(name) == folded(reason_column)]
@@ -300,7 +300,7 @@ def _parse_rows(
     reader: LabelReader,
     verdicts: str | None,
 ) -> pd.DataFrame:
-    """Turn the cells into ids, labels and reasons, in rows that keep their index."""
+    """Turn the cells into ids, labels and reasons; rows keep their index."""
     n_rows = len(source.frame)
     numbers = [f"row {number}" for number in source.row_numbers]
     texts, problems = _convert_each(list(source.frame.iloc[:, id_index]), _source_id)
@@ -311,7 +311,7 @@ def _parse_rows(
             "numbers; a spreadsheet keeps only 15 digits of a number"
         )
     pairs = zip(numbers, texts, strict=True)
-    # What messages call the row.
+    # Names of the rows in messages.
     names = [f"{number} (id {text})" if text else number for number, text in pairs]
     n_spurious, n_verdicts = np.zeros(n_rows, int), np.zeros(n_rows, int)
     for index in label_indexes:
@@ -352,9 +352,9 @@ def _parse_labels(
             ]
         )
         raise CatalogError(
-            f"{source.origin}: labels that are neither 0 nor 1 nor a known word, in {named}. Say "
-            "what they mean with label_map (--label-map=WORD=spurious, =reliable or =uninspected), "
-            "leave the cell blank for an uninspected source, or delete a row that is no source"
+            f"{source.origin}: labels that are neither 0 nor 1 nor a known word, in {named}. "
+            "Define them with label_map (--label-map=WORD=spurious, =reliable or =uninspected), "
+            "leave the cell blank for an uninspected source, or delete a row that is not a source"
         )
     return np.array(labels, dtype=np.int8)
 
@@ -362,7 +362,7 @@ def _parse_labels(
 def _convert_each(
     cells: Sequence[object], convert: Callable[[object], Any]
 ) -> tuple[list[Any], list[tuple[int, str]]]:
-    """Convert every cell; collect where that fails, and why."""
+    """Convert every cell; collect where and why that fails."""
     values: list[Any] = []
     problems: list[tuple[int, str]] = []
     for row, cell in enumerate(cells):
@@ -375,7 +375,7 @@ def _convert_each(
 
 
 def _source_id(cell: object) -> str:
-    """Return an id, "" for none."""
+    """Return the id in a cell, "" for none."""
     text = "" if is_missing(cell) else id_text(cell)
     return "" if text.casefold() == "nan" else text
 
@@ -405,7 +405,7 @@ def _without_blank_rows(rows: pd.DataFrame, source: Sheet, notes: list[str]) -> 
 
 
 def _note_unlabeled_reasons(rows: pd.DataFrame, notes: list[str]) -> None:
-    """Note reasons whose label was perhaps forgotten."""
+    """Note reasons without a label, which was perhaps forgotten."""
     found = rows[(rows["label"] == UNINSPECTED) & (rows["reason"] != "")]
     if len(found):
         notes.append(
@@ -427,7 +427,7 @@ def _one_row_per_id(rows: pd.DataFrame, origin: str, notes: list[str]) -> pd.Dat
             f"{join_some(conflicts['name'])}. {_HOW_TO_COUNT}; ids that are unique in a field only "
             "need the column of fields: field_column (--field-column)"
         )
-    # The row that is kept comes first: the labeled, and of these the one with a reason.
+    # Rows to keep come first: those with a label, and among these those with a reason.
     order = repeated.assign(
         later=repeated["label"] == UNINSPECTED, unexplained=repeated["reason"] == ""
     ).sort_values(["later", "unexplained"], kind="stable")

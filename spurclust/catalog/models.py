@@ -1,4 +1,4 @@
-"""Save and load what a run has fitted, without running code from the files."""
+"""Save and load fitted models, without running code from the files."""
 
 import json
 import os
@@ -26,14 +26,14 @@ READING = (
     *("size", "reduce", "id_pattern", "filters", "dtype", "hdu", "pad"),
     *("full", "center", "scale", "extensions"),
 )
-"""What a run saves of how its cutouts were read."""
+"""Settings of reading cutouts that a run saves."""
 
 FORMAT = "spurclust model"
 STAMP = "spurclust.json"
-"""Member of the file that says what it is; skops passes over it."""
+"""Member of the file that identifies it; skops ignores it."""
 
 FORMAT_VERSION = 3
-"""Rises when fields of what is saved change."""
+"""Increased when saved fields change."""
 
 STAMPED_PACKAGES = ("spurclust", "numpy", "scipy", "scikit-learn", "numba", "skops")
 
@@ -52,7 +52,7 @@ TRUSTED_TYPES = (
     "spurclust.embedding.guided.GuidedProjection",
     "spurclust.embedding.mixture.GuidedMixture",
 )
-"""What loading trusts, beside what skops itself does (numpy, scipy and scikit-learn)."""
+"""Types that loading trusts, beside those of skops (numpy, scipy and scikit-learn)."""
 
 
 def save_model(
@@ -61,20 +61,20 @@ def save_model(
     *,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Save a fitted detector to a file that appears whole or not at all.
+    """Save a fitted detector to a file, whole or not at all.
 
-    The file holds arrays and settings, but no code, so files of others can be loaded safely. It
+    The file holds arrays and settings but no code, so files of others can be loaded safely. It
     records the versions of the packages. With the same versions and processor, predictions are
     equal to the bit.
 
     Parameters
     ----------
     detector : SpuriousRegionDetector or other fitted estimator
-        What to save.
+        The estimator to save.
     path : str or path
         The file, usually `*.skops`. An existing one is replaced.
     metadata : mapping, default=None
-        Further information, of types that JSON has, for example how the cutouts were read.
+        Further information in types of JSON, for example how the cutouts were read.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def save_model(
     sklearn.exceptions.NotFittedError
         When the detector is not fitted.
     TypeError
-        When the metadata hold types that JSON does not have.
+        When the metadata are not of types of JSON.
     ImportError
         When skops is not installed.
 
@@ -121,18 +121,18 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
         A file of `save_model`.
     trusted : sequence of str, default=()
         Full names of further types that the file may hold, for example those of your own steps.
-        Loading calls their code, so name only what you know.
+        Loading runs their code, so name only types that you know.
 
     Returns
     -------
     SpuriousRegionDetector or other estimator
-        What was saved.
+        The saved estimator.
 
     Raises
     ------
     CatalogError
-        When the file is missing, is not a model of this package, is of a newer format, or holds
-        types that are not trusted; the message names them.
+        When the file is missing, is not a model of this package, has another format, or holds types
+        that are not trusted. The message names them.
     ImportError
         When skops is not installed.
     """
@@ -143,7 +143,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
         unknown = sorted(set(skops_io.get_untrusted_types(file=path)) - set(allowed))
         if not unknown:
             model = skops_io.load(path, trusted=allowed)
-            if not trusted:  # what is of others is theirs to check
+            if not trusted:  # trusted types have no declarations to check
                 check_model(model)
             return model
     except Exception as error:  # a damaged file can fail in any way
@@ -155,7 +155,7 @@ def load_model(path: str | os.PathLike[str], *, trusted: Sequence[str] = ()) -> 
 
 
 def check_model(model: Any) -> None:
-    """Raise an error where a model holds what no fit has left in it, or predicts nothing."""
+    """Raise an error if no fit can have made a model, or it predicts nothing."""
     check_attributes(model)
     shape = getattr(model, "image_shape_", (model.n_features_in_,))
     blank = np.zeros((1, *shape), dtype=np.float32)
@@ -164,13 +164,13 @@ def check_model(model: Any) -> None:
 
 
 def read_model_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what was saved beside a model, package versions included, without loading it."""
+    """Read the metadata of a model, including package versions, without loading it."""
     stamp = _read_stamp(path)
     return {**stamp["metadata"], "versions": stamp["versions"]}
 
 
 def _read_stamp(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check the stamp of a file, before anything else in it is touched."""
+    """Read and check the stamp of a file, before anything else in it."""
     if not Path(path).is_file():
         raise CatalogError(f"{path}: there is no such model file")
     try:
@@ -208,18 +208,18 @@ def _damaged(path: str | os.PathLike[str], why: object) -> str:
 class FittedModels(NamedTuple):
     """A fitted detector and ranker, and how their cutouts were read.
 
-    Returned by `load_fitted`. Use it to read further cutouts in the same way, and to predict all
-    that a run predicts.
+    Returned by `load_fitted`. Use it to read new cutouts in the same way, and to predict all that a
+    run predicts.
 
     Attributes
     ----------
     detector : SpuriousRegionDetector
         The detector.
     ranker : InspectionRanker or None
-        The ranker of the same run; None where there is none.
+        The ranker of the same run, if it has one.
     reading : dict
-        How the cutouts were read: size, reduce, id_pattern, the filters that are their channels,
-        and dtype of their pixels, each None where it is not known.
+        How the cutouts were read: size, reduce, id_pattern, filters (their channels) and dtype of
+        the pixels. Unknown values are None.
     """
 
     detector: SpuriousRegionDetector
@@ -227,7 +227,7 @@ class FittedModels(NamedTuple):
     reading: dict[str, Any]
 
     def naming(self, id_pattern: str | None) -> dict[str, Any]:
-        """Return how the names of more files are read: as those of the fit, or by a new pattern.
+        """Return how to read the names of new files: as in the fit, or by a new pattern.
 
         Parameters
         ----------
@@ -244,22 +244,22 @@ class FittedModels(NamedTuple):
         return {"id_pattern": pattern, "filters": self.reading["filters"] if has_filters else None}
 
     def check_filters(self, filters: Sequence[str] | None) -> None:
-        """Raise an error for channels of other filters than those of the fit, where both are known.
+        """Raise an error if the channels are of other filters than in the fit.
 
         Parameters
         ----------
         filters : sequence of str or None
-            The filters that are the channels of cutouts to predict.
+            Filters of the channels of the cutouts to predict. None is unknown, and is not checked.
 
         Raises
         ------
         CatalogError
-            When they differ, or their order does.
+            When filters or their order differ.
         """
         fitted = self.reading["filters"]
         if fitted and filters and [*filters] != [*fitted]:
             raise CatalogError(
-                f"the channels are {', '.join(filters)}, and those of the fit "
+                f"the channels are {', '.join(filters)}, but those of the fit are "
                 f"{', '.join(fitted)}: give the same filters in the same order"
             )
 
@@ -269,7 +269,7 @@ class FittedModels(NamedTuple):
         Parameters
         ----------
         n_jobs : int or None
-            As in joblib: None is 1, -1 is all cores.
+            Number of threads, as in joblib; None is 1, -1 is all cores.
 
         Returns
         -------
@@ -286,7 +286,7 @@ class FittedModels(NamedTuple):
     def predict(
         self, images: NDArray[Any]
     ) -> tuple[Assignment, NDArray[np.float64] | None, NDArray[np.intp] | None]:
-        """Predict with the detector and the ranker, computing equal features only once.
+        """Predict with the detector and the ranker, and compute shared features once.
 
         Parameters
         ----------
@@ -299,9 +299,9 @@ class FittedModels(NamedTuple):
         assignment : Assignment
             The detector's prediction.
         inspection_probability : ndarray of shape (n_samples,) or None
-            The ranker's probability that each is spurious; None without a ranker.
+            The ranker's probability that each source is spurious; None without a ranker.
         inspection_rank : ndarray of int of shape (n_samples,) or None
-            The position of each in the order of inspection, from 1; None without a ranker.
+            Position of each source in the order of inspection, from 1; None without a ranker.
         """
         assignment = self.detector.assign(images)
         if self.ranker is None:
@@ -327,7 +327,7 @@ def _set_jobs(step: Any, n_jobs: int | None) -> None:
 
 
 def load_fitted(path: str | os.PathLike[str]) -> FittedModels:
-    """Load the detector of a run, and the ranker that lies beside it.
+    """Load the detector of a run, and the ranker beside it.
 
     Parameters
     ----------

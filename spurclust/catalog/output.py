@@ -1,12 +1,12 @@
-"""Write files that appear whole or not at all: one file, or all files of a result.
+"""Write one file, or all files of a result, whole or not at all.
 
-A result is written to a hidden folder, which is then renamed, or, where its place exists already,
-whose files are moved there one by one, with everything put back if that fails. Files of an earlier
-result that the new one lacks are removed; all others stay. On any exception, also a keyboard
-interrupt, nothing is left of the new files and an earlier result is as it was. A killed process can
-leave a hidden folder ``.spurclust-*``, which the next to write there removes.
+A result is written to a hidden folder, which is then renamed. If the folder of the results exists,
+the files are moved there one by one, and everything is put back if that fails. Files of an earlier
+result that the new one lacks are removed; all others stay. On any exception, including a keyboard
+interrupt, no new files remain and an earlier result is unchanged. A killed process can leave a
+hidden folder ``.spurclust-*``. The next process that writes there removes it.
 
-Which files a later result may replace stands in ``summary.json``: "files" has their relative paths,
+``summary.json`` lists the files that a later result may replace: "files" has their relative paths,
 "written_by" is "spurclust".
 """
 
@@ -33,8 +33,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def atomic_write(
     path: str | os.PathLike[str], *, advice: str = "choose another place", dry_run: bool = False
 ) -> Iterator[Path]:
-    """Yield a hidden file beside `path`, which takes its place at the end of the ``with`` block."""
-    # Resolved, so that a symbolic link stays one.
+    """Yield a hidden file beside `path`; it replaces `path` at the end of the ``with`` block."""
+    # Resolved, so that a symbolic link remains.
     target = Path(path).resolve()
     if target.is_dir():
         raise CatalogError(f"{path} is a folder: give the name of a file")
@@ -56,7 +56,7 @@ def atomic_write(
 
 
 def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = ()) -> None:
-    """Raise an error, before the work is done, if results of these names cannot be written."""
+    """Raise an error before the work, if results of these names cannot be written."""
     target = Path(folder)
     _make_staging(target).rmdir()
     if target.is_dir():
@@ -65,7 +65,7 @@ def check_output_folder(folder: str | os.PathLike[str], names: Iterable[str] = (
 
 @contextmanager
 def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -> Iterator[Path]:
-    """Yield a hidden folder, whose files go to `folder` at the end of the ``with`` block."""
+    """Yield a hidden folder; its files move to `folder` at the end of the ``with`` block."""
     target = Path(folder)
     staging = _make_staging(target)
     try:
@@ -84,7 +84,7 @@ def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -
 
 @contextmanager
 def locked_folder(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
-    """Hold a folder for this process; others are refused until the block ends or it dies."""
+    """Lock a folder for this process, until the block or the process ends."""
     filelock = import_optional("filelock", feature="Holding a folder", extra="inspect")
     lock = filelock.FileLock(Path(folder) / name)
     try:
@@ -102,12 +102,12 @@ def locked_folder(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # The file stays: another process may have it open, and a third would make a new one.
+        # The file stays: another process may have opened it, and a third one would lock a new file.
         lock.release()
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, if it is not there."""
+    """Make a folder, if it does not exist."""
     if folder.exists() and not folder.is_dir():
         raise CatalogError(f"{folder} is a file: choose a folder")
     try:
@@ -125,7 +125,7 @@ def _cannot_write(folder: str | os.PathLike[str], error: OSError) -> CatalogErro
 
 
 def _hidden_name() -> str:
-    """Return a name that no other file has, and that tells which process writes it."""
+    """Return a unique name that identifies the process that writes it."""
     return f".spurclust-{_HOST:08x}-{os.getpid()}-{token_hex(4)}"
 
 
@@ -135,7 +135,7 @@ def _remove_dead(folder: Path) -> None:
         if _is_alive(stray.name.split("-")[2]):
             continue
         with suppress(OSError):
-            # What it had moved aside, to replace it, is all there is of an earlier result.
+            # The files that it moved aside are all that remains of an earlier result.
             for name in _files_in(stray / _REPLACED):
                 if not os.path.lexists(folder / name):
                     _move(stray / _REPLACED / name, folder / name)
@@ -146,7 +146,7 @@ def _remove_dead(folder: Path) -> None:
 
 
 def _is_alive(process: str) -> bool:
-    """Return whether a process of this machine lives, or may live."""
+    """Return whether a process is, or may be, alive."""
     if os.name != "posix" or not process.isdecimal():
         return True
     try:
@@ -198,7 +198,7 @@ def _earlier_files(target: Path) -> list[str]:
         summary = json.loads((target / _SUMMARY).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    # The files that another program lists may not be replaced.
+    # Files that another program lists must not be replaced.
     if not isinstance(summary, dict) or summary.get("written_by") != "spurclust":
         return []
     names = summary.get("files")
@@ -208,7 +208,7 @@ def _earlier_files(target: Path) -> list[str]:
 
 
 def _is_file_inside(target: Path, name: object) -> bool:
-    """Return whether a name in a summary means a file in its folder, not one elsewhere."""
+    """Return whether a name in a summary is of a file in its folder, not elsewhere."""
     if not isinstance(name, str) or ".." in PurePosixPath(name).parts:
         return False
     file = target / name
@@ -216,7 +216,7 @@ def _is_file_inside(target: Path, name: object) -> bool:
 
 
 def _refuse_foreign(target: Path, names: Iterable[str]) -> None:
-    """Raise an error if a file that is not from an earlier result would be overwritten."""
+    """Raise an error if files of anything but an earlier result would be overwritten."""
     ours = set(_earlier_files(target))
     foreign = set()
     for name in names:
@@ -250,10 +250,10 @@ def _publish(staging: Path, target: Path, names: Sequence[str]) -> None:
 
 
 def _merge(staging: Path, target: Path, names: Sequence[str]) -> None:
-    """Move files into a folder that exists, in place of those of an earlier result."""
+    """Move files into an existing folder, and replace those of an earlier result."""
     aside = staging / _REPLACED
     earlier = _earlier_files(target)
-    # The summary says whose the other files are: last in, first out.
+    # The summary tells whose the other files are, so it is the last one in and the first one out.
     order = sorted(names, key=lambda name: name == _SUMMARY)
     try:
         for name in earlier:
@@ -279,7 +279,7 @@ def _move(file: Path, target: Path) -> None:
 
 
 def _remove_empty(target: Path, names: Iterable[str]) -> None:
-    """Remove the subfolders that hold no file any more."""
+    """Remove empty subfolders."""
     folders = {parent for name in names for parent in PurePosixPath(name).parents if parent.parts}
     for parent in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
         folder = target / parent

@@ -1,4 +1,4 @@
-"""The tables of a run: one row per source, and all of them read back from a folder."""
+"""The tables of a run: make the table of sources, and read all tables from a folder."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 from spurclust.printing import short_repr
 
 SOURCES = "sources.csv"
-"""The file of the sources' table."""
+"""File of the table of sources."""
 
 RANKER = "ranker.skops"
-"""The file of a run's ranker, beside that of its detector."""
+"""File of a run's ranker, beside that of its detector."""
 
 _SOURCES_NEEDED = (
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
@@ -39,16 +39,16 @@ _AGAIN, _GIVE = "run `spurclust run` again", "give the folder that `spurclust ru
 class RunTables(NamedTuple):
     """The tables and the summary of a run.
 
-    Returned by `read_results`. The tables are as they were before they were written.
+    Returned by `read_results`. The tables are equal to those that were written.
 
     Attributes
     ----------
     sources : DataFrame
-        What `sources_table` returned: one row per source.
+        The table of `sources_table`: one row per source.
     components : DataFrame
-        One row per component, whose numbers are the index.
+        One row per component; the index is the number of the component.
     tuning : DataFrame or None
-        The settings that were tried, of a run with ``--tune``.
+        The settings that a run with ``--tune`` has tried; None without it.
     summary : dict
         The content of ``summary.json``.
     """
@@ -83,11 +83,11 @@ def sources_table(
     positions: ArrayLike | None = None,
     columns: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one table of all sources.
+    """Return the table of all sources.
 
-    One row per source, in the order given. `write_table` writes it, and `read_labels` reads the
-    labels of the file again with ``id_column="source_id"``, ``label_column="label"``,
-    ``reason_column="reason"``, ``spurious_value=1``.
+    One row per source, in the given order. `write_table` writes it. `read_labels` reads its labels
+    with ``id_column="source_id"``, ``label_column="label"``, ``reason_column="reason"``,
+    ``spurious_value=1``.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ def sources_table(
     embedding : array-like of shape (n_sources, 2)
         The t-SNE coordinates.
     component : array-like of shape (n_sources,)
-        The component of every source, from 0.
+        Component of each source, from 0.
     spurious_probability : array-like of shape (n_sources,)
-        The spurious fraction that applies to every source, 0 to 1.
+        Spurious fraction at each source, 0 to 1.
     flagged : array-like of shape (n_sources,)
         Whether each source lies in the region.
     paths : sequence of str or path of length n_sources, default=None
@@ -106,7 +106,7 @@ def sources_table(
     y : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
     reasons : sequence of str of length n_sources, default=None
-        Why; None leaves them blank.
+        Why each source is spurious; None leaves them blank.
     novelty : array-like of shape (n_sources,), default=None
         Distance of each source from the fitted ones; None leaves the column out.
     stability : array-like of shape (n_sources,), default=None
@@ -132,12 +132,11 @@ def sources_table(
     Returns
     -------
     DataFrame
-        The columns source_id, path, label, reason, tsne_x, tsne_y, component,
-        spurious_probability, flagged, and, where they are given, novelty, stability,
-        inspection_rank, inspection_probability, label_suspicion, inspect_next (from 1, missing
-        where a source is not suggested), nearest_spurious, most_similar, ra, dec and sky_viewer
-        (the address in Aladin Lite), then the other columns; " (in table)" follows a name that is
-        one of these. An uninspected source's label is missing, a blank in csv.
+        The columns source_id, path, label (missing if uninspected), reason, tsne_x, tsne_y,
+        component, spurious_probability, flagged. If given: novelty, stability, inspection_rank,
+        inspection_probability, label_suspicion, inspect_next (from 1, missing if not suggested),
+        nearest_spurious, most_similar, ra, dec and sky_viewer (the address in Aladin Lite). Then
+        the other columns, with " (in table)" after a name that is one of these.
 
     Raises
     ------
@@ -192,7 +191,7 @@ def _array(values: ArrayLike | None, kind: type) -> NDArray[Any] | None:
 
 
 def _suggestion_numbers(inspect_next: ArrayLike | None, n_sources: int) -> pd.Series[Any] | None:
-    """Return the numbers of the suggested sources, from 1; others have none."""
+    """Return the numbers of the suggested sources, from 1; missing for others."""
     if inspect_next is None:
         return None
     suggested = np.asarray(inspect_next, dtype=np.intp)
@@ -209,7 +208,7 @@ def _sky_columns(positions: ArrayLike | None) -> dict[str, Any]:
 
 
 def _other_columns(columns: pd.DataFrame | None) -> dict[str, Any]:
-    """Return the columns of the team's tables, under names beside those of spurclust."""
+    """Return the columns of the team's tables, with names that differ from those of spurclust."""
     if columns is None:
         return {}
     cells = (plain_column(columns.iloc[:, k]) for k in range(columns.shape[1]))
@@ -218,7 +217,7 @@ def _other_columns(columns: pd.DataFrame | None) -> dict[str, Any]:
 
 
 def _join(columns: dict[str, Any]) -> pd.DataFrame:
-    """Make a table of columns, which must be of one length."""
+    """Make a table of columns of equal length."""
     lengths = {name: len(cells) for name, cells in columns.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"columns of different lengths: {lengths}")
@@ -293,7 +292,7 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
 def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     """Read a csv file, text as text and everything else as numbers or truth values."""
     try:
-        # All as text first: the ids "NA" and "007" are neither a missing value nor a number.
+        # All cells as text first: the ids "NA" and "007" are neither missing nor a number.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
         table = table.map(unmark_text).rename(columns=unmark_text)
     except (ValueError, pd.errors.ParserError) as error:
@@ -305,7 +304,7 @@ def _read_table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
 
 
 def _typed(path: Path, name: str, cells: pd.Series[str]) -> pd.Series[Any]:
-    """Give a column of text its type; other columns than those of spurclust have any."""
+    """Convert a column of text to its type; columns of others have any type."""
     if name in TEXT_COLUMNS:
         return cells
     is_own = path.name != SOURCES or name in OWN_COLUMNS
@@ -326,12 +325,12 @@ def _parsed(path: Path, name: str, cells: pd.Series[str]) -> pd.Series[Any]:
         )
     if pd.api.types.is_integer_dtype(numbers):
         return numbers
-    # Not the numbers of pandas, which in older versions are not exact to the last bit.
+    # Older versions of pandas do not parse numbers exactly.
     return pd.Series(words.mask(words == "", "nan").to_numpy(dtype=object).astype(np.float64))
 
 
 def _checked_sources(path: Path, sources: pd.DataFrame, n_components: int) -> pd.DataFrame:
-    """Give the columns their types; refuse what does not fit, or belongs to another run."""
+    """Convert the columns to their types; raise if they do not fit, or are of another run."""
     if not len(sources):
         raise CatalogError(f"{path} has no source: {_AGAIN}")
     repeated = sources["source_id"].duplicated()
@@ -340,8 +339,8 @@ def _checked_sources(path: Path, sources: pd.DataFrame, n_components: int) -> pd
         raise CatalogError(f"{path} has the id {text!r} twice: {_AGAIN}")
     if not np.isin(sources["component"], np.arange(n_components)).all():
         raise CatalogError(
-            f"{path} names components that components.csv does not have: the two are of different "
-            f"runs, {_AGAIN}"
+            f"{path} names components that components.csv does not have: the files are of "
+            f"different runs, {_AGAIN}"
         )
     if not (sources["label"].isna() | sources["label"].isin((0, 1))).all():
         raise CatalogError(f"{path}: a cell of label is not 0, 1 or blank: {_AGAIN}")

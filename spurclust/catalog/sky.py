@@ -1,4 +1,4 @@
-"""Where the sources are on the sky: positions in a table, regions for DS9, links to a viewer."""
+"""Positions of sources on the sky: in a table, as regions for DS9, as links to a viewer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from spurclust.catalog.output import atomic_write
 from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 from spurclust.printing import join_some
 
-# Names of right ascension and declination, without case and punctuation: plain ones, those of
-# SExtractor, of VizieR and of people. Not those of radians (coord_ra) or of another equinox.
+# Names of right ascension and declination, without case and punctuation: plain ones, and those of
+# SExtractor, VizieR and people. Names for radians (coord_ra) or another equinox are left out.
 _NAMES = {
     "ra": ("dec", "de", "decl"),
     "radeg": ("decdeg", "dedeg"),
@@ -38,7 +38,7 @@ _SEXAGESIMAL = re.compile(
 _DEGREES_PER_HOUR = 15
 
 _VIEWER = "https://aladin.cds.unistra.fr/AladinLite/?target={target}&fov={field:g}"
-# Degrees: some 20 arcsec, a few cutouts wide.
+# Degrees: about 20 arcsec, a few cutouts wide.
 _FIELD_OF_VIEW = 0.006
 _HEADER = """# Region file format: DS9 version 4.1
 # The sources that spurclust flagged. Their text is the source_id, tag and color the label.
@@ -47,7 +47,7 @@ icrs
 """
 _LABEL_WORDS = {SPURIOUS: "spurious", RELIABLE: "reliable", UNINSPECTED: "uninspected"}
 _COLORS = {"spurious": "red", "reliable": "cyan", "uninspected": "yellow"}
-# DS9 ends a line of its file at these, and a command at none of them inside a delimited text.
+# DS9 ends a line of its file at these characters, even inside a delimited text.
 _LINE_ENDS = re.compile(r"[\0-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]+")
 
 
@@ -79,7 +79,7 @@ def find_positions(
         return None, []
     positions = np.full((len(rows), 2), np.nan)
     positions[used] = found
-    # Cells that could not be read stay in sight.
+    # Columns with unreadable cells are kept.
     return positions, [] if wrong else used_names
 
 
@@ -106,7 +106,7 @@ def _fill(
 
 def _degrees(cell: Any, per_unit: int) -> float:
     """Turn a cell into degrees; sexagesimal without a unit is in `per_unit` degrees."""
-    # A spreadsheet takes 12:34:56 for a time of day, 42:34:56 for a time.
+    # A spreadsheet turns 12:34:56 into a time of day, and 42:34:56 into a duration.
     if isinstance(cell, time):
         cell = cell.isoformat()
     if isinstance(cell, timedelta):
@@ -128,7 +128,7 @@ def _degrees(cell: Any, per_unit: int) -> float:
 
 
 def sky_viewer_links(positions: ArrayLike) -> list[str]:
-    """Return the address of each position in Aladin Lite, empty where it is NaN; fetch nothing."""
+    """Return the address of each position in Aladin Lite, empty where it is NaN."""
     return [
         _VIEWER.format(target=quote(f"{ra:.6f} {dec:+.6f}"), field=_FIELD_OF_VIEW)
         if np.isfinite(ra + dec)
@@ -142,15 +142,15 @@ def write_ds9_regions(
 ) -> int:
     """Write a circle for each flagged source as a region file of DS9.
 
-    Load the file in DS9 to see the flagged sources in their image. The positions are taken as
-    ICRS, whatever system the label table used; the color is that of the label: red spurious, cyan
-    reliable, yellow uninspected.
+    Load the file in DS9 to see the flagged sources in their image. Positions are taken as ICRS,
+    whatever system the label table uses. The color shows the label: red spurious, cyan reliable,
+    yellow uninspected.
 
     Parameters
     ----------
     table : DataFrame
-        The sources, as `sources_table` returns them with positions; the columns source_id, label,
-        flagged, ra and dec are used.
+        The table of `sources_table` with positions. It needs the columns source_id, label, flagged,
+        ra and dec.
     path : str or path
         The file, usually `*.reg`. An existing one is replaced.
     radius : float, default=1.0
@@ -198,9 +198,9 @@ def write_ds9_regions(
 
 
 def _delimited(text: object) -> str:
-    """Put text between delimiters of DS9 that do not occur in it; keep every digit of a number."""
+    """Put text between delimiters of DS9 that it does not contain; keep all digits of a number."""
     line = _LINE_ENDS.sub(" ", str(text)).strip()
-    # Programs take 00123 for 123, and round 19 digits.
+    # Programs read 00123 as 123, and round 19 digits.
     line = f"id {line}" if _is_shortened(line) else line
     for opening, closing in ("{}", '""', "''"):
         if opening not in line and closing not in line:
@@ -210,7 +210,7 @@ def _delimited(text: object) -> str:
 
 
 def _is_shortened(text: str) -> bool:
-    """Return whether a number is another text when a program has read it."""
+    """Return whether a program that reads the number changes its text."""
     try:
         value = float(text)
     except ValueError:

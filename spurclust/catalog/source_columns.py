@@ -1,4 +1,4 @@
-"""Other columns of the team's tables, such as magnitudes, on their way to the sources' table."""
+"""Other columns of the team's tables, such as magnitudes, for the table of sources."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from spurclust.catalog.formats.sheets import Sheet, cell_text, is_missing
 
 CANONICAL = ("source_id", "label", "reason")
-"""The columns that every label table has, whatever they are called in the file."""
+"""The columns of every label table, whatever their names in the file."""
 
 TEXT_COLUMNS = ("source_id", "path", "reason", "nearest_spurious", "most_similar", "sky_viewer")
-"""Columns of text of `sources_table`."""
+"""Text columns of `sources_table`."""
 
 OWN_COLUMNS = (
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y", "component"),
@@ -22,11 +22,11 @@ OWN_COLUMNS = (
     *("inspection_probability", "label_suspicion", "nearest_spurious", "most_similar"),
     *("ra", "dec", "sky_viewer"),
 )
-"""Names that `sources_table` gives to its own columns, whether a table has them or not."""
+"""Names that `sources_table` may give to its own columns."""
 
 # Only a table that spurclust wrote has all of them.
 _MARKS = {"tsne_x", "tsne_y", "spurious_probability"}
-# Without leading zeros, which mean a code, and with no more digits than a float holds.
+# Without leading zeros, which show that it is a code, and with no more digits than a float has.
 _NUMBER = re.compile(
     r"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][-+]?[0-9]+)?|-?[1-9][0-9]{15}\.0|-?inf"
 )
@@ -34,7 +34,7 @@ _LARGEST_INTEGER = 10**15
 
 
 def keep_columns(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame | None:
-    """Return what else a table says of some of its rows, blank for the row -1; None for nothing."""
+    """Return the other columns of some rows, blank for the row -1; None if there are none."""
     own = OWN_COLUMNS if set(table) >= _MARKS else CANONICAL
     others = table.drop(columns=[name for name in own if name in table])
     chosen = {name: _take(cells, rows) for name, cells in others.items()}
@@ -43,7 +43,7 @@ def keep_columns(table: pd.DataFrame, rows: NDArray[np.intp]) -> pd.DataFrame | 
 
 
 def _take(cells: "pd.Series[Any]", rows: NDArray[np.intp]) -> "pd.Series[Any]":
-    """Return the cells of some rows, as they are read from a file again."""
+    """Return the cells of some rows, as a file would return them."""
     taken = plain_column(cells).reset_index(drop=True).reindex(rows).reset_index(drop=True)
     return plain_column(taken)
 
@@ -56,7 +56,7 @@ def is_blank(cells: "pd.Series[Any]") -> NDArray[np.bool_]:
 
 
 def join_columns(first: pd.DataFrame | None, second: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Join the columns of two tables; where both have one, the second counts unless it is blank."""
+    """Join the columns of two tables; in shared ones, cells of the second count unless blank."""
     if first is None or second is None:
         return second if first is None else first
     joined = first.copy()
@@ -69,7 +69,7 @@ def join_columns(first: pd.DataFrame | None, second: pd.DataFrame | None) -> pd.
 
 
 def plain_column(cells: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Return a column as numbers, truth values or text, the same before and after a csv file."""
+    """Return a column as numbers, truth values or text, equal before and after a csv file."""
     if pd.api.types.is_bool_dtype(cells) and not cells.isna().any():
         return cells.astype(bool)
     if pd.api.types.is_integer_dtype(cells):
@@ -91,7 +91,7 @@ def _text(cell: Any) -> str:
 
 
 def as_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Turn a column of text into numbers if that loses nothing of it."""
+    """Turn a column of text into numbers, if that loses nothing."""
     texts = [cell_text(cell) for cell in cells]
     if not any(texts) or not all(_NUMBER.fullmatch(text) for text in texts if text):
         return cells
@@ -104,7 +104,7 @@ def as_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
 def with_other_columns(
     rows: pd.DataFrame, source: Sheet, columns: Sequence[int | None], counts: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Put the other columns of a file beside ids, labels, reasons and numbers of verdicts."""
+    """Add the other columns of a file to ids, labels, reasons and numbers of verdicts."""
     kept = rows[[*CANONICAL, *counts]].reset_index(drop=True)
     others: dict[str, pd.Series[Any]] = {}
     for index, name in enumerate(map(str, source.frame.columns)):
@@ -120,7 +120,7 @@ def with_other_columns(
 
 
 def free_names(names: Iterable[object]) -> list[str]:
-    """Return names for other columns beside those of spurclust, whatever the case of letters."""
+    """Return names for other columns that differ from those of spurclust, ignoring case."""
     taken = set(OWN_COLUMNS)
     free = []
     for given in names:

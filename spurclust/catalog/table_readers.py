@@ -1,4 +1,4 @@
-"""Read a table of any format by its suffix, every cell as it stands."""
+"""Read a table of any format by its suffix, with unchanged cells."""
 
 import os
 import warnings
@@ -23,8 +23,8 @@ def read_sheet(
     table: str | os.PathLike[str] | pd.DataFrame, *, sheet: str | None, wanted: Sequence[str] = ()
 ) -> Sheet:
     """Read a file by its suffix, or take a DataFrame."""
-    # The header is the first row that has the first of the wanted names. Of a workbook, the page
-    # with the wanted names is read unless a sheet is named.
+    # The header is the first row with the first wanted name. In a workbook, the page with the
+    # wanted names is read, unless a sheet is named.
     if isinstance(table, pd.DataFrame):
         found = Sheet(table.reset_index(drop=True), "the DataFrame", range(len(table)))
     elif isinstance(table, (str, os.PathLike)):
@@ -54,17 +54,17 @@ def _read_file(path: Path, sheet: str | None, wanted: Sequence[str]) -> Sheet:
     if mark not in marks:
         text = "no table" if b"\0" in head else "plain text, perhaps csv"
         raise CatalogError(
-            f"{path} is not {kind} but {_SIGNATURES.get(mark, text)}: rename it to what it is, or "
-            "save it again"
+            f"{path} is not {kind} but {_SIGNATURES.get(mark, text)}: correct its suffix, or save "
+            "it again"
         )
     try:
         with warnings.catch_warnings():
-            # The libraries' remarks on other people's files.
+            # Libraries warn about other people's files.
             warnings.simplefilter("ignore")
             return reader(path, sheet, wanted)
     except (CatalogError, ImportError):
         raise
-    except Exception as error:  # the libraries raise anything on a damaged file
+    except Exception as error:  # libraries raise anything for a damaged file
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise CatalogError(
             f"{path} cannot be read as {kind} ({reason}): the file is damaged; save it again"
@@ -72,7 +72,7 @@ def _read_file(path: Path, sheet: str | None, wanted: Sequence[str]) -> Sheet:
 
 
 def _head_of(path: Path) -> bytes:
-    """Return how a file begins."""
+    """Return the first bytes of a file."""
     try:
         with path.open("rb") as file:
             head = file.read(256)
@@ -91,7 +91,7 @@ def has_sheets(path: str | os.PathLike[str]) -> bool:
 
 
 def _read_workbook(path: Path, sheet: str | None, wanted: Sequence[str]) -> Sheet:
-    """Read the page of a workbook that is named, or has the wanted columns."""
+    """Read the page of a workbook that is named, or that has the wanted columns."""
     return find_sheet(*read_pages(path, sheet), path, wanted)
 
 
@@ -111,7 +111,7 @@ def _binary(read: Callable[[Path], tuple[pd.DataFrame, int]]) -> "_Reader":
     return read_first
 
 
-# How files begin that are mistaken for others.
+# The first bytes of files that are mistaken for others.
 _SIGNATURES = {
     b"PK\x03\x04": "an Excel workbook or another zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel .xls file or a workbook with a password",
@@ -126,7 +126,7 @@ _SIGNATURES = {
 }
 _ZIP, _XML, _GZIP = (b"PK\x03\x04",), (b"<?xml", b"<VOTABLE", b""), (b"\x1f\x8b",)
 _Reader = Callable[[Path, str | None, Sequence[str]], Sheet]
-# Suffix: who reads it, what it is called, which signatures it may have; b"" is none of them.
+# Suffix: its reader, its name, its signatures; b"" is none of those above.
 _READERS: dict[str, tuple[_Reader, str, tuple[bytes, ...]]] = {
     ".xlsx": (_read_workbook, "an Excel workbook", _ZIP),
     ".xlsm": (_read_workbook, "an Excel workbook", _ZIP),

@@ -19,14 +19,14 @@ from spurclust.errors import CatalogError, import_optional
 _MAX_WORKBOOK_ROWS = 1_048_576
 # A spreadsheet keeps 15 digits of a number.
 _MAX_WORKBOOK_INTEGER = 10**15
-# What a format cannot hold: text must be UTF-8, XML 1.0, or the printable ASCII of FITS.
+# Characters that a format cannot hold: text must be UTF-8, XML 1.0, or the printable ASCII of FITS.
 # Python's csv writer does not always quote a carriage return.
 _NOT_CSV = re.compile("[\0\r\ud800-\udfff]")
-# astropy ends a line of ECSV wherever str.splitlines does.
+# astropy splits lines of ECSV as str.splitlines does.
 _NOT_ECSV = re.compile("[\0\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]")
 _NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 _NOT_FITS = re.compile(r"[^ -~]")
-# What columns of `sources_table` and of the table of components mean.
+# Meanings of the columns of `sources_table` and of the table of components.
 _DESCRIPTIONS = {
     "source_id": "Identifier of the source",
     "path": "File of the cutout",
@@ -38,11 +38,11 @@ _DESCRIPTIONS = {
     "spurious_probability": "Spurious fraction at the source's position in the embedding",
     "flagged": "Whether the source lies in the spurious region",
     "novelty": "Distance from the fitted sources; of sources like them, 5 % are above 1",
-    "stability": "Share of runs, each started elsewhere, in which the source is flagged",
+    "stability": "Share of runs with other random states in which the source is flagged",
     "inspection_rank": "Rank in the order of inspection, from 1",
     "inspection_probability": "Probability that the source is spurious, without its own label",
     "label_suspicion": "Probability that the label is wrong, missing if uninspected",
-    "inspect_next": "Number among the sources to inspect next, from 1, missing for all others",
+    "inspect_next": "Position among the sources to inspect next, from 1, missing for all others",
     "nearest_spurious": "The known spurious sources that are most similar",
     "most_similar": "The sources that are most similar, whatever their labels",
     "ra": "Right ascension in the label table, taken as ICRS",
@@ -57,7 +57,7 @@ _DESCRIPTIONS = {
     "in_region": "Whether the component belongs to the spurious region",
 }
 _UNITS = {"ra": "deg", "dec": "deg"}
-# By these the programs of the Virtual Observatory know what columns are.
+# Programs of the Virtual Observatory identify columns by these.
 _UCDS = {
     "source_id": "meta.id;meta.main",
     "path": "meta.ref",
@@ -89,7 +89,7 @@ _UCDS = {
 
 
 class _Meaning(NamedTuple):
-    """What some formats keep beside the cells: name and settings, what columns are, and units."""
+    """What some formats keep beside the cells: name, settings, descriptions and units."""
 
     name: str = ""
     settings: Mapping[str, Any] = {}
@@ -97,7 +97,7 @@ class _Meaning(NamedTuple):
     units: Mapping[str, str] = {}
 
     def texts(self, forbidden: re.Pattern[str]) -> dict[str, str]:
-        """Return the settings as texts that a format can hold."""
+        """Return the settings as text that a format can hold."""
         plain = {
             name: value if isinstance(value, str) else json.dumps(value, default=str)
             for name, value in self.settings.items()
@@ -117,28 +117,28 @@ def write_table(
     units: Mapping[str, str] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
-    r"""Write a table to a file that appears whole or not at all.
+    r"""Write a table to a file, whole or not at all.
 
-    Any table of numbers, truth values and text can be written. Numbers keep every bit, in xlsx 16
-    digits. Text that a spreadsheet program would run is marked as text: in csv by an apostrophe
-    before it, as in ``'=1+1``, which `read_labels` takes away again. In csv, a missing value and
-    empty text are both blank.
+    The table may hold numbers, truth values and text. Numbers keep every bit, or 16 digits in xlsx.
+    Text that a spreadsheet program would run is marked as text: in csv by an apostrophe before it,
+    as in ``'=1+1``, which `read_labels` removes. In csv, a missing value and empty text are both
+    blank.
 
     Parameters
     ----------
     table : DataFrame
-        The table. Its index is written, as the first column, if it has a name.
+        The table. Its index becomes the first column if it has a name.
     path : str or path
         The file. The suffix selects the format: .csv, .tsv, .ecsv, .vot, .votable, .xml (VOTable),
         .fits, .fit, .xlsx. An existing file is replaced.
     descriptions : mapping of str to str, default=None
-        What columns mean, in addition to those of `sources_table` and of the table of components.
-        Kept in ECSV, VOTable and FITS.
+        Descriptions of columns, in addition to those of `sources_table` and of the table of
+        components. ECSV, VOTable and FITS keep them.
     units : mapping of str to str, default=None
         Units of columns of numbers, as astropy writes them, in addition to degrees for ra and dec.
-        Kept in the same formats.
+        The same formats keep them.
     settings : mapping, default=None
-        What the table was made with, as plain values. Kept in the same formats, in FITS as its
+        Settings with which the table was made, as plain values. The same formats keep them, FITS as
         history.
 
     Raises
@@ -152,8 +152,8 @@ def write_table(
     Warns
     -----
     UserWarning
-        When the format cannot hold a character: it is written as an escape, such as \xe9 in
-        FITS, which holds only ASCII.
+        When the format cannot hold a character. It is written as an escape, such as \xe9 in FITS,
+        which only has ASCII.
 
     Examples
     --------
@@ -186,14 +186,14 @@ def write_table(
 
 
 def check_table_path(path: str | os.PathLike[str]) -> None:
-    """Raise an error, before the work is done, if no table can be written to a file."""
+    """Raise an error before the work, if no table can be written to a file."""
     _check_suffix(path)
     with atomic_write(path, dry_run=True) as part:
         _write_frame(pd.DataFrame({"source_id": ["1"]}), part, _Meaning())
 
 
 def _check_suffix(path: str | os.PathLike[str]) -> None:
-    """Raise an error for a suffix of no known format."""
+    """Raise an error for an unknown suffix."""
     known = writable_suffixes()
     if Path(path).suffix.lower() not in known:
         raise CatalogError(f"{path}: the name of a table must end in one of {', '.join(known)}")
@@ -225,7 +225,7 @@ def _write_frame(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> list[str
 
 
 def _is_text(cells: "pd.Series[Any]") -> bool:
-    """Return whether a column is written as text; truth values are when some are missing."""
+    """Return whether a column is written as text, such as truth values with missing ones."""
     if pd.api.types.is_bool_dtype(cells):
         return bool(cells.isna().any())
     return not pd.api.types.is_numeric_dtype(cells)
@@ -244,7 +244,7 @@ def _write_csv(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
 
 
 def mark_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose texts no spreadsheet runs and no reader takes for a comment."""
+    """Return a table with text that no spreadsheet runs and no reader skips as a comment."""
     texts = frame.select_dtypes(exclude=["number", "bool"]).columns
     marked = frame.assign(
         **{
@@ -269,7 +269,7 @@ def _write_workbook(frame: pd.DataFrame, path: Path, _: _Meaning) -> None:
             for cell in row:
                 if cell.data_type in ("f", "e"):
                     cell.data_type = "s"
-                # So that it stays text when somebody edits the cell.
+                # The cell stays text when somebody edits it.
                 if cell.data_type == "s" and mark_text(cell.value) != cell.value:
                     cell.quotePrefix = True
 
@@ -280,7 +280,7 @@ def _workbook_cell(value: Any) -> Any:
 
 
 def _astropy_table(frame: pd.DataFrame, meaning: _Meaning) -> Any:
-    """Make a table in types that FITS and VOTable have."""
+    """Make a table of types that FITS and VOTable have."""
     tables = import_optional("astropy.table", feature="Writing FITS, VOTable and ECSV")
     table = tables.Table()
     for name in frame.columns:
@@ -294,14 +294,14 @@ def _astropy_table(frame: pd.DataFrame, meaning: _Meaning) -> Any:
 
 
 def _write_ecsv(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
-    """Write ECSV with commas, as any reader of csv with comments reads it."""
+    """Write ECSV with commas, which any reader of csv with comments can read."""
     table = _astropy_table(frame, meaning)
     table.meta |= {"name": meaning.name, "settings": meaning.texts(_NOT_XML)}
     table.write(path, format="ascii.ecsv", delimiter=",", overwrite=True)
 
 
 def _write_votable(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
-    """Write a VOTable: positions refer to their system, settings are its infos."""
+    """Write a VOTable with a reference system for positions, and settings as infos."""
     tree = import_optional("astropy.io.votable.tree", feature="Writing VOTable")
     file = tree.VOTableFile.from_table(_astropy_table(frame, meaning))
     resource, table = file.resources[0], file.get_first_table()
@@ -317,7 +317,7 @@ def _write_votable(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
 
 
 def _write_fits(frame: pd.DataFrame, path: Path, meaning: _Meaning) -> None:
-    """Write a FITS table, whose header says what its columns are."""
+    """Write a FITS table; its header describes the columns."""
     fits = import_optional("astropy.io.fits", feature="Writing FITS")
     _astropy_table(frame, meaning).write(path, format="fits", overwrite=True)
     with fits.open(path, mode="update", memmap=False) as parts:
@@ -340,7 +340,7 @@ def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
     if pd.api.types.is_bool_dtype(cells):
         return tables.Column(cells.to_numpy(dtype=bool))
     if pd.api.types.is_integer_dtype(cells):
-        # Neither format has a signed byte, and VOTable no unsigned integer.
+        # Neither format has a signed byte, and VOTable has no unsigned integers.
         small = cells.dtype.name.lower() in ("int8", "uint8", "int16")
         kind = np.int16 if small else np.int64
         missing = cells.isna().to_numpy(dtype=bool)
@@ -354,7 +354,7 @@ def _astropy_column(cells: "pd.Series[Any]", tables: Any) -> Any:
 
 
 _Writer = Callable[[pd.DataFrame, Path, _Meaning], None]
-# Suffix: who writes it, which characters it cannot hold.
+# Suffix: its writer, and the characters that it cannot hold.
 _WRITERS: dict[str, tuple[_Writer, re.Pattern[str]]] = {
     ".csv": (_write_csv, _NOT_CSV),
     ".tsv": (_write_csv, _NOT_CSV),

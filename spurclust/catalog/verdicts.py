@@ -1,4 +1,4 @@
-"""Verdicts of several inspectors as one label table, with what they agree on."""
+"""Merge the verdicts of several inspectors into one label table, with their agreement."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,13 +37,13 @@ class MergedVerdicts:
     ----------
     table : DataFrame
         One row per source: ``Source_ID``; ``Reliable_Source`` (0 spurious, 1 reliable, missing
-        without a verdict or a majority); ``Reason``; a column per inspector, of the same codes;
-        ``Votes_Spurious``, ``Votes_Reliable``; ``Agreement``, the share of verdicts that are those
-        of the majority, missing for fewer than two; then the other columns of the tables.
+        without a verdict or a majority); ``Reason``; a column per inspector with the same codes;
+        ``Votes_Spurious``, ``Votes_Reliable``; ``Agreement``, the share of the verdicts that agree
+        with the majority, missing for fewer than two; then the other columns of the tables.
     inspectors : tuple of str
-        The inspectors, whose columns in the table have these names.
+        Inspectors; their columns in the table have these names.
     agreement : DataFrame
-        What `spurclust.metrics.agreement_table` returns for them.
+        Result of `spurclust.metrics.agreement_table`.
     """
 
     table: pd.DataFrame
@@ -85,17 +85,18 @@ def merge_verdicts(
     id_column : str, default="Source_ID"
         Name of the column of ids.
     label_column : str or sequence of str, default="Reliable_Source"
-        Name of the column of labels, or of one for each inspector.
+        Name of the column of labels, or names of one column per inspector.
     reason_column : str, default="Reason"
         Name of the column of reasons. "Reason" may be absent; None reads no reasons.
     inspector_column : str, default="Inspector"
-        Name of the column of inspectors, where each has rows. "Inspector" may be absent.
+        Name of the column of inspectors, in a table with one row per verdict. "Inspector" may be
+        absent.
     spurious_value : {0, 1}, default=0
         Which label means spurious.
     label_map : mapping of str to str, default=None
         Other words and numbers, and what they mean: "spurious", "reliable" or "uninspected".
     verdicts : {"majority", "any", "all"}, default="majority"
-        How the verdicts become the label: spurious if most of them, any or all say so.
+        How verdicts become the label: spurious if most, any or all of them say so.
     sheet : str, default=None
         Name of the sheet of workbooks; None is the one that has the columns, or the first.
     field_column : str, default=None
@@ -133,7 +134,7 @@ def merge_verdicts(
         for name, column, part in _parts(source, own_name, names, inspector_column, reason_column):
             if name == own_name and name in read:
                 raise CatalogError(
-                    f"two inspectors would be named {name}, as the file is: rename one of them"
+                    f"two inspectors would have the name of the file, {name}: rename one of them"
                 )
             reader = LabelReader(spurious_value, label_map)
             labels = parse_labels(
@@ -142,8 +143,8 @@ def merge_verdicts(
             read.setdefault(name, []).append(labels)
     if len(read) < 2:
         raise CatalogError(
-            f"the only inspector is {join_some(read)}: give a table for each inspector, name the "
-            "column of each (label_column, --label-column), or that of their names "
+            f"the only inspector is {join_some(read)}: give one table per inspector, or name the "
+            "column of each inspector (label_column, --label-column) or the column of their names "
             "(inspector_column, --inspector-column)"
         )
     inspectors = {name: merge_labels(parts).labels for name, parts in read.items()}
@@ -158,7 +159,7 @@ def _parts(
     inspector_column: str,
     reason_column: str | None,
 ) -> Iterator[tuple[str, str, Sheet]]:
-    """Yield each inspector of a table, the column of the verdicts, and the table of these alone."""
+    """Yield each inspector of a table, the column of the verdicts, and the table of these."""
     columns = [str(name) for name in source.frame.columns]
     if inspector_column != _DEFAULT_INSPECTOR or find_names(columns, inspector_column):
         if len(names) > 1:
@@ -177,7 +178,7 @@ def _parts(
         others = [source.frame.columns[other] for other in indexes if other != index]
         frame = source.frame.drop(columns=others)
         if len(present) > 1 and reason_column in frame:
-            # The reason is of those who have judged the source.
+            # The reason belongs to those who have judged the source.
             unjudged = source.frame.iloc[:, index].map(cell_text) == ""
             frame[reason_column] = frame[reason_column].mask(unjudged, "")
         notes = source.notes if index == indexes[0] else []
@@ -249,7 +250,7 @@ def _as_table(
 
 
 def _counted(labels: Labels, verdicts: str) -> Labels:
-    """Return the labels of one inspector as one verdict each, with reasons of spurious only."""
+    """Return labels as one verdict each, with reasons for spurious only."""
     label = labels.table["label"]
     counts = [(label == SPURIOUS).astype(int), (label != UNINSPECTED).astype(int)]
     reason = labels.table["reason"].where(label == SPURIOUS, "")

@@ -175,7 +175,7 @@ def test_tables_that_do_not_say_who_has_judged(tables, options, message):
 def test_files_of_one_name_and_unknown_verdicts(files, tmp_path):
     (tmp_path / "more").mkdir()
     twin = files[0].rename(tmp_path / "more" / "bob.csv")
-    with pytest.raises(CatalogError, match="two inspectors would be named bob"):
+    with pytest.raises(CatalogError, match="two inspectors would have the name of the file, bob"):
         merge_verdicts([files[1], twin])
     with pytest.raises(ValueError, match="'most': it must be one of majority, any, all"):
         merge_verdicts(files[1:], verdicts="most")

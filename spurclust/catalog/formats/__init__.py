@@ -1,1 +1,1 @@
-"""Formats of tables: text, workbooks, files with a header of their own, and words for labels."""
+"""Formats of tables: text, workbooks, files with their own header, and words for labels."""

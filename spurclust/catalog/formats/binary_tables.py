@@ -1,4 +1,4 @@
-"""Read tables that have a header of their own: FITS, VOTable, ECSV and Parquet."""
+"""Read tables with their own header: FITS, VOTable, ECSV and Parquet."""
 
 import gzip
 import io
@@ -13,9 +13,9 @@ import pandas as pd
 from spurclust.catalog.formats.sheets import MAX_COLUMNS, MAX_ROWS
 from spurclust.errors import CatalogError, import_optional
 
-# A table packed by gzip is at most so many times smaller, and a larger one is not read at all.
+# gzip makes a table at most this many times smaller; a larger file is not read at all.
 _MAX_RATIO, _MAX_UNPACKED = 1100, 4_000_000_000
-# What a table may take in memory for each byte of its file, and whatever its size.
+# Limits of the memory for a table: per byte of its file, and for any size.
 _BYTES_PER_BYTE, _HARMLESS = 200, 50_000_000
 _CARD, _BLOCK = 80, 2880 * 400
 _MANY = re.compile(rb"(?:NAXIS   |TFIELDS )= *([1-9][0-9]{3,})")
@@ -40,7 +40,7 @@ def read_fits(path: Path) -> tuple[pd.DataFrame, int]:
         found = []
         for part in parts:
             _check_sizes(part.header, part.size, size, path)
-            # An image in compressed form is stored as a table.
+            # A compressed image is stored as a table.
             if isinstance(part, kinds) and not part.is_image:
                 found.append(part)
         if found and isinstance(found[0], fits.BinTableHDU):
@@ -49,7 +49,7 @@ def read_fits(path: Path) -> tuple[pd.DataFrame, int]:
 
 
 def _check_cards(path: Path) -> None:
-    """Raise an error for a header of more dimensions or columns than FITS has; astropy counts."""
+    """Raise an error for a header with more dimensions or columns than FITS allows."""
     opened = gzip.open if path.name.lower().endswith(".gz") else open
     with opened(path, "rb") as file:
         while block := file.read(_BLOCK):
@@ -65,7 +65,7 @@ def _check_sizes(header: Any, n_bytes: int, size: int, path: Path) -> None:
     """Raise an error for a part that claims more than a file of this size can hold."""
     if n_bytes > size:
         raise CatalogError(
-            f"{path}: its header claims {n_bytes} bytes of data, and the file has less, or its end "
+            f"{path}: its header claims {n_bytes} bytes of data, but the file has less, or its end "
             "is missing: save it again"
         )
     if header.get("XTENSION") not in ("BINTABLE", "TABLE"):
@@ -79,7 +79,7 @@ def _check_sizes(header: Any, n_bytes: int, size: int, path: Path) -> None:
 
 
 def _check_arrays(part: Any, path: Path) -> None:
-    """Raise an error for arrays of variable length that share their bytes, as damaged ones do."""
+    """Raise an error for arrays of variable length that share bytes, which is damage."""
     rows = part.data.view(np.ndarray)
     for column in part.columns:
         if re.match("[0-9]*[PQ]", column.format) and len(rows):
@@ -105,7 +105,7 @@ def read_votable(path: Path) -> tuple[pd.DataFrame, int]:
             f"{path} has {n_columns} columns, more than {_MAX_FIELDS}: leave out those that are "
             "not needed"
         )
-    # Cells of a row of this size, for as many rows as there are.
+    # The size of a row, times the number of rows.
     sizes = [np.prod([float(n or 1) for n in m[1].split(b"x")]) for m in _ARRAY_SIZE.finditer(data)]
     claimed = sum(sizes) * max(data.count(b"<TR"), 1)
     if claimed > _HARMLESS + _BYTES_PER_BYTE * len(data):
@@ -113,7 +113,7 @@ def read_votable(path: Path) -> tuple[pd.DataFrame, int]:
             f"{path} claims arrays of {max(sizes):g} values in a cell: the file is damaged; save "
             "it again"
         )
-    # Memory is taken for as many rows as the table claims, so it must not claim any.
+    # Memory is allocated for the claimed number of rows, so the claim is removed.
     data = _NROWS.sub(rb"\1", data)
     found = list(votable.parse(io.BytesIO(data), verify="ignore").iter_tables())
     return _first_table(path, found, lambda part: part.to_table(use_names_over_ids=True))
@@ -126,7 +126,7 @@ def read_ecsv(path: Path) -> tuple[pd.DataFrame, int]:
 
 
 def _first_table(path: Path, found: Sequence[Any], read: Any) -> tuple[pd.DataFrame, int]:
-    """Turn the first of astropy's tables into a DataFrame: integers stay integers, bytes text."""
+    """Turn the first of astropy's tables into a DataFrame: integers stay, bytes become text."""
     if not found:
         raise CatalogError(
             f"{path} has no table in it, or its end is missing: give the file of a catalog"
@@ -134,7 +134,7 @@ def _first_table(path: Path, found: Sequence[Any], read: Any) -> tuple[pd.DataFr
     table = read(found[0])
     table.convert_bytestring_to_unicode()
     for name in table.colnames:
-        # A DataFrame's column has one dimension.
+        # Columns of a DataFrame have one dimension.
         if len(getattr(table[name], "shape", (0,))) > 1:
             table[name] = [str(cell) for cell in table[name]]
     return table.to_pandas(), len(found)
@@ -155,7 +155,7 @@ def read_parquet(path: Path) -> tuple[pd.DataFrame, int]:
 
 
 def _nullable(kind: Any) -> Any:
-    """Return the type of pandas for integers and truth values, of which some may be missing."""
+    """Return the type of pandas for integers and truth values that may be missing."""
     name = str(kind)
     if name == "bool":
         return pd.BooleanDtype()

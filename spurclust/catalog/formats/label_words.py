@@ -1,4 +1,4 @@
-"""What people write for spurious, reliable and uninspected, and what several of them agree on."""
+"""Words for spurious, reliable and uninspected, and the label of several verdicts."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 from spurclust.printing import join_some
 
 CODES = {"spurious": SPURIOUS, "reliable": RELIABLE, "uninspected": UNINSPECTED}
-"""The words that a map of labels leads to."""
+"""The meanings of a map of labels."""
 
 _WORDS = {
     **dict.fromkeys(("spurious", "bogus", "bad", "anomaly", "anomalous", "artifact"), SPURIOUS),
@@ -23,20 +23,20 @@ _WORDS = {
     **dict.fromkeys(("?", "??", "maybe", "unsure", "unclear", "uncertain"), UNINSPECTED),
     **dict.fromkeys(("unknown", "uninspected", "not inspected"), UNINSPECTED),
 }
-# Their meaning depends on the question that the column asks.
+# Their meaning depends on the question of the column.
 _ANSWERS = {"1": 1, "true": 1, "yes": 1, "y": 1, "0": 0, "false": 0, "no": 0, "n": 0}
 
 VERDICTS = ("majority", "any", "all")
-"""How verdicts of several inspectors become a label: spurious if most, one or all say so."""
+"""Rules for verdicts of several inspectors: spurious if most, any or all say so."""
 
 VERDICT_COUNTS = ("spurious_verdicts", "verdicts")
-"""Columns of how many inspectors say spurious, and how many say anything."""
+"""Columns with the numbers of spurious verdicts and of all verdicts."""
 
 _WHO_SAYS = {"majority": "most of them", "any": "one or more of them", "all": "all of them"}
 
 
 class LabelReader:
-    """Read the cells of a column of labels; count those that are written, and yet no label."""
+    """Read the cells of a column of labels, and count words such as "unsure"."""
 
     def __init__(self, spurious_value: int, label_map: Mapping[Any, str] | None = None) -> None:
         if spurious_value not in (0, 1):
@@ -52,13 +52,13 @@ class LabelReader:
             self.words[_key(word)] = CODES[meaning]
 
     def learn(self, cells: Iterable[object]) -> None:
-        """Take -1 for uninspected where both 0 and 1 occur; elsewhere it may be a verdict."""
+        """Read -1 as uninspected if both 0 and 1 occur; otherwise it may be a verdict."""
         keys = {_key(cell) for cell in cells}
         if {"0", "1", "-1"} <= keys:
             self.words.setdefault("-1", UNINSPECTED)
 
     def read(self, cell: object) -> int:
-        """Return the label that a cell stands for, or raise a ValueError that shows the cell."""
+        """Return the label of a cell, or raise a ValueError that shows the cell."""
         key = _key(cell)
         if key in self.words:
             code = self.words[key]
@@ -73,7 +73,7 @@ class LabelReader:
         return SPURIOUS if value == self.spurious_value else RELIABLE
 
     def note(self) -> str:
-        """Return how many cells were written and yet are no label, "" for none."""
+        """Return a note on words such as "unsure", "" for none."""
         if not self.unsure:
             return ""
         parts = ", ".join(f"{word!r} {n}" for word, n in self.unsure.items())
@@ -81,7 +81,7 @@ class LabelReader:
 
 
 def _key(cell: object) -> str:
-    """Return a cell as a word: without case, numbers in their shortest form."""
+    """Return a cell as a word in lower case, or a number in its shortest form."""
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "backslashreplace")
     if is_missing(cell):
@@ -100,7 +100,7 @@ def _key(cell: object) -> str:
 def pool_verdicts(
     n_spurious: NDArray[np.int_], n_verdicts: NDArray[np.int_], verdicts: str
 ) -> NDArray[np.int8]:
-    """Return labels from numbers of verdicts; uninspected without one, or without a majority."""
+    """Return labels from numbers of verdicts; uninspected without a verdict or a majority."""
     known = n_verdicts > 0
     if verdicts == "majority":
         known &= 2 * n_spurious != n_verdicts
@@ -111,11 +111,11 @@ def pool_verdicts(
 
 
 def pool_rows(rows: pd.DataFrame, verdicts: str, notes: list[str]) -> pd.DataFrame:
-    """Merge the rows of each id into one, with the label that its verdicts lead to."""
+    """Merge the rows of each id into one, with the label of its verdicts."""
     groups = rows.groupby("source_id", sort=False)
     n_spurious, n_verdicts = (groups[name].transform("sum").to_numpy() for name in VERDICT_COUNTS)
     label = pool_verdicts(n_spurious, n_verdicts, verdicts)
-    # The reasons of those who agree with the label.
+    # Reasons come from those who agree with the label.
     own = rows["reason"].where((rows["spurious_verdicts"] > 0) & (label == SPURIOUS), "")
     reason = own.groupby(rows["source_id"]).transform(lambda cells: next(filter(None, cells), ""))
     first = ~rows.duplicated("source_id").to_numpy()

@@ -1,4 +1,4 @@
-"""A table as cells: the row of its header, its columns by name, its cells as text."""
+"""A table as cells: find its header and its columns, and read cells as text."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,49 +14,49 @@ from spurclust.errors import CatalogError
 from spurclust.printing import join_some
 
 MAX_ROWS, MAX_COLUMNS = 20_000_000, 16_384
-"""Larger tables are refused before they are read: no survey has so many rows or columns."""
+"""Limits of a table, checked before it is read: no survey has so many rows or columns."""
 
 _MAX_COLUMNS_LISTED = 30
 _LONGER = "have cells to the right of the named columns"
 _COMMENT = "begin with # and are comments"
 _AGAIN = "repeat the names of the columns"
 _HEADER_WITHIN = 100
-"""The header is looked for in so many rows."""
+"""Number of rows in which to look for the header."""
 
-# What spreadsheets, pandas and astropy write for "no value".
+# Words of spreadsheets, pandas and astropy for "no value".
 _MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "#n/a", "<na>", "null", "none", "--"})
-# What makes no difference between two names: blanks and punctuation.
+# Blanks and punctuation, which make no difference between two names.
 _NO_LETTERS = re.compile(r"[\W_]")
-# As quoted between commas, where it can be a whole number.
+# A quoted number between commas, which may also be a whole one with thousands.
 _THOUSANDS = re.compile(r"\s*[-+]?[1-9][0-9]{0,2},[0-9]{3}\s*")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?[0-9]+(,[0-9]*)?([eE][-+]?[0-9]+)?\s*")
 
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A table as it was read, with what a message needs to name a cell."""
+    """A table as read, with the names of its rows for messages."""
 
     frame: pd.DataFrame
     # The file, or "the DataFrame".
     origin: str
-    # What a person calls each row: 2 for the first in a spreadsheet, whose header is row 1.
+    # The numbers of the rows for a person: in a spreadsheet, 1 is the header and 2 the first row.
     row_numbers: Sequence[int]
-    # Where else the columns may be, for example in another sheet.
+    # Where the columns may be instead, for example in another sheet.
     hint: str = ""
-    # What a person should know of how it was read.
+    # Notes for a person on how it was read.
     notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """The cells of a page of a workbook, or of a text, the header somewhere among them."""
+    """The cells of a page of a workbook, or of a text, with the header somewhere among them."""
 
     name: str
     records: Sequence[Sequence[Any]]
     notes: list[str] = field(default_factory=list)
-    # Rows of comments; one that holds the names of the columns is a header all the same.
+    # Rows of comments; one with the names of the columns is still a header.
     comments: frozenset[int] = frozenset()
-    # Between the cells of a text, whose numbers may have decimal commas.
+    # The separator of a text, whose numbers may have decimal commas.
     separator: str = ""
     # Why the page cannot be read.
     problem: str = ""
@@ -65,7 +65,7 @@ class Page:
 def find_column(
     source: Sheet, wanted: str, content: str, parameter: str, option: str | None = None
 ) -> int:
-    """Return the index of a column, or raise an error that says which columns there are."""
+    """Return the index of a column, or raise an error that lists the columns."""
     names = [str(name) for name in source.frame.columns]
     found = find_names(names, wanted)
     if len(found) == 1:
@@ -89,7 +89,7 @@ def find_column(
 
 
 def find_names(names: Sequence[str], wanted: str) -> list[int]:
-    """Return where a name is; white space around it, which nobody sees, does not count."""
+    """Return the indices of a name, ignoring white space around it."""
     exact = [k for k, name in enumerate(names) if name == wanted]
     return exact or [k for k, name in enumerate(names) if name.strip() == wanted.strip()]
 
@@ -97,7 +97,7 @@ def find_names(names: Sequence[str], wanted: str) -> list[int]:
 def join_fields(
     source: Sheet, ids: Sequence[str], field_column: str | None
 ) -> tuple[list[str], int | None]:
-    """Put the field of each row before its id, if need be; return the column of the fields, too."""
+    """Put the field of each row before its id, if asked; also return the column of the fields."""
     names = [str(name) for name in source.frame.columns]
     if field_column is None or (
         not find_names(names, field_column) and all("/" in one for one in ids if one)
@@ -123,7 +123,7 @@ def is_missing(cell: Any) -> bool:
 
 
 def cell_text(cell: object) -> str:
-    """Return a cell as text without white space around it, "" for no value or a word for none."""
+    """Return a cell as text without white space around it, "" for a missing value."""
     if isinstance(cell, bytes):
         cell = cell.decode("utf-8", "backslashreplace")
     text = "" if is_missing(cell) else str(cell).strip()
@@ -133,7 +133,7 @@ def cell_text(cell: object) -> str:
 def find_sheet(
     pages: Sequence[Page], others: Sequence[str], path: Path, wanted: Sequence[str]
 ) -> Sheet:
-    """Return the only page with the wanted names, or else the first; others were not read."""
+    """Return the only page with the wanted names, or else the first; `others` were not read."""
     having = [page for page in pages if _header_of(page, wanted[:1]) is not None]
     best = [page for page in having if _header_of(page, wanted) is not None] or having
     if len(best) > 1:
@@ -159,7 +159,7 @@ def _cells_of(page: Page, row: int) -> list[str]:
 
 
 def _header_of(page: Page, wanted: Sequence[str]) -> int | None:
-    """Return which of the first rows has the wanted names, if any are wanted."""
+    """Return the first row with the wanted names, if any are wanted."""
     for row in range(min(_HEADER_WITHIN, len(page.records))):
         names = _cells_of(page, row)
         if wanted and all(find_names(names, name) for name in wanted):
@@ -168,7 +168,7 @@ def _header_of(page: Page, wanted: Sequence[str]) -> int | None:
 
 
 def _first_filled(page: Page) -> int | None:
-    """Return the first row of two cells or more, else the first that is not blank."""
+    """Return the first row with two cells or more, or else the first that is not blank."""
     filled = (
         (row, sum(map(_is_filled, record)))
         for row, record in enumerate(page.records)
@@ -180,8 +180,8 @@ def _first_filled(page: Page) -> int | None:
 
 
 def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "") -> Sheet:
-    """Make a table of rows, the first with the wanted name being the header."""
-    # Of several rows with the names of ids, as of merged cells, the one with those of labels.
+    """Make a table of rows; the header is the first row with the wanted name."""
+    # If several rows name the ids, as with merged cells, the header also names the labels.
     found = (_header_of(page, wanted), _header_of(page, wanted[:1]), _first_filled(page))
     header = next((row for row in found if row is not None), None)
     if header is None:
@@ -197,7 +197,7 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
             "are not needed"
         )
     passed: dict[str, list[str]] = {_LONGER: [], _COMMENT: [], _AGAIN: []}
-    # Blank rows are skipped here, as there may be millions.
+    # Blank rows are skipped here, because there may be millions.
     written = (row for row in range(header + 1, len(page.records)) if page.records[row])
     rows = ((row, _row(page, row, names, passed)) for row in written)
     filled = [(row, cells) for row, cells in rows if any(map(_is_filled, cells))]
@@ -214,7 +214,7 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
     ]
     columns = [[cells[k] for _, cells in filled] for k in range(len(names))]
     if page.separator == ",":
-        # Their ids are text, as "3,17" may be.
+        # Ids stay text: "3,17" can be one.
         is_id = [name.strip() in [one.strip() for one in wanted[:1]] for name in names]
         columns = [
             column if is_one else _with_points(column, is_quoted=True)
@@ -223,14 +223,14 @@ def sheet_of_page(page: Page, path: Path, wanted: Sequence[str], hint: str = "")
     elif page.separator:
         columns = [_with_points(column) for column in columns]
     frame = pd.DataFrame(dict(enumerate(columns)), dtype=object).set_axis(names, axis=1)
-    # Counted from 1, as a spreadsheet does.
+    # Counted from 1, as in a spreadsheet.
     return Sheet(frame, str(path), [row + 1 for row, _ in filled], hint, notes)
 
 
 def _row(
     page: Page, row: int, names: Sequence[str], passed: Mapping[str, list[str]]
 ) -> Sequence[Any]:
-    """Return the cells of a row below the header, blank for a comment or for the names again."""
+    """Return the cells of a row below the header, blank for a comment or a repeated header."""
     n_columns = len(names)
     record = page.records[row]
     cells = [*record[:n_columns], *[None] * (n_columns - len(record))]
@@ -251,7 +251,7 @@ def _is_filled(cell: Any) -> bool:
 
 
 def _with_points(cells: list[Any], *, is_quoted: bool = False) -> list[Any]:
-    """Write the decimal commas of a column of numbers as points."""
+    """Replace the decimal commas of a column of numbers by points."""
     texts = [cell for cell in cells if cell is not None and cell.strip()]
     with_comma = [text for text in texts if "," in text]
     if not with_comma or not all(map(_DECIMAL_COMMA.fullmatch, texts)):

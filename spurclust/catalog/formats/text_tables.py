@@ -1,4 +1,4 @@
-"""Read tables of text: the encoding, the separator, comments, and what is no formula."""
+"""Read tables of text: the encoding, the separator, comments, and marks of text."""
 
 import csv
 import io
@@ -10,20 +10,20 @@ from typing import Any
 from spurclust.catalog.formats.sheets import Page, find_names
 from spurclust.errors import CatalogError
 
-# A spreadsheet runs a cell that begins like this, and other programs pass over a line that does.
+# A spreadsheet runs a cell that begins with this, and other programs skip such a line.
 _RUNS = re.compile(r"'*\s*[=+\-@#]")
 _MARKED = re.compile(r"'+\s*[=+\-@#]")
-# A number or a position, which nothing runs.
+# A number or a position, which no program runs.
 _PLAIN = re.compile(r"[+-]?[0-9.:\s]*[0-9][0-9.:\s]*([eE][-+]?[0-9]+)?|-?inf")
-# How some programs keep the zeros of "00123".
+# Some programs keep the zeros of "00123" in this way.
 _AS_TEXT = re.compile(r'="([^"]*)"')
-# Separators in the order of preference; a blank is any white space.
+# Separators in order of preference; a blank is any white space.
 _SEPARATORS = ",;\t|"
 _LOOKED_AT = 100
 
 
 def mark_text(text: str) -> str:
-    """Return a cell of csv that no spreadsheet runs; `unmark_text` returns it as it was."""
+    """Return a cell of csv that no spreadsheet runs; `unmark_text` is the inverse."""
     return "'" + text if _RUNS.match(text) and not _PLAIN.fullmatch(text) else text
 
 
@@ -38,7 +38,7 @@ def unmark_text(text: str) -> str:
 def read_text_page(path: Path, wanted: Sequence[str]) -> Page:
     """Read the cells of a text file; the separator is the one that yields the wanted names."""
     text = _decoded(path)
-    # Excel's own line that names the separator, not shown as a row.
+    # Excel's line with the separator, which is not a row.
     declared = re.match(r'"?sep=(.)"?\r?\n', text)
     if declared:
         separator, text = declared[1], text[declared.end() :]
@@ -47,7 +47,7 @@ def read_text_page(path: Path, wanted: Sequence[str]) -> Page:
     else:
         separator = _separator(text, wanted)
     lines = _Lines(text, separator)
-    # Not pandas: it joins the lines after an unclosed quotation mark without an error.
+    # pandas joins the lines after an unclosed quotation mark without an error.
     reader = csv.reader(lines, strict=True, **_dialect(separator))
     records: list[list[str]] = []
     comments: list[int] = []
@@ -72,7 +72,7 @@ def read_text_page(path: Path, wanted: Sequence[str]) -> Page:
 
 
 class _Lines:
-    """The lines of a text for a reader of csv, without comments, which no quoted cell begins."""
+    """The lines of a text for a reader of csv, without comments outside of quoted cells."""
 
     def __init__(self, text: str, separator: str) -> None:
         self._lines = io.StringIO(text, newline="")
@@ -95,17 +95,17 @@ class _Lines:
 
 
 def _dialect(separator: str) -> dict[str, Any]:
-    """Return how csv separates cells; a blank is any number of blanks."""
+    """Return the arguments of a csv reader; a blank is any number of blanks."""
     return {"delimiter": separator, "skipinitialspace": separator == " "}
 
 
 def _stripped(line: str) -> str:
-    """Return a line that is separated by single tabs and blanks, without those at its ends."""
+    """Return a line with blanks for tabs, without those at its ends."""
     return line.replace("\t", " ").strip() + "\n"
 
 
 def _separator(text: str, wanted: Sequence[str]) -> str:
-    """Return the separator with which a line has the wanted name, or else most cells."""
+    """Return the separator that yields the wanted name in a line, or else the most cells."""
     lines = [line for line in _first_lines(text) if line.strip()]
     headers = dict.fromkeys(_SEPARATORS, lines[:1])
     if wanted:
@@ -138,7 +138,7 @@ def _names(line: str, separator: str) -> list[str]:
 
 
 def _decoded(path: Path) -> str:
-    """Return the text of a file in UTF-8, UTF-16 with its mark, or else Windows-1252."""
+    """Return the text of a file in UTF-8, UTF-16 with a mark, or else Windows-1252."""
     data = path.read_bytes()
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16")

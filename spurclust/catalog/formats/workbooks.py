@@ -1,4 +1,4 @@
-"""Read the pages of a workbook: merged cells are filled, hidden rows named, formulas checked."""
+"""Read the pages of a workbook: fill merged cells, name hidden rows, check formulas."""
 
 import posixpath
 import re
@@ -16,23 +16,23 @@ from spurclust.catalog.formats.sheets import Page
 from spurclust.errors import CatalogError, import_optional
 from spurclust.printing import join_some
 
-# Real sheets shrink 10 to 100 times, and what is packed to harm, 1000 times.
+# Real sheets shrink 10 to 100 times; files that are packed to harm shrink 1000 times.
 _MAX_RATIO, _HARMLESS, _MAX_UNPACKED = 200, 50_000_000, 4_000_000_000
 _MAX_WORKBOOK_ROWS, _MAX_CELLS = 1_048_576, 20_000_000
 _MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})"')
 _HIDDEN = re.compile(rb'<row (?=[^>]*hidden="(?:1|true)")[^>]*?\br="([0-9]{1,7})"')
 _SPANS = re.compile(rb'number-rows-spanned="(?:[2-9]|[1-9][0-9])')
-# What pandas reads a format with, and the packages of these, the best first.
+# The engines of pandas for a format, and their packages, the best first.
 _ENGINES = {
     ".xls": {"calamine": ("python_calamine", "python-calamine"), "xlrd": ("xlrd", "xlrd")},
     ".ods": {"calamine": ("python_calamine", "python-calamine"), "odf": ("odf", "odfpy")},
 }
 _Range = tuple[int, int, int, int]
-"""Merged cells: first row, row after the last, first column, column after the last, from 0."""
+"""Merged cells: first row, last row plus 1, first column, last column plus 1, from 0."""
 
 
 def read_pages(path: Path, sheet: str | None) -> tuple[list[Page], list[str]]:
-    """Read all pages of a workbook, or the one that is named; return the names of the others."""
+    """Read all pages of a workbook or the named one; also return the names of the others."""
     if path.suffix.lower() in _ENGINES:
         return _read_with_pandas(path, sheet)
     _check_parts(path)
@@ -73,8 +73,8 @@ def _choose(names: list[str], sheet: str | None, path: Path) -> tuple[list[str],
 
 
 def _cells(page: Any, path: Path) -> tuple[list[list[Any]], list[tuple[int, int]]]:
-    """Return the rows of a sheet, and where its formulas are."""
-    # The size that a workbook declares is often wrong.
+    """Return the rows of a sheet, and the positions of its formulas."""
+    # The declared size of a workbook is often wrong.
     page.reset_dimensions()
     records: list[list[Any]] = []
     formulas: list[tuple[int, int]] = []
@@ -95,7 +95,7 @@ def _cells(page: Any, path: Path) -> tuple[list[list[Any]], list[tuple[int, int]
 def _put_results(
     records: list[list[Any]], formulas: Sequence[tuple[int, int]], results: list[list[Any]]
 ) -> str:
-    """Put the results of formulas into their cells; return what is wrong with them."""
+    """Put the results of formulas into their cells; return what is wrong, if anything."""
     for row, column in formulas:
         records[row][column] = results[row][column]
     if formulas and all(records[row][column] is None for row, column in formulas):
@@ -104,7 +104,7 @@ def _put_results(
 
 
 def _fill(records: list[list[Any]], ranges: Sequence[_Range], path: Path) -> Iterator[str]:
-    """Write what merged cells show into each of them; yield a note of what was filled."""
+    """Fill each of the merged cells with their value; yield a note on it."""
     width = max(map(len, records), default=0)
     filled = []
     n_cells = 0
@@ -126,7 +126,7 @@ def _fill(records: list[list[Any]], ranges: Sequence[_Range], path: Path) -> Ite
 
 
 def _name_hidden(rows: Sequence[int]) -> Iterator[str]:
-    """Yield a note on rows that a filter or a person has hidden."""
+    """Yield a note on hidden rows."""
     if rows:
         named = join_some([f"row {row}" for row in rows])
         yield f"{len(rows)} rows are hidden, perhaps by a filter, and count as well: {named}"
@@ -153,8 +153,7 @@ def _check_parts(path: Path) -> None:
 
 def _special_parts(path: Path) -> dict[str, bytes]:
     """Return the text of the sheets that have merged cells or hidden rows."""
-    # openpyxl knows them as well, but makes an object for every merged cell, of which a sheet may
-    # claim 10^10.
+    # openpyxl makes an object for every merged cell, and a sheet may claim 10^10 of them.
     with zipfile.ZipFile(path) as book:
         sheets = ElementTree.fromstring(book.read("xl/workbook.xml")).findall(".//{*}sheet")
         links = ElementTree.fromstring(book.read("xl/_rels/workbook.xml.rels"))
@@ -179,14 +178,14 @@ def _merged(text: bytes) -> list[_Range]:
 
 
 def _read_with_pandas(path: Path, sheet: str | None) -> tuple[list[Page], list[str]]:
-    """Read .ods and .xls with whatever engine of pandas is installed."""
+    """Read .ods and .xls with any installed engine of pandas."""
     suffix = path.suffix.lower()
     engines = _ENGINES[suffix]
     engine = next((name for name, (module, _) in engines.items() if find_spec(module)), None)
     if engine is None:
         packages = [package for _, package in engines.values()]
         raise ImportError(
-            f"Reading {suffix} needs the package {' or '.join(packages)}, none of which is "
+            f"Reading {suffix} needs the package {' or '.join(packages)}, which is not "
             f"installed: pip install {packages[0]}; or save {path.name} as .xlsx",
             name=packages[0],
         )
@@ -217,7 +216,7 @@ def _merged_ranges(book: Any, engine: str, name: str) -> list[_Range]:
 
 
 def _refuse_spans(path: Path) -> None:
-    """Raise an error for an OpenDocument sheet with merged cells, which no engine shows."""
+    """Raise an error for an OpenDocument sheet with merged cells; no engine reads them."""
     _check_parts(path)
     with zipfile.ZipFile(path) as book:
         found = _SPANS.search(book.read("content.xml"))
