@@ -1,4 +1,4 @@
-"""Where cutouts come from: files, tables of paths, array stores, arrays."""
+"""Read cutouts from files, tables of paths, array stores, mosaics and arrays."""
 
 from spurclust.cutouts.bands import source_ids_from_paths
 from spurclust.cutouts.files import list_cutouts

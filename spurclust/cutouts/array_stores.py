@@ -1,4 +1,4 @@
-"""Arrays of cutouts that are stored: zarr, HDF5, npy and npz, read a few sources at a time."""
+"""Stored arrays of cutouts: zarr, HDF5, npy and npz, read a few sources at a time."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from spurclust.cutouts.files import is_image_name
 from spurclust.errors import CatalogError, import_optional
 
 IMAGES = "images"
-"""The array of the cutouts, if a store has several that may be meant."""
+"""Name of the array of the cutouts, if several arrays of a store are possible."""
 
 _IDS = ("source_id", "source_ids", "ids", "id")
 _FILE_NAMES = ("original_filename", "filename")
@@ -29,8 +29,8 @@ _SIDECAR = "_metadata.parquet"
 
 
 def find_store(source: object) -> Path | None:
-    """Return the store that something names: a zarr store, a file, or the only one of a folder."""
-    # A folder is that of a store if it holds no image, and no table but that of the store's ids.
+    """Return the named store: a zarr store, a file, or the only store in a folder."""
+    # A folder with a store has no image, and no table but that of the store's ids.
     if not isinstance(source, (str, os.PathLike)) or "://" in str(source):
         return None
     path = Path(source).expanduser()
@@ -56,7 +56,7 @@ def _is_store(path: Path) -> bool:
 
 
 def open_store(source: Any, source_ids: Sequence[object] | None = None) -> ArraySource:
-    """Open an array, or a store of cutouts whose ids are in it or in a Parquet table beside it."""
+    """Open an array or a store of cutouts, with ids in it or in a Parquet table beside it."""
     suffix = source.suffix.lower() if isinstance(source, Path) else ""
     if suffix in (".npy", ".npz"):
         opened = _open_npy(source)
@@ -93,7 +93,7 @@ class _Opened:
 
 
 def _open_zarr(source: Any) -> _Opened:
-    """Open a zarr store by its path, or what is one already."""
+    """Open a zarr store by its path, or take an open one."""
     zarr = import_optional("zarr", feature="Reading a zarr store", extra="scale")
     store = group = source
     if isinstance(source, Path):
@@ -101,7 +101,7 @@ def _open_zarr(source: Any) -> _Opened:
             store = group = zarr.open(str(source), mode="r")
             if isinstance(store, zarr.Array) and find_store(source.parent) == source.parent:
                 group = zarr.open(str(source.parent), mode="r")
-        except Exception as error:  # of zarr's own kinds, which change with its version
+        except Exception as error:  # the types depend on the version of zarr
             raise CatalogError(f"{source} cannot be opened as a zarr store ({error})") from error
     arrays = {} if isinstance(group, zarr.Array) else dict(group.arrays())
     if not isinstance(store, zarr.Array):
@@ -147,7 +147,7 @@ def _open_hdf5(path: Path) -> _Opened:
 
 
 def _read_hdf5(place: tuple[str, str], rows: Any) -> Any:
-    """Read rows of an array of an HDF5 file, which takes them in ascending order only."""
+    """Read rows of an array of an HDF5 file; h5py needs them in ascending order."""
     import h5py
 
     with h5py.File(place[0]) as file:
@@ -159,7 +159,7 @@ def _read_hdf5(place: tuple[str, str], rows: Any) -> Any:
 
 
 def _open_npy(path: Path) -> _Opened:
-    """Open an array of numpy, or a file of several, whose cutouts are then in memory."""
+    """Open an array of numpy, or a file of several, which is read into memory."""
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -168,7 +168,7 @@ def _open_npy(path: Path) -> _Opened:
         with loaded:
             arrays = {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError) as error:
-        # numpy takes all that is no array for a pickle, and advises to trust it.
+        # numpy takes anything but an array for a pickle, and advises to trust it.
         why = "it holds Python objects, or is damaged" if "pickle" in str(error) else str(error)
         raise CatalogError(
             f"{path} cannot be opened as arrays of numpy ({why}): write it anew, ids as text, as "
@@ -218,7 +218,7 @@ def _texts(ids: Iterable[object], origin: object) -> list[str]:
 
 
 def _is_column(array: Any) -> bool:
-    """Return whether an array has one entry a row."""
+    """Return whether an array has one entry per row."""
     return array.ndim in (1, 2) and array.size == array.shape[0]
 
 
@@ -233,8 +233,8 @@ def _read_sidecar(path: Path, n_cutouts: int) -> Sequence[object] | None:
         raise CatalogError(f"{path} cannot be read as a Parquet table ({error})") from error
     if len(table) != n_cutouts:
         raise CatalogError(
-            f"{path} has {len(table)} rows, and there are {n_cutouts} cutouts: give it a row for "
-            "each, or move it away to number them"
+            f"{path} has {len(table)} rows, but there are {n_cutouts} cutouts: give it one row per "
+            "cutout, or move it away to number the cutouts"
         )
     if _ROWS in table:
         table = table.sort_values(_ROWS)
@@ -252,12 +252,12 @@ def _read_sidecar(path: Path, n_cutouts: int) -> Sequence[object] | None:
 
 
 class _StoredArray:
-    """An array of a store, channels last; it travels to other processes, and is opened to read."""
+    """An array of a store, channels last, for any process: it is opened when it is read."""
 
     def __init__(self, place: Any, read: Callable[[Any, Any], Any], array: Any, name: str) -> None:
         self._place, self._read, self.name = place, read, name
         self.stored = tuple(array.shape)
-        # Only its shape is of interest.
+        # Only its shape is needed.
         like = channels_last(np.broadcast_to(np.zeros((), array.dtype), array.shape))
         self.shape, self.dtype, self.ndim = like.shape, like.dtype, like.ndim
 
@@ -268,11 +268,11 @@ class _StoredArray:
         rows, *others = key if isinstance(key, tuple) else (key,)
         try:
             images: NDArray[Any] = channels_last(np.asarray(self._read(self._place, rows)))
-        except Exception as error:  # codecs raise what they like
+        except Exception as error:  # codecs raise any type
             numbers = range(len(self))[rows] if isinstance(rows, slice) else rows
             raise CatalogError(
                 f"{self.name}: sources {numbers[0]} to {numbers[-1]}, counted from 0, cannot be "
-                f"read ({error}): write them anew, or predict the others from a store without them"
+                f"read ({error}): write them again, or predict the others from a store without them"
             ) from error
         return images[(slice(None), *others)]
 
@@ -280,24 +280,24 @@ class _StoredArray:
 def _whole_chunks(array: Any) -> int:
     """Choose how many sources to read at once, so that no chunk is read twice."""
     n_bytes = array.nbytes // max(array.shape[0], 1) if array.ndim else 0
-    # What is stored in one file is a shard, if there are any.
+    # If there are shards, a file holds a shard.
     stored = (getattr(array, "shards", None) or array.chunks or (1,))[0]
     return int(max(ARRAY_BYTES // max(n_bytes, 1) // stored, 1) * stored)
 
 
 def _root_of(store: Any) -> str:
-    """Return the folder or archive of a store, where it has one."""
+    """Return the folder or archive of a store, if it has one."""
     root = getattr(store, "root", None) or getattr(store, "path", None) or store
     return str(root.absolute() if isinstance(root, Path) else root)
 
 
 def _path_of(node: Any) -> str:
-    """Return the path of an array or group: two arrays of one store have two."""
+    """Return the path of an array or group, which differs between arrays of one store."""
     return f"{_root_of(node.store)}/{node.path}" if node.path else _root_of(node.store)
 
 
 def _version(array: Any) -> str:
-    """Hash sizes and times of the files of an array, which change when it is written to."""
+    """Hash sizes and times of the files of an array, which change when it is written."""
     archive = _root_of(array.store)
     files = [archive] if Path(archive).is_file() else sorted(_files_in(_path_of(array)))
     return _stamp(files) if files else ""

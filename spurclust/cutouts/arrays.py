@@ -1,4 +1,4 @@
-"""Arrays of cutouts as a source: numpy's, dask's, and those of a zarr store."""
+"""Arrays of cutouts as a source: from numpy, dask or a store."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -25,17 +25,17 @@ from spurclust.cutouts.gather import Cutouts, Skipped
 from spurclust.errors import CatalogError
 
 ARRAY_BYTES = 2**26
-"""Approximate bytes in a partition, by default."""
+"""Default size of a partition in bytes, about."""
 
 _EXAMPLES = 3
-"""Rows that are found whatever is looked for, so that an error can show how ids are written."""
+"""Number of rows to return for any ids, so that an error can show how ids are written."""
 
 
 @dataclass(frozen=True)
 class Block:
     """A partition of an array: a lazy block of cutouts, and the ids of its sources."""
 
-    # The version changes when the pixels do, as far as that can be told without reading them.
+    # The version changes with the pixels, as far as is known without reading them.
 
     source_ids: Sequence[str] | range
     lazy: Any
@@ -47,7 +47,7 @@ class Block:
         return len(self.source_ids)
 
     def load(self, images: Any = None) -> "ArraySource":
-        """Return a source of the images that the block was computed to."""
+        """Return a source of the computed images."""
         source = ArraySource(images, self.source_ids, self.name, self.version)
         source.positions = self.positions
         return source
@@ -59,12 +59,12 @@ class Block:
 
 def is_channels_first(shape: Sequence[int]) -> bool:
     """Return whether an array of cutouts has its channels before height and width."""
-    # No cutout is so narrow that a side is less than twice the number of its channels.
+    # A side of a cutout is at least twice the number of its channels.
     return len(shape) == 4 and 2 * shape[1] <= min(shape[2:])
 
 
 def channels_last(images: Any) -> Any:
-    """Return an array with its channels last, or without their axis where there is only one."""
+    """Return an array with its channels last, or without their axis for a single channel."""
     if is_channels_first(images.shape):
         images = images.transpose(0, 2, 3, 1)
         return images[..., 0] if images.shape[3] == 1 else images
@@ -72,16 +72,16 @@ def channels_last(images: Any) -> Any:
 
 
 class ArraySource:
-    """The cutouts of an array of numpy, dask or zarr, of which only what is asked for is read."""
+    """The cutouts of an array of numpy, dask or zarr, read only when asked for."""
 
     lost: Sequence[Skipped] = ()
     in_files = False
     filters: list[str] | None = None
     notes: Sequence[str] = ()
-    # Where cutouts are cut out of mosaics: what FITS files say of themselves.
+    # For cutouts from mosaics, which have FITS headers.
     header: FitsHeader | None = None
     positions: Sequence[tuple[float, float]] = ()
-    # The options that make the cutouts, for a refusal.
+    # The options that make the cutouts, for an error.
     made_with = ""
 
     def __init__(
@@ -106,15 +106,15 @@ class ArraySource:
         self.image_format: ImageFormat | None = ImageFormat(tuple(images.shape[1:]), images.dtype)
 
     def _check_array(self) -> None:
-        """Raise an error for an array that cannot be of pixels."""
+        """Raise an error if an array cannot hold pixels."""
         images = self.images
         if isinstance(images, np.ma.MaskedArray):
             raise CatalogError(
-                "the cutouts are a masked array: fill it, with NaN where there is no data"
+                "the cutouts are a masked array: fill it with NaN where there are no data"
             )
         if images.dtype.kind not in "buif":
             raise CatalogError(
-                f"the cutouts are an array of dtype {images.dtype}: pixels need to be real "
+                f"the cutouts are an array of dtype {images.dtype}: pixels must be real "
                 "numbers, and paths of files a list or a one-dimensional array"
             )
         size = math.prod(images.shape)
@@ -134,7 +134,7 @@ class ArraySource:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of ids, and of the name of the array; of numpy's, of its pixels."""
+        """Hash of ids and of the name of the array; for numpy, also of the pixels."""
         images = self.images
         content = self.name
         if isinstance(images, np.ndarray):
@@ -144,7 +144,7 @@ class ArraySource:
         return fingerprint_of([content, tuple(images.shape), images.dtype], self.source_ids)
 
     def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-        """Return all rows where ids were given, else those that can be meant, as "007" can be 7."""
+        """Return all rows if ids were given, else those that ids can mean, such as 7 for "007"."""
         if not isinstance(self.source_ids, range):
             return np.arange(len(self)), list(self.source_ids)
         numbers = (form for form in map(id_form, source_ids) if form.isdecimal())
@@ -195,13 +195,13 @@ class ArraySource:
         )
 
     def _adapted(self, rows: Sequence[int], options: ReadOptions) -> tuple[NDArray[Any], list[str]]:
-        """Read rows, like those of an earlier set, and a few at a time if they are to change."""
+        """Read rows in the format of an earlier set, a few at a time if they need a change."""
         shape, like = tuple(self.images.shape[1:]), options.like
         if like is not None and shape[:2] == like.shape[:2]:
-            # They were shrunk when they were stored.
+            # They are stored shrunk.
             like = like._replace(full=None)
             options = replace(options, size=None, reduce=None, like=None)
-        # None of an array was trimmed: all have one size.
+        # All cutouts of an array have one size, so none was trimmed.
         options = replace(options, pad="never")
         n_channels = (*shape, 1)[2]
         stored = Stored(
@@ -229,7 +229,7 @@ class ArraySource:
         shape = tuple(self.images.shape[1:])
 
         def change(image: NDArray[Any]) -> tuple[NDArray[Any], list[str]]:
-            # Only dtypes that files have as well are averaged.
+            # Only dtypes that files can have are averaged.
             image, notes = canonical(image), list[str]()
             if like is not None:
                 stored_as = stored._replace(dtype=image.dtype)
@@ -245,7 +245,7 @@ class ArraySource:
         return images, notes
 
     def _fetch(self, rows: Sequence[int]) -> NDArray[Any]:
-        """Read rows as they are stored; of a numpy array, without a copy if they are a range."""
+        """Read rows unchanged; a range of a numpy array is not copied."""
         if not len(rows):
             return np.empty((0, *self.images.shape[1:]), dtype=self.images.dtype)
         is_range = isinstance(rows, range) and rows.step == 1
@@ -253,7 +253,7 @@ class ArraySource:
         return np.asarray(self.images[key])
 
     def partitions(self, size: int | None = None) -> tuple[list[Block], int | None]:
-        """Cut the array into blocks of dask: of its own chunks, or of about 64 MB."""
+        """Cut the array into dask blocks: its own chunks, or about 64 MB each."""
         import dask.array as da
         from dask.base import tokenize
 
@@ -290,7 +290,7 @@ class ArraySource:
 
 
 def _even_size(chunks: Sequence[int]) -> int | None:
-    """Return the size of even chunks, of which the last may be smaller; None for uneven ones."""
+    """Return the size of even chunks (the last may be smaller), or None for uneven ones."""
     first, *others = chunks
     is_even = all(one == first for one in others[:-1]) and all(one <= first for one in others[-1:])
     return int(first) if is_even else None

@@ -1,7 +1,7 @@
-"""What the name of a file says: source and band; the files of one source as one cutout.
+"""Source and band in the names of files, and several files of a source as one cutout.
 
-The files of one source, one a band, are written as one path with braces, as a shell has it:
-``1001_{F115W,F277W,F444W}.fits``. Where a band is missing, there is nothing between two commas.
+The files of one source, one per band, are written as one path with braces, as in a shell:
+``1001_{F115W,F277W,F444W}.fits``. For a missing band, there is nothing between two commas.
 """
 
 import os
@@ -48,14 +48,14 @@ SUFFIXES = (
     ".fts",
     *(f".{name}.{packed}" for name in ("fits", "fit", "fts") for packed in ("gz", "fz", "bz2")),
 )
-"""How the names of images end."""
+"""Suffixes of images."""
 
-# As strips are named: z6_12345_F115W_F150W_crop.png is source 12345.
+# The names of strips: z6_12345_F115W_F150W_crop.png is source 12345.
 _STRIP_NAME = re.compile(STRIP_NAME)
 _BRACES = re.compile(r"(.*)\{([^{}]*,[^{}]*)\}([^{}]*)", re.DOTALL)
 
 _FILTER = r"(?P<filter>[Ff][0-9]{3,4}[A-Za-z0-9]+)"
-# Patterns to suggest where files look like one source in several bands, the surest first.
+# Patterns to suggest if files look like several bands of a source, the surest first.
 _PATTERNS = (
     r"z[0-9.]+_(?P<source_id>.+?)_" + _FILTER,
     r"(?P<source_id>.+?)[_-]" + _FILTER,
@@ -68,7 +68,7 @@ _FEW = 300
 
 
 class Grouped(NamedTuple):
-    """Sources with their paths, and the filters that are their channels; None for whole cutouts."""
+    """Sources with their paths and the filters of their channels; None for one file per source."""
 
     source_ids: list[str]
     paths: list[str]
@@ -76,7 +76,7 @@ class Grouped(NamedTuple):
 
 
 class _Name(NamedTuple):
-    """What a pattern finds in a path: id and filter, and the text before and after the filter."""
+    """The id and filter that a pattern finds in a path, and the text around the filter."""
 
     path: str
     source_id: str
@@ -97,11 +97,11 @@ def source_ids_from_paths(
     paths : sequence of str or path
         The files.
     id_pattern : str or compiled regular expression, default=None
-        Searched for in the file name, or, if it has a slash, in the end of the path with as few
-        folders as it needs; its named group ``(?P<source_id>...)`` is the id, with
-        ``(?P<field>...)`` and a slash before it if there is such a group. By default, names as
-        ``z6_12345_F115W_crop.png`` give what stands between ``z<digits>_`` and the first ``_F``
-        after it, and all others the name without suffix.
+        Searched for in the file name. A pattern with a slash is searched for in the end of the
+        path, with as few folders as it needs. Its named group ``(?P<source_id>...)`` is the id. If
+        there is a group ``(?P<field>...)``, the field and a slash come before it. By default, the
+        id of ``z6_12345_F115W_crop.png`` is the text between ``z<digits>_`` and the next ``_F``;
+        for all other names it is the name without suffix.
 
     Returns
     -------
@@ -141,12 +141,12 @@ def group_files(
     id_pattern: str | re.Pattern[str] | None,
     filters: Sequence[str] | None,
 ) -> Grouped:
-    """Take ids from the names of files, and put the files of one source together, one a band."""
+    """Take ids from the names of files, and group the bands of each source."""
     pattern = None if id_pattern is None else _compiled(id_pattern)
     if pattern is None or "filter" not in pattern.groupindex:
         if filters is not None:
             raise CatalogError(
-                "filters are given, and no id_pattern with a group for them: write it as "
+                "filters are given, but no id_pattern with a group for them: write it as "
                 "(?P<source_id>...)_(?P<filter>...) (--id-pattern)"
             )
         if pattern is None:
@@ -181,7 +181,7 @@ def order_filters(filters: Any) -> list[str]:
 
 
 def _chosen_filters(found: Sequence[str] | dict[str, None], filters: Sequence[str]) -> list[str]:
-    """Return filters that are given as they are written in the names of the files."""
+    """Return the given filters as the names of the files write them."""
     written = {name.casefold(): name for name in found}
     for name in filters:
         if name.casefold() not in written:
@@ -195,7 +195,7 @@ def _chosen_filters(found: Sequence[str] | dict[str, None], filters: Sequence[st
 
 
 def _notes_on_bands(sources: dict[str, dict[str, _Name]], filters: list[str]) -> list[str]:
-    """Return notes on the sources that lack bands, and on the files that are not read."""
+    """Return notes on sources that lack bands, and on files that are not read."""
     notes = []
     without = [one for one, bands in sources.items() if bands.keys().isdisjoint(filters)]
     others = [name for bands in sources.values() for name in bands if name not in filters]
@@ -214,7 +214,7 @@ def _notes_on_bands(sources: dict[str, dict[str, _Name]], filters: list[str]) ->
         notes.append(f"{len(without)} sources have none of the filters: {join_some(without)}")
     if others:
         names = ", ".join(order_filters(set(others)))
-        notes.append(f"{len(others)} files of other filters are passed over: {names}")
+        notes.append(f"{len(others)} files of other filters are skipped: {names}")
     return notes
 
 
@@ -238,7 +238,7 @@ def _join(bands: Sequence[_Name | None]) -> str:
 
 
 def files_of(path: str) -> list[str]:
-    """Return the files of a source, one a band, "" for a missing one; of most, its only file."""
+    """Return the files of a source: one per band ("" if missing), or usually its only file."""
     match = _BRACES.fullmatch(path) if "{" in path else None
     if match is None or os.path.lexists(path):
         return [path]
@@ -246,7 +246,7 @@ def files_of(path: str) -> list[str]:
 
 
 def read_source(path: str, options: ReadOptions) -> Decoded:
-    """Read the image of a source; bands in files of their own become channels of one size."""
+    """Read the image of a source; bands in several files become channels of one size."""
     files = files_of(path)
     if len(files) == 1:
         return read_image(path, hdu=options.wanted)
@@ -255,13 +255,13 @@ def read_source(path: str, options: ReadOptions) -> Decoded:
     formats = {file: (band.image.shape, band.image.dtype) for file, band in bands.items()}
     (first, (shape, dtype)), *others = formats.items()
     if len(shape) != 2:
-        raise UnreadableCutoutError(first, "it has several channels, and is one band of a source")
+        raise UnreadableCutoutError(first, "it has several channels, but is one band of a source")
     for file, other in others:
         if other != (shape, dtype):
             raise UnreadableCutoutError(
                 path,
-                f"{Path(first).name} has shape {shape} and pixels of type {dtype}, and "
-                f"{Path(file).name} {other[0]} and {other[1]}: cut all bands on one grid of "
+                f"{Path(first).name} has shape {shape} and pixels of type {dtype}, but "
+                f"{Path(file).name} has {other[0]} and {other[1]}: cut all bands on one grid of "
                 "pixels, or shrink them with size (--size)",
             )
     blank = np.full(shape, np.nan if dtype.kind == "f" else 0, dtype=dtype)
@@ -277,7 +277,7 @@ def read_source(path: str, options: ReadOptions) -> Decoded:
 
 
 def read_whole(path: str, options: ReadOptions) -> NDArray[Any]:
-    """Read one source like the others of its set, as they were before they were shrunk."""
+    """Read one source in the format of its set before shrinking."""
     decoded, like = read_source(path, options), options.like
     if like is None:
         return decoded.image
@@ -289,7 +289,7 @@ def read_whole(path: str, options: ReadOptions) -> NDArray[Any]:
 def _to_one_size(
     bands: dict[str, Decoded], options: ReadOptions
 ) -> tuple[dict[str, Decoded], tuple[str, ...]]:
-    """Pad bands that were trimmed at an edge; shrink those on several grids, if that is asked."""
+    """Pad bands that were trimmed at an edge; shrink those on several grids, if asked."""
     stored = {file: stored_in(band) for file, band in bands.items()}
     if len({one.full for one in stored.values()}) == 1:
         return bands, ()
@@ -313,7 +313,7 @@ def _to_one_size(
 
 
 def _frame_of(bands: list[Stored]) -> tuple[ImageFormat, tuple[int, int]]:
-    """Return the frame of all bands, as high and as wide as any, with its center; and its size."""
+    """Return the frame that holds all bands, with its center, and its size."""
     full = (max(one.full[0] for one in bands), max(one.full[1] for one in bands))
     known = [(one.full, one.fits.center) for one in bands if one.fits and one.fits.center]
     y, x = ([center[k] for own, center in known if own[k] == full[k]] for k in range(2))
@@ -322,9 +322,9 @@ def _frame_of(bands: list[Stored]) -> tuple[ImageFormat, tuple[int, int]]:
 
 
 def _is_part(stored: Stored, frame: ImageFormat, full: tuple[int, int], pad: str) -> bool:
-    """Return whether a band is whole or was trimmed, and is not on another grid of pixels."""
+    """Return whether a band is whole or trimmed, and on the same grid of pixels."""
     (height, width), (full_height, full_width) = stored.full, full
-    # Where both sides are smaller by one factor, the pixels rather are larger.
+    # If both sides are smaller by one factor, the pixels are probably larger.
     is_one_grid = height * full_width != width * full_height or is_near(stored.full, full)
     if stored.scale and frame.scale:
         is_one_grid = is_same_scale(stored.scale, frame.scale)
@@ -348,10 +348,10 @@ def _compiled(pattern: str | re.Pattern[str]) -> re.Pattern[str]:
 
 
 def _find(path: str, pattern: re.Pattern[str]) -> _Name:
-    """Find what a pattern looks for in the name of a file, or in its path."""
+    """Find id and filter in the name of a file, or in its path."""
     start = len(path) - len(os.path.basename(path))  # noqa: PTH119 (of millions of names)
     match = pattern.search(path[start:])
-    # Of a path, no more folders than are needed.
+    # No more folders of the path than needed.
     while not match and start > 0 and "/" in pattern.pattern.replace("[^/", ""):
         start = path.rfind("/", 0, start - 1) + 1
         match = pattern.search(path[start:])
@@ -360,7 +360,7 @@ def _find(path: str, pattern: re.Pattern[str]) -> _Name:
         if group in pattern.groupindex and not groups.get(group):
             raise CatalogError(
                 f"id_pattern {pattern.pattern!r} finds no {what} in the name of {path}: correct "
-                "it, or give the files that have one, as 'FOLDER/*_sci.fits'"
+                "it, or give the files that have one, such as 'FOLDER/*_sci.fits'"
             )
     field = f"{groups['field']}/" if "field" in groups else ""
     if match is None or "filter" not in groups:
@@ -370,7 +370,7 @@ def _find(path: str, pattern: re.Pattern[str]) -> _Name:
 
 
 def _default_id(path: str) -> str:
-    """Take the id from a file's name: of a strip what the survey calls it, else all but suffix."""
+    """Take the id from a file's name: the id in the name of a strip, else all but the suffix."""
     name = os.path.basename(path)  # noqa: PTH119 (of millions of names)
     match = _STRIP_NAME.match(name)
     if match:
@@ -380,8 +380,8 @@ def _default_id(path: str) -> str:
 
 
 def _pattern_of_bands(paths: Sequence[str]) -> str | None:
-    """Return a pattern that finds in all names a source and one of several bands, if there is."""
-    # Most names are of no bands, which a few of them show.
+    """Return a pattern that finds a source and one of several bands in all names, if any does."""
+    # Most sets have no bands, and a few names show that.
     few = [*paths[:_FEW], *paths[:: max(len(paths) // _FEW, 1)]]
     for text in _PATTERNS:
         pattern = re.compile(text)
@@ -398,31 +398,31 @@ def _pattern_of_bands(paths: Sequence[str]) -> str | None:
 
 
 def _are_bands(names: Sequence[_Name], *, is_sure: bool) -> bool:
-    """Return whether names are of sources in several bands; words may be others than filters."""
+    """Return whether names are of sources in several bands, and not only of similar words."""
     sources = {name.source_id for name in names}
     filters = {name.filter for name in names}
     pairs = {(name.source_id, name.filter) for name in names}
-    # Words that only may be filters must be the same of nearly every source.
+    # Words that may not be filters must be the same for nearly every source.
     least = 1.5 if is_sure else max(0.9 * len(filters), 1.5)
     is_one_each = len(pairs) == len(names) >= least * len(sources)
     return is_one_each and len(filters) <= _MAX_FILTERS and (is_sure or len(sources) > 2)
 
 
 def _refuse_bands(paths: Sequence[str]) -> None:
-    """Raise an error for files that look like sources in several bands, one a file."""
+    """Raise an error for files that look like single bands of sources."""
     pattern = _pattern_of_bands(paths)
     if pattern is not None:
         for path in paths:
             word = _find(path, re.compile(pattern)).filter
             if word.upper() in AUXILIARY:
                 raise CatalogError(
-                    f"{path} looks like the {word} of an image and no cutout: give the files of "
-                    "the images, as 'FOLDER/*_sci.fits'"
+                    f"{path} looks like the {word} of an image, not a cutout: give the files of "
+                    "the images, such as 'FOLDER/*_sci.fits'"
                 )
         raise CatalogError(
-            f"{len(paths)} files, as {paths[0]}, look like sources in several bands, one a file: "
+            f"{len(paths)} files such as {paths[0]} look like sources with one file per band: "
             f"give id_pattern (--id-pattern) '{pattern}' to have the bands as channels; if each "
-            "file is a source of its own, give '(?P<source_id>[^.]+)'"
+            "file is a separate source, give '(?P<source_id>[^.]+)'"
         )
 
 

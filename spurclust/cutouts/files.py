@@ -1,4 +1,4 @@
-"""Which files are cutouts, in which order; files as a source."""
+"""List the files of cutouts in a fixed order, and use them as a source."""
 
 import os
 import re
@@ -21,27 +21,26 @@ from spurclust.cutouts.gather import Cutouts, Skipped, gather, path_text
 from spurclust.errors import CatalogError
 
 PARTITION_SIZE = 2000
-"""Sources in a partition of files, by default."""
+"""Default number of sources in a partition of files."""
 
 MANIFEST, PREDICTIONS = "manifest.json", "spurclust predictions"
-"""Name of the manifest in a folder of predictions, and a word near its beginning."""
+"""Name of the manifest in a folder of predictions, and a word at its start."""
 
 
 def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
     """List the image files of a folder, a pattern or a list, in a fixed order.
 
-    The order does not depend on the machine: by file name, in natural order (2 before 10), except
-    that a list keeps its own. Only names are looked at; nothing is opened.
+    The order is the same on all machines: by file name, in natural order (2 before 10). A list
+    keeps its order. No file is opened.
 
     Parameters
     ----------
     source : str, path, or sequence of them
-        A folder (its own image files, not those of its subfolders), a glob pattern ("**" goes into
-        subfolders, each once, wherever links lead), a zip archive or a tar one that is not
-        compressed, a single file, or a sequence of files. In a folder, pattern or archive, hidden
-        files and those without the suffix of an image (.png, .jpg, .jpeg, .tif, .tiff, .webp, .gif,
-        .jp2, .j2k, .fits, .fit, .fts, and these three with .gz, .fz or .bz2) are passed over;
-        upper and lower case of a suffix are the same, in a pattern as well.
+        A folder (without its subfolders), a glob pattern ("**" includes subfolders, each once), a
+        zip or uncompressed tar archive, a single file, or a sequence of files. In a folder, pattern
+        or archive, hidden files are skipped, and so are files without the suffix of an image: .png,
+        .jpg, .jpeg, .tif, .tiff, .webp, .gif, .jp2, .j2k, .fits, .fit, .fts, and the last three
+        with .gz, .fz or .bz2, in upper or lower case.
 
     Returns
     -------
@@ -62,7 +61,7 @@ def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str
 
 
 def _list_files(source: Any) -> tuple[list[str], str]:
-    """List image files, and count what else there is by kinds."""
+    """List image files, and count other files by kind."""
     if not isinstance(source, (str, os.PathLike)):
         paths = [path_text(path) for path in source]
         if not paths:
@@ -71,8 +70,8 @@ def _list_files(source: Any) -> tuple[list[str], str]:
     text = path_text(source)
     if "://" in text:
         raise CatalogError(
-            f"{text} is an address, and cutouts are read from files here: copy them, as with "
-            "'aws s3 sync s3://BUCKET/FOLDER cutouts', and give the folder"
+            f"{text} is an address, but cutouts are read from local files: copy them, for example "
+            "with 'aws s3 sync s3://BUCKET/FOLDER cutouts', and give the folder"
         )
     path = Path(text).expanduser()
     found = _find_files(path)
@@ -91,7 +90,7 @@ def _list_files(source: Any) -> tuple[list[str], str]:
 
 
 def _find_files(path: Path) -> list[str]:
-    """Find the files, whatever they are, of a folder, archive or pattern; or a file itself."""
+    """Find all files of a folder, archive or pattern, or a single file."""
     if path.is_dir():
         return [str(path / name) for name in os.listdir(path)]  # noqa: PTH208 (names are all that is needed)
     if os.path.lexists(path):
@@ -108,7 +107,7 @@ def _find_files(path: Path) -> list[str]:
 
 
 def _match_pattern(path: Path) -> list[str]:
-    """Find what a pattern means; the names of folders that exist are taken as they stand."""
+    """Find the files of a pattern; the names of existing folders are taken literally."""
     parts = path.parts
     n_plain = next(
         k for k, part in enumerate(parts) if has_magic(part) and not Path(*parts[: k + 1]).exists()
@@ -140,7 +139,7 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def _count_kinds(paths: Iterable[str]) -> str:
-    """Count what is no image by kinds; hidden files count where they are named as images."""
+    """Count files other than images by kind; hidden files count if they are named as images."""
     kinds: Counter[str] = Counter()
     for path in paths:
         name = Path(path).name
@@ -159,7 +158,7 @@ def is_image_name(name: str) -> bool:
 
 
 def is_fits_name(name: str) -> bool:
-    """Return whether a file is named as a FITS image, whose first row of pixels is its bottom."""
+    """Return whether a file is named as a FITS image; the first row of its pixels is the bottom."""
     return re.search(rf"\.{FITS_SUFFIX}$", name.lower().rstrip("}")) is not None
 
 
@@ -170,13 +169,13 @@ def _natural_order(path: str) -> tuple[list[str | int], str]:
 
 
 _TABLE_SUFFIXES = (".parquet", ".pq")
-# Files in the root of a HATS catalog, which may hold maps of the sky, .fits, as well.
+# Files in the root of a HATS catalog, which may also hold maps of the sky (.fits).
 _HATS_MARKS = ("hats.properties", "properties", "partition_info.csv", "collection.properties")
 
 
 def is_path_table(source: object) -> bool:
     """Return whether something names a Parquet table of paths, or a folder of them."""
-    # A folder of tables has no cutouts, or is a HATS catalog; its tables can be at any depth.
+    # A folder of tables has no cutouts, or is a HATS catalog. Its tables can be at any depth.
     if not isinstance(source, (str, os.PathLike)):
         return False
     path = Path(source).expanduser()
@@ -189,8 +188,8 @@ def is_path_table(source: object) -> bool:
 
 
 def find_tables(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Find the Parquet tables of a folder, at any depth, through links to other folders as well."""
-    # Names that begin with "_" or "." are passed over, and what `spurclust predict` wrote.
+    """Find the Parquet tables of a folder at any depth, also through links to other folders."""
+    # Skipped are names that begin with "_" or ".", and results of `spurclust predict`.
     if holds_predictions(folder):
         raise CatalogError(
             f"{folder} holds predictions of spurclust: give the tables of paths in another folder"
@@ -210,9 +209,9 @@ def _walk(
     is_closed: Callable[[str], bool] = lambda _: False,
     above: tuple[str, ...] = (),
 ) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield folders, where they really are, and the names of their files, through links as well."""
+    """Yield the real paths of folders and the names of their files, also through links."""
     real = os.path.realpath(folder)
-    # A link to a folder above would lead round and round.
+    # A link to a folder above would make a loop.
     if real in above or is_closed(folder):
         return
     try:
@@ -266,7 +265,7 @@ class FileSource:
         return fingerprint_of(self.source_ids, map(os.path.abspath, self.paths))
 
     def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:  # noqa: ARG002
-        """Return all: their names are in memory anyway."""
+        """Return all rows, because their names are in memory anyway."""
         return np.arange(len(self)), self.source_ids
 
     def take(self, rows: Iterable[int]) -> tuple[list[str], list[str]]:
@@ -299,7 +298,7 @@ class FileSource:
         return self
 
     def stamp(self) -> str:
-        """Hash what changes when the files do: their sizes and times."""
+        """Hash the sizes and times of the files."""
         marks: list[object] = []
         for path in (file for one in self.paths for file in files_of(one)):
             try:
@@ -327,7 +326,7 @@ def open_files(
         ids = check_source_ids(source_ids, len(paths), "files")
     is_name = isinstance(source, (str, os.PathLike))
     name = os.path.abspath(source) if is_name else f"{paths[0]} and {len(paths) - 1} more"  # noqa: PTH100
-    notes = [f"Passed over in {name}: {others}"] if others else []
+    notes = [f"Skipped in {name}: {others}"] if others else []
     if channels:
         notes.append(f"The channels are {', '.join(channels)}")
     return FileSource(ids, paths, name, channels, notes)
@@ -336,7 +335,7 @@ def open_files(
 def check_source_ids(
     source_ids: Sequence[object], n_sources: int, what: str, where: str = ""
 ) -> list[str]:
-    """Return ids as texts, one for each cutout, none of them blank or double."""
+    """Return ids as text, one per cutout; raise if one is blank or repeated."""
     ids = [
         # zarr and numpy have bytes as well.
         one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else str(one)
@@ -344,7 +343,7 @@ def check_source_ids(
     ]
     if len(ids) != n_sources:
         raise CatalogError(
-            f"{where}there are {n_sources} {what}, and {len(ids)} source_ids: give each an id of "
+            f"{where}there are {n_sources} {what}, but {len(ids)} source_ids: give each an id of "
             "its own"
         )
     seen = set()
@@ -359,7 +358,7 @@ def check_source_ids(
 
 
 def fingerprint_of(*columns: Iterable[object]) -> str:
-    """Hash columns of texts into 32 hexadecimal digits; of a range, its ends count."""
+    """Hash columns of text into 32 hexadecimal digits; a range is hashed by its ends."""
     digest = blake2b(digest_size=16)
     for column in columns:
         # A range may have 10^9 numbers.
@@ -370,7 +369,7 @@ def fingerprint_of(*columns: Iterable[object]) -> str:
 
 
 def _check_utf8(path: str) -> None:
-    """Raise an error for a name that no table of texts can hold."""
+    """Raise an error for a name that no table can hold."""
     try:
         path.encode()
     except UnicodeEncodeError as error:

@@ -1,4 +1,4 @@
-"""Names of the filters that the panels of a cutout show."""
+"""Names of the filters of the panels of a cutout."""
 
 import re
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ from pathlib import Path
 from spurclust.catalog.ids import FITS_SUFFIX
 from spurclust.errors import import_optional
 
-# As those of JWST, HST, Euclid and Roman stand in file names, often several without a gap.
+# Filters of JWST, HST, Euclid and Roman in file names, often several without a gap.
 _FILTER = re.compile(r"F\d{3,4}(?:LP|W2|[WMNXC])", re.IGNORECASE)
 _FITS_NAME = re.compile(rf"\.{FITS_SUFFIX}$", re.IGNORECASE)
 _KEYS = ("FILTER", "FILTER1", "BAND")
-# Filters of JWST below 10 micrometers whose numbers are hundredths of a micrometer; HST's of such
-# numbers are nanometers. Below 200 and from 1000 on, all are hundredths of a micrometer.
+# Filters of JWST below 10 micrometers: their numbers are hundredths of a micrometer, but those of
+# other filters in this range are nanometers (HST). Below 200 and from 1000 on, all are hundredths
+# of a micrometer.
 _MICROMETERS = {
     "F200W", "F210M", "F212N", "F250M", "F277W", "F300M", "F322W2", "F323N", "F335M", "F356W",
     "F360M", "F380M", "F405N", "F410M", "F430M", "F444W", "F460M", "F466N", "F470N", "F480M",
@@ -27,7 +28,7 @@ _BROAD_BANDS = {
 
 
 def filter_names(paths: Sequence[str]) -> list[str]:
-    """Return the filters of the panels that file names hold, or the headers of the first file."""
+    """Return the filters of the panels from file names, or from the headers of the first file."""
     named = {tuple(_FILTER.findall(Path(path).name.upper())) for path in paths}
     if len(named) != 1:
         return []
@@ -35,7 +36,7 @@ def filter_names(paths: Sequence[str]) -> list[str]:
 
 
 def channel_order(names: Sequence[str]) -> list[int]:
-    """Return indices that put channels in the order of wavelength, where it is known."""
+    """Return indices that put channels in the order of wavelength, if known."""
     found = [_FILTER.search(name) for name in names]
     lengths = [wavelength(one[0] if one else name) for one, name in zip(found, names, strict=True)]
     is_known = all(lengths) and len(set(lengths)) == len(lengths)
@@ -43,7 +44,7 @@ def channel_order(names: Sequence[str]) -> list[int]:
 
 
 def wavelength(name: str) -> int:
-    """Return the wavelength in the middle of a filter in nanometers, 0 if it is not known."""
+    """Return the central wavelength of a filter in nanometers, 0 if it is not known."""
     number = re.fullmatch(r"F(\d{3,4})[A-Z]{1,2}\d?", name.upper())
     if number is None:
         return _BROAD_BANDS.get(name, 0)

@@ -1,4 +1,4 @@
-"""How cutouts are read, and what all of a set have in common: size, channels, pixel type."""
+"""Options for reading cutouts, and the common format of a set: size, channels, pixel type."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,37 +12,38 @@ from spurclust.cutouts.decoding import Decoded, FitsHeader, convert, place
 from spurclust.errors import CatalogError
 
 PAD = ("center", "start", "end", "never")
-"""Where a cutout that was trimmed lies among pixels without data."""
+"""Positions of a trimmed cutout among pixels without data."""
 
-# A cutout that is larger by at most so many pixels, or this part of its side, was cut with another
-# rounding or margin.
+# A cutout that is larger by at most this many pixels, or this part of its side, was cut with
+# another rounding or margin.
 _FEW, _FEW_OF_SIDE = 2, 0.1
-# What is trimmed on both sides leaves a fourth of each side, or more.
+# Trimming leaves at least a fourth of each side.
 _MOST_TRIMMED = 4
-# Pixels are of one scale where it differs by no more than this part.
+# Scales of pixels are equal if they differ by at most this part.
 _SAME_SCALE = 0.02
-_AS_FITTED = "make all cutouts as those of the fit were made"
+_AS_FITTED = "make all cutouts like those of the fit"
 
 
 class ImageFormat(NamedTuple):
-    """Shape and pixel type that all cutouts of a set have in common.
+    """Shape and pixel type of all cutouts of a set.
 
     Use it as `ReadOptions.like`, to read further parts of a survey in the same format.
 
     Attributes
     ----------
     shape : (height, width) or (height, width, n_channels)
-        Of one cutout, after shrinking.
+        Shape of a cutout after shrinking.
     dtype : dtype
-        Of its pixels.
+        Type of its pixels.
     full : (height, width), default=None
-        Before shrinking; files of another size are padded or cut to it. None is that of `shape`.
+        Size before shrinking; files of another size are padded or cut to it. None is the size in
+        `shape`.
     center : (y, x), default=None
-        Where in it the header of a FITS file has the source.
+        Position of the source in it, from the headers of FITS files.
     scale : float, default=None
         Size of a pixel in degrees, where it is known.
     extensions : tuple of str, default=()
-        The extensions of a FITS file that are channels, if several are.
+        Extensions of a FITS file that are channels, if there are several.
 
     Examples
     --------
@@ -78,10 +79,10 @@ class ReadOptions:
     reduce : int, default=None
         Shrink by this factor. Not together with `size`.
     like : ImageFormat, default=None
-        What every cutout must fit, that of an earlier set; gray ones are repeated for channels.
-        None takes what the cutouts have in common.
+        Format that every cutout must have, such as that of an earlier set. Gray cutouts are
+        repeated for channels. None is the common format of the cutouts.
     on_error : {"raise", "skip"}, default="raise"
-        Raise an error for a cutout that cannot be read, or list it in `Cutouts.skipped`.
+        "raise": a cutout that cannot be read is an error. "skip": list it in `Cutouts.skipped`.
     n_jobs : int, default=None
         Threads.
     progress : bool, default=False
@@ -89,12 +90,12 @@ class ReadOptions:
     hdu : str, int or sequence of these, default=None
         Extensions of FITS files to read, see `read_cutouts`.
     pad : {"center", "start", "end", "never"}, default="center"
-        Where a cutout that was trimmed lies among pixels without data, see `read_cutouts`.
+        Position of a trimmed cutout among pixels without data, see `read_cutouts`.
 
     Raises
     ------
     ValueError
-        When a value is none of these.
+        When a value is not one of these.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def _is_count(value: object) -> bool:
 
 
 def _extensions(hdu: Any) -> tuple[str | int, ...]:
-    """Return the names and numbers of extensions; text may hold several, with commas between."""
+    """Return the names and numbers of extensions; text may hold several, separated by commas."""
     given = hdu.split(",") if isinstance(hdu, str) else [] if hdu is None else hdu
     if not isinstance(given, (list, tuple)):
         given = [given]
@@ -164,7 +165,7 @@ def _extensions(hdu: Any) -> tuple[str | int, ...]:
 
 
 class MisfitError(CatalogError):
-    """One cutout that can be read, and differs from the others of its set."""
+    """One cutout that can be read, but differs from the others of its set."""
 
     def __init__(self, path: str, reason: str, advice: str) -> None:
         super().__init__(path, reason, advice)
@@ -175,7 +176,7 @@ class MisfitError(CatalogError):
 
 
 class Stored(NamedTuple):
-    """What is stored in a file: size, channels, those that differ, pixel type, FITS header."""
+    """Description of a file: size, channels, distinct channels, pixel type, FITS header."""
 
     full: tuple[int, int]
     n_channels: int
@@ -195,7 +196,7 @@ class Stored(NamedTuple):
 
 
 def stored_in(decoded: Decoded) -> Stored:
-    """Describe what was read from a file."""
+    """Describe a decoded file."""
     height, width, *colors = decoded.image.shape
     n_colors = colors[0] if colors else 1
     dtype = decoded.image.dtype
@@ -203,7 +204,7 @@ def stored_in(decoded: Decoded) -> Stored:
 
 
 class Aspect(NamedTuple):
-    """One respect in which cutouts can differ: how it is said, and whether a file fits."""
+    """One respect in which cutouts can differ: its words, and whether a file fits."""
 
     plural: str
     verbs: tuple[str, str]
@@ -215,13 +216,13 @@ class Aspect(NamedTuple):
 def adapt(
     name: str, image: NDArray[Any], stored: Stored, options: ReadOptions, like: ImageFormat
 ) -> tuple[NDArray[Any], list[str]]:
-    """Adapt an image to its set and return what was done to it, or raise how it differs."""
+    """Adapt an image to its set, and return notes on the changes; raise if it cannot be adapted."""
     for aspect in ASPECTS:
         if not aspect.is_fit(stored, like, options):
             wanted = aspect.text(_as_stored(like))
             raise MisfitError(
                 name,
-                f"it {aspect.verbs[0]} {aspect.text(stored)}, and the fitted cutouts "
+                f"it {aspect.verbs[0]} {aspect.text(stored)}, but the fitted cutouts "
                 f"{aspect.verbs[1]} {wanted}",
                 _AS_FITTED,
             )
@@ -230,8 +231,8 @@ def adapt(
     if converted is None:
         raise MisfitError(
             name,
-            f"its {image.dtype} pixels are not exactly of the type {like.dtype}, which the fitted "
-            "or the other cutouts have",
+            f"its {image.dtype} pixels cannot be converted exactly to {like.dtype}, the type of "
+            "the fitted or the other cutouts",
             "make all cutouts of a set, and those to predict, in one way",
         )
     if converted.dtype != image.dtype:
@@ -243,7 +244,7 @@ def adapt(
     done = "cut" if is_larger else "padded without data"
     framed, n_panels = fill_frame(converted, stored, like, options.pad)
     is_strip = n_panels == 1 and not stored.fits and like.full[1] >= 2 * like.full[0]
-    as_one = " as one picture, since no equal panels were found" if is_strip else ""
+    as_one = " as one picture, because no equal panels were found" if is_strip else ""
     return framed, [*notes, f"were {done} to {pixels_text(like.full)}{as_one}"]
 
 
@@ -268,7 +269,7 @@ def fill_frame(
 
 
 class _Strip(NamedTuple):
-    """Margins, and the gap between a number of equal panels, in pixels, with their color."""
+    """The margins and the gap of equal panels in pixels, their number, and the color of the gap."""
 
     rows: tuple[int, int]
     columns: tuple[int, int]
@@ -278,7 +279,7 @@ class _Strip(NamedTuple):
 
 
 def _find_strip(image: NDArray[Any], full: tuple[int, int]) -> _Strip:
-    """Find equal panels side by side: square ones without a gap, or between gaps of one color."""
+    """Find equal panels side by side: square panels without gaps, or with gaps of one color."""
     height, width = full
     n, rest = divmod(width, height)
     if n > 1 and not rest and image.shape[1] % n == 0:
@@ -299,17 +300,17 @@ def _find_strip(image: NDArray[Any], full: tuple[int, int]) -> _Strip:
 
 
 def check_shrunk(name: str, shape: tuple[int, ...], like: ImageFormat) -> None:
-    """Raise an error for a cutout that is of another size after shrinking."""
+    """Raise an error for a cutout of another size after shrinking."""
     if shape[:2] != like.shape[:2]:
         raise MisfitError(
             name,
-            f"it is {pixels_text(shape)}, and the fitted cutouts are {pixels_text(like.shape)}",
+            f"it is {pixels_text(shape)}, but the fitted cutouts are {pixels_text(like.shape)}",
             _AS_FITTED,
         )
 
 
 def _as_stored(like: ImageFormat) -> Stored:
-    """Describe a format as a file that has it."""
+    """Describe a file of a format."""
     header = FitsHeader(like.extensions, None, None, like.scale, ())
     return Stored(
         like.full or _side(like.shape), like.n_channels, like.n_channels, like.dtype, header
@@ -322,7 +323,7 @@ def _side(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def is_same_scale(scale: float | None, other: float | None) -> bool:
-    """Return whether two sizes of a pixel are known and the same."""
+    """Return whether two sizes of a pixel are known and equal."""
     return bool(scale and other) and abs(scale / other - 1) <= _SAME_SCALE  # type: ignore[operator]
 
 
@@ -332,7 +333,7 @@ def is_near(full: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def is_trimmed(stored: Stored, like: ImageFormat, pad: str) -> bool:
-    """Return whether a cutout of another size can be of the same scale, and may be padded."""
+    """Return whether a cutout of another size may be padded: its scale can be the same."""
     if like.full is None or pad == "never":
         return False
     if is_near(stored.full, like.full):
@@ -340,8 +341,8 @@ def is_trimmed(stored: Stored, like: ImageFormat, pad: str) -> bool:
     sides = list(zip(stored.full, like.full, strict=True))
     if not all(n <= m or is_near((n, n), (m, m)) for n, m in sides):
         return False
-    # Half as high and half as wide is binned, and much smaller is something else, unless the
-    # header says otherwise.
+    # A cutout of half the height and width is binned, and a much smaller one is something else,
+    # unless the header says otherwise.
     factors = {m / n for n, m in sides}
     is_binned = len(factors) == 1 and factors.pop().is_integer()
     is_tiny = all(n < m for n, m in sides) and any(_MOST_TRIMMED * n < m for n, m in sides)
@@ -358,7 +359,8 @@ def _offset(stored: Stored, like: ImageFormat, pad: str) -> tuple[int, int]:
             start = (room - n) // 2
         if like.center and stored.fits and stored.fits.center:
             from_center = like.center[axis] - stored.fits.center[axis]
-            # Trimmed on one side, it reaches the other; where the source is, is rounded.
+            # A cutout trimmed on one side reaches the other side; the position of the source is
+            # rounded.
             edge = min((0, room - n), key=lambda one: abs(one - from_center))
             start = edge if abs(edge - from_center) <= 1 else round(from_center)
         offset.append(min(max(start, low), high))
@@ -366,14 +368,14 @@ def _offset(stored: Stored, like: ImageFormat, pad: str) -> tuple[int, int]:
 
 
 def _has_channels(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:  # noqa: ARG001
-    """Return whether the channels fit; a gray picture is taken for a colored one."""
+    """Return whether the channels fit; a gray picture fits colored ones."""
     n, wanted = stored.n_channels, like.n_channels
     is_gray_picture = n == 1 and wanted == 3 and not stored.fits
     return n == wanted or is_gray_picture or stored.n_colors == wanted == 1
 
 
 def _has_type(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:  # noqa: ARG001
-    """Return whether the pixels can be converted, as far as the type says."""
+    """Return whether the type of the pixels allows a conversion."""
     pair = {stored.dtype, like.dtype}
     is_depth = pair == {np.dtype(np.uint8), np.dtype(np.uint16)}
     return len(pair) == 1 or stored.fits is not None or is_depth
@@ -387,7 +389,7 @@ def _has_extensions(stored: Stored, like: ImageFormat, options: ReadOptions) -> 
 
 
 def _has_scale(stored: Stored, like: ImageFormat, options: ReadOptions) -> bool:  # noqa: ARG001
-    """Return whether the size of a pixel is the same, or one is not known."""
+    """Return whether the sizes of a pixel are equal, or one is not known."""
     return not (stored.scale and like.scale) or is_same_scale(stored.scale, like.scale)
 
 

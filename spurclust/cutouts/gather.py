@@ -1,4 +1,4 @@
-"""Many image files in, one array out, in threads and within the memory of the result."""
+"""Read many image files into one array, with threads, and no more memory than the result."""
 
 import os
 import reprlib
@@ -34,11 +34,11 @@ from spurclust.progress import track
 
 NO_PATH = "the table has no path for it"
 
-# With on_error="skip" a cutout of another size is passed over, like an unreadable one, when at
-# least this share of the cutouts has one size: then that size is what the survey was cut to.
+# With on_error="skip", a cutout of another size is skipped, like an unreadable one, if at least
+# this share of the cutouts has one size: then that is the size of the survey.
 CLEAR_MAJORITY = 0.9
 
-# A warning lists no more files than a person reads; Cutouts.skipped has all.
+# A warning lists as many files as a person reads; Cutouts.skipped has all.
 _MAX_LISTED, _MAX_NAMED = 20, 5
 
 _NO_DATA = "have no data in any pixel"
@@ -49,7 +49,7 @@ _IDENTICAL = "have the same pixels as another (was a download repeated?)"
 
 
 class Skipped(NamedTuple):
-    """A cutout that was passed over: its id, its file, "" where it is in an array, and why."""
+    """A cutout that was skipped: its id, its file ("" in an array), and why."""
 
     source_id: str
     path: str
@@ -65,23 +65,23 @@ class Cutouts:
     Attributes
     ----------
     images : ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-        The pixels, `images[i, y, x]`; without the last axis when every cutout is gray.
+        Pixels, `images[i, y, x]`; without the last axis if every cutout is gray.
     source_ids : list of str
-        The ids, all different.
+        Ids, all different.
     paths : list of str
-        The files; "" for cutouts of an array.
+        Files; "" for cutouts of an array.
     skipped : list of (source_id, path, reason)
-        With ``on_error="skip"``, the cutouts passed over.
+        The skipped cutouts, with ``on_error="skip"``.
     lost_alpha : list of str
-        The files whose transparency was left out and was not constant.
+        Files whose transparency was not constant, and was left out.
     extensions : dict of str to int
-        The extensions of FITS files that were read, several as channels, and in how many files.
+        Extensions of FITS files that were read (several are channels), and the number of files.
     notes : dict of str to list of str
-        What a warning says of some cutouts, and of which.
+        Notes for a warning, and the cutouts of each.
     positions : list of (right ascension, declination) or None
-        As the headers of FITS files have them, in degrees or sexagesimal.
+        Positions from the headers of FITS files, in degrees or sexagesimal.
     image_format : ImageFormat
-        What the cutouts have in common.
+        Common format of the cutouts.
     """
 
     images: NDArray[Any]
@@ -102,7 +102,7 @@ class Cutouts:
 
 
 class _Read(NamedTuple):
-    """One file: what is stored in it, and its image, adapted and shrunk, or what is wrong."""
+    """One file: its description, and its adapted and shrunk image, or what is wrong."""
 
     stored: Stored | None = None
     image: NDArray[Any] | None = None
@@ -112,7 +112,7 @@ class _Read(NamedTuple):
 
 
 class _Stack:
-    """Images of one format in one array, which is widened at most once, from gray to color."""
+    """Images of one format in one array, which changes at most once, from gray to color."""
 
     def __init__(self, capacity: int, like: ImageFormat | None, *, keep: bool) -> None:
         self._capacity, self._keep = capacity, keep
@@ -140,7 +140,7 @@ class _Stack:
         return True
 
     def _allocate(self, new: ImageFormat) -> None:
-        """Make room for all images of the set, and move in those that are there."""
+        """Allocate an array for all images of the set, and move the present ones into it."""
         self.format = new
         if self._keep:
             images = np.empty((self._capacity, *new.shape), dtype=new.dtype)
@@ -152,8 +152,8 @@ class _Stack:
 def gather(
     source_ids: Sequence[str], paths: Sequence[str], options: ReadOptions, *, keep: bool = True
 ) -> tuple[Cutouts, ImageFormat]:
-    """Read files into one array, in their order; without `keep` only their format is found out."""
-    # Files that differ are read twice: what they have in common is known after the first time.
+    """Read files into one array, in their order; without `keep`, only find their format."""
+    # Files that differ are read twice, because the common format is known after the first time.
     names = [path or f"source {one}" for one, path in zip(source_ids, paths, strict=True)]
     stack = _Stack(len(paths), options.like, keep=keep)
     found: dict[int, _Read] = {}
@@ -193,7 +193,7 @@ def gather(
 def _common_format(
     stored: Mapping[int, Stored], names: Sequence[str], options: ReadOptions
 ) -> tuple[ImageFormat, dict[int, str]]:
-    """Return the format that holds all files, and why others, which may be skipped, do not fit."""
+    """Return the format that holds all files, and why others, to be skipped, do not fit."""
     files = list(stored.values())
     n_channels = _most_common(one.n_channels for one in files)
     if n_channels == 1 and any(one.n_colors == 3 and not one.fits for one in files):
@@ -252,13 +252,13 @@ def _find_odd(
 
 
 def _most_common(values: Iterable[Any]) -> Any:
-    """Return the most common of some values; of two as common, the larger; None of nothing."""
+    """Return the most common value (of equally common ones the larger), or None."""
     counts = Counter(values)
     return max(counts, key=lambda one: (counts[one], one), default=None)
 
 
 def _common_type(files: Sequence[Stored]) -> np.dtype[Any]:
-    """Return the pixel type that holds all values of FITS files, or the usual of others."""
+    """Return the pixel type that holds all values of FITS files, or the usual type of others."""
     types = {one.dtype for one in files}
     if all(one.fits for one in files):
         common: np.dtype[Any] = np.result_type(*types)
@@ -270,7 +270,7 @@ def _common_type(files: Sequence[Stored]) -> np.dtype[Any]:
 
 
 def _common_scale(files: Sequence[Stored]) -> float | None:
-    """Return the size of a pixel if nearly all files that have one have the same."""
+    """Return the size of a pixel, if it is equal in nearly all files that have one."""
     scales = [one.scale for one in files if one.scale]
     if not scales:
         return None
@@ -280,7 +280,7 @@ def _common_scale(files: Sequence[Stored]) -> float | None:
 
 
 def _common_center(files: Sequence[Stored]) -> tuple[float, float] | None:
-    """Return where headers have the source, if nearly all have it at one pixel near the middle."""
+    """Return the pixel of the source in headers, if nearly all have the same near the middle."""
     known = [one.fits.center for one in files if one.fits and one.fits.center]
     if not known or len(known) < CLEAR_MAJORITY * len(files):
         return None
@@ -294,7 +294,7 @@ def _common_center(files: Sequence[Stored]) -> tuple[float, float] | None:
 def _with_size(
     like: ImageFormat, files: Sequence[Stored], options: ReadOptions
 ) -> tuple[ImageFormat, ReadOptions]:
-    """Add the usual size; where there is none, nothing is padded to it."""
+    """Add the usual size; without one, nothing is padded."""
     usual = _most_common(one.full for one in files)
     like = like._replace(full=usual)
     n_usual = sum(one.full == usual for one in files)
@@ -309,7 +309,7 @@ def _with_size(
 
 
 def _described(cutouts: Cutouts, names: list[str], read: list[_Read]) -> Cutouts:
-    """Add what there is to say of the files."""
+    """Add the notes on the files."""
     notes: dict[str, list[str]] = {}
     headers = [one.stored.fits if one.stored else None for one in read]
     warned = {
@@ -335,7 +335,7 @@ def _described(cutouts: Cutouts, names: list[str], read: list[_Read]) -> Cutouts
 def _images(
     names: Sequence[str], paths: Sequence[str], options: ReadOptions
 ) -> Generator[_Read, None, None]:
-    """Yield what is in every path."""
+    """Yield the content of each path."""
 
     def read(k: int) -> _Read:
         if not paths[k]:
@@ -351,7 +351,7 @@ def _images(
 
 
 def _read(name: str, path: str, options: ReadOptions) -> _Read:
-    """Read one file; make it like the others, if what they have in common is known; shrink it."""
+    """Read one file, adapt it to the common format, if known, and shrink it."""
     decoded, like = read_source(path, options), options.like
     image, stored, notes = decoded.image, stored_in(decoded), list(decoded.notes)
     if like is not None:
@@ -372,10 +372,10 @@ def warn_of_losses(cutouts: Cutouts, *, doubtful: bool = True, stacklevel: int =
     Parameters
     ----------
     cutouts : Cutouts
-        What was read.
+        The cutouts.
     doubtful : bool, default=True
-        Whether to name cutouts without data, of one value, or with the pixels of another, which
-        often are failed downloads.
+        Whether to name cutouts without data, of one value, or with the pixels of another. These are
+        often failed downloads.
     stacklevel : int, default=2
         As in `warnings.warn`: 2 is the line that calls this function.
 
@@ -396,8 +396,8 @@ def warn_of_losses(cutouts: Cutouts, *, doubtful: bool = True, stacklevel: int =
         texts.append(f"{len(cutouts.skipped)} of {n_cutouts} cutouts were skipped:\n  {lines}")
     if cutouts.lost_alpha:
         texts.append(
-            f"{len(cutouts.lost_alpha)} cutouts are partly transparent, {cutouts.lost_alpha[0]} "
-            "for one: their colors are kept as stored, without the transparency"
+            f"{len(cutouts.lost_alpha)} cutouts are partly transparent, such as "
+            f"{cutouts.lost_alpha[0]}: their colors are kept as stored, without the transparency"
         )
     notes = {**cutouts.notes, **(_doubtful(cutouts) if doubtful else {})}
     for text, names in notes.items():

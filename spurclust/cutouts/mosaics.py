@@ -1,4 +1,4 @@
-"""Cutouts from mosaics: one image of the sky a filter, and a catalogue of positions."""
+"""Cutouts from mosaics: one image of the sky per filter, and a catalogue of positions."""
 
 import os
 import warnings
@@ -21,15 +21,15 @@ from spurclust.errors import CatalogError, import_optional
 from spurclust.printing import join_some
 
 BLOCK_BYTES = 2**26
-"""Bytes of a mosaic that are read at once, for all cutouts in them."""
+"""Bytes of a mosaic to read at once, for all cutouts in them."""
 
 _DENSE = 1 / 16
-"""Part of a block that cutouts must fill to read all of it, not their rows."""
+"""Part of a block that cutouts must fill, so that all of it is read instead of their rows."""
 
 _MAX_PIXELS = 2**24
-# Pixel scales and orientations that differ by less shift a cutout's corner by no pixel.
+# Smaller differences of scale and orientation do not shift a cutout's corner by a pixel.
 _SAME_GRID = 0.005
-# More pixels than a mosaic has in a row.
+# More pixels than the side of any mosaic.
 _FAR = 2**31
 _OUTSIDE = "it lies outside of all mosaics, or has no position"
 
@@ -53,21 +53,20 @@ def open_mosaics(
     Parameters
     ----------
     mosaics : mapping of str to path
-        A FITS image with celestial coordinates for each filter, in the order of the channels; all
-        of one pixel scale and orientation, whatever their pixels' type. Tile-compressed files
+        A FITS image with celestial coordinates for each filter, in the order of the channels. All
+        must have one pixel scale and orientation; pixel types may differ. Tile-compressed files
         (.fits.fz) are read in parts as well.
     catalogue : path, DataFrame or Labels
         Ids and positions of the sources, see `spurclust.catalog.read_catalogue`.
     size : int, str or astropy.units.Quantity
-        Height and width of a cutout: pixels, or an angle as "2arcsec".
+        Height and width of a cutout: pixels, or an angle such as "2arcsec".
     on_error : {"raise", "skip"}, default="raise"
-        What to do with sources that lie outside of all mosaics: raise an error, or leave them
-        out with a warning.
+        Whether sources outside of all mosaics are an error, or are left out with a warning.
 
     Returns
     -------
     CutoutSource
-        The cutouts, of float32, without the sources that were left out.
+        The cutouts in float32, without the sources that were left out.
 
     Raises
     ------
@@ -126,7 +125,7 @@ def open_mosaics(
 
 @dataclass(frozen=True)
 class _Mosaic:
-    """An image of the sky in one filter: where it is, its shape and its coordinates."""
+    """An image of the sky in one filter: its place in a file, its shape and its coordinates."""
 
     name: str
     path: str
@@ -143,7 +142,7 @@ class _Mosaic:
 
     @contextmanager
     def section(self) -> Iterator[Any]:
-        """Open what reads parts of the image."""
+        """Open a reader of parts of the image."""
         from astropy.io import fits
 
         with fits.open(self.path, memmap=False) as hdus:
@@ -183,7 +182,7 @@ def _open_mosaic(name: str, path: str) -> _Mosaic:
     except CatalogError:
         raise
     except (OSError, ValueError, KeyError) as error:
-        why = "it is no FITS file" if "SIMPLE" in str(error) else error
+        why = "it is not a FITS file" if "SIMPLE" in str(error) else error
         raise CatalogError(f"{path} cannot be read as a mosaic ({why})") from error
     if not chosen:
         raise CatalogError(
@@ -218,9 +217,10 @@ def _check_grids(mosaics: list[_Mosaic]) -> None:
         if np.abs(difference).max() > _SAME_GRID * scale:
             sizes = [f"{3600 * one.scales.mean():.4g} arcsec" for one in (first, other)]
             raise CatalogError(
-                f"{first.path} has pixels of {sizes[0]}, and {other.path} of {sizes[1]}"
+                f"{first.path} has pixels of {sizes[0]}, but {other.path} of {sizes[1]}"
                 + (", turned against them" if sizes[0] == sizes[1] else "")
-                + ": bring all mosaics to one grid of pixels, as with the package reproject"
+                + ": bring all mosaics to one grid of pixels, for example with the package "
+                "reproject"
             )
 
 
@@ -240,8 +240,8 @@ def _shape_of(size: Any, mosaic: _Mosaic) -> tuple[int, int]:
         is_known, height, width = False, 0, 0
     if not is_known or height < 1 or width < 1 or height * width > _MAX_PIXELS:
         raise CatalogError(
-            f"the size of the cutouts (size, --cutout-size) is {size!r}: give an angle, as "
-            "'2arcsec', or a number of pixels, as 64"
+            f"the size of the cutouts (size, --cutout-size) is {size!r}: give an angle such as "
+            "'2arcsec', or a number of pixels such as 64"
         )
     return height, width
 
@@ -253,7 +253,7 @@ def _positions(table: Any) -> NDArray[np.float64]:
     notes: list[str] = []
     positions, _ = find_positions(table.table, np.arange(len(table.table)), notes)
     if positions is None and notes:
-        raise CatalogError(f"{table.origin} has no positions that can be read: {'; '.join(notes)}")
+        raise CatalogError(f"{table.origin} has no readable positions: {'; '.join(notes)}")
     for note in notes:
         warnings.warn(f"{table.origin}: {note}", stacklevel=3)
     if positions is None:
@@ -304,7 +304,7 @@ def _report_lost(ids: list[str], n_sources: int, origin: str, on_error: str) -> 
     text += f"no position: {join_some(ids)}"
     if on_error == "raise" or len(ids) == n_sources:
         raise CatalogError(
-            f"{text}. Leave them out of the catalogue, or pass over them with "
+            f"{text}. Leave them out of the catalogue, or skip them with "
             'on_error="skip" (--skip-unreadable)'
         )
     warnings.warn(f"{text}; they were skipped", stacklevel=4)
@@ -324,14 +324,14 @@ def _warn_of_blank(overlaps: Mapping[str, NDArray[np.bool_]], ids: Any) -> None:
 
 
 class _MosaicImages:
-    """All cutouts as an array, of which only what is asked for is read."""
+    """All cutouts as an array, read only when asked for."""
 
     dtype = np.dtype(np.float32)
 
     def __init__(
         self, mosaics: list[_Mosaic], corners: NDArray[np.int64], shape: tuple[int, int]
     ) -> None:
-        # Coordinates need not travel to other processes.
+        # Other processes do not need the coordinates.
         self._mosaics = [replace(mosaic, wcs=None) for mosaic in mosaics]
         self._corners = corners
         channels = () if len(mosaics) == 1 else (len(mosaics),)
@@ -360,7 +360,7 @@ class _MosaicImages:
         return images[(slice(None), *others)]
 
     def version(self) -> str:
-        """Hash what changes when the pixels do: the files, and where the cutouts are in them."""
+        """Hash the files, and the positions of the cutouts in them."""
         digest = blake2b(self._corners.tobytes(), digest_size=16)
         for mosaic in self._mosaics:
             status = Path(mosaic.path).stat()
@@ -369,7 +369,7 @@ class _MosaicImages:
 
 
 class _Pixels:
-    """Pixels of an image that is not compressed: `section` of astropy, and rows of small boxes."""
+    """Pixels of an uncompressed image: by `section` of astropy, or by rows of small boxes."""
 
     def __init__(self, hdu: Any, file: int) -> None:
         from astropy.io.fits import BITPIX2DTYPE
@@ -401,7 +401,7 @@ class _Pixels:
 def _cut(
     section: Any, whole: tuple[int, int], corners: NDArray[np.int64], images: NDArray[np.float32]
 ) -> None:
-    """Fill cutouts with the pixels of a mosaic, reading those that lie together at once."""
+    """Fill cutouts with the pixels of a mosaic; read neighboring ones at once."""
     low = np.maximum(corners, 0)
     high = np.minimum(corners + images.shape[1:3], whole)
     inside = np.flatnonzero((low < high).all(axis=1))
@@ -422,7 +422,7 @@ def _cut(
 
 
 def _groups(low: NDArray[np.int64], high: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
-    """Group boxes whose rows overlap, as long as the pixels around a group fit into memory."""
+    """Group boxes whose rows overlap, while the pixels around a group fit into memory."""
     order = np.argsort(low[:, 0], kind="stable")
     group: list[int] = []
     left = right = top = bottom = 0

@@ -23,11 +23,11 @@ from spurclust.cutouts.gather import Cutouts, Skipped
 from spurclust.errors import CatalogError
 
 MAX_COMPARED = 50_000_000
-"""Up to so many ids of a table are compared with each other before anything is read."""
+"""Maximum number of ids of a table that are compared before anything is read."""
 
 
 _EXAMPLES = 3
-"""Rows that are found whatever is looked for, so that an error can show how ids are written."""
+"""Number of rows to return for any ids, so that an error can show how ids are written."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class TableRows:
         )
 
     def read(self, *columns: str) -> Any:
-        """Read columns of the whole row group; the last ones read are kept."""
+        """Read columns of the whole row group; the last ones are cached."""
         with _named(self.table):
             status = Path(self.table).stat()
             return _read_group(
@@ -81,20 +81,20 @@ def _read_group(
     table: str,
     row_group: int,
     columns: tuple[str, ...],
-    stamp: tuple[int, int],  # noqa: ARG001 (a table that was replaced is read anew)
+    stamp: tuple[int, int],  # noqa: ARG001 (a replaced table is read again)
 ) -> Any:
-    """Read columns of a row group: rows of it alone cannot be."""
+    """Read columns of a row group, the smallest part that can be read."""
     with pq.ParquetFile(table) as file:
         return file.read_row_group(row_group, list(columns))
 
 
 class TableSource:
-    """The sources of one or several tables of paths, by the number of their row."""
+    """The sources of one or several tables of paths, by row number."""
 
-    # For more sources than Python's lists should hold: ids are compared, and paths read, a row
-    # group at a time. Of a folder, tables whose names begin with "_" or "." are passed over, and
-    # where some are in folders "Norder=...", as in a HATS catalog, all others. Relative paths start
-    # at the folder.
+    # There may be more sources than lists should hold, so ids are compared and paths are read by
+    # row group. In a folder, tables whose names begin with "_" or "." are skipped. If some tables
+    # are in folders "Norder=...", as in a HATS catalog, all others are skipped. Relative paths
+    # start at the folder.
 
     lost: Sequence[Skipped] = ()
     in_files = True
@@ -108,8 +108,8 @@ class TableSource:
         tables = _tables_in(place) if place.is_dir() else [place]
         self.name = str(place)
         self._groups: list[TableRows] = []
-        # Differs when the tables do in what their footers show: names, numbers of rows, columns,
-        # places and sizes of the data, and the statistics, if any, of each row group.
+        # A hash of the footers: names, numbers of rows, columns, positions and sizes of the data,
+        # and the statistics, if any, of each row group.
         digest = blake2b(digest_size=16)
         for table in tables:
             with _named(str(table)):
@@ -133,10 +133,9 @@ class TableSource:
         return int(self._starts[-1])
 
     def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-        """Find all rows whose ids can be meant by some ids, where "007" and "7.png" may mean 7.
+        """Find all rows that some ids can mean, such as 7 for "007" and "7.png".
 
-        `match_labels` returns of these rows what it would among all: every row that has a part in
-        its answer is found.
+        The result of `match_labels` is the same for these rows as for all rows.
         """
         wanted = _as_forms(pa.array(list(source_ids), pa.string()))
         rows: list[NDArray[np.intp]] = []
@@ -196,9 +195,9 @@ def _named(table: str) -> Iterator[None]:
 
 
 def _tables_in(folder: Path) -> list[Path]:
-    """Find the tables of a folder, at any depth; of a HATS catalog only those of its pixels."""
+    """Find the tables of a folder at any depth; in a HATS catalog only those of its pixels."""
     if (folder / "collection.properties").is_file():
-        # Its margins and indexes repeat rows of the catalog proper.
+        # Its margins and indexes repeat rows of the catalog.
         raise CatalogError(
             f"{folder} is a HATS collection: give the folder of the catalog in it that "
             "collection.properties names as hats_primary_table_url"
@@ -213,7 +212,7 @@ def _tables_in(folder: Path) -> list[Path]:
 
 
 def _check_columns(table: Path, schema: Any, *wanted: str) -> None:
-    """Raise an error for a column that is not there, is there twice, or cannot be texts."""
+    """Raise an error for a column that is missing, repeated, or cannot be text."""
     names = schema.names
     for name in wanted:
         if names.count(name) > 1:
@@ -234,10 +233,10 @@ def _check_columns(table: Path, schema: Any, *wanted: str) -> None:
 
 
 def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:
-    """Raise an error for an id that is missing or stands twice."""
+    """Raise an error for an id that is missing or repeated."""
     chunks: list[Any] = []
     for table in tables:
-        # As one file: the names of folders above it are no columns.
+        # Read as one file: names of folders above it are not columns.
         with _named(str(table)), pq.ParquetFile(table) as file:
             texts = pc.cast(file.read([id_column])[id_column], pa.string())
         blank = pc.index(pc.equal(pc.fill_null(texts, ""), ""), value=True).as_py()
@@ -248,19 +247,19 @@ def _check_ids(place: Path, tables: list[Path], id_column: str) -> None:
     doubled = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(doubled):
         raise CatalogError(
-            f"{id_column} {doubled[0]['values'].as_py()!r} stands {doubled[0]['counts']} times in "
-            f"{place}, {len(doubled)} ids stand more than once: leave one of each"
+            f"{id_column} {doubled[0]['values'].as_py()!r} occurs {doubled[0]['counts']} times in "
+            f"{place}, and {len(doubled)} ids occur more than once: keep one of each"
         )
 
 
 def _texts(column: Any) -> list[str | None]:
-    """Return a column of texts or whole numbers as texts, None where missing."""
+    """Return a column of text or whole numbers as text, None where missing."""
     texts: list[str | None] = pc.cast(column, pa.string()).to_pylist()
     return texts
 
 
 def _as_forms(column: Any) -> Any:
-    """Write ids as `match_ids` compares them."""
+    """Return ids in the form that `match_ids` compares."""
     forms = column
     if not pc.all(pc.string_is_ascii(column)).as_py():
         # `pc.utf8_normalize` decomposes instead in pyarrow 23 and older.

@@ -1,4 +1,4 @@
-"""CutoutReader: the reading of cutouts as a step of a pipeline."""
+"""CutoutReader: read cutouts as a step of a pipeline."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
     hdu : str, int or sequence of these, default=None
         Extensions of FITS files to read, see `read_cutouts`.
     pad : {"center", "start", "end", "never"}, default="center"
-        Where a cutout that was trimmed at an edge lies, see `read_cutouts`.
+        Position of a cutout that was trimmed at an edge, see `read_cutouts`.
     n_jobs : int, default=None
-        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+        Number of threads; None is 1 unless in a `joblib.parallel_config`, -1 is all cores.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
     cutout_dtype_ : dtype
         Type of the pixels.
     cutout_format_ : ImageFormat
-        These and all else that the cutouts of `fit` have in common.
+        Common format of the cutouts of `fit`: shape, dtype and more.
 
     See Also
     --------
@@ -89,10 +89,10 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
-        """Find out the shape and type that the cutouts have in common.
+        """Find the common shape and type of the cutouts.
 
-        Every file is read, because one colored cutout makes the set colored; `fit_transform` reads
-        each only once.
+        It reads every file, because one colored cutout makes the set colored. `fit_transform` reads
+        each file only once.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[Any]:  # noqa: ARG002
-        """Fit, and return the images, reading every file once.
+        """Fit, and return the images; read every file once.
 
         Parameters
         ----------
@@ -149,12 +149,12 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         Returns
         -------
         ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-            The images, in the order of `X`; gray ones repeated if `fit` saw colored ones.
+            The images, in the order of `X`. Gray ones are repeated if `fit` saw colored ones.
 
         Raises
         ------
         CatalogError
-            On a file that is no image, or whose image differs from those of `fit`.
+            On a file that is not an image, or whose image differs from those of `fit`.
         """
         check_is_fitted(self)
         cutouts, _ = self._read(X, like=self.cutout_format_)
@@ -162,7 +162,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         return cutouts.images
 
     def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
-        """Do nothing: images are not a table, and stay arrays whatever a pipeline is set to.
+        """Do nothing: images are not a table, and stay arrays in any pipeline.
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         return self
 
     def _fit(self, X: ArrayLike, *, keep: bool) -> Cutouts:
-        """Read all, with or without holding the images, and learn what they have in common."""
+        """Read all files, keep the images if asked, and find their common format."""
         self._validate_params()
         cutouts, common = self._read(X, keep=keep)
         self.cutout_shape_, self.cutout_dtype_ = common.shape, common.dtype

@@ -1,4 +1,4 @@
-"""Open and read cutouts, whatever they come from: one protocol in front of all kinds."""
+"""Open and read cutouts of any kind, with one protocol for all."""
 
 import os
 import re
@@ -17,11 +17,11 @@ from spurclust.cutouts.gather import Cutouts, Skipped, warn_of_losses
 from spurclust.errors import CatalogError, import_optional
 
 _IMAGE = (np.ndarray, list, tuple)
-"""What an image in a list of images can be."""
+"""Types of an image in a list of images."""
 
 
 class Partition(Protocol):
-    """A part of a source that travels to another process and is loaded there."""
+    """A part of a source, to be sent to another process and loaded there."""
 
     @property
     def lazy(self) -> Any:
@@ -30,14 +30,14 @@ class Partition(Protocol):
     def __len__(self) -> int: ...
 
     def load(self, images: Any = None) -> FileSource | ArraySource:
-        """Return the part as a source, whose images, if it is lazy, have been computed."""
+        """Return the part as a source; if it is lazy, `images` are the computed ones."""
 
 
 class CutoutSource(Protocol):
     """Cutouts that are read by row: files, tables of paths, arrays.
 
-    Returned by `open_cutouts`. Pixels are read on demand. The names of a table of paths are not
-    held in memory.
+    Returned by `open_cutouts`. Pixels are read on demand. The rows of a table of paths are not kept
+    in memory.
 
     Examples
     --------
@@ -50,11 +50,11 @@ class CutoutSource(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
+        """Name of the source in messages."""
 
     @property
     def in_files(self) -> bool:
-        """Whether every cutout is a file of its own."""
+        """Whether the cutouts are files."""
 
     @property
     def image_format(self) -> ImageFormat | None:
@@ -62,34 +62,34 @@ class CutoutSource(Protocol):
 
     @property
     def filters(self) -> list[str] | None:
-        """Names of the bands that are the channels; None where they are not known."""
+        """Filters of the channels; None where they are not known."""
 
     @property
     def lost(self) -> Sequence[Skipped]:
-        """Sources that were left out when it was opened."""
+        """Sources that were left out on opening."""
 
     @property
     def notes(self) -> Sequence[str]:
-        """What people should know: what was passed over, and what the channels are."""
+        """Notes for people, on skipped files and on the channels."""
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the list of sources: names and sizes enter, and pixels of numpy arrays only."""
+        """Hash of the names and sizes of the sources; pixels only enter for numpy arrays."""
 
     def __len__(self) -> int: ...
 
     def find(self, source_ids: Sequence[str]) -> tuple[NDArray[np.intp], list[str]]:
-        """Find at least all rows whose ids can be meant by some ids.
+        """Find at least all rows that some ids can mean.
 
         Parameters
         ----------
         source_ids : sequence of str
-            What to look for; "007" and "7.0" may mean 7.
+            Ids to look for; "007" and "7.0" can mean 7.
 
         Returns
         -------
         rows : ndarray of int
-            Rows, ascending; where names are in memory anyway, all.
+            Rows, ascending. May be all rows, if their names are in memory anyway.
         ids : list of str
             Their ids.
         """
@@ -105,13 +105,13 @@ class CutoutSource(Protocol):
         Returns
         -------
         source_ids, paths : list of str
-            A path is "" where there is none.
+            Ids and paths; "" if there is no path.
         """
 
     def read(
         self, rows: Iterable[int] | None = None, options: ReadOptions | None = None
     ) -> Cutouts:
-        """Read some cutouts; what is lost is listed in the result, without a warning.
+        """Read some cutouts; the result lists losses, without a warning.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class CutoutSource(Protocol):
         Returns
         -------
         Cutouts
-            In the order of the rows.
+            The cutouts, in the order of the rows.
         """
 
     def partitions(self, size: int | None = None) -> tuple[Sequence[Partition], int | None]:
@@ -132,15 +132,15 @@ class CutoutSource(Protocol):
         Parameters
         ----------
         size : int, default=None
-            Most sources in a part; None is 2000 files, the chunks of a dask array, and about 64 MB
-            of whole chunks of others.
+            Maximum number of sources in a part. None is 2000 files, a chunk of a dask array, or
+            whole chunks of about 64 MB of other arrays.
 
         Returns
         -------
         partitions : sequence of Partition
             The parts, in the order of the sources.
         size : int or None
-            The size that cuts the same parts again; None for uneven chunks of a dask array.
+            Size that cuts the same parts again; None for uneven chunks of a dask array.
         """
 
 
@@ -159,23 +159,23 @@ def open_cutouts(
     ----------
     source : str, path, sequence of them, ndarray, dask array, zarr array or group, CutoutSource
         A folder, a glob pattern, or a list or one-dimensional array of image files, see
-        `list_cutouts`; a Parquet table of ids and paths, or a folder of such tables (as a HATS
-        catalog); a zarr store, an HDF5 file (.h5, .hdf5), or a .npy or .npz file; or an array of
-        real numbers, of shape (n_sources, height, width) or (n_sources, height, width, n_channels);
-        channels can also be the second axis, if cutouts are at least twice as high and wide. A
-        group or file with several arrays has the cutouts as "images", and may have their ids as
-        "source_id"; otherwise a table beside it may, cutouts_metadata.parquet of cutouts.zarr.
-        What is open already is returned as it is.
+        `list_cutouts`. A Parquet table of ids and paths, or a folder of such tables, such as a HATS
+        catalog. A zarr store, an HDF5 file (.h5, .hdf5), or a .npy or .npz file. An array of real
+        numbers of shape (n_sources, height, width) or (n_sources, height, width, n_channels);
+        channels can also be the second axis, if height and width are at least twice as long. A
+        group or file with several arrays must have the cutouts as "images", and may have their ids
+        as "source_id". The ids may also be in a table beside it: cutouts_metadata.parquet beside
+        cutouts.zarr. An open source is returned unchanged.
     source_ids : sequence of length n_sources, default=None
-        Ids of a list of files or of an array, all different; None takes them from the names of the
-        files, and counts arrays from 0.
+        Ids of a list of files or of an array, all different. None takes them from the names of
+        files, and numbers arrays from 0.
     id_pattern : str or compiled regular expression, default=None
-        Where in a file's name the id stands, see `source_ids_from_paths`. With a second group,
-        ``(?P<filter>...)``, the files of one id are the channels of its cutout; where one is
-        missing, its channel is blank: NaN, or 0 where pixels are integers.
+        Finds the id in a file's name, see `source_ids_from_paths`. With a second group,
+        ``(?P<filter>...)``, the files of one id are the channels of its cutout. The channel of a
+        missing file is blank: NaN, or 0 for integers.
     filters : sequence of str, default=None
-        The filters of such files, in the order of the channels; files of others are passed over.
-        None takes all, by wavelength (names as F115W, or as g and Ks), or else by name.
+        Filters of such files, in the order of the channels; files of other filters are skipped.
+        None is all filters, by wavelength (names like F115W, g and Ks), or else by name.
     id_column : str, default="source_id"
         Column of a table of paths that has the ids.
     path_column : str, default="path"
@@ -184,12 +184,12 @@ def open_cutouts(
     Returns
     -------
     CutoutSource
-        The cutouts by row.
+        The open cutouts.
 
     Raises
     ------
     CatalogError
-        When there is no cutout, an id is missing or double, or a table lacks a column.
+        When there is no cutout, an id is missing or repeated, or a table lacks a column.
     ImportError
         When a table or store needs a package that is not installed; the message has the command.
 
@@ -240,8 +240,8 @@ def _stack(images: Sequence[Any]) -> NDArray[Any]:
         usual = shapes.most_common(1)[0][0]
         row = next(k for k, one in enumerate(arrays) if one.shape != usual)
         raise CatalogError(
-            f"the list of {len(arrays)} images has {len(shapes)} shapes: {usual} is the usual, and "
-            f"image {row}, counted from 0, has {arrays[row].shape}: pad or cut all to one shape"
+            f"the list of {len(arrays)} images has {len(shapes)} shapes: {usual} is the usual one, "
+            f"but image {row}, counted from 0, has {arrays[row].shape}: pad or cut all to one shape"
         )
     return np.stack(arrays)
 
@@ -273,35 +273,33 @@ def read_cutouts(
     source : str, path, sequence of them, ndarray, dask array, zarr array or group
         Files, a table of paths or an array, see `open_cutouts`.
     source_ids : sequence of length n_sources, default=None
-        Ids of a list of files or of an array; None takes them from names, and counts arrays from 0.
+        Ids of a list of files or of an array. None takes them from names, and numbers arrays from
+        0.
     id_pattern : str or compiled regular expression, default=None
-        Where in the file name the id stands, see `source_ids_from_paths`.
+        Finds the id in a file's name, see `source_ids_from_paths`.
     size : int or (height, width), default=None
-        Shrink every cutout to this many pixels; also makes one size of several. A new pixel is the
-        mean over its area. Integers are rounded, halves up; NaN takes no part.
+        Shrink every cutout to this many pixels, also cutouts of several sizes. A new pixel is the
+        mean over its area. Integers are rounded, halves up. NaN does not count.
     reduce : int, default=None
         Shrink by this factor: the mean of blocks of `reduce` x `reduce` pixels. Blocks at the far
         edges are smaller when the factor does not divide the size. Not together with `size`.
     on_error : {"raise", "skip"}, default="raise"
-        What to do with a cutout that cannot be read: an error, or pass over it, with a warning and
-        an entry in `Cutouts.skipped`. "skip" also passes over files of another size, pixel type or
-        number of channels when they are at most 10 %; otherwise these are an error.
+        "raise": a cutout that cannot be read is an error. "skip" skips it, with a warning and an entry in `Cutouts.skipped`. It also skips files of another size, pixel type or number of channels if they are at most 10 %; otherwise these are an error.
     n_jobs : int, default=None
-        Threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+        Number of threads; None is 1 unless in a `joblib.parallel_config`, -1 is all cores.
     progress : bool, default=False
         Show a progress bar on standard error, if that is a terminal.
     filters : sequence of str, default=None
-        The filters that are channels, where each is a file of its own, see `open_cutouts`.
+        Filters that are channels, if each is in a separate file, see `open_cutouts`.
     hdu : str, int or sequence of these, default=None
         Names or numbers (0 is the primary) of the extensions of FITS files to read; several are
-        channels, in this order. None is the first that is named SCI, IMAGE, DATA or PRIMARY, or
-        else all that are no weight, mask, PSF or the like; several of one name are channels.
+        channels, in this order. None is the first one named SCI, IMAGE, DATA or PRIMARY, or else
+        all but weights, masks, PSFs and the like. Several of one name are channels.
     pad : {"center", "start", "end", "never"}, default="center"
-        Where a cutout that is smaller than the others, as at the edge of a mosaic, lies among
-        pixels without data (NaN, or 0 in a picture of integers), unless a FITS header says where
-        the source is; "start" is row and column 0. Of pictures that are equal panels side by side,
-        square ones or between gaps of one color, each panel is padded. "never" takes another size
-        for an error.
+        Position of a smaller cutout, for example from the edge of a mosaic, among pixels without
+        data (NaN, or 0 for integers). The position of the source in a FITS header takes precedence.
+        "start" is row and column 0. In pictures of equal panels, each panel is padded. With
+        "never", another size is an error.
     id_column : str, default="source_id"
         Column of a table of paths that has the ids.
     path_column : str, default="path"
@@ -315,28 +313,28 @@ def read_cutouts(
     Raises
     ------
     CatalogError
-        On a file that is no image, infinite pixels, two sizes or pixel types, two sources with one
-        id, no cutout at all. The message names the files.
+        On a file that is not an image, infinite pixels, several sizes or pixel types, two sources
+        with one id, or no cutout at all. The message names the files.
     ImportError
         When a format needs a package that is not installed; the message has the command.
 
     Notes
     -----
-    Arrays are taken as they are. Of files, uint8 stays uint8, uint16 stays uint16 (also in color),
-    signed and 32-bit integers stay; 64-bit integers and all floats become float32. One-bit pixels
-    become 0 and 255, a palette its colors. Gray saved as equal channels becomes one channel; when
-    some cutouts are colored, gray ones are repeated.
+    Arrays stay unchanged. From files, integers of 8, 16 and 32 bits keep their type; 64-bit
+    integers and all floats become float32. One-bit pixels become 0 and 255, and a palette becomes
+    its colors. Equal channels become one channel. If some cutouts are colored, gray ones are
+    repeated.
 
-    An alpha channel is left out and the colors stay as stored: blending them with a background
-    would invent pixels. A warning says so when it was not constant.
+    An alpha channel is left out, and the colors stay as stored: blending them with a background
+    would invent pixels. There is a warning if it was not constant.
 
-    Of a FITS cube the first axis, in numpy's order, becomes the last: ``(n_channels, height,
-    width)`` to ``(height, width, n_channels)``; where the last has up to 4 elements and the first
-    more, it stays. NaN stays, as "no data"; integers in a file with BLANK become float32 with NaN
-    for it. FITS files of several pixel types are read as the type that holds all; of pictures with
-    8 and 16 bits, 8 become 16 by the factor 257. An EXIF orientation is applied. Row 0 is the first
-    row stored: the bottom one of a FITS image, the top one of others; nothing is flipped. The pages
-    of a TIFF file are channels.
+    The first axis of a FITS cube, in numpy's order, becomes the last: ``(n_channels, height,
+    width)`` to ``(height, width, n_channels)``. It stays if the last axis has up to 4 elements and
+    the first one more. NaN means "no data", and BLANK of integers becomes NaN in float32. FITS
+    files of several pixel types are read as the type that holds all. Among pictures of 8 and 16
+    bits, 8 become 16 by the factor 257. An EXIF orientation is applied. Row 0 is the first stored
+    row: the bottom of a FITS image, the top of others. Nothing is flipped. The pages of a TIFF file
+    are channels.
 
     Examples
     --------

@@ -117,7 +117,7 @@ def test_ids_that_are_compared_letter_by_letter_are_named():
 
 def test_no_id_in_common():
     labels = labels_of(["g1", 0, ""], ["g2", 1, ""])
-    message = r"'g1', 'g2', the cutouts 'z6_1_crop'.* id_column .* id_pattern"
+    message = r"'g1', 'g2', the cutouts have 'z6_1_crop'.* id_column .* id_pattern"
     with pytest.raises(CatalogError, match=message):
         match_labels(labels, ["z6_1_crop"])
     with pytest.raises(CatalogError, match="the cutouts none"):

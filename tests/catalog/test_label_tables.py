@@ -53,13 +53,15 @@ def test_meaning_of_a_cell(label, cells):
     "cell", [2, "wahr", 0.5, -1, "0,5", "galaxy", np.inf, pd.Timestamp(0), b"2", "-0.0001"]
 )
 def test_label_that_is_neither(cell):
-    with pytest.raises(CatalogError, match=r"neither 0 nor 1 nor .*, in row 1 \(.*, id b\)\. Say"):
+    with pytest.raises(
+        CatalogError, match=r"neither 0 nor 1 nor .*, in row 1 \(.*, id b\)\. Define"
+    ):
         labels_of(["a", 0, ""], ["b", cell, ""])
 
 
 def test_rows_are_numbered_as_in_the_spreadsheet(tmp_path):
     text = "\n".join(["Source_ID,Reliable_Source,Reason", "", *(f"{k},{k},x" for k in range(15))])
-    named = r"labels\.csv: .* row 5 \('2', id 2\), .*, row 14 \('11', id 11\) and 3 more\. Say"
+    named = r"labels\.csv: .* row 5 \('2', id 2\), .*, row 14 \('11', id 11\) and 3 more\. Define"
     with pytest.raises(CatalogError, match=named):
         read_labels(csv_of(tmp_path, text))
 

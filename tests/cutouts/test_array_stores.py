@@ -213,7 +213,7 @@ def test_ids_are_in_a_table_beside_the_store(tmp_path, images, store, name):
         inner = open_cutouts(tmp_path / store / "images")
         assert inner.take([3, 70])[0] == ["003", "070"]
     table.iloc[:80].to_parquet(sidecar)
-    with pytest.raises(CatalogError, match="has 80 rows, and there are 90 cutouts"):
+    with pytest.raises(CatalogError, match="has 80 rows, but there are 90 cutouts"):
         open_cutouts(tmp_path / store)
     table.assign(idx_in_zarr=1).to_parquet(sidecar)
     with pytest.raises(CatalogError, match="idx_in_zarr must have each number below 90 once"):
@@ -244,7 +244,7 @@ def test_ids_in_any_shape_and_type_are_text(tmp_path, images, suffix):
     path = save(tmp_path / f"a{suffix}", {"images": images, "id": np.arange(90.0)[:, None]})
     assert open_cutouts(path).take([0, 70])[0] == ["0", "70"]
     for ids, problem in (
-        (np.arange(80), "a.*images: there are 90 cutouts, and 80 source_ids"),
+        (np.arange(80), "a.*images: there are 90 cutouts, but 80 source_ids"),
         (np.zeros(90), "a.*images: source_ids: '0', entry 1, stands twice"),
         (np.full(90, 1e300), "the ids of .*a.*images: 1e.300 has lost digits"),
     ):

@@ -61,7 +61,7 @@ def test_what_has_the_wanted_shape_is_not_shrunk_again(images):
     np.testing.assert_array_equal(halved.images[0, ..., 2], shrink(images[5], reduce=2))
     for rows in ([], [0]):
         with pytest.raises(
-            CatalogError, match=r"it is 5 x 6 pixels .*, and the fitted cutouts are 14 x 17"
+            CatalogError, match=r"it is 5 x 6 pixels .*, but the fitted cutouts are 14 x 17"
         ):
             source.read(rows, ReadOptions(size=(5, 6), like=like._replace(shape=(14, 17))))
 
@@ -136,7 +136,7 @@ def test_arrays_of_other_shapes(make, shape):
 
 @pytest.mark.parametrize("dtype", [object, complex, "U3"])
 def test_arrays_of_anything_but_real_numbers_are_refused(make, dtype):
-    with pytest.raises(CatalogError, match=r"array of dtype .*: pixels need to be"):
+    with pytest.raises(CatalogError, match=r"array of dtype .*: pixels must be"):
         open_cutouts(make(np.zeros((4, 5, 5), dtype=dtype)))
 
 

@@ -140,7 +140,7 @@ def test_filters_are_channels_in_the_order_that_is_given(tmp_path):
     folder = write_bands(tmp_path / "cutouts")
     read = read_cutouts(folder, id_pattern=PATTERN, filters=["f444w", "F277W", "F115W"])
     assert read.images[0, 1, 1].tolist() == [444, 277, 115]
-    with pytest.warns(UserWarning, match="3 files of other filters are passed over: F277W"):
+    with pytest.warns(UserWarning, match="3 files of other filters are skipped: F277W"):
         read = read_cutouts(folder, id_pattern=PATTERN, filters=["F444W", "F115W"])
     assert read.images[0, 1, 1].tolist() == [444, 115]
     with pytest.warns(UserWarning, match="6 files of other filters"):
@@ -199,7 +199,7 @@ def test_bands_on_other_grids_are_refused_unless_they_are_shrunk(tmp_path):
     fits.PrimaryHDU(np.arange(32.0).reshape(2, 4, 4)).writeto(
         tmp_path / "1_F115W.fits", overwrite=True
     )
-    with pytest.raises(CatalogError, match="several channels, and is one band"):
+    with pytest.raises(CatalogError, match="several channels, but is one band"):
         read_cutouts(tmp_path, id_pattern=PATTERN)
 
 

@@ -34,7 +34,7 @@ def test_a_folder_in_natural_order_without_other_files(tmp_path):
     assert names(list_cutouts(tmp_path)) == expected
     assert list_cutouts(str(tmp_path)) == [str(tmp_path / name) for name in expected]
     others = "2 hidden files, 1 .db file, 1 .xlsx file, 1 folder, 1 other file"
-    assert list(open_cutouts(tmp_path).notes) == [f"Passed over in {tmp_path}: {others}"]
+    assert list(open_cutouts(tmp_path).notes) == [f"Skipped in {tmp_path}: {others}"]
 
 
 def test_a_glob_goes_into_subfolders(tmp_path):

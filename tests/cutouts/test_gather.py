@@ -471,6 +471,6 @@ def test_panels_between_gaps_are_padded_each(tmp_path, margin, shape, height, wi
 def test_a_strip_whose_panels_are_not_found_is_padded_as_one_picture(tmp_path):
     images = gray(6, (12, 40))
     write(tmp_path, [*images[:-1], images[-1][:, :35]])
-    with pytest.warns(UserWarning, match="12 x 40 .* as one picture, since no equal panels"):
+    with pytest.warns(UserWarning, match="12 x 40 .* as one picture, because no equal panels"):
         padded = read_cutouts(tmp_path, pad="start").images[-1]
     np.testing.assert_array_equal(padded, np.pad(images[-1][:, :35], ((0, 0), (0, 5))))

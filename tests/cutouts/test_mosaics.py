@@ -178,7 +178,7 @@ def test_other_coordinates_and_distortions(tmp_path):
 @pytest.mark.parametrize(
     ("wcs", "reason"),
     [
-        (sky(0.1), r"a\.fits has pixels of 0\.05 arcsec, and .*b\.fits of 0\.1 arcsec: bring"),
+        (sky(0.1), r"a\.fits has pixels of 0\.05 arcsec, but .*b\.fits of 0\.1 arcsec: bring"),
         (sky(turn=90), r"b\.fits of 0\.05 arcsec, turned against them"),
     ],
 )
@@ -210,7 +210,7 @@ def test_what_is_no_mosaic(tmp_path, places):
     (tmp_path / "a.fits.gz").touch()
     for name, reason in (
         ("plain.fits", "no science image of two axes with celestial coordinates"),
-        ("text.fits", r"cannot be read as a mosaic \(it is no FITS file"),
+        ("text.fits", r"cannot be read as a mosaic \(it is not a FITS file"),
         ("absent.fits", "cannot be read as a mosaic"),
         ("a.fits.gz", "cannot be read in parts: unpack it, or compress its tiles"),
     ):
@@ -262,5 +262,5 @@ def test_a_mosaic_cut_short_is_named(tmp_path, places, dense, kind, monkeypatch)
 def test_positions_that_cannot_be_read_are_named(tmp_path):
     table = catalogue(np.array([60]), np.array([75])).assign(RA=-306.9)
     path = write(tmp_path / "a.fits", image())
-    with pytest.raises(CatalogError, match="no positions that can be read: .*'-306.9'"):
+    with pytest.raises(CatalogError, match="no readable positions: .*'-306.9'"):
         open_mosaics({"g": path}, table, size=3)

@@ -90,7 +90,7 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
     ):
         CutoutReader().fit(paths).transform(large)
     with pytest.raises(
-        CatalogError, match=r"c\.png: it has 3 channels, and the fitted cutouts have 1 channel"
+        CatalogError, match=r"c\.png: it has 3 channels, but the fitted cutouts have 1 channel"
     ):
         CutoutReader().fit(paths).transform(colored)
     with pytest.raises(CatalogError, match="list of paths, not an array of shape"):

@@ -69,7 +69,7 @@ def test_a_partition_of_files_knows_when_one_is_replaced(cutouts, tmp_path):
 @pytest.mark.parametrize(
     ("source_ids", "message"),
     [
-        (["a"], "there are 90 .*, and 1 source_ids: give each an id of its own"),
+        (["a"], "there are 90 .*, but 1 source_ids: give each an id of its own"),
         (["a"] * N_NEW, "'a', entry 1, stands twice"),
         (["", *range(1, N_NEW)], "entry 0, is blank"),
         ([" ", *range(1, N_NEW)], "entry 0, is blank"),

@@ -65,7 +65,7 @@ def forms(images, folder):
     [
         (
             lambda images: images.astype(np.uint16) * 200 + 1,
-            "its uint16 pixels are not exactly of the",
+            "its uint16 pixels cannot be converted exactly to",
         ),
         (lambda images: np.stack([images, images // 2, images // 3], -1), "it has 3 channels"),
         (lambda images: images[:, :7, :8], "it is 7 x 8 pixels"),
@@ -160,7 +160,7 @@ def test_gray_cutouts_for_a_model_of_colors(tmp_path):
         frames.append(predictor.predict_partition(source).frame)
     assert frames[0]["tsne_x"].tolist() == frames[1]["tsne_x"].tolist()
     with pytest.raises(
-        CatalogError, match=r"it is 9 x 16 pixels .*, and the fitted cutouts are 14 x 16"
+        CatalogError, match=r"it is 9 x 16 pixels .*, but the fitted cutouts are 14 x 16"
     ):
         prepare(detector, images[:, :9])
 

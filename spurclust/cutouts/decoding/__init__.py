@@ -1,4 +1,4 @@
-"""One image file in, its pixels out: formats, and what pixels go through on their way."""
+"""Read the pixels of one image file of any format."""
 
 from spurclust.cutouts.decoding.archives import (
     ARCHIVES,

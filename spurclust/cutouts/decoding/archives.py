@@ -1,4 +1,4 @@
-"""Files in zip and tar archives, whose paths go on after the archive's: cutouts.zip/1.png."""
+"""Files in zip and tar archives, with paths such as cutouts.zip/1.png."""
 
 import os
 import tarfile
@@ -11,7 +11,7 @@ from spurclust.errors import CatalogError
 
 ARCHIVES = (".zip", ".tar")
 PACKED_ARCHIVES = (".tgz", ".tbz2", ".txz", ".7z", ".rar", ".tar.gz", ".tar.bz2", ".tar.xz")
-"""Archives that are compressed as a whole, of which no file can be read alone."""
+"""Archives that are compressed as a whole, so that no file can be read alone."""
 
 
 def list_archive(path: str) -> list[str]:
@@ -42,7 +42,7 @@ def read_archived(path: str, max_bytes: int) -> bytes:
 
 def archive_of(path: str) -> str | None:
     """Return the archive in which a path lies."""
-    # A Path takes longer than a small file.
+    # Making a Path takes longer than reading a small file.
     above = os.path.dirname(path)  # noqa: PTH120
     while above and above != os.path.dirname(above):  # noqa: PTH120
         if above.lower().endswith(ARCHIVES) and os.path.isfile(above):  # noqa: PTH113
@@ -52,7 +52,7 @@ def archive_of(path: str) -> str | None:
 
 
 class _ZipMember:
-    """A file of a zip archive, read through the one object that has it open."""
+    """A file of a zip archive, read through the one open object."""
 
     def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
         self._archive, self._info, self.n_bytes = archive, info, info.file_size
@@ -79,7 +79,7 @@ class _TarMember:
 
 
 def _stamp_of(path: str) -> tuple[int, int]:
-    """Return what changes when an archive is written anew."""
+    """Return size and time of an archive, which change when it is written."""
     status = Path(path).stat()
     return status.st_size, status.st_mtime_ns
 

@@ -1,7 +1,7 @@
-"""One image file in, one array of its own pixels out, averaged down if asked.
+"""Read one image file into one array of its pixels.
 
-The format is told from the content, never from the suffix. Nothing is lost on the way except an
-alpha channel: 16 bits stay 16 bits, and a file cut short is an error, not a partly gray picture.
+The content decides the format, never the suffix. Only an alpha channel is lost: 16 bits stay 16
+bits, and a truncated file is an error, not a partly gray picture.
 """
 
 import bz2
@@ -31,10 +31,10 @@ from spurclust.cutouts.decoding.pixels import (
 )
 from spurclust.errors import CatalogError, import_optional
 
-# What tifffile complains of is in the errors; where nobody listens it would be printed.
+# Errors hold what tifffile logs; without a handler, Python would print it too.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
-# The largest array with 8 bytes a value, and room for headers.
+# The largest array with 8 bytes per value, and room for headers.
 MAX_BYTES = 8 * MAX_VALUES + 2**20
 
 ABSURD = f"it has pixels that are infinite or beyond {LARGEST:g}: where there are no data, use NaN"
@@ -43,12 +43,12 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 # By color type: gray, RGB, palette, and the first two with alpha.
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
-# EXIF: steps down and right that undo an orientation, after the axes were swapped above 4.
+# EXIF: steps down and right that undo an orientation; above 4, axes are swapped first.
 _ORIENTATION = 274
 _TURNED = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
 _JPEG2000 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xffO\xffQ")
 _PACKERS = {b"\x1f\x8b": gzip, b"BZh": bz2}
-# What Pillow converts to where one color or palette entry stands for transparent.
+# The modes to which Pillow converts if one color or palette entry is transparent.
 _WITH_ALPHA = {"1": "LA", "L": "LA", "RGB": "RGBA", "P": "RGBA"}
 
 
@@ -63,15 +63,15 @@ class UnreadableCutoutError(CatalogError):
     def __str__(self) -> str:
         return (
             f"cannot read {self.path}: {self.reason}. Correct the path or replace the file, or "
-            'pass over it with on_error="skip" (--skip-unreadable)'
+            'skip it with on_error="skip" (--skip-unreadable)'
         )
 
 
 class Decoded(NamedTuple):
-    """The pixels of one file, `(height, width[, channel])`, and whether they lost an alpha.
+    """The pixels of one file, `(height, width[, channel])`, and whether an alpha was lost.
 
-    The number of channels is that before equal ones became one; the header is of FITS; notes are
-    on what was done to the pixels.
+    The number of channels is the one before equal channels became one. The header is that of FITS.
+    Notes describe changes of the pixels.
     """
 
     image: NDArray[Any]
@@ -82,7 +82,7 @@ class Decoded(NamedTuple):
 
 
 def read_image(path: str, *, hdu: Sequence[str | int] = ()) -> Decoded:
-    """Read one image file in native byte order, upright, without alpha, gray as one channel."""
+    """Read one image file: native byte order, upright, without alpha, gray as one channel."""
     try:
         data = _read_bytes(path)
     except OSError as error:
@@ -99,7 +99,7 @@ def read_image(path: str, *, hdu: Sequence[str | int] = ()) -> Decoded:
         image = canonical(decoded.image)
     except (ImportError, MemoryError):
         raise
-    except Exception as error:  # decoders raise whatever they like
+    except Exception as error:  # decoders raise any type
         detail = str(error).strip() or type(error).__name__
         reason = f"it is damaged or not a {name} image of a kind known here ({detail})"
         raise UnreadableCutoutError(path, reason) from error
@@ -127,7 +127,7 @@ def _read_bytes(path: str) -> bytes:
 def _decoder(
     data: bytes, hdu: Sequence[str | int]
 ) -> tuple[str, Callable[[bytes], Decoded] | None]:
-    """Return name and decoder of the format, or a complaint and None."""
+    """Return name and decoder of the format, or what is wrong and None."""
     if not data:
         return "it is empty (0 bytes)", None
     kinds: list[tuple[tuple[bytes, ...], str, Callable[[bytes], Decoded]]] = [
@@ -150,7 +150,7 @@ def _decoder(
 
 
 def _decode_png(data: bytes) -> Decoded:
-    """Decode a PNG with imagecodecs, or with Pillow where that is not installed."""
+    """Decode a PNG with imagecodecs, or with Pillow if that is not installed."""
     # The libraries do not look beyond the last row.
     if data.rfind(_PNG_END) < 0:
         raise ValueError("truncated: the file ends before its last chunk")
@@ -184,7 +184,7 @@ def _decode_png_with_pillow(data: bytes) -> NDArray[Any]:
             return np.asarray(picture.convert(_WITH_ALPHA[picture.mode]))
         if picture.mode == "P":
             return np.asarray(picture.convert("RGB"))
-        # Older Pillow gives 16-bit gray as 32-bit integers.
+        # Older versions of Pillow return 16-bit gray as 32-bit integers.
         image = np.asarray(picture)
         return image.astype(np.uint16) if picture.mode.startswith("I") else image
 
@@ -213,7 +213,7 @@ def _decode_jpeg2000(data: bytes) -> Decoded:
 
 
 def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
-    """Decode a picture of 8 bits, as its colors."""
+    """Decode the colors of an 8-bit picture."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data), formats=[kind]) as picture:
@@ -228,7 +228,7 @@ def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
 
 
 def _upright(image: NDArray[Any], orientation: Any) -> NDArray[Any]:
-    """Turn and mirror an image as its EXIF orientation says; all but 2 to 8 is upright."""
+    """Turn and mirror an image by its EXIF orientation; all but 2 to 8 is upright."""
     if orientation not in _TURNED:
         return image
     if orientation > 4:
@@ -273,7 +273,7 @@ def _decode_tiff(data: bytes) -> Decoded:
 
 
 def _check_extents(offsets: Any, counts: Any, n_bytes: int) -> None:
-    """Refuse a TIFF whose strips or tiles reach beyond the end of the file."""
+    """Raise if the strips or tiles of a TIFF reach beyond the end of the file."""
     ends = [offset + count for offset, count in zip(offsets, counts, strict=True)]
     if ends and max(ends) > n_bytes:
         raise ValueError(f"truncated: {n_bytes} bytes of at least {max(ends)}")
@@ -297,6 +297,6 @@ def _decode_fits(data: bytes, hdu: Sequence[str | int]) -> Decoded:
 
 
 def _without_alpha(image: NDArray[Any]) -> Decoded:
-    """Drop the last channel, an alpha; it is a loss if it was more than a constant."""
+    """Drop the alpha channel, the last one; it is a loss if it was not constant."""
     alpha = image[..., -1]
     return Decoded(image[..., :-1], bool(alpha.min() != alpha.max()))

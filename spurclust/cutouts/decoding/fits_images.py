@@ -1,4 +1,4 @@
-"""The image of a FITS file: which extensions it is in, which axis is which, where on the sky."""
+"""Read the image of a FITS file: its extensions, its axes, and its position on the sky."""
 
 import io
 import itertools
@@ -18,33 +18,33 @@ from spurclust.cutouts.filters import channel_order
 from spurclust.errors import import_optional
 
 SCIENCE = ("SCI", "IMAGE", "DATA", "PRIMARY")
-"""Words in the names of extensions that are read, the first that occurs."""
+"""Words in the names of extensions to read; the first that occurs counts."""
 
 _WORDS = """AREA BPM CON CONTEXT COUNT DQ ERR ERROR EXP EXPOSURE IVAR KERNEL MASK MODEL NOISE PSF
 QUALITY RESIDUAL RMS SEG SEGM SEGMAP SEGMENTATION SIGMA STD STDDEV UNC UNCERT UNCERTAINTY VAR
 VARIANCE WEIGHT WEIGHTS WGT WHT"""
 AUXILIARY = frozenset(_WORDS.split())
-"""Words in the names of extensions that are read only where they are asked for."""
+"""Words in the names of extensions that are only read if asked for."""
 
 MOST_EXTENSIONS = 1000
-"""A cutout has fewer; more are of a damaged or hostile file."""
+"""Cutouts have fewer; a file with more is damaged or hostile."""
 
 MOST_HEADER_BYTES = 1000 * 2880
-"""A header of a cutout has fewer, 36 000 cards; astropy takes seconds for more."""
+"""Headers of cutouts are shorter (this is 36 000 cards); astropy takes seconds for longer ones."""
 
 _HEADER = re.compile(rb"SIMPLE  =|XTENSION=")
 
-# Up to so many of the last axis are colors where the first axis is longer.
+# A last axis of up to this length is one of colors, if the first axis is longer.
 _MOST_COLORS = 4
-# Filters of warnings belong to the process, and many threads read files.
+# Warning filters belong to the process, and many threads read files.
 _WARNINGS = threading.Lock()
 
 
 class FitsHeader(NamedTuple):
-    """Which extensions an image is from, what their header says of the sky, and warnings.
+    """The extensions of an image, the position on the sky in their header, and warnings.
 
-    The position is right ascension and declination as written, or degrees; the center is the pixel
-    (y, x) of the source, counted from 0; the scale is in degrees. None where it is not known.
+    The position is right ascension and declination, as written or in degrees. The center is the
+    pixel (y, x) of the source, from 0. The scale is in degrees. Unknown values are None.
     """
 
     extensions: tuple[str, ...]
@@ -68,7 +68,7 @@ def read_fits(data: bytes, wanted: Sequence[str | int]) -> tuple[NDArray[Any], F
         header = chosen[0].header
         notes = tuple(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
         if len(wanted) < 2:
-            # Files of one set may have them in several orders.
+            # Files of one set may have the extensions in different orders.
             bands = [_filter(hdu) or hdu.name for hdu in chosen]
             chosen = [chosen[k] for k in channel_order(bands)]
         images = [_axes_last(hdu.data, hdu.header) for hdu in chosen]
@@ -90,7 +90,7 @@ def _chosen_extensions(
         if len(hdus) > MOST_EXTENSIONS:
             raise ValueError(f"it has more than {MOST_EXTENSIONS} extensions")
         chosen = _choose([(k, hdu) for k, hdu in enumerate(hdus) if _is_image(hdu)], wanted)
-        # Where integers are unsigned, astropy takes BLANK for a value.
+        # For unsigned integers, astropy takes BLANK for a value.
         if not (unsigned and any("BLANK" in hdu.header for hdu in chosen)):
             check_size((len(chosen), *chosen[0].shape))
             for hdu in chosen:
@@ -108,7 +108,7 @@ def _is_image(hdu: Any) -> bool:
 
 
 def _choose(images: list[tuple[int, Any]], wanted: Sequence[str | int]) -> list[Any]:
-    """Choose extensions: those that are named, or those that a science image is usually in."""
+    """Choose extensions: the named ones, or the usual ones of a science image."""
     names = [f"{number} {hdu.name} ({_size(hdu)})" for number, hdu in images]
     listed = ", ".join(names[:10]) + ", ..." * (len(names) > 10)
     if not images:
@@ -141,12 +141,12 @@ def _choose(images: list[tuple[int, Any]], wanted: Sequence[str | int]) -> list[
 
 
 def science_images(images: list[Any]) -> list[Any]:
-    """Choose the images that are no weight, mask or the like, by their names."""
+    """Choose the science images by their names: no weights, masks and the like."""
     science = [hdu for hdu in images if not _words(hdu) & AUXILIARY and len(hdu.shape) > 1]
     for word in SCIENCE:
         found = [hdu for hdu in science if word in _words(hdu)]
         if word == "PRIMARY" and found and "FILTER" in found[0].header:
-            # One filter in the primary, the others in extensions.
+            # One filter is in the primary, the others are in extensions.
             found += [
                 hdu
                 for hdu in science
@@ -163,7 +163,7 @@ def _words(hdu: Any) -> set[str]:
 
 
 def _filter(hdu: Any) -> str:
-    """Return the filter of an image as its header has it, "" if it does not."""
+    """Return the filter in the header of an image, "" if there is none."""
     return str(hdu.header.get("FILTER", "")).strip()
 
 
@@ -173,11 +173,11 @@ def _size(hdu: Any) -> str:
 
 
 def _check_whole(hdu: Any, number: int, data: bytes) -> None:
-    """Refuse an image that reaches beyond the end of the file, with or without its padding."""
+    """Raise if an image reaches beyond the end of the file, with or without its padding."""
     from astropy.io import fits
 
     place = hdu.fileinfo()
-    # The size of a compressed one is that of its pixels; that on disk is known in blocks.
+    # The size of a compressed image is that of its pixels; its size on disk is known in blocks.
     is_packed = isinstance(hdu, fits.CompImageHDU)
     end = place["datLoc"] + (place["datSpan"] - 2879 if is_packed else hdu.size)
     if end > len(data):
@@ -187,7 +187,7 @@ def _check_whole(hdu: Any, number: int, data: bytes) -> None:
 
 
 def _check_tiles(hdu: Any, number: int, data: bytes) -> None:
-    """Refuse tiles that are not of the size declared: the decompression would trust them."""
+    """Raise if tiles do not have the declared size, because the decompression trusts it."""
     from astropy.io import fits
 
     n_tiles = math.prod(-(-n // step) for n, step in zip(hdu.shape, hdu.tile_shape, strict=True))
@@ -206,11 +206,11 @@ def _check_tiles(hdu: Any, number: int, data: bytes) -> None:
         # After two bytes, height and width.
         height, width = np.frombuffer(bytes(stream[2:10]), ">u4").tolist()
         if height * width != n_pixels:
-            raise ValueError(f"a tile has {height} x {width} pixels, and {n_pixels} are declared")
+            raise ValueError(f"a tile has {height} x {width} pixels, but {n_pixels} are declared")
 
 
 def _labels(hdus: list[Any]) -> tuple[str, ...]:
-    """Return names that tell the extensions apart: with filters, as they are, or counted."""
+    """Return distinct names of the extensions: filters, names, or numbered names."""
     names = [hdu.name or "IMAGE" for hdu in hdus]
     filters = [_filter(hdu) for hdu in hdus]
     if len(hdus) > 1 and all(filters) and len(set(filters)) == len(filters):
@@ -253,7 +253,7 @@ def _sky(header: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
         return position, _inside(center, shape), None
     middle = ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
     if all(isinstance(one, (int, float)) for one in named):
-        # A position elsewhere is that of the telescope.
+        # A position outside of the image is that of the telescope.
         x, y = wcs.s2p([named], 0)["pixcrd"][0]
         position = named if _inside((y, x), shape) else None
         center = (y, x) if position else center
@@ -265,13 +265,13 @@ def _sky(header: Any, shape: tuple[int, ...]) -> tuple[Any, Any, Any]:
 
 
 def _celestial_wcs(header: Any) -> Any:
-    """Return the axes of the sky; None where the header has none, or none that can be used."""
+    """Return the axes of the sky; None if the header has no usable ones."""
     from astropy import wcs
 
     if not any(str(header.get(f"CTYPE{k}", "")).strip() for k in (1, 2, 3)):
         return None
     try:
-        # astropy's WCS takes ten times as long.
+        # astropy's WCS is ten times slower.
         parsed = wcs.Wcsprm(header.tostring(endcard=False).encode(), relax=True)
         parsed = parsed.sub([wcs.WCSSUB_CELESTIAL])
         parsed.set()

@@ -1,4 +1,4 @@
-"""Pixels of one image: which are taken, in which types and sizes, and how these are changed."""
+"""Check, convert, place and shrink the pixels of one image."""
 
 import math
 from functools import lru_cache
@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Some 5800 x 5800 gray values. No cutout comes near; a header that declares more is damaged or a
-# decompression bomb.
+# About 5800 x 5800 gray values, far more than any cutout. A header that declares more is damaged or
+# a decompression bomb.
 MAX_VALUES = 2**25
 
 COMPARED_VALUES = 2**16
-"""Values whose channels are compared at a time: they stay in the processor's cache."""
+"""Number of values whose channels are compared at a time: they fit in the cache."""
 
 LARGEST = 1e15
-"""No flux comes near; what is larger stands for a pixel without data, and its squares overflow."""
+"""Far above any flux. Larger values mean a pixel without data, and their squares overflow."""
 
 
 def check_size(shape: tuple[int, ...]) -> None:
-    """Refuse a declared shape that no cutout has, before any memory is taken."""
+    """Raise for a declared shape that no cutout has, before memory is allocated."""
     if math.prod(shape) > MAX_VALUES:
         declared = " x ".join(map(str, shape))
         raise ValueError(f"it declares {declared} values, more than any cutout: a bomb?")
@@ -29,7 +29,7 @@ def canonical(image: NDArray[Any]) -> NDArray[Any]:
     """Return the pixels in one of the dtypes that cutouts have, in native byte order."""
     if image.ndim not in (2, 3) or 0 in image.shape:
         raise ValueError(
-            f"its shape {image.shape} is not that of a picture: save one picture a file, with "
+            f"its shape {image.shape} is not that of a picture: save one picture per file, with "
             "height, width and channels"
         )
     kind, width = image.dtype.kind, image.dtype.itemsize
@@ -49,7 +49,7 @@ def canonical(image: NDArray[Any]) -> NDArray[Any]:
 def is_absurd(image: NDArray[Any]) -> bool:
     """Return whether a float is infinite or larger than any flux; NaN is neither."""
     with np.errstate(invalid="ignore"):
-        # A float16 is not compared with what it cannot be.
+        # A float16 cannot hold the limit.
         return bool((np.abs(image) > min(LARGEST, float(np.finfo(image.dtype).max))).any())
 
 
@@ -59,7 +59,7 @@ def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
         return image
     line, within = image.ravel(), _within_pixels(image.shape[2])
     for start in range(0, line.size, len(within)):
-        # Neighbors in memory are compared fastest.
+        # Comparing neighbors in memory is fastest.
         block = line[start : start + len(within)]
         differs = block[1:] != block[:-1]
         if image.dtype.kind == "f":
@@ -72,7 +72,7 @@ def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
 
 @lru_cache(maxsize=4)
 def _within_pixels(n_channels: int) -> NDArray[np.bool_]:
-    """Return which values of some pixels have the next channel of theirs behind them."""
+    """Return which values are followed by the next channel of the same pixel."""
     within = np.ones((max(1, COMPARED_VALUES // n_channels), n_channels), dtype=np.bool_)
     within[:, -1] = False
     return within.ravel()
@@ -81,8 +81,8 @@ def _within_pixels(n_channels: int) -> NDArray[np.bool_]:
 def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDArray[Any] | None:
     """Return an image in another pixel type where that is exact, else None.
 
-    Pictures span their type, so 8 bits become 16 by a factor of 257; FITS stores values. Of floats,
-    the width does not matter.
+    Pictures span their type, so 8 bits become 16 by a factor of 257. FITS stores values. Floats of
+    any width are converted.
     """
     kinds = (str(image.dtype), str(dtype))
     if image.dtype == dtype:
@@ -101,9 +101,9 @@ def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDA
 
 
 def place(image: NDArray[Any], shape: tuple[int, ...], offset: tuple[int, int]) -> NDArray[Any]:
-    """Put an image into a frame, from a row and column on, and cut off what reaches beyond.
+    """Put an image into a frame at a row and column, and cut off what is outside.
 
-    Without data are pixels of NaN, and those of integers that are 0.
+    Pixels without data are NaN, or 0 for integers.
     """
     fill = np.nan if image.dtype.kind == "f" else 0
     frame = np.full((*shape[:2], *image.shape[2:]), fill, dtype=image.dtype)
@@ -121,14 +121,14 @@ def shrink(
 ) -> NDArray[Any]:
     """Average an image down to `size`, or over blocks of `reduce` x `reduce` pixels.
 
-    Every new pixel is the mean over its area of the old ones, with fractional overlaps. Integers
-    are summed exactly and rounded, halves up, to the same dtype; of floats, NaN takes no part.
+    Every new pixel is the mean of the old ones over its area, with fractional overlaps. Integers
+    are summed exactly and rounded to the same dtype, halves up. NaN does not count.
     """
     height, width = image.shape[:2]
     if size is not None and (size[0] > height or size[1] > width):
         raise ValueError(
-            f"it is {height} x {width} pixels (height x width), smaller than size={size}, and "
-            "cutouts are only ever shrunk: give a smaller size"
+            f"it is {height} x {width} pixels (height x width), smaller than size={size}, but "
+            "cutouts can only be shrunk: give a smaller size"
         )
     if size in (None, (height, width)) and reduce in (None, 1):
         return image

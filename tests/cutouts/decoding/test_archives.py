@@ -55,7 +55,7 @@ def archive(request, tmp_path):
 @pytest.mark.parametrize("n_jobs", [1, 8])
 def test_an_archive_is_as_a_folder(archive, n_jobs):
     source = open_cutouts(archive)
-    assert source.notes == [f"Passed over in {archive}: 1 .csv file, 1 hidden file"]
+    assert source.notes == [f"Skipped in {archive}: 1 .csv file, 1 hidden file"]
     cutouts = read_cutouts(archive, n_jobs=n_jobs)
     assert cutouts.source_ids == [str(k) for k in range(1, 31)]
     np.testing.assert_array_equal(cutouts.images[:29], IMAGES)
