@@ -1,4 +1,4 @@
-"""The whole workflow in memory: cutouts and labels in, an `Analysis` out, which can be saved.
+"""The whole workflow in memory: from cutouts and labels to an `Analysis`, which can be saved.
 
 ``spurclust run``, ``tune``, ``fit``, ``demo``, ``predict``, ``report`` and ``audit`` parse their
 options, call one of these functions, and print.
@@ -29,7 +29,7 @@ __all__ = [
     "save_report",
 ]
 
-# Imported when first used: the help of the command line need not wait for numpy.
+# Imported when first used, so the help of the command line does not wait for numpy.
 _HOMES = {
     "Analysis": "outcome",
     "AuditResult": "auditing",

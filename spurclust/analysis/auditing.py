@@ -1,4 +1,4 @@
-"""An audit of what was not flagged: draw a random sample, extend it, and bound what remains."""
+"""An audit of the unflagged: draw a random sample, extend it, and bound what remains."""
 
 import os
 import warnings
@@ -29,13 +29,13 @@ class AuditSample(NamedTuple):
     path : Path
         The file to fill in, row by row.
     n_sources : int
-        Sources in the sample.
+        Number of sources in the sample.
     n_earlier : int
-        Of these, sources that an earlier draw has put into the file; 0 for a new file.
+        Number of these from an earlier draw; 0 for a new file.
     n_pool : int
-        Sources that were neither flagged nor inspected, from which it was drawn.
+        Number of sources from which it was drawn: those neither flagged nor inspected.
     most_remaining : int
-        How many spurious sources can remain if all are inspected and none is spurious.
+        Maximum number of spurious sources that remain if all are inspected and none is spurious.
 
     Examples
     --------
@@ -60,19 +60,20 @@ class AuditResult(NamedTuple):
     n_pool : int
         Sources that were neither flagged nor inspected.
     n_drawn : int
-        Sources of the sample.
+        Number of sources in the sample.
     n_inspected : int
-        Of these, sources inspected, from the first drawn to the last without a gap.
+        Number of these that are inspected, from the first drawn on without a gap.
     n_spurious : int
-        Spurious sources among them.
+        Number of spurious sources among the inspected.
     most_remaining : int
-        How many spurious sources can remain among the others.
+        Maximum number of spurious sources that remain among the others.
     completeness_low : float
-        Least share of all spurious sources that the flags hold.
+        Lower bound of the completeness of the flags.
     n_flagged_spurious : int
-        Known spurious sources that are flagged.
+        Number of known spurious sources that are flagged.
     n_needed : int or None
-        Further inspections that prove what was wanted, if none is spurious; None if nothing was.
+        Number of further inspections that prove `max_remaining`, if none is spurious. None if it
+        was not given.
 
     Examples
     --------
@@ -108,24 +109,26 @@ def draw_audit(
     folder : str or path-like
         A saved analysis.
     sample : int, default=None
-        Sources to draw, those drawn earlier included; by default 300, or all if there are fewer.
+        Number of sources to draw, including those drawn earlier. None is 300, or all if there are
+        fewer.
     max_remaining : int, default=None
-        Draw as many as prove, if none of them is spurious, that at most so many remain.
+        Draw enough sources to prove that at most this many spurious ones remain, if none of the
+        drawn is spurious.
     confidence : float, default=0.95
         Confidence of that bound, between 0 and 1.
     random_state : int or None, default=12
-        Controls the draw. A sample is extended with the one it was drawn with.
+        Controls the draw. To extend a sample, give its random state again.
 
     Returns
     -------
     AuditSample or None
-        The file, its size, and what it can prove; None when all unflagged are inspected already.
+        The file, its size, and what it can prove; None if all unflagged sources are inspected.
 
     Raises
     ------
     CatalogError
-        When there are fewer sources to draw than asked for, or a sample is there already and not
-        smaller, or was drawn otherwise.
+        When there are too few sources to draw, or the file has a sample that is not smaller or was
+        drawn in another way.
 
     Examples
     --------
@@ -150,7 +153,7 @@ def draw_audit(
     if earlier is not None and (n <= n_earlier or (sample is None and max_remaining is None)):
         raise CatalogError(
             f"{path} exists and has {n_earlier} sources: pass it as labels (--labels), extend it "
-            "with a larger sample (--sample), or move it away to draw anew"
+            "with a larger sample (--sample), or move it away to draw a new one"
         )
     rows = draw_audit_sample(pool.index.to_numpy(), n, random_state=random_state)
     _write_sample(path, pool.loc[rows, ["source_id", "path"]], earlier)
@@ -184,7 +187,7 @@ def _sample_size(
 
 
 def _write_sample(path: Path, drawn: "pd.DataFrame", earlier: "pd.DataFrame | None") -> None:
-    """Write the sources drawn, after those that are in the file already."""
+    """Write the drawn sources after those in the file."""
     import pandas as pd
 
     from spurclust.catalog.output import atomic_write
@@ -199,7 +202,7 @@ def _write_sample(path: Path, drawn: "pd.DataFrame", earlier: "pd.DataFrame | No
         if first.tolist() != earlier["Source_ID"].tolist():
             raise CatalogError(
                 f"{path} was drawn with another random_state (--random-state) or from other "
-                "results: extend it with the same, or move it away to draw anew"
+                "results: extend it with the same, or move it away to draw a new one"
             )
         table = pd.concat([earlier, table[len(earlier) :]]).fillna("")
     with atomic_write(path) as part:
@@ -213,27 +216,27 @@ def evaluate_audit(
     max_remaining: int | None = None,
     confidence: float = 0.95,
 ) -> AuditResult | None:
-    """Bound how many spurious sources can remain, from what is inspected of a sample.
+    """Bound how many spurious sources remain, from the inspected part of a sample.
 
-    You may inspect a part of the sample, in the order drawn, and call this as often as you like.
-    The bounds are those of `spurclust.metrics.confidence_sequence`.
+    The sample may be inspected in part, in the order drawn. Call this function at any time, as
+    often as you like. The bounds are those of `spurclust.metrics.confidence_sequence`.
 
     Parameters
     ----------
     folder : str or path-like
         A saved analysis, in which `draw_audit` has drawn the sample.
     labels : path, DataFrame, or sequence of these
-        The sample with its column filled in, from the first row on; several tables if it was
-        shared out.
+        The sample with its column filled in, from the first row on. Give several tables if it was
+        divided.
     max_remaining : int, default=None
-        Also find how many further inspections prove that at most so many remain.
+        Also find how many further inspections prove that at most this many spurious sources remain.
     confidence : float, default=0.95
         Confidence of the bounds, between 0 and 1.
 
     Returns
     -------
     AuditResult or None
-        Counts and bounds; None when all unflagged are inspected.
+        Counts and bounds; None if all unflagged sources are inspected.
 
     Raises
     ------
@@ -243,7 +246,7 @@ def evaluate_audit(
     Warns
     -----
     UserWarning
-        When a source has no label though later ones have: only those before it count.
+        When a source has no label but later ones do. Only the sources before it count.
 
     Examples
     --------
@@ -288,7 +291,7 @@ def evaluate_audit(
 def _read_verdicts(
     folder: Path, pool: "pd.DataFrame", labels: Any
 ) -> tuple["NDArray[np.int8]", int]:
-    """Read the labels of a sample, up to its first source without one; count the sample, too."""
+    """Read the labels of a sample up to its first source without one; also count the sample."""
     from spurclust.catalog import match_labels, merge_labels
 
     path = folder / SAMPLE
@@ -306,7 +309,7 @@ def _read_verdicts(
         )
     if n < inspected.sum():
         warnings.warn(
-            f"{inspected.sum() - n} sources of the sample are inspected but do not count, for "
+            f"{inspected.sum() - n} sources of the sample are inspected but do not count, because "
             f"{drawn[n]} before them has no label in {merged.origin}: inspect the sample in the "
             f"order of {path}",
             stacklevel=3,

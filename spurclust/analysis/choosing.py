@@ -1,4 +1,4 @@
-"""Which sources a large survey is fitted on; features of many cutouts, a few at a time."""
+"""Choose the sources to fit on; compute features of many cutouts, a few at a time."""
 
 import warnings
 from dataclasses import replace
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
 
 POOL = 5
-"""A diverse reference is drawn from so many times as many sources."""
+"""Size of the pool of a diverse reference, as a multiple of the reference."""
 
 CHUNK = 500
-"""Cutouts of a pool that are held at once."""
+"""Number of cutouts of a pool in memory at once."""
 
 MAX_LISTED = 20
-"""A warning names no more files."""
+"""Maximum number of files that a warning names."""
 
 
 class Draw(NamedTuple):
-    """How many sources a reference has, and how they are drawn."""
+    """The size of a reference, and how it is drawn."""
 
     size: int
     method: str
@@ -34,7 +34,7 @@ class Draw(NamedTuple):
 
 
 def rows_read(source: "CutoutSource", rows: NDArray[np.intp], read: "Cutouts") -> NDArray[np.intp]:
-    """Return those rows of a source whose cutouts were read."""
+    """Return the rows of a source whose cutouts were read."""
     if len(read) == len(rows):
         return rows
     row_of = dict(zip(source.take(rows)[0], rows.tolist(), strict=True))
@@ -50,7 +50,7 @@ def choose_sources(
     size, method, random_state = draw
     if method not in ("random", "diverse"):
         raise ValueError(f'reference={method!r}: it must be "random" or "diverse"')
-    # In the order of the ids, what is drawn does not depend on that of the files.
+    # Sorted by id, so that the draw does not depend on the order of the files.
     rows = np.argsort(np.array(source.take(range(len(source)))[0]), kind="stable")
     if method == "random" or size >= len(y):
         return np.sort(rows[choose_reference(y[rows], size, random_state=random_state)])
@@ -66,7 +66,7 @@ def choose_sources(
 def extract_features(
     source: "CutoutSource", pool: NDArray[np.intp], options: "ReadOptions"
 ) -> tuple[NDArray[np.intp], NDArray[Any]]:
-    """Return the rows that could be read and their features; few cutouts are held at once."""
+    """Return the readable rows and their features; few cutouts are in memory at once."""
     from spurclust.cutouts import ImageFormat
     from spurclust.features import CutoutFeatures
 
@@ -95,7 +95,7 @@ def extract_features(
 def _first_readable(
     source: "CutoutSource", chunks: list[NDArray[np.intp]], options: "ReadOptions"
 ) -> "Cutouts":
-    """Read the first chunk in which there is a readable cutout."""
+    """Read the first chunk with a readable cutout."""
     for chunk in chunks[:-1]:
         try:
             return source.read(chunk, options)
@@ -106,7 +106,7 @@ def _first_readable(
 
 
 def report_reference(y: NDArray[np.int8], chosen: NDArray[np.intp], stages: Stages) -> None:
-    """Log what was chosen, and warn where it lacks labels."""
+    """Log the choice, and warn if labels do not fit into the reference."""
     n_spurious, n_reliable = int((y == SPURIOUS).sum()), int((y == RELIABLE).sum())
     n_chosen = int((y[chosen] == RELIABLE).sum())
     stages.say(
@@ -116,9 +116,9 @@ def report_reference(y: NDArray[np.int8], chosen: NDArray[np.intp], stages: Stag
     if n_chosen < n_reliable:
         before, after = n_spurious / (n_spurious + n_reliable), n_spurious / len(chosen)
         warnings.warn(
-            f"{n_reliable - n_chosen} known reliable sources have no room in the reference, so "
+            f"{n_reliable - n_chosen} known reliable sources do not fit into the reference, so "
             f"{after:.1%} of its labels are spurious, not {before:.1%}, and more components reach "
-            f"the threshold: give a reference_size (--reference-size) of "
-            f"{n_spurious + n_reliable} or more",
+            f"the threshold: give a reference_size (--reference-size) of at least "
+            f"{n_spurious + n_reliable}",
             stacklevel=4,
         )

@@ -1,4 +1,4 @@
-"""An analysis as a folder of files: written whole, or not at all."""
+"""Write an analysis to a folder, whole or not at all."""
 
 import json
 import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLE_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot", "fits": ".fits", "xlsx": ".xlsx"}
-"""Formats of the sources' table beside the csv, and their suffixes."""
+"""Formats of the table of sources beside the csv, and their suffixes."""
 
 PLOTS = ("embedding", "cutouts", "components", "region", "spurious", "flagged")
 """Pictures of every analysis."""
@@ -32,10 +32,10 @@ TUNING_PLOTS = ("completeness", "tuning")
 GALLERIES = ("spurious", "flagged")
 
 SAMPLE = "audit.csv"
-"""The file of an audit's sample."""
+"""File of the sample of an audit."""
 
 SAMPLE_ORDER = "Audit_Order"
-"""Its column of the order in which the sources were drawn, which outlives any sorting."""
+"""Its column of the order in which the sources were drawn."""
 
 MODEL, REGIONS, REPORT = "model.skops", "flagged.reg", "report.html"
 
@@ -64,7 +64,7 @@ def save_analysis(
         tune=analysis.tuning is not None,
         stability="stability" in analysis.sources,
     )
-    # What saving takes belongs to what is saved, not to what is in memory.
+    # The seconds of saving belong to the saved summary, not to the one in memory.
     seconds = dict(analysis.summary["seconds"])
     analysis = replace(analysis, summary={**analysis.summary, "seconds": seconds})
     stages = Stages(log, seconds)
@@ -88,13 +88,13 @@ def save_analysis(
 
 
 Pictures = tuple[dict[str, float], list[Warning | str]]
-"""The seconds of what was done, and what there was to warn of."""
+"""Seconds of the work, and its warnings."""
 
 
 def _begin_pictures(
     analysis: Any, folder: Path, formats: Sequence[str], executor: Executor | None
 ) -> Future[Pictures]:
-    """Write pictures and models in another process, or here where that could not read cutouts."""
+    """Write pictures and models in another process, or here if that cannot read the cutouts."""
     if executor is not None and all(analysis.sources["path"]):
         light = replace(analysis, cutouts=None, features=None)
         return executor.submit(write_pictures, light, folder, formats)
@@ -118,7 +118,7 @@ def write_pictures(analysis: Any, folder: Path, formats: Sequence[str]) -> Pictu
 
 @contextmanager
 def picture_process(n_jobs: int) -> Iterator[Executor | None]:
-    """Yield a process to draw and save beside this one, which gets ready at once; None for 1."""
+    """Yield a second process that draws and saves, and starts at once; None for one job."""
     from spurclust.parallel import count_threads
 
     executor = _start_process() if count_threads(n_jobs) > 1 else None
@@ -130,8 +130,8 @@ def picture_process(n_jobs: int) -> Iterator[Executor | None]:
 
 
 def _start_process() -> Any:
-    """Start the process; None where the system has no semaphores."""
-    # Unlike those of the standard library, it does not run the calling script again.
+    """Start the process; return None if the system has no semaphores."""
+    # Unlike a process of the standard library, it does not run the calling script again.
     from joblib.externals.loky import ProcessPoolExecutor
 
     try:
@@ -143,14 +143,14 @@ def _start_process() -> Any:
 
 
 def _get_ready() -> None:
-    """Import what draws and saves, which takes a while; who needs what is missing names it."""
+    """Import the slow packages for drawing and saving; missing ones raise where they are used."""
     for name in ("spurclust.analysis.outcome", "spurclust.plots", "matplotlib.pyplot", "skops.io"):
         with suppress(ImportError):
             import_module(name)
 
 
 def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:
-    """Write the pictures; a gallery without sources is left out."""
+    """Write the pictures, without galleries that have no sources."""
     from spurclust.labels import SPURIOUS
     from spurclust.plots import save_figure
 
@@ -172,7 +172,7 @@ def _write_plots(analysis: Any, folder: Path, formats: Sequence[str]) -> None:
 
 
 def _write_tables(analysis: Any, folder: Path, table_format: str) -> None:
-    """Write the sources in two formats, their regions, the components, the settings tried."""
+    """Write the sources in two formats, their regions, the components and the tried settings."""
     from spurclust.catalog import write_ds9_regions, write_table
 
     write_table(analysis.sources, folder / "sources.csv")
@@ -188,7 +188,7 @@ def _write_tables(analysis: Any, folder: Path, table_format: str) -> None:
 
 
 def _write_models(analysis: Any, folder: Path) -> None:
-    """Write the detector, and the ranker where there is one."""
+    """Write the detector, and the ranker if there is one."""
     from spurclust import catalog
     from spurclust.catalog.results import RANKER
 
@@ -208,16 +208,16 @@ def check_folder(
     tune: bool = False,
     stability: bool = False,
 ) -> None:
-    """Check whether an analysis can be saved to a folder, before any work is done.
+    """Check whether an analysis can be saved to a folder, before the work.
 
     Parameters
     ----------
     folder : str or path-like
-        Where it will be saved.
+        Folder of the results.
     table_format : {"ecsv", "votable", "fits", "xlsx"}, default="ecsv"
         Format of the sources' table beside the csv.
     plot_formats : sequence of {"png", "svg", "pdf"}, default=("png",)
-        Formats of the pictures; none for no pictures.
+        Formats of the pictures. An empty sequence is for no pictures.
     report : bool, default=True
         Whether the page will be written.
     ranking : bool, default=True
@@ -234,7 +234,7 @@ def check_folder(
     ValueError
         When a format is not known.
     ImportError
-        When a package that saving needs is not installed.
+        When a package for saving is not installed.
 
     Examples
     --------
@@ -269,7 +269,7 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
     Parameters
     ----------
     analysis : Analysis
-        What was loaded from the folder.
+        The analysis that was loaded from the folder.
     folder : str or path-like
         The folder.
     **options : dict
@@ -283,7 +283,7 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
     Raises
     ------
     CatalogError
-        When there is a report.html that is not of an earlier report, or the cutouts are no files.
+        When there is a report.html that is not an earlier report, or the cutouts are not files.
 
     Examples
     --------
@@ -299,12 +299,12 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
         )
     if not analysis.sources["path"].any():
         raise CatalogError(
-            f"{path} is kept: the cutouts are no files, so that a page made now would lack them; "
-            "the page of the run itself has them"
+            f"{path} is kept: the cutouts are not files, so a new page would lack them. The page "
+            "of the run has them"
         )
     notes: list[str] = analysis.write_report(path, audit=find_sample(folder, analysis), **options)
     if REPORT not in files:
-        # So that the next analysis may replace it.
+        # The next analysis may then replace it.
         summary = {**analysis.summary, "files": sorted([*files, REPORT])}
         with atomic_write(Path(folder, "summary.json")) as part:
             text = json.dumps(summary, indent=2, ensure_ascii=False)
@@ -322,7 +322,7 @@ def audit_pool(analysis: Any) -> "pd.DataFrame":
 
 
 def read_sample(path: Path, pool: "pd.DataFrame") -> "pd.DataFrame":
-    """Read an audit's sample, which must be of this pool, in the order drawn."""
+    """Read the sample of an audit in the order drawn; raise if it is not of this pool."""
     from spurclust.catalog.table_readers import read_sheet
 
     try:
@@ -331,24 +331,24 @@ def read_sample(path: Path, pool: "pd.DataFrame") -> "pd.DataFrame":
         ids = drawn["Source_ID"].tolist()
     except (ValueError, KeyError) as error:
         raise CatalogError(
-            f"{path} is not the sample of an audit: move it away and draw anew"
+            f"{path} is not the sample of an audit: move it away, and draw a new one"
         ) from error
     strangers = sorted(set(ids) - set(pool["source_id"]))
     if strangers:
         raise CatalogError(
-            f"{path} was drawn from other results: {strangers[0]} is flagged, inspected or unknown "
-            "now. Move the file away and draw anew"
+            f"{path} was drawn from other results: {strangers[0]} is now flagged, inspected or "
+            "unknown. Move the file away, and draw a new sample"
         )
     if drawn[SAMPLE_ORDER].tolist() != list(range(1, len(drawn) + 1)):
         raise CatalogError(
-            f"{path} lacks rows of the sample or has some twice, by its column {SAMPLE_ORDER}: "
-            "leave the rows of sources that are not inspected in the file, with blank labels"
+            f"{path} lacks or repeats rows of the sample, by its column {SAMPLE_ORDER}: keep the "
+            "rows of uninspected sources, with blank labels"
         )
     return drawn
 
 
 def find_sample(folder: str | os.PathLike[str], analysis: Any) -> Path | None:
-    """Return the table of the audit's sample in a folder, if it is of this analysis."""
+    """Return the table of an audit's sample in a folder, if it belongs to this analysis."""
     path = Path(folder, SAMPLE)
     if not path.is_file():
         return None
@@ -361,7 +361,7 @@ def find_sample(folder: str | os.PathLike[str], analysis: Any) -> Path | None:
 
 
 def check_report() -> None:
-    """Raise an ImportError unless what draws the report is installed."""
+    """Raise an ImportError unless the packages of the report are installed."""
     for module in ("bokeh", "jinja2"):
         check_installed(module, feature="The report (of a run, or --no-report)", extra="report")
 
@@ -376,7 +376,7 @@ def render_analysis(
     cutout_size: int | None = None,
     n_jobs: int = -1,
 ) -> tuple[Iterator[str], list[str]]:
-    """Return the page in pieces, and sentences about what it leaves out."""
+    """Return the page in pieces, and sentences on what it leaves out."""
     from spurclust.cutouts.filters import filter_names
     from spurclust.parallel import count_threads
     from spurclust.report import Results, render_report

@@ -1,4 +1,4 @@
-"""What was found in a survey: tables, pictures, the report, the fitted models."""
+"""The result of an analysis: tables, pictures, the report and the fitted models."""
 
 import os
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Analysis:
     cutouts : Cutouts or None
         The cutouts in memory; None when an analysis was loaded.
     features : ndarray or None
-        The features that the ranker knows, one row per source; None when an analysis was loaded.
+        The features of the ranker, one row per source; None when an analysis was loaded.
 
     Examples
     --------
@@ -102,10 +102,11 @@ class Analysis:
 
     @property
     def expected_effort(self) -> "pd.DataFrame | None":
-        """Inspections, in the order of the ranking, until shares of the spurious are found.
+        """Expected number of inspections, in the order of the ranking, per completeness.
 
-        Intervals are NaN unless all labels are a random sample; `inspections_left` are those still
-        to be made. ``summary["ranking"]`` has how many spurious sources are still to be found.
+        Intervals are NaN unless all labels are a random sample. `inspections_left` is the number
+        still to be made. ``summary["ranking"]`` has the number of spurious sources still to be
+        found.
         """
         import pandas as pd
 
@@ -125,19 +126,20 @@ class Analysis:
         return pd.DataFrame(rows, columns=["completeness", *names]).astype(float)
 
     def similar(self, source_id: object, n: int = 8) -> "pd.DataFrame":
-        """Find the sources that are most similar to one, whatever their labels.
+        """Find the sources most similar to one, whatever their labels.
 
         Parameters
         ----------
         source_id : str or int
             The source.
         n : int, default=8
-            How many to find.
+            Number of sources to find.
 
         Returns
         -------
         DataFrame
-            The most similar first: source_id, label, reason and distance, 1 for two random sources.
+            The most similar first. Columns: source_id, label, reason, and distance (1 is typical of
+            two random sources).
         """
         return find_similar(self, source_id, n)
 
@@ -256,7 +258,7 @@ class Analysis:
         )
 
     def plot_completeness(self, ax: Any = None, **kwargs: Any) -> Any:
-        """Draw completeness against workload, held out, after a search.
+        """Draw held-out completeness against workload, after a search.
 
         Parameters
         ----------
@@ -304,7 +306,7 @@ class Analysis:
         return TuningDisplay.from_estimator(self._searched(), ax=ax, **kwargs)
 
     def plot_stability(self, ax: Any = None, **kwargs: Any) -> Any:
-        """Draw how often each source is flagged from other random states, if that was measured.
+        """Draw how often each source is flagged with other random states, if that was measured.
 
         Parameters
         ----------
@@ -347,17 +349,17 @@ class Analysis:
         return "".join(render_analysis(self, **options)[0])
 
     def write_report(self, path: str | os.PathLike[str], **options: Any) -> list[str]:
-        """Write the page to a file that appears whole or not at all.
+        """Write the page to a file, whole or not at all.
 
         Parameters
         ----------
         path : str or path-like
             The file.
         **options : dict
-            `cutouts`, a folder where the cutouts are now; `audit`, the table of an audit's sample,
-            which becomes a queue; `max_cutouts`, how many the page shows at most (12 000);
-            `max_size`, megabytes that they may take together (40); `cutout_size`, pixels of their
-            longer side; `n_jobs`, threads.
+            `cutouts`: the new folder of the cutouts, if they were moved. `audit`: the table of an
+            audit's sample, which becomes a queue. `max_cutouts`: maximum number of cutouts in the
+            page (12 000). `max_size`: their maximum size together, in megabytes (40).
+            `cutout_size`: pixels of their longer side. `n_jobs`: threads.
 
         Returns
         -------
@@ -382,7 +384,7 @@ class Analysis:
         executor: Executor | None = None,
         log: Log | None = None,
     ) -> None:
-        """Write tables, summary, models, pictures and the report: all of them, or nothing.
+        """Write tables, summary, models, pictures and the report: all or none.
 
         Files of an earlier analysis in the folder are replaced. Other files are never touched.
         `check_folder` checks beforehand whether the folder can be used.
@@ -390,7 +392,7 @@ class Analysis:
         Parameters
         ----------
         folder : str or path-like
-            Where to write; it is made if needed.
+            Folder of the results; it is made if needed.
         table_format : {"ecsv", "votable", "fits", "xlsx"}, default="ecsv"
             Format of the sources' table beside the csv.
         plots : bool, default=True
@@ -400,7 +402,8 @@ class Analysis:
         report : bool, default=True
             Whether to write the page to look at and to judge in.
         executor : concurrent.futures.Executor, default=None
-            Another process, to draw pictures and save models beside this one if cutouts are files.
+            Another process, which draws pictures and saves models at the same time if cutouts are
+            files.
         log : callable, default=None
             Called with each line of progress; ``print`` shows them.
 
@@ -421,7 +424,9 @@ class Analysis:
     def _searched(self) -> "SpuriousRegionDetectorCV":
         """Return the search, or raise an error."""
         if self.search is None:
-            raise ValueError("there is no search to draw: analyze with tune=True; it is not saved")
+            raise ValueError(
+                "there is no search to draw: analyze with tune=True. Searches are not saved"
+            )
         return self.search
 
     def _recorded(self, name: str) -> Any:
@@ -429,7 +434,7 @@ class Analysis:
         if name not in self.summary:
             raise ValueError(
                 f"the summary of {self.name} has no {name!r}: another version of spurclust wrote "
-                "it, run it again"
+                "it. Run it again"
             )
         return self.summary[name]
 

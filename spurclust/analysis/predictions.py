@@ -1,4 +1,4 @@
-"""The page of a folder of predictions, whose sources have no labels."""
+"""The page of a folder of predictions."""
 
 import json
 import os
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_SOURCES = 50_000
-"""Sources in the page; a browser draws more too slowly."""
+"""Maximum number of sources in the page; a browser draws more too slowly."""
 
 _MAX_COMPONENTS = 10_000
 _MARK, _HEAD = b"spurclust report", 100_000
-_AGAIN = "give the same `spurclust predict` command again"
+_AGAIN = "run the same `spurclust predict` command again"
 
 
 def report_predictions(
@@ -27,14 +27,14 @@ def report_predictions(
 ) -> list[str]:
     """Write the page of a folder of predictions.
 
-    It shows the embedding of the new sources, the flagged with their cutouts, and the view in which
-    to judge them. Nothing is said about labels, since new sources have none. Of more than 50 000
-    sources, it shows the flagged first and others at random.
+    It shows the embedding of the new sources, the flagged ones with their cutouts, and the view to
+    judge them. It has nothing about labels, because new sources have none. If there are more than
+    50 000 sources, it shows the flagged ones first, and others at random.
 
     Parameters
     ----------
     folder : str or path-like
-        What ``spurclust predict`` or `spurclust.scale.write_predictions` wrote, whole.
+        Complete predictions of ``spurclust predict`` or `spurclust.scale.write_predictions`.
     out : str or path-like, default=None
         The page; None is ``report.html`` in the folder.
     **options : dict
@@ -48,7 +48,7 @@ def report_predictions(
     Raises
     ------
     CatalogError
-        When the folder holds no predictions, or not all of them, or damaged ones.
+        When the predictions are missing, incomplete or damaged.
 
     Examples
     --------
@@ -94,7 +94,7 @@ that `spurclust predict` wrote
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    """Read the manifest of a folder, which must hold all predictions that it was to hold."""
+    """Read the manifest of a folder; raise if predictions are missing."""
     from spurclust.cutouts.files import MANIFEST, PREDICTIONS
 
     path = folder / MANIFEST
@@ -106,7 +106,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
     is_manifest = isinstance(manifest, dict) and isinstance(manifest.get("reading", {}), dict)
     if not is_manifest or manifest.get("format") != PREDICTIONS:
-        raise CatalogError(f"{path} is not of spurclust's predictions: give their folder")
+        raise CatalogError(
+            f"{path} is not a manifest of spurclust's predictions: give their folder"
+        )
     if manifest.get("complete") is not True:
         raise CatalogError(f"the predictions in {folder} are not complete: {_AGAIN}, then report")
     return manifest
@@ -131,7 +133,7 @@ def _read_parts(folder: Path) -> "pd.DataFrame":
 
 
 def _counts(found: "pd.DataFrame", folder: Path) -> dict[str, int]:
-    """Count what the page states of all sources."""
+    """Return the counts of all sources for the page."""
     import pandas as pd
 
     errors = folder / "errors.csv"
@@ -153,7 +155,7 @@ def _choose(found: "pd.DataFrame") -> "np.ndarray[Any, Any]":
 
 
 def _components(found: "pd.DataFrame") -> "pd.DataFrame":
-    """Return the table of components, without what labels would tell."""
+    """Return the table of components, without columns from labels."""
     grouped = found.groupby("component")
     table = grouped["spurious_probability"].agg(size="size", fraction="mean")
     table["in_region"] = grouped["flagged"].mean() > 0.5

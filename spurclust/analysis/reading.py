@@ -1,4 +1,4 @@
-"""Cutouts and labels, read and joined; of a large survey, only those of a reference."""
+"""Read cutouts and labels and join them; for a large survey, only those of a reference."""
 
 import os
 import warnings
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from spurclust.cutouts import Cutouts, CutoutSource, ReadOptions
 
 N_TRIED = 20
-"""Of so many cutouts, one must be like the fitted ones."""
+"""One of this many cutouts must be like the fitted ones."""
 
 
 class Survey(NamedTuple):
-    """The cutouts of the sources to fit, with their labels, and how they were read."""
+    """The cutouts to fit, with their labels, and how they were read."""
 
     name: str
     cutouts: "Cutouts"
@@ -89,7 +89,7 @@ def read_survey(
 
 
 def how_read(options: "ReadOptions") -> dict[str, Any]:
-    """Return what makes later cutouts like those that were read, as plain values."""
+    """Return, as plain values, the options to read later cutouts in the same way."""
     how = {name: getattr(options, name) for name in ("size", "reduce", "hdu", "pad")}
     if (like := options.like) is not None:
         how |= {name: getattr(like, name) for name in ("full", "center", "scale", "extensions")}
@@ -100,7 +100,7 @@ def how_read(options: "ReadOptions") -> dict[str, Any]:
 def options_like(
     reading: Mapping[str, Any], shape: Sequence[int] | None = None, **others: Any
 ) -> "ReadOptions":
-    """Return how to read cutouts as others were read, of which `how_read` has told."""
+    """Return the options to read cutouts like others, from the values of `how_read`."""
     from spurclust.cutouts import ImageFormat, ReadOptions
 
     try:
@@ -123,12 +123,12 @@ def options_like(
         )
     except (TypeError, KeyError, IndexError) as error:
         raise CatalogError(
-            f"how the cutouts were read is not known ({error!r}): run anew"
+            f"how the cutouts were read is not known ({error!r}): run again"
         ) from error
 
 
 def fitted_options(models: "FittedModels", *, on_error: Literal["raise", "skip"]) -> "ReadOptions":
-    """Return how to read cutouts as those of the fit were read."""
+    """Return the options to read cutouts like those of the fit."""
     detector = models.detector
     return options_like(
         models.reading, detector.image_shape_, on_error=on_error, n_jobs=detector.n_jobs
@@ -136,7 +136,7 @@ def fitted_options(models: "FittedModels", *, on_error: Literal["raise", "skip"]
 
 
 def with_dtype(models: "FittedModels", source: "CutoutSource") -> "FittedModels":
-    """Add the pixel type to what is known of the fit, that of the source if it is not known."""
+    """Add the pixel type of the source to the models, if that of the fit is not known."""
     if models.reading["dtype"]:
         return models
     if source.image_format is not None:
@@ -147,10 +147,10 @@ def with_dtype(models: "FittedModels", source: "CutoutSource") -> "FittedModels"
 
 
 def check_fitted(source: "CutoutSource", options: "ReadOptions") -> list[str]:
-    """Raise an error if no cutout of a few is like the fitted ones; return what is done to it."""
+    """Raise an error if none of a few cutouts is like the fitted ones; return notes on changes."""
     from spurclust.cutouts.formats import MisfitError
 
-    # Single ones may be trimmed, not all.
+    # Some cutouts may be trimmed, but not all.
     options = replace(options, on_error="raise", pad="never", progress=False)
     n_tried = min(N_TRIED, len(source))
     chosen = np.linspace(0, len(source) - 1, n_tried).astype(int).tolist()
@@ -164,14 +164,14 @@ def check_fitted(source: "CutoutSource", options: "ReadOptions") -> list[str]:
         except MisfitError as error:
             misfit = misfit or error
         except CatalogError:
-            continue  # it is named when all are read
+            continue  # the full read names it
     if misfit is not None:
         raise misfit
     return []
 
 
 def _first_dtype(source: "CutoutSource", reading: Mapping[str, Any]) -> "np.dtype[Any]":
-    """Find the pixel type of the first cutout that can be read."""
+    """Find the pixel type of the first readable cutout."""
     from spurclust.cutouts import ReadOptions
 
     options = ReadOptions(reading["size"], reading["reduce"], hdu=reading["hdu"])
@@ -185,7 +185,7 @@ def _first_dtype(source: "CutoutSource", reading: Mapping[str, Any]) -> "np.dtyp
 
 
 class KnownLabels(NamedTuple):
-    """The labels of some sources, by their ascending row; all others have none."""
+    """The labels of some sources by ascending row; other sources have none."""
 
     rows: NDArray[np.intp]
     matched: "MatchedLabels"
@@ -218,7 +218,7 @@ class KnownLabels(NamedTuple):
 
 
 def label_tables(labels: Any) -> list[Any]:
-    """Read label tables; an array of labels is none."""
+    """Read label tables; return none for an array of labels."""
     import pandas as pd
 
     from spurclust.catalog import Labels, read_labels
@@ -233,7 +233,7 @@ def label_tables(labels: Any) -> list[Any]:
 def match_known(
     source: "CutoutSource", labels: Any, tables: list[Any], stages: Stages
 ) -> KnownLabels:
-    """Join labels to those sources of a survey that they can mean."""
+    """Join labels to the sources of a survey that they can mean."""
     import pandas as pd
 
     from spurclust.catalog import MatchedLabels, match_labels, merge_labels
@@ -258,7 +258,7 @@ def match_known(
     y = np.where(pd.isna(y), UNINSPECTED, y)
     for row in np.flatnonzero(~np.isin(y, (SPURIOUS, RELIABLE, UNINSPECTED))):
         raise ValueError(
-            f"label {y[row]!r} of source {row} is none of 1 (spurious), 0 (reliable) and -1 or "
+            f"label {y[row]!r} of source {row} is not 1 (spurious), 0 (reliable), or -1 or "
             "missing (uninspected)"
         )
     matched = MatchedLabels(y.astype(np.int8), [""] * len(y), [], [])
@@ -281,7 +281,7 @@ def _name_by_files(table: "Labels", source: "CutoutSource", rows: NDArray[np.int
 
 
 def _match_catalogue(source: "CutoutSource", catalogue: Any, stages: Stages) -> KnownLabels:
-    """Return what a table of sources, read already or not, knows of the sources of a survey."""
+    """Return the columns of a table of sources (a path or read already) for a survey."""
     from spurclust.catalog import Labels, match_labels, read_catalogue
 
     table = catalogue if isinstance(catalogue, Labels) else read_catalogue(catalogue)
@@ -294,7 +294,7 @@ def _match_catalogue(source: "CutoutSource", catalogue: Any, stages: Stages) -> 
 
 
 def _describe(known: KnownLabels, described: KnownLabels) -> KnownLabels:
-    """Add what a catalogue knows of the sources; what a label table says of one counts more."""
+    """Add the columns of a catalogue to the sources; those of a label table take precedence."""
     from spurclust.catalog.source_columns import join_columns
 
     every = np.union1d(described.rows, known.rows)
@@ -307,7 +307,7 @@ def _describe(known: KnownLabels, described: KnownLabels) -> KnownLabels:
 def describe_new(
     source: "CutoutSource", read: "Cutouts", catalogue: Any, stages: Stages
 ) -> tuple[NDArray[np.float64] | None, "pd.DataFrame | None"]:
-    """Return positions and other columns of new sources, of a catalogue and of FITS headers."""
+    """Return positions and other columns of new sources, from a catalogue and FITS headers."""
     positions = header_positions(read)
     if catalogue is None:
         return positions, None
@@ -317,7 +317,7 @@ def describe_new(
 
 
 def label_origins(labels: "MatchedLabels") -> list[str] | None:
-    """Return how the inspected sources were chosen, where the label tables say so."""
+    """Return how the inspected sources were chosen, if the label tables have it."""
     from spurclust.labels import ORIGIN_COLUMN
 
     columns = labels.columns
@@ -348,7 +348,7 @@ def header_positions(read: "Cutouts") -> NDArray[np.float64] | None:
 def _first_known(
     positions: NDArray[np.float64] | None, others: NDArray[np.float64] | None
 ) -> NDArray[np.float64] | None:
-    """Return positions, with others where they are not known."""
+    """Return positions, and others where they are not known."""
     if positions is None or others is None:
         return others if positions is None else positions
     return np.where(np.isnan(positions), others, positions)

@@ -1,4 +1,4 @@
-"""The cutouts of an analysis, read again where they are not in memory."""
+"""Read the cutouts of an analysis again, if they are not in memory."""
 
 import os
 import warnings
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def _origin(analysis: Any) -> Literal["upper", "lower"]:
-    """Return where row 0 of the cutouts is."""
+    """Return the position of row 0 of the cutouts."""
     from spurclust.cutouts.files import is_fits_name
 
     reading = analysis.summary.get("reading") or {}
-    # Only FITS files, and mosaics, know the scale of their pixels.
+    # Only FITS files and mosaics have a scale of pixels.
     is_fits = is_fits_name(analysis.sources["path"].iloc[0]) or reading.get("scale") is not None
     return "lower" if is_fits else "upper"
 
 
 def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"]]:
-    """Return the cutouts, read again where they are not in memory, and where row 0 is."""
+    """Return the cutouts, read again if they are not in memory, and the position of row 0."""
     from spurclust.cutouts import read_cutouts
 
     paths = analysis.sources["path"].tolist()
@@ -35,7 +35,7 @@ def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"
     if not any(paths):
         raise ValueError("the cutouts were an array, and are not saved with an analysis")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # they were given when these were read first
+        warnings.simplefilter("ignore", UserWarning)  # the first read gave them
         read = read_cutouts(
             paths,
             source_ids=analysis.sources["source_id"].tolist(),
@@ -48,7 +48,7 @@ def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"
 
 
 class FileCutouts:
-    """The cutouts of files as those of the fit were read, each when it is asked for."""
+    """The cutouts of files in the format of the fit, each read when asked for."""
 
     def __init__(self, paths: Sequence[str], options: "ReadOptions") -> None:
         self._paths, self._options = paths, options
@@ -65,7 +65,7 @@ class FileCutouts:
 
 
 def cutouts_to_draw(analysis: Any) -> tuple[Any, Literal["upper", "lower"]]:
-    """Return a sequence of cutouts, of which only those drawn are read, and where row 0 is."""
+    """Return a sequence of cutouts, read when drawn, and the position of row 0."""
     from spurclust.analysis.reading import options_like
 
     paths = analysis.sources["path"].tolist()
@@ -77,7 +77,7 @@ def cutouts_to_draw(analysis: Any) -> tuple[Any, Literal["upper", "lower"]]:
 
 
 def find_similar(analysis: Any, source_id: object, n: int) -> "pd.DataFrame":
-    """Return the sources most similar to one, with their labels and distances."""
+    """Return the sources most similar to one, with labels and distances."""
     import numpy as np
 
     from spurclust.ranking import similar_sources
@@ -103,14 +103,14 @@ def find_similar(analysis: Any, source_id: object, n: int) -> "pd.DataFrame":
 def cutout_loader(
     analysis: Any, folder: str | os.PathLike[str] | None
 ) -> "Callable[[int], NDArray[Any] | None]":
-    """Return what loads the cutout of a row, its top row of pixels first."""
+    """Return a function that loads the cutout of a row, with its top row of pixels first."""
     from spurclust.analysis.reading import options_like
     from spurclust.cutouts import ReadOptions
     from spurclust.cutouts.bands import read_whole
     from spurclust.cutouts.files import is_fits_name
 
     paths = analysis.sources["path"].tolist()
-    # Shrunk cutouts do for an embedding, not for people: those of files are read again.
+    # Shrunk cutouts are enough for an embedding, but not for people: files are read again.
     reading = analysis.summary.get("reading") or {}
     is_whole = reading.get("size") is None and reading.get("reduce") is None
     options = options_like(reading) if reading.get("dtype") else ReadOptions()
@@ -119,16 +119,16 @@ def cutout_loader(
     def load(row: int) -> "NDArray[Any] | None":
         pixels = images[row] if images is not None and (is_whole or not paths[row]) else None
         if pixels is None and paths[row]:
-            # A path of another system may have backslashes.
+            # Paths of another system may have backslashes.
             whole = paths[row].replace("\\", "/")
-            # Of several files, one a band, with the folders in which they differ.
+            # Several files, one per band, keep the folders in which they differ.
             end = whole.find("{") if "{" in whole else len(whole)
             name = whole[whole.rfind("/", 0, end) + 1 :]
             try:
                 pixels = read_whole(str(Path(folder, name)) if folder else paths[row], options)
             except ValueError:
                 return None
-        # Of cutouts that are no files, those of mosaics know the scale of their pixels.
+        # Among cutouts that are not files, those of mosaics have a scale of pixels.
         path = paths[row]
         is_fits = is_fits_name(path) if path else reading.get("scale") is not None
         return pixels[::-1] if pixels is not None and is_fits else pixels

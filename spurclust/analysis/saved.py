@@ -1,4 +1,4 @@
-"""What is done with a saved analysis: load it, flag new sources with it."""
+"""Load a saved analysis, and flag new sources with a saved model."""
 
 import os
 import warnings
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def load_analysis(folder: str | os.PathLike[str], *, models: bool = True) -> Analysis:
-    """Load an analysis that was saved.
+    """Load a saved analysis.
 
     The cutouts are not loaded. Methods that draw them read the files again. A search is not saved,
     but `Analysis.tuning` has the settings that it tried.
@@ -32,7 +32,7 @@ def load_analysis(folder: str | os.PathLike[str], *, models: bool = True) -> Ana
     Parameters
     ----------
     folder : str or path-like
-        What `Analysis.save` or ``spurclust run`` wrote.
+        Folder of `Analysis.save` or ``spurclust run``.
     models : bool, default=True
         Whether to load the detector and the ranker as well.
 
@@ -86,16 +86,14 @@ def flag_sources(
 ) -> "pd.DataFrame":
     """Flag new sources with a saved model, and rank them.
 
-    All cutouts are in memory at once. If they do not fit, use `spurclust.scale.write_predictions`,
-    which works partition by partition.
+    All cutouts are in memory at once. If they do not fit, use `spurclust.scale.write_predictions`.
 
     Parameters
     ----------
     model : str or path-like
-        ``model.skops`` of an analysis; its ranker is used if it lies beside it.
+        ``model.skops`` of an analysis. The ranker beside it is used if there is one.
     cutouts : path, glob, sequence of paths, array-like, zarr array or CutoutSource
-        Where the cutouts are, as for `spurclust.cutouts.open_cutouts`. They are shrunk as those
-        of the fit were.
+        The cutouts, as for `spurclust.cutouts.open_cutouts`. They are shrunk like those of the fit.
     id_pattern : str, default=None
         Regular expression for ids in file names, if they differ from those of the fit.
     id_column : str, default="source_id"
@@ -103,7 +101,7 @@ def flag_sources(
     path_column : str, default="path"
         Column of paths in a table of paths.
     catalogue : path, DataFrame or Labels, default=None
-        Positions and other columns of the sources, such as magnitudes, which the result then has;
+        Table with positions and other columns of the sources, such as magnitudes, for the result;
         as for `analyze`.
     on_error : {"raise", "skip"}, default="raise"
         What to do with a cutout that cannot be read. Skipped ones are named in a warning.
@@ -116,8 +114,8 @@ def flag_sources(
     -------
     pandas.DataFrame
         One row per source: source_id, path, position in the embedding, component,
-        spurious_probability, flagged, novelty, and the order of inspection; positions on the sky
-        where a catalogue or the headers of FITS files have them; other columns of the catalogue.
+        spurious_probability, flagged, novelty, and the order of inspection. If known from a
+        catalogue or FITS headers, positions on the sky. Then the other columns of the catalogue.
 
     Raises
     ------
@@ -180,7 +178,7 @@ def _read_like_fitted(
     on_error: Literal["raise", "skip"],
     stages: Stages,
 ) -> "Cutouts":
-    """Read all cutouts of a source as those of the fit were read."""
+    """Read all cutouts of a source like those of the fit."""
     from spurclust.cutouts import warn_of_losses
 
     models.check_filters(source.filters)

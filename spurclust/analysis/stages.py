@@ -1,4 +1,4 @@
-"""The stages of a long work, logged with their times."""
+"""Log the stages of long work with their times."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from spurclust.progress import hidden_bars, showing_progress, stage
 
 Log = Callable[[str], object]
-"""What takes a line of progress; ``print`` shows it."""
+"""A function that takes a line of progress, such as ``print``."""
 
 
 class Stages:
@@ -31,7 +31,7 @@ class Stages:
         self.say(f"  {name:<12}{seconds:8.2f} s")
 
     def say(self, text: str) -> None:
-        """Log a line, if somebody listens."""
+        """Log a line, if there is a log."""
         if self.log is not None:
             with hidden_bars():
                 self.log(text)

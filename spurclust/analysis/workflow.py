@@ -1,4 +1,4 @@
-"""The one street: cutouts -> features -> embedding -> region -> ranking -> `Analysis`."""
+"""The workflow: cutouts -> features -> embedding -> region -> ranking -> `Analysis`."""
 
 import json
 import os
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from spurclust.tuning import SpuriousRegionDetectorCV
 
 DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
-"""On features, more components than the original's 6 hold less that is reliable; on pixels, each
-would hold too few labels. See benchmarks/quality.py."""
+"""Default number of components on features. More than the original 6 flag fewer reliable sources;
+on pixels, each would have too few labels. See benchmarks/quality.py."""
 
 
 N_SUGGESTED = 100
-"""Sources that are suggested for the next inspection, probable and diverse ones in turn."""
+"""Number of suggestions for the next inspection, probable and diverse ones in turn."""
 
 DETECTOR_SETTINGS = ("n_components", "threshold", "perplexity", "assignment", "random_state")
-"""What the summary records of the detector."""
+"""Settings of the detector in the summary."""
 
 
 def analyze(
@@ -67,42 +67,44 @@ def analyze(
     Parameters
     ----------
     cutouts : path, glob, sequence of paths, array-like, zarr array or CutoutSource
-        Where the cutouts are: a folder, a glob, files, a Parquet table of paths, a zarr store, or
-        images in memory; see `spurclust.cutouts.open_cutouts`.
+        A folder, a glob, files, a Parquet table of paths, a zarr store, or images in memory; see
+        `spurclust.cutouts.open_cutouts`.
     labels : path, DataFrame, Labels, sequence of these, or array-like of shape (n_sources,), \
 default=None
-        Label tables or folders of live inspections, the later over the earlier, which are matched
-        by source_id; or one label per source, in the order of the cutouts: 1 spurious, 0 reliable,
-        -1 uninspected. Without any, the region is empty, and the most unusual sources come first.
+        Label tables or folders of live inspections, matched by source_id; later labels replace
+        earlier ones. Or one label per source, in the order of the cutouts: 1 spurious, 0 reliable,
+        -1 uninspected. Without labels, the region is empty, and the most unusual sources come
+        first.
     catalogue : path, DataFrame or Labels, default=None
-        A table of sources: ids, positions and other columns, such as magnitudes, which the
-        sources' table and the report then have. `spurclust.catalog.read_catalogue` reads one with
-        other names of columns. A label table can have such columns as well.
+        A table of sources with ids, positions and other columns, such as magnitudes, for the result
+        and the report. `spurclust.catalog.read_catalogue` reads a table with other names of
+        columns. A label table can also have such columns.
     detector : SpuriousRegionDetector or SpuriousRegionDetectorCV, default=None
-        Unfitted; a clone of it is fitted. A SpuriousRegionDetectorCV is a search, as with `tune`.
+        The unfitted detector; a clone of it is fitted. A SpuriousRegionDetectorCV searches for
+        settings, as with `tune`.
     ranker : InspectionRanker, default=None
         Unfitted; a clone of it is fitted.
     tune : bool, default=False
-        Whether to choose the components and the threshold on held-out labels, instead of giving a
-        detector.
+        Whether to choose the components and the threshold on held-out labels. Give no detector
+        then.
     ranking : bool, default=True
         Whether to order the sources for inspection.
     stability : int, default=0
-        From how many random states, each with three perplexities, to measure how often each source
-        is flagged.
+        Number of random states, each with three perplexities, with which to measure how often each
+        source is flagged.
     reference_size : int, default=None
-        Fit on so many sources only, chosen by `spurclust.choose_reference`; the cutouts of the
-        others are not read. By default all are fitted.
+        Number of sources to fit on, chosen by `spurclust.choose_reference`. The cutouts of the
+        others are not read. None fits all sources.
     reference : {"random", "diverse"}, default="random"
         How uninspected sources are drawn for the reference. For "diverse", the cutouts of a pool
         five times as large are read.
     source_ids : sequence, default=None
         Ids of the sources; by default they come from file names, columns or positions.
     id_pattern : str, default=None
-        Regular expression with a group ``(?P<source_id>...)`` for ids in file names, and perhaps
-        ``(?P<filter>...)``, where each source is one file a band.
+        Regular expression with a group ``(?P<source_id>...)`` for ids in file names. If a source
+        has one file per band, also with ``(?P<filter>...)``.
     filters : sequence of str, default=None
-        The filters of such files in the order of the channels; None is all, by wavelength.
+        Filters of such files, in the order of the channels; None is all, by wavelength.
     id_column : str, default="source_id"
         Column of ids in a table of paths.
     path_column : str, default="path"
@@ -114,17 +116,17 @@ default=None
     hdu : str, int or sequence of these, default=None
         Extensions of FITS files to read, see `spurclust.cutouts.read_cutouts`.
     pad : {"center", "start", "end", "never"}, default="center"
-        Where a cutout that was trimmed at an edge lies, see `spurclust.cutouts.read_cutouts`.
+        Position of a cutout that was trimmed at an edge, see `spurclust.cutouts.read_cutouts`.
     on_error : {"raise", "skip"}, default="raise"
         What to do with a cutout that cannot be read. Skipped ones are named in a warning.
     random_state : int or None, default=12
-        Of the default detector and ranker, and of the draw of a reference.
+        Seeds the default detector and ranker, and the draw of a reference.
     n_jobs : int or None, default=-1
-        Threads, for reading and for the default detector and ranker.
+        Number of threads, for reading and for the default detector and ranker; -1 is all cores.
     name : str, default=None
-        Name of the survey, for titles; by default that of the cutouts' folder or file.
+        Name of the survey, for titles; None is the name of the cutouts' folder or file.
     settings : mapping, default=None
-        Plain values to record in the summary; the report shows them.
+        Plain values for the summary and the report.
     log : callable, default=None
         Called with each line of progress; ``print`` shows them.
 
@@ -138,7 +140,7 @@ default=None
     CatalogError
         When cutouts or labels cannot be used; the message names the file, row or value.
     ValueError
-        When options exclude each other, or need labels and there are none.
+        When options exclude each other, or need labels that are missing.
 
     Examples
     --------
@@ -159,7 +161,7 @@ default=None
     ranker = ranker or InspectionRanker(random_state=random_state, n_jobs=n_jobs)
     options = ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs, hdu=hdu, pad=pad)
     draw = None if reference_size is None else Draw(reference_size, reference, random_state)
-    labels = label_tables(labels) or labels  # before a large folder is listed
+    labels = label_tables(labels) or labels  # before listing a large folder
     source = open_cutouts(
         cutouts,
         source_ids=source_ids,
@@ -178,7 +180,7 @@ default=None
 def _check_options(
     detector: Any, ranker: Any, tune: bool, reference_size: int | None, reference: str
 ) -> None:
-    """Raise for options that exclude each other, or are of another kind."""
+    """Raise for options that exclude each other or have a wrong type."""
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.ranking import InspectionRanker
     from spurclust.tuning import SpuriousRegionDetectorCV
@@ -202,7 +204,7 @@ def _check_options(
 def default_detector(
     *, tune: bool, random_state: int | None, n_jobs: int | None
 ) -> "SpuriousRegionDetector | SpuriousRegionDetectorCV":
-    """Return the detector, or the search, that is used unless another is given."""
+    """Return the default detector or search."""
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.tuning import InspectedStratifiedKFold, SpuriousRegionDetectorCV
 
@@ -215,7 +217,7 @@ def default_detector(
 
 
 class _Findings(NamedTuple):
-    """All that was found in a survey, and the seconds that it took."""
+    """All results of a survey, and the seconds of the stages."""
 
     survey: Survey
     fitted: "_Fitted"
@@ -228,7 +230,7 @@ class _Findings(NamedTuple):
 def _find_spurious(
     survey: Survey, detector: Any, ranker: Any, n_states: int, stages: Stages
 ) -> _Findings:
-    """Choose the region, measure its stability, and rank the sources if a ranker is given."""
+    """Choose the region, measure its stability, and rank the sources with a ranker, if given."""
     images, y = survey.cutouts.images, survey.labels.y
     fitted = _fit(detector, images, y, stages)
     steadiness = measure_steadiness(fitted.detector, fitted.features, y, stages)
@@ -244,7 +246,7 @@ def _find_spurious(
 
 
 class _Fitted(NamedTuple):
-    """A fitted detector, the search that chose its settings, and the features it was fitted on."""
+    """A fitted detector, the search that chose its settings, and its features."""
 
     detector: Any
     search: Any
@@ -275,7 +277,7 @@ def _fit(detector: Any, images: NDArray[Any], y: NDArray[np.int8], stages: Stage
 
 
 class _RankedSources(NamedTuple):
-    """The fitted ranker, its columns of the sources' table, what is still to be found, features."""
+    """The fitted ranker, its columns of the table of sources, the outlook, and the features."""
 
     ranker: Any = None
     columns: dict[str, Any] = {}  # noqa: RUF012 (immutable by use)
@@ -299,7 +301,7 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
         ranker.set_params(extractor=steps["flatten"])
         shared["features"] = fitted.features
         reduce = steps["reduce"]
-        # Where only spurious sources have labels, the projection knows one class.
+        # If only spurious sources have labels, the projection has one class.
         if isinstance(reduce, GuidedProjection) and len(reduce.classes_) == 2:
             shared["forest"] = reduce.forest_
     ranker.fit(images, y, **shared)
@@ -320,7 +322,7 @@ def _rank_sources(ranker: Any, fitted: _Fitted, survey: Survey) -> _RankedSource
 
 
 def _rank_unusual(rows: NDArray[Any], n_jobs: int | None) -> _RankedSources:
-    """Order sources of which none has a label: the most isolated first."""
+    """Order sources without any label: the most isolated first."""
     from spurclust.embedding.neighbors import row_keys
     from spurclust.ranking import inspection_rank, outlyingness, suggest_sources
 
@@ -333,7 +335,7 @@ def _rank_unusual(rows: NDArray[Any], n_jobs: int | None) -> _RankedSources:
 def _alike(
     ranker: Any, images: NDArray[Any], features: NDArray[Any], source_ids: Sequence[object]
 ) -> dict[str, list[str]]:
-    """Return the ids of the most similar known spurious of each source, and of any sources."""
+    """Return the ids of the most similar known spurious and of the most similar sources."""
     from spurclust.catalog.ids import join_ids
     from spurclust.ranking import similar_sources
 
@@ -349,7 +351,7 @@ def _alike(
 
 
 def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:
-    """Return the settings, with those of the detector where they were left open."""
+    """Return the settings, and those of the detector where none were given."""
     used = {name: getattr(detector, name) for name in DETECTOR_SETTINGS}
     plain = {name: value for name, value in used.items() if isinstance(value, int | float | str)}
     given = {name: _plain_value(name, value) for name, value in settings.items()}
@@ -357,7 +359,7 @@ def _all_settings(settings: Mapping[str, Any], detector: Any) -> dict[str, Any]:
 
 
 def _plain_value(name: str, value: Any) -> Any:
-    """Return a setting as JSON has it; numbers of numpy and paths become plain."""
+    """Return a setting in types of JSON; numbers of numpy and paths become plain."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     value = os.fspath(value) if isinstance(value, os.PathLike) else value
@@ -394,7 +396,7 @@ def _summarize(found: _Findings, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _collect(found: _Findings, name: str, settings: Mapping[str, Any]) -> Analysis:
-    """Put all that was found into tables and a summary."""
+    """Put all results into tables and a summary."""
     import pandas as pd
 
     from spurclust.catalog import sources_table

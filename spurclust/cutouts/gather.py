@@ -245,7 +245,7 @@ def _find_odd(
         more = f"; and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
         raise CatalogError(
             f"the cutouts have {len(counts)} {aspect.plural}: {text}{more}. {aspect.advice}, or "
-            'leave the odd ones out; on_error="skip" (--skip-unreadable) passes over up to 10 %'
+            'leave the odd ones out; on_error="skip" (--skip-unreadable) skips up to 10 %'
         )
     others = f"{n_fit} others {aspect.verbs[1]} {counts.most_common(1)[0][0]}"
     return {k: f"it {aspect.verbs[0]} {aspect.text(stored[k])}, and {others}" for k in odd}

@@ -284,7 +284,9 @@ def read_cutouts(
         Shrink by this factor: the mean of blocks of `reduce` x `reduce` pixels. Blocks at the far
         edges are smaller when the factor does not divide the size. Not together with `size`.
     on_error : {"raise", "skip"}, default="raise"
-        "raise": a cutout that cannot be read is an error. "skip" skips it, with a warning and an entry in `Cutouts.skipped`. It also skips files of another size, pixel type or number of channels if they are at most 10 %; otherwise these are an error.
+        "raise": a cutout that cannot be read is an error. "skip" skips it, with a warning and an
+        entry in `Cutouts.skipped`. It also skips files of another size, pixel type or number of
+        channels if they are at most 10 %; otherwise these are an error.
     n_jobs : int, default=None
         Number of threads; None is 1 unless in a `joblib.parallel_config`, -1 is all cores.
     progress : bool, default=False

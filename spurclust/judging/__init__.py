@@ -1,1 +1,1 @@
-"""What inspectors have said of the sources: stored, counted, and as tables."""
+"""The verdicts of inspectors: stored, counted, and as tables."""

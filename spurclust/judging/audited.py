@@ -1,4 +1,4 @@
-"""The random part of an inspection, from which a bound on what remains can follow."""
+"""The random part of an inspection, for a bound on the spurious sources that remain."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from spurclust.metrics import confidence_sequence
 class AuditedPrefix(NamedTuple):
     """The judged beginning of a random order of all sources.
 
-    Returned by `audited_prefix`, which says why it can be used as a sample.
+    Returned by `audited_prefix`, which explains why it is a sample.
 
     Attributes
     ----------
     n_inspected : int
         Number of sources in it.
     n_spurious : int
-        Number of spurious ones among them.
+        Number of spurious sources among them.
     n_unsettled : int
-        Number of those that were judged without a label: nobody was sure, or inspectors disagree.
-        Who counts them as spurious bounds the number of spurious sources from above.
+        Number of sources that were judged but have no label: nobody was sure, or inspectors
+        disagree. Count them as spurious for an upper bound.
 
     Examples
     --------
@@ -42,16 +42,15 @@ class AuditedPrefix(NamedTuple):
 def audited_prefix(permutation: ArrayLike, judged: ArrayLike, labels: ArrayLike) -> AuditedPrefix:
     """Return how far a random order of all sources is judged without a gap.
 
-    The permutation is drawn before the first verdict and without regard to any label, so the labels
-    along it are a uniform sample without replacement of all sources, one by one. A source counts
-    whoever chose it: had the audit shown it, its label would be the same. So it may be one that the
-    ranking has shown already, or that had a label before.
+    The permutation is drawn before the first verdict, without any label. So the labels along it are
+    a uniform sample without replacement of all sources. A source counts no matter who chose it,
+    because its label would be the same. The ranking may have shown it already, or it had a label
+    before.
 
-    How long the prefix is does depend on the labels, because ranking and inspectors work on what
-    they have seen; it may even end where it flatters. A sample of a size fixed beforehand would not
-    allow that. A confidence sequence does: with its confidence, it holds for *all* lengths of the
-    prefix together, hence for the one at hand, however that came about. Nothing beyond the first
-    gap may enter, for it was chosen.
+    The length of the prefix depends on the labels, because ranking and inspectors react to them. It
+    may even end at a lucky point. Bounds for a sample of fixed size would then be wrong. A
+    confidence sequence holds for *all* lengths of the prefix at once, so also for this one. Sources
+    beyond the first gap do not count, because they were chosen.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def audited_prefix(permutation: ArrayLike, judged: ArrayLike, labels: ArrayLike)
     Returns
     -------
     AuditedPrefix
-        What was found in it.
+        The counts.
 
     Examples
     --------
@@ -83,10 +82,10 @@ def audited_prefix(permutation: ArrayLike, judged: ArrayLike, labels: ArrayLike)
 def bound_spurious(
     permutation: ArrayLike, judged: ArrayLike, labels: ArrayLike, confidence: float = 0.95
 ) -> int:
-    """Return the most sources that can be spurious in all, however often somebody looks.
+    """Bound the number of spurious sources among all, at any time of an inspection.
 
-    The upper end of the confidence sequence along the audited prefix, the lowest of all its
-    lengths. Sources without a label count as spurious there.
+    The bound is the upper end of the confidence sequence along the audited prefix: the lowest one
+    of all lengths. Sources without a label count as spurious.
 
     Parameters
     ----------
@@ -102,7 +101,7 @@ def bound_spurious(
     Returns
     -------
     int
-        The bound. In one survey of twenty it may be less than what is found.
+        The bound. In one of twenty surveys it may be below the number found.
 
     Examples
     --------
@@ -121,8 +120,8 @@ def bound_spurious(
 def _lowest_bounds(
     found: NDArray[np.int64], n_sources: int, confidence: float
 ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Return the last index of each number found, and the upper bounds there."""
-    # While nothing is found the bound falls, so it is the lowest of all lengths at one of these.
+    """Return the last index for each number found, and the upper bounds there."""
+    # The bound falls while nothing is found, so the lowest one is at one of these.
     last = np.flatnonzero(np.diff(found, append=-1))
     return last, confidence_sequence(n_sources, last + 1, found[last], confidence)[1]
 
@@ -134,7 +133,7 @@ def inspections_to_bound(
     max_remaining: int,
     confidence: float = 0.95,
 ) -> int:
-    """Return how many further audits prove that few spurious sources are left, if they find none.
+    """Return how many further inspections prove that few spurious sources remain.
 
     Parameters
     ----------
@@ -145,14 +144,15 @@ def inspections_to_bound(
     labels : array-like of shape (n_samples,)
         1 spurious, 0 reliable, -1 neither.
     max_remaining : int
-        So many spurious ones may be left among the sources without a label.
+        Number of spurious sources that may remain among those without a label.
     confidence : float, default=0.95
         Confidence of the bound.
 
     Returns
     -------
     int
-        Number of inspections; sources along the random order that are judged already need none.
+        Number of inspections, if they find no spurious source. Sources along the random order that
+        are judged already need none.
 
     Examples
     --------
@@ -163,7 +163,7 @@ def inspections_to_bound(
     """
     order, known = np.asarray(permutation), np.asarray(judged, dtype=bool)
     codes = np.asarray(labels)
-    # What was judged beyond the first gap comes in as the audit goes on.
+    # Sources judged beyond the first gap count when the audit reaches them.
     found = np.cumsum(known[order] & (codes[order] != RELIABLE))
     allowed = max_remaining + int((codes == SPURIOUS).sum())
     last, high = _lowest_bounds(found, len(order), confidence)

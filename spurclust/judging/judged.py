@@ -1,4 +1,4 @@
-"""What an inspection has come to, as tables: labels, verdicts and agreement."""
+"""The results of an inspection as tables: labels, verdicts and agreement."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ _ORDER, _ADJUDICATORS = "order", "adjudicators"
 
 
 def keep_order(store: VerdictStore, ids: Sequence[str], adjudicators: Sequence[str]) -> None:
-    """Keep what is needed beside the events: the random order of all sources, and who decides."""
+    """Store the random order of all sources and the adjudicators beside the events."""
     store.set(_ORDER, json.dumps(list(ids)))
     store.set(_ADJUDICATORS, json.dumps(list(adjudicators)))
 
 
 def is_inspection(folder: object) -> TypeGuard[str | os.PathLike[str]]:
-    """Return whether something is the folder of an inspection."""
+    """Return whether this is the folder of an inspection."""
     return isinstance(folder, (str, os.PathLike)) and Path(folder, STORE).is_file()
 
 
 def read_judged(folder: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return the labels of the inspection in a folder, also while it goes on."""
+    """Return the labels of the inspection in a folder, also while it runs."""
     with closing(VerdictStore(folder)) as store:
         settings, events = store.settings(), list(store.events())
     if _ORDER not in settings:
-        raise CatalogError(f"{folder} has an inspection that never began: inspect some sources")
+        raise CatalogError(f"{folder} has an inspection without a start: inspect some sources")
     ids = json.loads(settings[_ORDER])
     tally = Tally(ids, json.loads(settings.get(_ADJUDICATORS, "[]")))
     for event in events:
         tally.add(event)
     if not tally.judged.any():
-        raise CatalogError(f"in {folder} nothing is inspected yet: inspect some sources")
+        raise CatalogError(f"no source is inspected in {folder}: inspect some sources")
     return labels_table(tally, ids, np.arange(len(ids)))
 
 
 def origins_of(tally: Tally, permutation: NDArray[np.intp]) -> list[str]:
-    """Return how each judged source was chosen, as label tables say it."""
+    """Return how each judged source was chosen, in the words of label tables."""
     judged = tally.judged
     origins = ["queue" if one else "" for one in judged.tolist()]
     for row, event in tally.given.items():
@@ -90,7 +90,7 @@ def labels_table(
 
 
 def _reason(tally: Tally, row: int) -> str:
-    """Return the reason that most of those give whose verdict is the label."""
+    """Return the most frequent reason of the inspectors whose verdict is the label."""
     label, said = tally.labels[row], list(tally.verdicts.get(row, {}).values())
     if not said and row in tally.given:
         said = [tally.given[row]]
@@ -101,7 +101,7 @@ def _reason(tally: Tally, row: int) -> str:
 
 
 def verdicts_table(tally: Tally, rows: Iterable[int] | None = None) -> pd.DataFrame:
-    """Return one row per standing verdict, on some sources or on all, the first judged first."""
+    """Return one row per valid verdict on some or all sources, the first judged first."""
     import pandas as pd
 
     chosen = tally.verdicts if rows is None else rows
@@ -119,10 +119,10 @@ def verdicts_table(tally: Tally, rows: Iterable[int] | None = None) -> pd.DataFr
 
 
 def kappas_of(tally: Tally, n_wanted: NDArray[np.int16]) -> pd.DataFrame:
-    """Return how well inspectors agree on what several judged without knowing of each other."""
+    """Return how well inspectors agree on sources that several judged independently."""
     from spurclust.metrics import agreement_table
 
-    # Further ones are asked where these disagree, so theirs would not be a fair sample.
+    # Later inspectors are asked where the first disagree, so theirs is not a fair sample.
     independent = [
         [
             event

@@ -1,4 +1,4 @@
-"""What inspectors say, in one SQLite file: events that are only ever appended."""
+"""The verdicts of inspectors in one SQLite file: events that are only appended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spurclust.judging.words import UNDO, Verdict
 STORE = "inspection.sqlite"
 SCHEMA_VERSION = 1
 _APPLICATION = 0x53505552
-"""Marks the file as one of spurclust, for `file` and for us."""
+"""Marks the file as one of spurclust, also for the command `file`."""
 
 _SCHEMA = f"""
 CREATE TABLE events (
@@ -39,28 +39,28 @@ PRAGMA user_version = {SCHEMA_VERSION};
 
 
 class Event(NamedTuple):
-    """One thing that was said of a source, and when.
+    """One verdict on a source, with its time.
 
-    The store only ever appends events; what they come to is worked out from all of them.
+    The store only appends events. Labels are computed from all of them.
 
     Parameters
     ----------
     source_id : str
         The source.
     inspector : str
-        Who said it; "" for a label that was there before the inspection.
+        Who gave it; "" for a label from before the inspection.
     verdict : {"spurious", "reliable", "unsure", "undo"}
-        "undo" takes back the last standing verdict of the inspector on this source.
+        "undo" takes back the last valid verdict of the inspector on this source.
     reason : str, default=""
-        Why it is spurious.
+        Why the source is spurious.
     note : str, default=""
-        Anything else.
+        Any text.
     model : int, default=0
-        Number of the model by which the source was chosen; 0 is before the first.
+        Number of the model that chose the source; 0 is before the first.
     why : str, default=""
-        Why the source was shown; of a label that was there before, its origin.
+        Why the source was shown; for a label from before, its origin.
     time : str, default=""
-        In UTC, as ISO 8601 has it; "" is when it is stored.
+        Time in UTC (ISO 8601); "" is the time of storing.
 
     Examples
     --------
@@ -86,18 +86,18 @@ _INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES ({', '.join('?' * len(Event._
 class VerdictStore:
     """The events of an inspection, in a file of its folder.
 
-    What `append` has returned from survives the end of the process and of the power. One thread at
-    a time may use it, and one process, which the caller sees to.
+    Events are safe on the disk when `append` returns, even if the process or the power fails. Only
+    one thread and one process may use a store at a time; the caller ensures that.
 
     Parameters
     ----------
     folder : path
-        The folder, which exists. The file is made where there is none.
+        An existing folder. The file is made if there is none.
 
     Raises
     ------
     CatalogError
-        When the file cannot be used, or is of a newer spurclust.
+        When the file cannot be used, or was made by a newer spurclust.
 
     Examples
     --------
@@ -123,9 +123,9 @@ class VerdictStore:
                 raise
 
     def _open(self) -> None:
-        """Check the schema, or make it."""
+        """Check or make the schema."""
         run = self._connection.execute
-        # With these two a transaction is on the disk when its commit returns.
+        # With these two, a transaction is on the disk when its commit returns.
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         version = run("PRAGMA user_version").fetchone()[0]
@@ -135,7 +135,7 @@ class VerdictStore:
             raise CatalogError(f"{self.path} is a database of another program: move it away")
         if version > SCHEMA_VERSION:
             raise CatalogError(
-                f"{self.path} is of version {version}, and this spurclust knows "
+                f"{self.path} has version {version}, but this spurclust knows "
                 f"{SCHEMA_VERSION}: install a newer one"
             )
         if not has_tables:
@@ -143,7 +143,7 @@ class VerdictStore:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Turn what SQLite raises into an error that names the file."""
+        """Turn errors of SQLite into an error that names the file."""
         try:
             yield
         except sqlite3.Error as error:
@@ -153,17 +153,17 @@ class VerdictStore:
             ) from error
 
     def append(self, events: Iterable[Event]) -> list[Event]:
-        """Store events, all or none, before it returns.
+        """Store all events or none.
 
         Parameters
         ----------
         events : iterable of Event
-            The events; those without a time get that of now.
+            The events; those without a time get the present time.
 
         Returns
         -------
         list of Event
-            The events as they are stored.
+            The stored events.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 """Pictures of a fitted detector: the embedding, the components, the region, the cutouts.
 
-Each display holds arrays and draws them with ``plot(ax=...)``, after which it has `ax_` and
-`figure_`, matplotlib's axes and figure; ``from_estimator`` takes them from a fitted
-`SpuriousRegionDetector` and draws. matplotlib is imported when the first picture is drawn.
+Each display holds arrays, and ``plot(ax=...)`` draws them. The display then has `ax_` and
+`figure_`, the axes and the figure of matplotlib. ``from_estimator`` takes the arrays from a fitted
+`SpuriousRegionDetector`, and draws. matplotlib is imported when the first picture is drawn.
 """
 
 from spurclust.plots.boundaries import ComponentsDisplay, RegionDisplay

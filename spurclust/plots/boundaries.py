@@ -1,4 +1,4 @@
-"""The spurious region over the embedding, and the components that make it, as pictures."""
+"""Pictures of the spurious region over the embedding, and of the components."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-# Sources in the region have its color, dark.
+# Sources in the region have its color in dark.
 _OUTSIDE_DOT, _FLAGGED_DOT = (style.RELIABLE_COLOR, embeddings.DOT), ("#7A5200", embeddings.DOT)
-# Light, so that an interval is seen on it.
+# Light, so that the interval is visible on it.
 _REGION: dict[str, Any] = {
     "facecolor": style.REGION_FILL_COLOR,
     "edgecolor": style.REGION_COLOR,
     "hatch": style.REGION_HATCH,
 }
 _OUTSIDE: dict[str, Any] = {"facecolor": style.OUTSIDE_COLOR, "edgecolor": style.RELIABLE_COLOR}
-# In more components than this the numbers need a page's width to keep apart.
+# The numbers of more components than this need the width of a page.
 _COLUMN_COMPONENTS = 15
-# A number stands above its sources, not on them, when there are fewer than this.
+# The number of a component with fewer sources than this is above them, not on them.
 _FEW_SOURCES = 6
-# A component's number is tried at so many of its sources, the nearest to its middle first.
+# A component's number is tried at this many of its sources, the nearest to its middle first.
 _POSITIONS_TRIED = 400
 # Height and width of a sign and of a digit, in points.
 _SIGN, _DIGIT = 6.0, np.array([0.72, 1.15]) * style.SMALL_FONT_SIZE
 _SIGMA_LINES: tuple[tuple[int, Any], ...] = ((1, "-"), (2, (0, (3, 2))))
-# Points across the plane, each way, where the region is evaluated.
+# Number of points along each axis at which the region is evaluated.
 _GRID_POINTS = 300
-# The region is drawn as far from a source as this part of the embedding's extent.
+# The region is drawn up to this part of the embedding's extent from a source.
 _REACH = 0.04
-# Height in inches that the rows of many components share.
+# Height in inches for the rows of many components.
 _PAGE_ROWS = 5.5
 
 
@@ -50,8 +50,7 @@ class RegionGrid(NamedTuple):
     y: NDArray[np.float64]
     component: NDArray[np.intp]
     flagged: NDArray[np.bool_]
-    # Where there are sources around, and the others are evaluated: a mixture would assign the
-    # emptiest positions to a component, too.
+    # Positions near sources. A mixture assigns the emptiest positions to a component, too.
     near: NDArray[np.bool_]
 
 
@@ -61,7 +60,7 @@ def evaluate_region(detector: Any) -> RegionGrid:
 
     embedding = embeddings.check_embedding(detector.embedding_)
     span = float(np.ptp(embedding, axis=0).max()) or 2.0
-    # Few sources lie far apart, and the part around each must still be seen.
+    # Few sources lie far apart, and the area around each must be visible.
     reach = span * max(_REACH, 0.15 / len(embedding) ** 0.5)
     low, high = embeddings.plane_limits(embedding).T
     x, y = np.linspace(low, high, _GRID_POINTS).T
@@ -85,7 +84,7 @@ def component_covariances(mixture: Any) -> NDArray[np.float64] | None:
     values = np.asarray(mixture.covariances_, dtype=np.float64)
     if getattr(mixture, "covariance_type", "full") in ("diag", "spherical"):
         values = values.reshape(len(values), -1, 1) * np.eye(2)
-    # One matrix for each component, or one for all ("tied").
+    # One matrix per component, or one for all ("tied").
     return np.broadcast_to(values, (len(mixture.means_), 2, 2))
 
 
@@ -118,7 +117,7 @@ class RegionDisplay(style.Display):
     covariances : array-like of shape (n_components, 2, 2), default=None
         Covariance matrix of each Gaussian; None leaves out the ellipses.
     embedding_name : str, default="t-SNE"
-        What the axes are named after.
+        Name of the axes.
 
     Examples
     --------
@@ -207,7 +206,7 @@ class RegionDisplay(style.Display):
 
 
 def _fill_region(ax: Axes, grid: RegionGrid, *, borders: bool) -> dict[str, Any]:
-    """Fill and hatch where a source would be flagged; draw the borders of all components."""
+    """Fill and hatch the area where sources are flagged; draw the borders of all components."""
     from matplotlib.patches import Patch
 
     if borders:
@@ -234,7 +233,7 @@ def _draw_ellipses(
     numbers: NDArray[np.intp],
     region: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Draw some components as ellipses of 1 and 2 sigma, and return what stands for them."""
+    """Draw some components as ellipses of 1 and 2 sigma, and return their legend handles."""
     from matplotlib.lines import Line2D
 
     centers, spreads = np.asarray(means), np.linalg.cholesky(np.asarray(covariances))
@@ -258,11 +257,11 @@ def _number_components(
     signs: NDArray[np.float64],
     width: float,
 ) -> None:
-    """Write each component's number among its sources, where it covers no number and few signs."""
+    """Write each component's number among its sources, where it covers few signs and no number."""
     from matplotlib.patheffects import withStroke
 
     scale = float(np.ptp(ax.get_xlim())) / (72 * width)
-    # Middles and sizes of what should not be covered, and how much it counts.
+    # Middles, sizes and weights of things that should not be covered.
     taken = np.column_stack([signs, np.full((len(signs), 2), scale * _SIGN), np.ones(len(signs))])
     look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": style.SMALL_FONT_SIZE}
     look["path_effects"] = [withStroke(linewidth=1.8, foreground="white")]
@@ -286,17 +285,17 @@ def _number_components(
 class ComponentsDisplay(style.Display):
     """Draw the spurious fraction of each component with its 95 % interval and the threshold.
 
-    Use it to see which components are surely in the region or out of it. With few inspected
-    sources, the interval reaches across the threshold. The known spurious and the inspected sources
-    are counted on the right. It suits 1 to about 100 components.
+    Use it to see which components are surely inside or outside of the region. With few inspected
+    sources, the interval crosses the threshold. Numbers of known spurious and of inspected sources
+    are on the right. It suits 1 to about 100 components.
 
     Parameters
     ----------
     components : DataFrame
-        A row for each component, with the columns n_inspected, n_spurious, fraction, fraction_low,
-        fraction_high (NaN where nothing was inspected) and in_region.
+        One row per component, with the columns n_inspected, n_spurious, fraction, fraction_low,
+        fraction_high (NaN where no source is inspected) and in_region.
     threshold : float
-        The spurious fraction at which a component joins the region, from 0 to 1.
+        Spurious fraction at which a component joins the region, from 0 to 1.
     sort : {"component", "fraction"}, default="component"
         By number, or the highest fraction first.
 
@@ -344,11 +343,11 @@ class ComponentsDisplay(style.Display):
     ) -> Axes:
         table = self.components.sort_index()
         if self.sort == "fraction":
-            # Stable, so that equal fractions stay in the order of their numbers.
+            # Stable, so that components of equal fractions are in the order of their numbers.
             table = table.sort_values("fraction", ascending=False, kind="stable")
         elif self.sort != "component":
             raise ValueError(f"sort={self.sort!r}: choose 'component' or 'fraction'")
-        # So that a hundred components still fit on a page.
+        # A hundred components still fit on a page.
         row = float(np.clip(_PAGE_ROWS / len(table), 0.09, 0.2))
         with style.open_axes(ax, width=width, height=max(row * len(table) + 0.9, 1.5)) as axes:
             handles = _draw_bars(axes, table, min(style.SMALL_FONT_SIZE, 72 * 0.9 * row), look)
@@ -362,7 +361,7 @@ class ComponentsDisplay(style.Display):
 
 
 def _draw_bars(ax: Axes, table: pd.DataFrame, font: float, given: dict[str, Any]) -> dict[str, Any]:
-    """Draw a bar, an interval and counts for each component, and return what stands for them."""
+    """Draw a bar, an interval and counts for each component, and return the legend handles."""
     from matplotlib.patches import Patch
 
     rows = np.arange(len(table))

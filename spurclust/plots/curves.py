@@ -1,4 +1,4 @@
-"""How many spurious sources are found by how much inspection, by which settings, and how stably."""
+"""Pictures of completeness against workload, of tuning and of stability."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ _POINT: dict[str, Any] = {
     "clip_on": False,
     "zorder": 5,
 }
-# More components or thresholds than these would touch beside the squares, so some are left out.
+# The labels of more components or thresholds than this would touch, so some are left out.
 _MOST_TICKS = 12
 
 
 @dataclass(eq=False, repr=False)
 class CompletenessDisplay(style.Display):
-    """Draw completeness against workload: what inspection in the order of probability would find.
+    """Draw completeness against workload for an inspection in the order of probability.
 
-    The diagonal is what inspection in random order finds. With held-out probabilities it shows what
-    to expect of uninspected sources; with those of the fit it flatters. Sources of equal
-    probability count as inspected in random order, so the curve is straight between them.
+    The diagonal is an inspection in random order. With held-out probabilities, the curve shows what
+    to expect for uninspected sources. With those of the fit, it is too good. Sources of equal
+    probability are inspected in random order, so the curve is straight between them.
 
     Parameters
     ----------
     y : array-like of shape (n_sources,)
         1 spurious, 0 reliable, -1 uninspected; uninspected sources do not count.
     probability : array-like of shape (n_sources,) or (n_repeats, n_sources)
-        Spurious probabilities, best held out; NaN where a source has none. Of several repeats the
-        mean is drawn, and a band from the lowest to the highest.
+        Spurious probabilities, preferably held out; NaN where a source has none. For several
+        repeats, it shows the mean, and a band from the lowest to the highest.
     point : tuple of float, default=None
-        Workload and completeness of the chosen setting, to be marked.
+        Workload and completeness of the chosen setting, to mark it.
     intervals : tuple of two tuples of float, default=None
-        The 95 % interval of the point's workload, and that of its completeness.
+        95 % intervals of the workload and of the completeness of the point.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class CompletenessDisplay(style.Display):
         search : SpuriousRegionDetectorCV
             The fitted search.
         y : array-like of shape (n_sources,)
-            The labels that it was fitted on.
+            Labels of the fit, in the same order.
         **options : dict
             Options of `plot`: ax, width, legend, and properties of matplotlib.
 
@@ -120,7 +120,7 @@ class CompletenessDisplay(style.Display):
                     axes.plot([x, x], along, **_CROSS)
                 handles[name] = axes.plot([x], [y], **_POINT)[0]
             axes.set(xlim=(0, 100), ylim=(0, 100), xlabel="Workload (%)", ylabel="Completeness (%)")
-            legend = legend._replace(label=None)  # it is the curve's
+            legend = legend._replace(label=None)  # the label of the curve
             style.add_legend(axes, handles, is_new=ax is None, legend=legend)
         return axes
 
@@ -135,7 +135,7 @@ def _completeness_curves(
     for row in rows:
         known = np.isfinite(row) & (label != UNINSPECTED)
         if not (label[known] == SPURIOUS).any():
-            raise ValueError("no source that has a probability is known to be spurious")
+            raise ValueError("no source with a probability is known to be spurious")
         pairs.append(completeness_curve(label[known], row[known]))
     workload = np.unique(np.concatenate([pair[0] for pair in pairs]))
     return 100 * workload, 100 * np.stack([np.interp(workload, *pair) for pair in pairs])
@@ -145,18 +145,17 @@ def _completeness_curves(
 class TuningDisplay(style.Display):
     """Draw held-out completeness and workload over the number of components and the threshold.
 
-    Color is the workload. The numbers are the completeness in per cent. The chosen setting has a
-    frame. On a broad plateau the choice is firm; a single peak may be luck.
+    The color shows the workload, and the number the completeness in per cent. The chosen setting
+    has a frame. On a broad plateau the choice is reliable; a single peak may be luck.
 
     Parameters
     ----------
     cv_results : mapping of str to array-like
-        What a search over `n_components` and `threshold` has as `cv_results_`, of a
-        SpuriousRegionDetectorCV or a GridSearchCV with the scorers "completeness" and
-        "neg_workload".
+        `cv_results_` of a search over `n_components` and `threshold`: a SpuriousRegionDetectorCV,
+        or a GridSearchCV with the scorers "completeness" and "neg_workload".
     best_index : int, default=None
-        Index of the chosen setting, to be marked. When other parameters were searched as well, the
-        surface is that of their chosen values, or of the first.
+        Index of the chosen setting, to mark it. If other parameters were searched as well, the
+        surface is that of their chosen (or first) values.
 
     Examples
     --------
@@ -180,7 +179,7 @@ class TuningDisplay(style.Display):
         Parameters
         ----------
         search : SpuriousRegionDetectorCV or GridSearchCV
-            The fitted search; a GridSearchCV over `n_components` and `threshold` needs the scorers
+            The fitted search. A GridSearchCV over `n_components` and `threshold` needs the scorers
             "completeness" and "neg_workload" of `spurclust.metrics.get_scorer`.
         **options : dict
             Options of `plot`: ax, width, and properties of matplotlib.
@@ -219,19 +218,19 @@ class TuningDisplay(style.Display):
             if self.best_index is not None:
                 title += ",\nthe chosen setting framed"
                 _draw_frame(axes, column[self.best_index], row[self.best_index])
-            if legend.shown and not axes.get_title():  # a title of the caller stays
+            if legend.shown and not axes.get_title():  # keep a title of the caller
                 axes.set_title(title, fontsize="medium")
         return axes
 
     def _setting(self, name: str) -> NDArray[np.float64]:
-        """Return the values of a parameter that was searched, in a pipeline or not."""
+        """Return the values of a searched parameter, in a pipeline or not."""
         for column, values in self.cv_results.items():
             if column.startswith("param_") and column[6:].split("__")[-1] == name:
                 return np.asarray(values, dtype=np.float64)
         raise ValueError(f"the search did not try values of {name}: search over both parameters")
 
     def _same_as_best(self) -> NDArray[np.bool_]:
-        """Return which settings have the other parameters of the best."""
+        """Return which settings have the other parameters of the best setting."""
         others = [
             np.asarray(values, dtype=object)
             for column, values in self.cv_results.items()
@@ -245,7 +244,7 @@ class TuningDisplay(style.Display):
         return same
 
     def _metric(self, name: str) -> NDArray[np.float64]:
-        """Return the mean of a metric over the folds, whose scorer may be negative."""
+        """Return the mean of a metric over the folds; its scorer may be negative."""
         for column, sign in ((f"mean_test_{name}", 1), (f"mean_test_neg_{name}", -1)):
             if column in self.cv_results:
                 return sign * np.asarray(self.cv_results[column], dtype=np.float64)
@@ -263,22 +262,22 @@ def _draw_surface(
     given: dict[str, Any],
 ) -> None:
     """Draw workloads as colors, and completeness in numbers on top."""
-    # From 0, so that colors stay in proportion; to the most there is, so that they differ.
+    # From 0, so that colors are proportional, to the maximum, so that they differ.
     most = float(np.nanmax(workload, initial=0)) or 100.0
-    # Of a single row or column matplotlib would not find the edges.
+    # matplotlib cannot find the edges of a single row or column.
     y, x = (np.arange(n + 1) - 0.5 for n in workload.shape)
     shown = ax.pcolormesh(x, y, workload, **{"cmap": "viridis", "vmin": 0, "vmax": most, **given})
     ax.figure.colorbar(shown, ax=ax, label="Held-out workload (%)")
     look: dict[str, Any] = {"ha": "center", "va": "center"}
     look["fontsize"] = min(6.5, 72 * 0.55 * width / (2.4 * workload.shape[1]))
     for (row, column), percent in np.ndenumerate(completeness):
-        # Dark writing on light squares and light writing on dark ones.
+        # Dark text on light squares and light text on dark ones.
         color = "black" if workload[row, column] > 0.55 * most else "white"
         ax.text(column, row, f"{percent:.0f}", color=color, **look)
 
 
 def _draw_frame(ax: Axes, column: int, row: int) -> None:
-    """Put a frame around a square, seen on any color."""
+    """Draw a frame around a square that is visible on any color."""
     from matplotlib.patches import Rectangle
 
     for color, width in (("black", 3.0), ("white", 1.2)):
@@ -291,8 +290,8 @@ def _draw_frame(ax: Axes, column: int, row: int) -> None:
 class StabilityDisplay(style.Display):
     """Draw the embedding, colored by the share of runs in which each source is flagged.
 
-    A region of one color follows from the data. A speckled one depends on the random start of
-    t-SNE. Known spurious sources have a black rim.
+    A part of one color follows from the data. A speckled part depends on random draws. Known
+    spurious sources have a black rim.
 
     Parameters
     ----------
@@ -354,7 +353,7 @@ class StabilityDisplay(style.Display):
         if not ((share >= 0) & (share <= 1)).all():
             raise ValueError("stability has values outside 0 to 1: it is a share of the runs")
         spurious = embeddings.check_labels(self.y, len(points)) == SPURIOUS
-        # Those that are flagged most are drawn last, so that none of them is hidden.
+        # Sources that are flagged most are drawn last, so that they are not hidden.
         order = np.argsort(share, kind="stable")
         with embeddings.open_embedding(ax, points, width, name=self.embedding_name) as (axes, room):
             area = embeddings.dot_area(len(points), room)

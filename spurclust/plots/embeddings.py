@@ -1,4 +1,4 @@
-"""The embedding with the spurious marked, and how sources are drawn in any picture of it."""
+"""Pictures of the embedding, and functions to draw sources in any of them."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ Mark = tuple[str, str]
 """A color, and a marker of matplotlib or one of these."""
 DOT, RING = "dot", "ring"
 Group = tuple[str, NDArray[np.bool_], Mark]
-"""Name, members and mark of sources that are drawn alike."""
-# More dots than these make a vector file that no viewer opens quickly.
+"""Name, members and mark of sources that look alike."""
+# With more dots than this, viewers open a vector file slowly.
 RASTERIZE_ABOVE = 3000
-# What stands beside an embedding's axes, in inches.
+# Space beside the axes of an embedding, in inches.
 _BESIDE = 0.6
-# The shorter side of the picture has at least this part of the longer one.
+# Minimum ratio of the shorter side of the picture to the longer one.
 _LEAST_SIDE = 0.35
-# Dots of all sources together cover about this part of the axes.
+# Part of the axes that the dots of all sources cover, about.
 _COVERAGE = 0.12
 # Areas of a spurious source's sign, and of any sign in a legend, in square points.
 _SMALLEST_SIGN, _LARGEST_SIGN, _LEGEND_SIGN = 8.0, 26.0, 18.0
-# Signs may overlap a little: so many times the usual distance to the next.
+# Signs may overlap a little: their size as a multiple of the usual distance.
 _TOUCH = 1.3
 
 
 def check_per_source(
     values: ArrayLike | None, n_sources: int, name: str, default: object = None
 ) -> NDArray[Any]:
-    """Return values as an array with one for each source, the default where there are none."""
+    """Return an array with one value per source; None is the default value."""
     if values is None:
         return np.full(n_sources, default)
     array = np.asarray(values)
     if array.shape != (n_sources,):
         raise ValueError(
-            f"{name} has shape {array.shape}, but there are {n_sources} sources: give one for each "
+            f"{name} has shape {array.shape}, but there are {n_sources} sources: give one per "
             "source, in the order of the fit"
         )
     return array
@@ -69,7 +69,7 @@ def check_embedding(embedding: ArrayLike) -> NDArray[np.float64]:
 
 
 def check_labels(label: ArrayLike | None, n_sources: int) -> NDArray[np.int8]:
-    """Return labels 1, 0 and -1, one for each source; None means that all are uninspected."""
+    """Return labels 1, 0 and -1, one per source; None means that all are uninspected."""
     array = check_per_source(label, n_sources, "y", UNINSPECTED)
     if not np.isin(array, (SPURIOUS, RELIABLE, UNINSPECTED)).all():
         raise ValueError("y must be 1 (spurious), 0 (reliable) or -1 (uninspected)")
@@ -77,7 +77,7 @@ def check_labels(label: ArrayLike | None, n_sources: int) -> NDArray[np.int8]:
 
 
 def check_reasons(reason: ArrayLike | None, n_sources: int) -> NDArray[np.object_]:
-    """Return reasons as lines of text, empty where there is none."""
+    """Return reasons as lines of text, empty without a reason."""
     import pandas as pd
 
     values = check_per_source(reason, n_sources, "reasons", "").astype(object)
@@ -85,7 +85,7 @@ def check_reasons(reason: ArrayLike | None, n_sources: int) -> NDArray[np.object
 
 
 def labels_of(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
-    """Turn labels in the words of a fitted detector into 1 spurious, 0 reliable, -1 uninspected."""
+    """Turn labels of a fitted detector into 1 spurious, 0 reliable, -1 uninspected."""
     check_is_fitted(detector)
     n_sources = len(detector.embedding_)
     if y is None:
@@ -95,7 +95,7 @@ def labels_of(detector: Any, y: ArrayLike | None) -> NDArray[np.int8]:
 
 
 def embedding_name_of(detector: Any) -> str:
-    """Return what the embedding of a fitted detector is called."""
+    """Return the name of the embedding of a fitted detector."""
     step = detector.pipeline_.named_steps["embed"]
     if isinstance(step, str):
         return "Embedding"
@@ -121,8 +121,8 @@ def open_embedding(
     margin: float = 0.05,
     name: str = "t-SNE",
 ) -> Iterator[tuple[Axes, float]]:
-    """Yield axes with the scale and the names that an embedding has, and their width in inches."""
-    # As high as the legend can need; what is left over is cut off.
+    """Yield axes with the scale and the names for an embedding, and their width in inches."""
+    # High enough for any legend; the rest is cut off later.
     with style.open_axes(ax, width=width, height=width + 2) as axes:
         x_limits, y_limits = plane_limits(embedding, margin)
         axes.set(xlim=x_limits, ylim=y_limits, xlabel=f"{name} x", ylabel=f"{name} y")
@@ -137,7 +137,7 @@ def axes_width(ax: Axes) -> float:
 
 
 def dot_area(n_sources: int, width: float) -> float:
-    """Choose the area of a dot in square points: few are seen, many do not blacken the page."""
+    """Choose the area of a dot in square points: large for few sources, small for many."""
     return float(np.clip(_COVERAGE * (72 * width) ** 2 / n_sources, 0.3, 14))
 
 
@@ -156,7 +156,7 @@ def sign_area(ax: Axes, signs: NDArray[np.float64], width: float, area: float) -
 def draw_sources(
     ax: Axes, points: NDArray[np.float64], mark: Mark, area: float, look: Mapping[str, Any]
 ) -> Any:
-    """Draw sources as dots, rings or signs, and return what stands for them in a legend."""
+    """Draw sources as dots, rings or signs, and return their legend handle."""
     rasterized = len(points) > RASTERIZE_ABOVE
     x, y = points.T
     ax.scatter(x, y, **{"s": area, "rasterized": rasterized, **_look(mark, area), **look})
@@ -170,7 +170,7 @@ def draw_groups(
     width: float,
     look: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Draw groups of sources, the last on top, and return what stands for them in a legend."""
+    """Draw groups of sources, the last on top, and return their legend handles."""
     area = dot_area(len(points), width)
     is_sign = [mark[1] not in (DOT, RING) for _, _, mark in groups]
     signs = [points[members] for (_, members, _), sign in zip(groups, is_sign, strict=True) if sign]
@@ -195,7 +195,7 @@ def _look(mark: Mark, area: float) -> dict[str, Any]:
 
 
 def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list[Group]:
-    """Group sources as they are drawn, a rare reason on top."""
+    """Group sources for drawing, rare reasons on top."""
     spurious = label == SPURIOUS
     groups: list[Group] = [
         ("uninspected", label == UNINSPECTED, (style.UNINSPECTED_COLOR, RING)),
@@ -215,11 +215,11 @@ def _group_sources(label: NDArray[np.int8], reason: NDArray[np.object_]) -> list
 
 @dataclass(eq=False, repr=False)
 class EmbeddingDisplay(style.Display):
-    """Draw the embedding with the spurious sources marked by shape and color, one for each reason.
+    """Draw the embedding, with spurious sources marked by shapes and colors of their reasons.
 
     Use it to see whether the spurious sources lie together, as the method needs. In a t-SNE
-    embedding, neighborhoods have a meaning. Distances between far groups have little. The size of
-    the dots follows the number of sources, from 2 to about 200 000.
+    embedding, neighborhoods have a meaning, but distances between far groups have little. The size
+    of the dots suits 2 to about 200 000 sources.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ class EmbeddingDisplay(style.Display):
         1 spurious, 0 reliable, -1 uninspected; None means that all are uninspected.
     reasons : array-like of shape (n_sources,), default=None
         Why a source is spurious; blank, None or NaN where it is not known. The ten most frequent
-        reasons have signs of their own, the others share one.
+        reasons have signs of their own. The others share one.
     embedding_name : str, default="t-SNE"
         What the axes are named after.
 

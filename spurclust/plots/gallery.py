@@ -1,4 +1,4 @@
-"""Cutouts side by side, each with its id and the reason."""
+"""Pictures of cutouts side by side, each with its id and reason."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Which = Literal["spurious", "flagged", "missed", "new", "all"]
-# Margin of the figure and room between cutouts, in inches.
+# Margin of the figure and space between cutouts, in inches.
 _PAD, _GAP = 0.06, 0.12
-# A cutout covers about this many square inches: a strip is seen, and many find room.
+# A cutout covers about this many square inches: strips are readable, and many fit.
 _AREA = 1.1
-# Below this width, in inches, an id has no room; above the other, the reason stands beside it.
+# Below the first width, in inches, there is no room for an id. Above the second one, the reason is
+# beside the id.
 _MIN_WIDTH, _ONE_LINE_WIDTH = 0.85, 1.6
 # Size of the captions in points, and height of their lines in inches.
 _CAPTION_SIZE = 6.5
 _LINE = 1.35 * _CAPTION_SIZE / 72
-# Height of a journal's page in inches, without the legend and a caption of the figure.
+# Height of a journal's page in inches, without legend and caption.
 _PAGE_HEIGHT = 8.5
-# The least width in inches, in which a legend finds room.
+# Minimum width in inches, with room for a legend.
 _MIN_TOTAL = 2.2
 
 
@@ -36,17 +37,17 @@ _MIN_TOTAL = 2.2
 class GalleryDisplay(style.Display):
     """Draw cutouts side by side, with the id and the reason beneath each.
 
-    Use it to look at flagged or missed sources. Pixels of more than 8 bits are stretched for each
-    cutout by itself, so brightness cannot be compared. Pixels without data are bluish. On axes that
-    are too low, everything is drawn smaller.
+    Use it to look at flagged or missed sources. Pixels of more than 8 bits are stretched separately
+    in each cutout, so brightness cannot be compared. Pixels without data are bluish. If the axes
+    are not high enough, everything is smaller.
 
     Parameters
     ----------
     cutouts : array-like of shape (n_cutouts, height, width[, n_channels])
         Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. Three channels are colors;
-        those of a cube are drawn side by side. Only those drawn are read.
+        other channels are drawn side by side. Only the drawn cutouts are read.
     source_ids : array-like of shape (n_cutouts,), default=None
-        What to write beneath; None writes the positions from 0.
+        Texts beneath the cutouts. None writes the indices.
     reasons : array-like of shape (n_cutouts,), default=None
         Why a source is spurious; blank, None or NaN where it is not known.
     y : array-like of shape (n_cutouts,), default=None
@@ -54,16 +55,17 @@ class GalleryDisplay(style.Display):
     flagged : array-like of bool of shape (n_cutouts,), default=None
         Whether a source lies in the region; the frames show it.
     position : array-like of int, default=None
-        Which of them to draw, in this order; None means all.
+        Indices of the cutouts to draw, in this order; None is all.
     n_columns : int, default=None
-        Cutouts in a row; None chooses by the shape of a cutout, say 3 of strips, 6 of squares.
+        Number of cutouts in a row. None depends on the shape of a cutout, for example 3 for strips
+        and 6 for squares.
     crop : (top, bottom, left, right), default=None
         Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``.
     max_cutouts : int, default=None
-        Draw the first so many, and say how many are not shown; None draws as many as fit on a
-        page, 9 inches high.
+        Maximum number of cutouts to draw; a note has the number of the others. None draws as many
+        as fit on a page 9 inches high.
     origin : {"upper", "lower"}, default="upper"
-        Where row 0 is; "lower" for cutouts from FITS files.
+        Position of row 0. Use "lower" for cutouts from FITS files.
 
     Attributes
     ----------
@@ -71,7 +73,7 @@ class GalleryDisplay(style.Display):
     n_columns_ : int
         Cutouts in a row.
     shown_ : ndarray of int
-        Positions of the cutouts that are drawn, row by row.
+        Indices of the drawn cutouts, row by row.
 
     Examples
     --------
@@ -122,12 +124,12 @@ class GalleryDisplay(style.Display):
         cutouts : array-like of shape (n_sources, height, width[, n_channels])
             The cutouts of the fit, in the same order.
         source_ids : array-like of shape (n_sources,), default=None
-            Ids; None writes the positions.
+            Ids; None writes the indices.
         reasons : array-like of shape (n_sources,), default=None
             Why a source is spurious.
         which : {"spurious", "flagged", "missed", "new", "all"}, default="flagged"
-            The known spurious; all in the region; the known spurious outside it; the uninspected in
-            it; or all sources.
+            "spurious": known spurious sources. "flagged": sources in the region. "missed": known
+            spurious sources outside of it. "new": uninspected sources in it.
         ax, width : matplotlib Axes and float, default=None
             Where to draw, and how wide a new figure is, as in `plot`.
         legend : bool or mapping, default=True
@@ -192,7 +194,7 @@ class GalleryDisplay(style.Display):
         return axes
 
     def _list_entries(self) -> list[_Entry]:
-        """List what is to be drawn, as far as there is room."""
+        """List the cutouts to draw, as far as there is room."""
         n_cutouts = len(self.cutouts)
         position = np.arange(n_cutouts)
         names = position if self.source_ids is None else self.source_ids
@@ -212,7 +214,7 @@ class GalleryDisplay(style.Display):
         ]
 
     def _lay_out(self, entries: list[_Entry], room: float) -> _Layout:
-        """Choose how large cutouts are drawn and how many in a row; reasons may need a line."""
+        """Choose the size of cutouts and their number in a row; reasons may need a line."""
         aspect, n_columns = 1.0, self.n_columns
         if entries:
             rendering.check_cutouts(self.cutouts, len(self.cutouts), self.crop)
@@ -239,10 +241,10 @@ class GalleryDisplay(style.Display):
         ]
         frames = [entry.frame for entry in entries]
         rendering.draw_pictures(ax, pictures, corners, size, frames, self.origin)
-        # On given axes that are too low the writing becomes as small as the rest.
+        # On given axes that are too low, the text shrinks like the rest.
         height, width = np.ptp(ax.get_ylim()), np.ptp(ax.get_xlim())
         shrink = min(1.0, float(ax.bbox.height * width / (ax.bbox.width * height)))
-        # No mathematics, whatever an id looks like.
+        # An id is never parsed as mathematics.
         look: dict[str, Any] = {"va": "top", "parse_math": False, "usetex": False}
         look |= {"color": style.LINE_COLOR, "fontsize": shrink * _CAPTION_SIZE, **given}
         for entry, (x, y) in zip(entries, corners, strict=True):
@@ -252,7 +254,7 @@ class GalleryDisplay(style.Display):
 
 
 class _Entry(NamedTuple):
-    """A cutout to be drawn."""
+    """A cutout to draw."""
 
     position: int
     source_id: str
@@ -261,7 +263,7 @@ class _Entry(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """The size of cutouts in inches, how many stand in a row, and how high a row is."""
+    """The size of cutouts in inches, their number in a row, and the height of a row."""
 
     n_columns: int
     width: float
@@ -282,7 +284,7 @@ class _Layout(NamedTuple):
 
 
 def _caption(entry: _Entry, layout: _Layout) -> list[tuple[Literal["left", "right"], int, str]]:
-    """Return side, line and text of id and reason, shortened to the width of a cutout."""
+    """Return side, line and text of the id and the reason, shortened to the width of a cutout."""
     size, room, gap = _CAPTION_SIZE, 72 * layout.width, _CAPTION_SIZE
     is_beside = entry.reason and layout.n_lines == 1
     reason_width = style.text_width(entry.reason, size) + gap if is_beside else 0

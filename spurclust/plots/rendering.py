@@ -1,4 +1,4 @@
-"""Cutouts as pictures: pixels to brightness, and frames that show what is known of a source."""
+"""Cutouts as pictures: brightness of the pixels, and frames for labels and flags."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Crop = tuple[int, int, int, int]
 Origin = Literal["upper", "lower"]
 Channels = Literal["tile", "mean"]
-# The faintest per cent is black, the brightest half per cent white: noise and cores both show.
+# The faintest per cent is black and the brightest half per cent white: noise and cores show.
 _PERCENTILES = (1.0, 99.5)
 # White columns between the channels of a cube, as a fraction of a channel's width.
 _CHANNEL_GAP = 0.03
@@ -31,7 +31,7 @@ class Frame(NamedTuple):
     width: float
 
 
-# In gray print the thickness tells them apart.
+# In gray print, the thickness distinguishes them.
 SPURIOUS_FRAME = Frame("known spurious", style.SPURIOUS_COLOR, 2.0)
 FLAGGED_FRAME = Frame("flagged", style.REGION_COLOR, 1.2)
 OTHER_FRAME = Frame("other", style.UNINSPECTED_COLOR, 0.4)
@@ -45,7 +45,7 @@ def choose_frame(label: int, flagged: bool) -> Frame:
 
 
 def frame_handles(frames: Iterable[Frame]) -> dict[str, Any]:
-    """Return what stands for these frames in a legend, by their meaning."""
+    """Return the legend handles of frames by their meaning."""
     from matplotlib.patches import Patch
 
     used = set(frames)
@@ -64,7 +64,7 @@ def draw_pictures(
     frames: Sequence[Frame],
     origin: Origin,
 ) -> None:
-    """Draw pictures of one size at their lower left corners, in frames."""
+    """Draw pictures of one size with frames, at their lower left corners."""
     from matplotlib.collections import PolyCollection
 
     for picture, (left, bottom) in zip(pictures, corners, strict=True):
@@ -80,7 +80,7 @@ def draw_pictures(
 
 
 def check_cutouts(cutouts: Any, n_sources: int, crop: Crop | None) -> float:
-    """Check that there is an image for each source, and return its width / height when cropped."""
+    """Check that there is an image per source, and return its width / height after the crop."""
     if len(cutouts) != n_sources:
         raise ValueError(
             f"there are {len(cutouts)} cutouts, but {n_sources} sources: give one cutout for each "
@@ -109,14 +109,14 @@ def render_source(
     size: Sequence[float] | None = None,
     channels: Channels = "tile",
 ) -> NDArray[np.uint8]:
-    """Render the part of a cutout that is shown, in the resolution for a size in inches."""
+    """Render the shown part of a cutout, in the resolution for a size in inches."""
     from PIL import Image
 
     picture = render_cutout(_crop(cutouts[source], crop), channels=channels)
     if size is None:
         return picture
     width, height = (max(1, round(style.VECTOR_DPI * side)) for side in size)
-    # Enlarged pixels keep their edges.
+    # Enlarged pixels have sharp edges.
     is_larger = width > picture.shape[1]
     method = Image.Resampling.NEAREST if is_larger else Image.Resampling.BOX
     return np.asarray(Image.fromarray(picture).resize((width, height), method))
@@ -128,7 +128,7 @@ def _crop(cutout: Any, crop: Crop | None) -> NDArray[Any]:
 
 
 def render_cutout(cutout: ArrayLike, *, channels: Channels = "tile") -> NDArray[np.uint8]:
-    """Return a cutout of any real dtype as RGB, the channels of a cube side by side or averaged."""
+    """Return a cutout of any real dtype as RGB, with channels side by side or averaged."""
     pixels = np.asarray(cutout)
     if pixels.ndim == 3 and pixels.shape[2] != 3:
         if channels == "tile":
@@ -145,7 +145,7 @@ def render_cutout(cutout: ArrayLike, *, channels: Channels = "tile") -> NDArray[
 
 
 def _stretch(pixels: NDArray[Any], blank: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Stretch pixels to 0..255, blank ones to 0; 8-bit ones stay."""
+    """Stretch pixels to 0..255, and blank ones to 0; 8-bit pixels stay."""
     if pixels.dtype == np.uint8:
         return pixels.copy()
     shown = np.zeros(pixels.shape, dtype=np.uint8)
@@ -154,7 +154,7 @@ def _stretch(pixels: NDArray[Any], blank: NDArray[np.bool_]) -> NDArray[np.uint8
         return shown
     low, high = np.percentile(values, _PERCENTILES)
     if high <= low:
-        # All but a few pixels are alike: those few must still be seen.
+        # If all but a few pixels are equal, the few must still be visible.
         low, high = values.min(), values.max()
     unit = (values - low) / (high - low) if high > low else np.full(values.shape, 0.5)
     shown[~blank] = np.rint(255 * np.clip(unit, 0, 1))

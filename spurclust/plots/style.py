@@ -1,4 +1,4 @@
-"""What all pictures share: colors, signs and sizes, axes and legends, and how they are saved."""
+"""Colors, signs, sizes, axes and legends of all pictures, and saving them."""
 
 import os
 from abc import ABC, abstractmethod
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-# Okabe & Ito's colors, which the color-blind can tell apart. Shape, hatch and line carry the same
-# meaning, so that nothing is lost in a gray print.
+# The colors of Okabe & Ito, which the color-blind can distinguish. Shape, hatch and line have the
+# same meaning, so a gray print loses nothing.
 SPURIOUS_COLOR = "#D55E00"
 RELIABLE_COLOR = "#0072B2"
 UNINSPECTED_COLOR = "#8C8C8C"
@@ -24,13 +24,13 @@ REGION_COLOR = "#E69F00"
 REGION_FILL_COLOR = "#FBEBCB"
 OUTSIDE_COLOR = "#D3E3EE"
 LINE_COLOR = "#333333"
-# Pixels without data: bluish, since every gray is a brightness that a pixel can have.
+# Pixels without data are bluish, because every gray is a possible brightness.
 BLANK_COLOR = "#B8C8DC"
 REGION_HATCH = "/////"
 DASHED: dict[str, Any] = {"color": "black", "linestyle": (0, (4, 2)), "linewidth": 0.8}
 
 SPURIOUS_MARKER = "^"
-# The most frequent reason first; the region's orange is not among them.
+# The first is for the most frequent reason. The orange of the region is not among them.
 REASON_STYLES = (
     (SPURIOUS_COLOR, SPURIOUS_MARKER),
     ("#CC79A7", "s"),
@@ -50,12 +50,12 @@ COLUMN_WIDTH = 3.5
 PAGE_WIDTH = 7.1
 FONT_SIZE = 8.0
 SMALL_FONT_SIZE = 7.0
-# On a screen letters are moved to whole pixels, which makes small writing wider.
+# Screens move letters to whole pixels, which makes small text wider.
 _HINTING = 1.08
 _PNG_DPI = 200
-# Of cutouts with noise, files are smaller than by the default, and sooner written.
+# For noisy cutouts, files are smaller and faster to write than with the default.
 _PNG_OPTIONS = {"compress_level": 3}
-# Dots and cutouts in SVG and PDF files are this fine.
+# Dots per inch of dots and cutouts in SVG and PDF files.
 VECTOR_DPI = 300
 
 _RC = {
@@ -91,9 +91,9 @@ _LEGEND: dict[str, Any] = {
     "labelspacing": 0.3,
 }
 _INSIDE = {"fontsize": SMALL_FONT_SIZE, "title_fontsize": SMALL_FONT_SIZE}
-# What a legend's entry takes beside its text, in points.
+# Width of a legend's entry beside its text, in points.
 _LEGEND_HANDLE = 3.1 * SMALL_FONT_SIZE
-# Letters stay letters in PDF and SVG; the same picture is the same file.
+# PDF and SVG contain text as text, and equal pictures give equal files.
 _SAVE_RC = {
     "pdf.fonttype": 42,
     "svg.fonttype": "none",
@@ -104,14 +104,14 @@ _UNDATED = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 class Legend(NamedTuple):
-    """Whether to draw a legend, or options of matplotlib for it, and a name before its entries."""
+    """Whether to draw a legend, its options of matplotlib, and a label for its entries."""
 
     shown: bool | Mapping[str, Any] = True
     label: str | None = None
 
 
 class Display(ABC):
-    """What the displays have in common: drawing, and where they have drawn."""
+    """Base class of the displays: drawing, and the axes drawn on."""
 
     ax_: "Axes"
     figure_: "Figure | SubFigure"
@@ -131,15 +131,15 @@ class Display(ABC):
         ax : matplotlib Axes, default=None
             Where to draw; None makes a new figure.
         width : float, default=None
-            Width of a new figure in inches. None means a journal's column, 3.5; for pictures with
-            cutouts, and for a region of more than 15 components, a page, 7.1.
+            Width of a new figure in inches. None is a journal's column (3.5), or a page (7.1) for
+            pictures with cutouts and for regions of more than 15 components.
         legend : bool or mapping, default=True
-            Whether to draw a legend, above the axes; a mapping has options of
-            `matplotlib.axes.Axes.legend`, as ``{"loc": "best"}``. Without one, the artists have
-            labels for a legend of your own.
+            Whether to draw a legend above the axes. A mapping has options of
+            `matplotlib.axes.Axes.legend`, such as ``{"loc": "best"}``. Without a legend, the
+            artists have labels for one of your own.
         **kwargs : dict
-            Properties of what shows the sources, the curve, the bars, the squares or the captions,
-            as matplotlib names them: `color`, `alpha`, `cmap`. `label` names it in the legend.
+            Properties of matplotlib for the sources, the curve, the bars, the squares or the
+            captions, such as `color`, `alpha`, `cmap`. `label` is their name in the legend.
 
         Returns
         -------
@@ -155,7 +155,7 @@ class Display(ABC):
     def _draw(
         self, ax: "Axes | None", width: float, legend: Legend, look: dict[str, Any]
     ) -> "Axes":
-        """Draw with a legend and properties of what shows the data; return the axes."""
+        """Draw with a legend and properties of the artists; return the axes."""
 
     def _default_width(self) -> float:
         return COLUMN_WIDTH
@@ -163,11 +163,11 @@ class Display(ABC):
 
 @contextmanager
 def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Axes]":
-    """Yield the caller's axes, or those of a new figure, whose height is cut to what is needed."""
+    """Yield the caller's axes, or those of a new figure, whose height is reduced at the end."""
     if ax is not None:
         yield ax
         return
-    # The figure is pyplot's, so that a notebook shows it.
+    # The figure is made by pyplot, so that a notebook shows it.
     pyplot = import_optional("matplotlib.pyplot", feature="Drawing")
     with pyplot.rc_context(_RC):
         figure = pyplot.figure(figsize=(width, height), layout="constrained")
@@ -181,9 +181,9 @@ def open_axes(ax: "Axes | None", *, width: float, height: float) -> "Iterator[Ax
 
 
 def _fit_height(figure: Any, axes: Any) -> None:
-    """Cut a figure's height to what axes of a fixed aspect fill."""
+    """Reduce a figure's height to that of its axes of a fixed aspect."""
     engine, aspect = figure.get_layout_engine(), axes.get_aspect()
-    # The room of axes of a fixed aspect is found without it, or their labels would take none.
+    # The layout is computed without the fixed aspect, so that labels get space.
     if aspect == "auto":
         return
     axes.set_aspect("auto")
@@ -192,7 +192,7 @@ def _fit_height(figure: Any, axes: Any) -> None:
     width, height = axes.get_position(original=True).size * figure.get_size_inches()
     unused = height - min(height, aspect * width * axes.get_data_ratio())
     figure.set_figheight(figure.get_figheight() - unused)
-    # Where a title comes later, the labels at the left and the bottom keep their room.
+    # A later title must not take the space of the labels at the left and the bottom.
     axes.set_anchor("SW")
 
 
@@ -221,11 +221,11 @@ def add_legend(
     if not is_new:
         corner = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
     width = 0.98 * owner.bbox.width
-    # The end of a label, often a count, is as telling as its start.
+    # Labels are shortened in the middle, because their end is often a count.
     room = 72 * width / ax.figure.dpi - _LEGEND_HANDLE
     shown = [shorten(label, room, SMALL_FONT_SIZE, middle=True) for label in handles]
     for n_columns in range(max(len(shown), 1), 0, -1):
-        # matplotlib leaves out labels that start with "_", so the texts are set afterwards.
+        # matplotlib leaves out labels that start with "_", so the text is set afterwards.
         numbers = [str(number) for number in range(len(shown))]
         look = {**_LEGEND, **corner, "title": title, "ncols": n_columns}
         drawn = owner.legend(list(handles.values()), numbers, **look)
@@ -239,7 +239,7 @@ def add_legend(
 
 
 def _keep_room(ax: "Axes", height: float) -> None:
-    """Keep the room above axes, of a height in pixels, so that their title stands above it."""
+    """Keep space of a height in pixels above axes, below their title."""
     from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 
     top: Any = ax.transAxes
@@ -250,7 +250,7 @@ def _keep_room(ax: "Axes", height: float) -> None:
 
 
 def text_width(text: str, size: float) -> float:
-    """Measure a line of text in points, without a figure; "$" is a dollar sign."""
+    """Measure a line of text in points without a figure; "$" is a dollar sign."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import text_to_path
 
@@ -260,7 +260,7 @@ def text_width(text: str, size: float) -> float:
 
 
 def shorten(text: object, width: float, size: float, *, middle: bool = False) -> str:
-    """Cut a text to a width in points, with an ellipsis for its end or, as ids need, its middle."""
+    """Shorten text to a width in points, with an ellipsis at its end or (for ids) its middle."""
     line = " ".join(str(text).split())
     if text_width(line, size) <= width:
         return line
@@ -275,20 +275,20 @@ def shorten(text: object, width: float, size: float, *, middle: bool = False) ->
 def save_figure(
     figure: "Figure | Any", path: str | os.PathLike[str], *, close: bool = False
 ) -> Path:
-    """Save a picture, so that the file appears whole or not at all.
+    """Save a picture, whole or not at all.
 
-    PNG files have 200 dots per inch. PDF and SVG files are vectors in which writing stays writing;
-    cutouts, and dots where there are thousands, are pixels, 300 an inch. The same picture gives
-    the same file, byte for byte, with the same version of matplotlib. An existing file is replaced.
+    PNG files have 200 dots per inch. PDF and SVG files are vectors with text as text; in them
+    cutouts, and thousands of dots, are pixels, 300 per inch. Equal pictures give equal files, byte
+    for byte, with the same version of matplotlib. An existing file is replaced.
 
     Parameters
     ----------
     figure : matplotlib Figure or display
         A figure, or a display of this package that has been plotted.
     path : str or path
-        Where to; the suffix is ".png", ".pdf" or ".svg". The folder must exist.
+        The file; its suffix is ".png", ".pdf" or ".svg". The folder must exist.
     close : bool, default=False
-        Close the figure when it is saved. pyplot keeps, and shows, all that are not closed.
+        Whether to close the figure afterwards. pyplot keeps and shows all that are not closed.
 
     Returns
     -------
@@ -298,7 +298,7 @@ def save_figure(
     Raises
     ------
     ValueError
-        When the suffix is another one, the folder does not exist, or the display has not been
+        When the suffix is not known, the folder does not exist, or the display has not been
         plotted.
 
     Examples
@@ -314,7 +314,7 @@ def save_figure(
     suffix = target.suffix.lower()
     if suffix not in _UNDATED:
         raise ValueError(f"{target}: a picture's name must end in {', '.join(_UNDATED)}")
-    # A part of a figure is saved with the whole of it.
+    # A subfigure is saved with its whole figure.
     drawn = getattr(getattr(figure, "figure_", figure), "figure", None)
     if drawn is None:
         raise ValueError(f"{type(figure).__name__} has not been plotted: call its plot() first")
@@ -325,7 +325,7 @@ def save_figure(
     try:
         with atomic_write(target) as part, pyplot.rc_context(_SAVE_RC):
             if engine is not None:
-                # savefig would draw the whole figure for the layout.
+                # For the layout, savefig would draw the whole figure.
                 engine.execute(drawn)
                 drawn.set_layout_engine(None)
             drawn.savefig(part, dpi=dpi, metadata=_UNDATED[suffix], **options)

@@ -1,4 +1,4 @@
-"""The embedding drawn with the cutouts themselves."""
+"""Pictures of the embedding with cutouts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Points = NDArray[np.float64]
-# Frames are drawn outside the pixels: so much of a thumbnail's height stays free around it.
+# Frames are outside of the pixels: this part of a thumbnail's height stays free around it.
 _SPACE = 0.2
-# Of a grid of so many cells each way, those with sources tell how much room they take.
+# Cells along each axis of a grid; the cells with sources show how much space they take.
 _CELLS = 8
-# A thumbnail of all sources at one position may not be larger than this part of the axes.
+# Maximum part of the axes for a thumbnail, if all sources are at one position.
 _MAX_PART = 0.4
-# Of the cutouts that fill the room, so many more of the region's may stand aside.
+# Number of cutouts of the region that may be drawn aside, as a part of those that fill the space.
 _ASIDE_PART = 0.16
-# Positions tried for a cutout that stands aside: across the axes, each way, and near its source.
+# Positions to try for a cutout drawn aside: along each axis, and near its source.
 _SLOTS, _SLOTS_TRIED = 60, 40
-# Of so many sources the first that find room stand aside.
+# Of this many sources, the first with space are drawn aside.
 _SOURCES_TRIED = 300
-# Points of a line to a cutout that stands aside where it is compared with other cutouts.
+# Points of a line to a cutout drawn aside, at which it is compared with other cutouts.
 _STEPS = 50
-# A line to a cutout that stands aside is at most as long as this part of its width.
+# Maximum length of a line to a cutout drawn aside, as a multiple of its width.
 _REACH = 0.6
 
 
@@ -40,17 +40,17 @@ class CutoutEmbeddingDisplay(style.Display):
 
     Use it to see what the parts of the embedding look like. Cutouts never overlap. Spurious sources
     are placed first, then flagged ones, then the others. Spurious and flagged cutouts without room
-    stand nearby, with a line to their position. So the cutouts are not a fair sample. The dots show
-    where all other sources are.
+    are drawn nearby, with a line to their position. So the cutouts are not a fair sample. Dots show
+    all other sources.
 
     Parameters
     ----------
     embedding : array-like of shape (n_sources, 2)
         Coordinates of the sources.
     cutouts : array-like of shape (n_sources, height, width[, n_channels])
-        Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. 8-bit pixels are shown as
-        they are, others stretched between percentiles of each. Three channels are colors; of
-        another number the mean is shown. Only those drawn are read.
+        Pixels, ``cutouts[i, y, x]``; any real dtype, NaN for no data. 8-bit pixels are shown
+        unchanged; others are stretched between percentiles of each cutout. Three channels are
+        colors; other numbers of channels are averaged. Only the drawn cutouts are read.
     y : array-like of shape (n_sources,), default=None
         1 spurious, 0 reliable, -1 uninspected; the frames show it.
     flagged : array-like of bool of shape (n_sources,), default=None
@@ -59,10 +59,10 @@ class CutoutEmbeddingDisplay(style.Display):
         Part of each cutout to show, in pixels: ``cutout[top:bottom, left:right]``, for example one
         panel of a strip. None shows it whole.
     max_cutouts : int, default=100
-        How many cutouts would fill the room that the sources take. A smaller number means fewer
-        and larger ones.
+        Number of cutouts that would fill the area of the sources. A smaller number gives fewer and
+        larger ones.
     origin : {"upper", "lower"}, default="upper"
-        Where row 0 is; "lower" for cutouts from FITS files.
+        Position of row 0. Use "lower" for cutouts from FITS files.
     embedding_name : str, default="t-SNE"
         What the axes are named after.
 
@@ -70,9 +70,9 @@ class CutoutEmbeddingDisplay(style.Display):
     ----------
     ax_, figure_ : matplotlib Axes, Figure
     shown_ : ndarray of int
-        Positions, in `cutouts`, of the sources whose cutouts are drawn where they lie.
+        Indices of the cutouts that are drawn at their positions.
     aside_ : ndarray of int
-        Positions, in `cutouts`, of those whose cutouts are drawn nearby, with a line.
+        Indices of the cutouts that are drawn nearby, with a line.
 
     Examples
     --------
@@ -179,14 +179,14 @@ class CutoutEmbeddingDisplay(style.Display):
 def _draw_lines(
     ax: Axes, points: Points, middles: Points, frames: Sequence[rendering.Frame]
 ) -> None:
-    """Draw a line from each source, which is a dot, to its cutout that stands aside."""
+    """Draw a line from the dot of each source to its cutout drawn aside."""
     for start, end, frame in zip(points, middles, frames, strict=True):
         look: dict[str, Any] = {"color": frame.color, "linewidth": 0.7, "zorder": 0.9}
         ax.plot(*np.stack([start, end]).T, marker="o", markersize=2.5, markevery=[0], **look)
 
 
 def _thumbnail_size(points: Points, aspect: float, max_cutouts: int) -> Points:
-    """Choose width and height of a thumbnail in the embedding's units; larger for few sources."""
+    """Choose width and height of a thumbnail in units of the embedding; larger for few sources."""
     limits = embeddings.plane_limits(points)
     sides = np.ptp(limits, axis=1)
     cells = np.floor(_CELLS * (points - limits[:, 0]) / sides)
@@ -211,7 +211,7 @@ def _choose_thumbnails(
 
 
 def _distance(points: Points, others: Points, size: Points) -> Points:
-    """Return the distance to the nearest of others in thumbnails: < 1/2 is inside, < 1 overlaps."""
+    """Return the distance to the nearest other in thumbnails: < 1/2 is inside, < 1 overlaps."""
     from scipy.spatial import cKDTree
 
     return np.asarray(cKDTree(others / size).query(points / size, p=np.inf)[0])
@@ -225,7 +225,7 @@ def _place_aside(
     limits: Points,
     n_most: int,
 ) -> tuple[NDArray[np.intp], Points]:
-    """Choose sources and middles of thumbnails that cover nothing, whose lines cross nothing."""
+    """Choose sources and middles of thumbnails that cover nothing and have free lines."""
     from matplotlib.path import Path
 
     low, high = limits[:, 0] + 0.51 * size, limits[:, 1] - 0.51 * size

@@ -27,7 +27,7 @@ def draw(cutouts, folder, **changed):
 
 
 @pytest.mark.parametrize("first_are_bad", [True, False])
-@pytest.mark.filterwarnings("ignore:.*have no room in the reference")
+@pytest.mark.filterwarnings("ignore:.*do not fit into the reference")
 def test_a_chunk_of_the_pool_without_a_readable_cutout(copied, monkeypatch, first_are_bad):
     monkeypatch.setattr(choosing, "CHUNK", 10)
     paths = list_cutouts(copied)
@@ -42,7 +42,7 @@ def test_a_chunk_of_the_pool_without_a_readable_cutout(copied, monkeypatch, firs
     assert len(found.sources) == 40
 
 
-@pytest.mark.filterwarnings("ignore:.*have no room in the reference")
+@pytest.mark.filterwarnings("ignore:.*do not fit into the reference")
 def test_a_pool_has_the_size_of_its_first_cutouts(copied, monkeypatch):
     monkeypatch.setattr(choosing, "CHUNK", 10)
     odd = list_cutouts(copied)[20:30]
@@ -75,7 +75,7 @@ def test_a_blank_path_in_a_table(folder, cutouts, tmp_path):
 @pytest.mark.filterwarnings("ignore:.* more than half:UserWarning")
 def test_a_reference_without_room_for_all_labels(folder):
     detector = make_detector(n_components=2, perplexity=5)
-    with pytest.warns(UserWarning, match="have no room in the reference, so 60.0% of its labels"):
+    with pytest.warns(UserWarning, match="do not fit into the reference, so 60.0% of its labels"):
         draw(folder, folder, reference="random", reference_size=20, detector=detector)
     with pytest.raises(ValueError, match="at least the 12 known spurious"):
         draw(folder, folder, reference_size=5)

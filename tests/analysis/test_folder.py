@@ -124,7 +124,7 @@ def test_a_page_without_cutouts_does_not_replace_one_with_them(analysis, tmp_pat
     of_array = replace(analysis, sources=analysis.sources.assign(path=""))
     of_array.save(tmp_path, plots=False)
     page = (tmp_path / "report.html").read_bytes()
-    with pytest.raises(CatalogError, match="the cutouts are no files"):
+    with pytest.raises(CatalogError, match="the cutouts are not files"):
         save_report(load_analysis(tmp_path, models=False), tmp_path)
     assert (tmp_path / "report.html").read_bytes() == page
     with pytest.raises(ValueError, match="not saved with an analysis"):

@@ -80,7 +80,7 @@ def test_the_cutouts_drawn_are_read_as_those_of_the_predictions(tmp_path):
     assert {picture.size for picture in shown} == {(9, 9)}
     manifest["reading"] = "by eye"
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(CatalogError, match="not of spurclust's predictions"):
+    with pytest.raises(CatalogError, match="not a manifest of spurclust's predictions"):
         report_predictions(folder)
 
 
@@ -116,7 +116,7 @@ def lose_positions(table):
 @pytest.mark.parametrize("change", [set_component, drop_flags, lose_positions])
 def test_damaged_predictions_are_refused(tmp_path, change):
     folder = write_predictions(tmp_path, change=change)
-    with pytest.raises(CatalogError, match="give the same `spurclust predict` command again"):
+    with pytest.raises(CatalogError, match="run the same `spurclust predict` command again"):
         report_predictions(folder)
 
 
@@ -127,7 +127,7 @@ def test_other_folders_are_refused(tmp_path):
     with pytest.raises(CatalogError, match="not complete"):
         report_predictions(folder)
     (folder / "manifest.json").write_text("[1]", encoding="utf-8")
-    with pytest.raises(CatalogError, match="not of spurclust's predictions"):
+    with pytest.raises(CatalogError, match="not a manifest of spurclust's predictions"):
         report_predictions(folder)
     (folder / "manifest.json").write_text("[" * 100_000, encoding="utf-8")
     with pytest.raises(CatalogError, match="cannot be read"):

@@ -241,7 +241,7 @@ def test_unreadable_cutouts_are_named_or_skipped(folder, tmp_path, y):
     [
         ([-1] * N_SOURCES, f"All {N_SOURCES} sources are uninspected: label at least one"),
         ([1, 0], "shape (2,)"),
-        ([0] * (N_SOURCES - 1) + [7], f"label 7 of source {N_SOURCES - 1} is none of 1 (spurious)"),
+        ([0] * (N_SOURCES - 1) + [7], f"label 7 of source {N_SOURCES - 1} is not 1 (spurious)"),
     ],
 )
 def test_labels_that_cannot_be_used(cutouts, labels, words):

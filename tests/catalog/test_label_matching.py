@@ -120,7 +120,7 @@ def test_no_id_in_common():
     message = r"'g1', 'g2', the cutouts have 'z6_1_crop'.* id_column .* id_pattern"
     with pytest.raises(CatalogError, match=message):
         match_labels(labels, ["z6_1_crop"])
-    with pytest.raises(CatalogError, match="the cutouts none"):
+    with pytest.raises(CatalogError, match="the cutouts have none"):
         match_labels(labels, [])
 
 

@@ -151,7 +151,9 @@ def test_only_what_is_judged_without_a_gap_counts(results, capsys):
     assert main(["audit", str(results), "--labels", judged]) == 0
     printed = capsys.readouterr()
     assert "8 drawn at random were inspected" in printed.out
-    assert f"2 sources of the sample are inspected but do not count, for {skipped}" in printed.err
+    assert (
+        f"2 sources of the sample are inspected but do not count, because {skipped}" in printed.err
+    )
     assert "no label" in refused(capsys, results, "--labels", judge(results, 0, range(1, 5)))
 
 
@@ -195,7 +197,7 @@ def test_rows_of_a_sample_must_not_be_deleted(results, capsys):
     pd.read_csv(results / "audit.csv", dtype=str).drop(index=2).to_csv(
         results / "audit.csv", index=False
     )
-    assert "leave the rows" in refused(capsys, results, "--labels", judged)
+    assert "keep the rows" in refused(capsys, results, "--labels", judged)
 
 
 def test_a_sample_of_other_results(results, capsys):

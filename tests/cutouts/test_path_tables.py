@@ -135,7 +135,7 @@ def test_other_columns(tmp_path):
 def test_ids_are_compared_across_tables(tmp_path):
     write(tmp_path / "deep" / "a.parquet", ["1", "2"], ["1.png", "2.png"])
     write(tmp_path / "deep" / "b.parquet", ["3", "1"], ["3.png", "1.png"])
-    words = f"source_id '1' stands 2 times in {tmp_path}, 1 ids stand more"
+    words = f"source_id '1' occurs 2 times in {tmp_path}, and 1 ids occur more"
     with pytest.raises(CatalogError, match=words):
         open_cutouts(tmp_path)
 
@@ -241,7 +241,7 @@ def test_labels_find_the_rows_that_they_find_among_all(tmp_path_factory, ids, la
     try:
         expected = match_labels(labels, ids).y
     except CatalogError:
-        with pytest.raises(CatalogError, match="no id of .* the cutouts '"):
+        with pytest.raises(CatalogError, match="no id of .* the cutouts have '"):
             match_labels(labels, found)
         return
     y = match_labels(labels, found).y

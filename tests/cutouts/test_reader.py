@@ -86,7 +86,7 @@ def test_reader_refuses_what_it_cannot_use(paths, tmp_path):
     large = write(tmp_path, gray(1, (12, 16)), name="large.png")
     colored = write(tmp_path, gray(1, (6, 8, 3)), name="c.png")
     with pytest.raises(
-        CatalogError, match=r"large\.png: it is 12 x 16 .* are 6 x 8 .*as those of the fit"
+        CatalogError, match=r"large\.png: it is 12 x 16 .* are 6 x 8 .*like those of the fit"
     ):
         CutoutReader().fit(paths).transform(large)
     with pytest.raises(

@@ -61,9 +61,9 @@ def test_nothing_inspected_is_no_label_table(tmp_path, noise):
     with pytest.raises(CatalogError, match="has no suffix of a table"):
         read_labels(tmp_path)
     VerdictStore(tmp_path).close()
-    with pytest.raises(CatalogError, match="never began"):
+    with pytest.raises(CatalogError, match="without a start"):
         read_labels(tmp_path)
     with Inspection(noise, features=noise.reshape(len(noise), -1), folder=tmp_path):
         pass
-    with pytest.raises(CatalogError, match="nothing is inspected yet"):
+    with pytest.raises(CatalogError, match="no source is inspected"):
         read_labels(tmp_path)

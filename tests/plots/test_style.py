@@ -56,7 +56,7 @@ REFUSED = [
     (GalleryDisplay(STRIPS, ["a", "b", "c"]), r"source_ids has shape \(3,\), but there are 2"),
     (GalleryDisplay(STRIPS, max_cutouts=0), "max_cutouts=0"),
     (GalleryDisplay(STRIPS, n_columns=0), "n_columns=0"),
-    (CompletenessDisplay([0, 0], [1, 1]), "no source that has a probability is known"),
+    (CompletenessDisplay([0, 0], [1, 1]), "no source with a probability is known"),
     (CompletenessDisplay([1, 0], [1, 1, 0]), r"y has shape \(2,\), but there are 3"),
     (StabilityDisplay(TWO, [0.0, 3.0]), "share of the runs"),
     (StabilityDisplay(TWO, [0.0]), "stability has shape"),
