@@ -191,14 +191,14 @@ class VerdictStore:
             )
 
     def setting(self, name: str, value: str) -> str:
-        """Return a setting; the first value that is given for it stays.
+        """Return a setting, and store a value for it if it has none.
 
         Parameters
         ----------
         name : str
             Its name.
         value : str
-            What it is from now on, if it has no value.
+            Value to store if there is none.
 
         Returns
         -------
@@ -211,14 +211,14 @@ class VerdictStore:
             return str(found.fetchone()[0])
 
     def set(self, name: str, value: str) -> None:
-        """Store a setting, in place of an earlier value.
+        """Store a setting, and replace an earlier value.
 
         Parameters
         ----------
         name : str
             Its name.
         value : str
-            What it is from now on.
+            The new value.
         """
         with self._errors(), self._connection as transaction:
             transaction.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))

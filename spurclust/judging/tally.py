@@ -1,4 +1,4 @@
-"""What the verdicts of all inspectors come to: the label of each source, and what is open."""
+"""The result of all verdicts: the label of each source, and what is still open."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def settle(verdicts: Mapping[str, str], adjudicators: Iterable[str] = ()) -> tup
     Parameters
     ----------
     verdicts : mapping of str to str
-        The standing verdict of each inspector, in the order in which they were given.
+        The valid verdict of each inspector, in the order given.
     adjudicators : iterable of str, default=()
-        Inspectors whose verdict decides, the last one given.
+        Inspectors whose verdict decides; of several the last one.
 
     Returns
     -------
     label : int
-        1 spurious, 0 reliable, -1 where nobody is sure or there is no majority.
+        1 spurious, 0 reliable, -1 if nobody is sure or there is no majority.
     disputed : bool
-        Whether as many say spurious as say reliable.
+        Whether as many inspectors say spurious as reliable.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def settle(verdicts: Mapping[str, str], adjudicators: Iterable[str] = ()) -> tup
 
 
 class Tally:
-    """The standing verdicts of an inspection, and what follows from them, per source."""
+    """The valid verdicts of an inspection, and their result for each source."""
 
     def __init__(self, source_ids: Iterable[str], adjudicators: Iterable[str]) -> None:
         self.row_of = {source_id: row for row, source_id in enumerate(source_ids)}
@@ -64,13 +64,13 @@ class Tally:
         self.is_given = np.zeros(n, dtype=bool)
         self.n_verdicts = np.zeros(n, dtype=np.int16)
         self.verdicts: dict[int, dict[str, Event]] = {}
-        """The standing verdict of each inspector on each source, the source first judged first."""
+        """The valid verdict of each inspector on each source, by order of the first verdict."""
         self._times: dict[str, NDArray[np.int16]] = defaultdict(lambda: np.zeros(n, np.int16))
         self._standing: dict[str, list[Event]] = defaultdict(list)
 
     @property
     def judged(self) -> NDArray[np.bool_]:
-        """Which sources have a verdict, even if it is unsure, or had a label before."""
+        """Which sources have a verdict, also an unsure one, or had a label before."""
         return self.is_given | (self.n_verdicts > 0)
 
     def standing(self) -> NDArray[np.uint8]:
@@ -79,7 +79,7 @@ class Tally:
         return np.where(undecided, 2, self.labels).astype(np.uint8)
 
     def times(self, inspector: str) -> NDArray[np.int16]:
-        """Return how often an inspector has judged each source."""
+        """Return the number of times that an inspector has judged each source."""
         return self._times[inspector]
 
     def inspectors(self) -> dict[str, int]:
@@ -88,12 +88,12 @@ class Tally:
         return dict(sorted(counts.items()))
 
     def last(self, inspector: str) -> Event | None:
-        """Return the last standing verdict of an inspector."""
+        """Return the last valid verdict of an inspector."""
         standing = self._standing[inspector]
         return standing[-1] if standing else None
 
     def add(self, event: Event) -> None:
-        """Take an event into account."""
+        """Add an event."""
         row = self.row_of[event.source_id]
         if not event.inspector:
             self.given[row] = event
@@ -104,12 +104,12 @@ class Tally:
             self._standing[event.inspector].append(event)
             self._times[event.inspector][row] += 1
             said = self.verdicts.setdefault(row, {})
-            said.pop(event.inspector, None)  # the last one given comes last
+            said.pop(event.inspector, None)  # the latest verdict comes last
             said[event.inspector] = event
         self._settle(row)
 
     def _undo(self, row: int, inspector: str) -> None:
-        """Take back the last verdict of an inspector; the one before on that source stands."""
+        """Take back the last verdict of an inspector; an earlier one there counts again."""
         standing = self._standing[inspector]
         undone = standing.pop()
         self._times[inspector][row] -= 1
@@ -122,7 +122,7 @@ class Tally:
             del self.verdicts[row]
 
     def _settle(self, row: int) -> None:
-        """Bring what is known of a source up to date."""
+        """Update the label and the state of a source."""
         said = self.verdicts.get(row, {})
         words = {name: event.verdict for name, event in said.items()}
         label, disputed = settle(words, self.adjudicators)

@@ -1,4 +1,4 @@
-"""The dask cluster that a command works on."""
+"""The dask cluster of a command."""
 
 import logging
 import signal
@@ -10,11 +10,11 @@ from typing import Any
 from spurclust.errors import CatalogError
 
 CONNECT_SECONDS = 20
-"""How long to wait for a scheduler's answer."""
+"""Time to wait for a scheduler."""
 
 MALLOC, MALLOC_BYTES = "MALLOC_MMAP_THRESHOLD_", 2**25
-"""Dask makes glibc return freed memory to the system at once, which costs a third of the time.
-Arrays of fewer bytes than this reuse memory."""
+"""With dask's setting, glibc returns freed memory to the system at once, which costs a third of the
+time. With this one, smaller arrays reuse memory."""
 
 
 def current_client() -> Any:
@@ -36,12 +36,12 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
     workers : int, default=None
         Number of processes to start, each with one thread. They end with the block.
     scheduler : str, default=None
-        Address of a scheduler that runs, as "tcp://host:8786".
+        Address of a running scheduler, such as "tcp://host:8786".
 
     Yields
     ------
     distributed.Client or None
-        The client, which is the active one in the block.
+        The client. It is the active one in the block.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
 
     if scheduler is not None:
         try:
-            # A default client that fails to connect would stay the default of this process.
+            # A default client would stay the default of this process after a failed connection.
             client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError, ImportError) as error:
             raise CatalogError(
@@ -75,20 +75,20 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
         with _silent("distributed.client"), client, client.as_current():
             if not client.nthreads():
                 warnings.warn(
-                    f"the scheduler at {scheduler} has no workers yet: the work begins when there "
-                    f"are some, `dask worker {scheduler}` for one",
+                    f"the scheduler at {scheduler} has no workers yet: the work begins with the "
+                    f"first one, for example `dask worker {scheduler}`",
                     stacklevel=3,
                 )
             yield client
         return
-    # A process each: threads of one would wait for each other wherever Python runs.
+    # One process each, because threads of one process would wait for each other's Python code.
     with (
         dask.config.set({f"distributed.nanny.pre-spawn-environ.{MALLOC}": MALLOC_BYTES}),
         LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,
-            # Even without a dashboard there is a server, on 8787, which another run may have.
+            # Even without a dashboard there is a server on port 8787, which may be in use.
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
         ) as cluster,
         Client(cluster) as client,
@@ -99,7 +99,7 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
 
 @contextmanager
 def _silent(name: str) -> Iterator[None]:
-    """Silence a logger of dask whose messages are raised as well, as that the scheduler is lost."""
+    """Silence a logger of dask whose messages are also raised."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -110,8 +110,8 @@ def _silent(name: str) -> Iterator[None]:
 
 
 def _leave_the_rest_to_the_client() -> None:
-    """Let a worker neither log errors, which the client raises, nor heed Ctrl-C."""
+    """Make a worker ignore Ctrl-C, and not log errors, which the client raises."""
     logging.getLogger("distributed.worker").setLevel(logging.CRITICAL)
-    # A terminal sends it to all processes; the client ends its workers itself.
+    # A terminal sends Ctrl-C to all processes, but the client ends its workers.
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,6 @@
-"""A folder of predictions: Parquet parts, each of which says what it holds, and a manifest.
+"""A folder of predictions: Parquet parts that describe themselves, and a manifest.
 
-Work goes on with the same model and cutouts, by one process at a time, or not at all.
+Only one process at a time may continue the work, with the same model and cutouts.
 """
 
 import json
@@ -30,11 +30,9 @@ from spurclust.scale.predictor import Predictor, Unreadable
 SOURCES, PATHS, ERRORS, LOCK = "sources", "cutouts.parquet", "errors.csv", "predicting.lock"
 FORMAT_VERSION = 2
 FOOTER = b"spurclust"
-"""Key of what a file says of itself, in the metadata of its schema."""
+"""Key of the description of a file, in the metadata of its schema."""
 
-GO_ON = (
-    "make room, or permit it, and give the same command again: what is there is whole and is kept"
-)
+GO_ON = "make room, or permit it, and run the same command again: complete files are kept"
 """What to do when a file cannot be written."""
 
 _DIFFERENCES = {
@@ -46,14 +44,14 @@ _DIFFERENCES = {
     "n_partitions": "in {} partitions, not {}",
     "n_sources": "of {} sources, not {}",
 }
-"""What a manifest must share with the work that is to go on, and how a difference is said."""
+"""Fields of a manifest that must not change when work continues, and texts on a difference."""
 
 _UNEVEN = "uneven numbers of"
-"""How the partition size of an array with uneven chunks is said."""
+"""Text for the partition size of an array with uneven chunks."""
 
 
 class Job(NamedTuple):
-    """The folder of the predictions, fingerprints of model and cutouts, and how strict to be."""
+    """The folder of the predictions, fingerprints of model and cutouts, and strictness."""
 
     folder: str
     model: str
@@ -63,7 +61,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class PartitionSummary:
-    """What is known of a partition that has been written, and whether it was there already."""
+    """The counts of a written partition, and whether it existed already."""
 
     number: int
     n_sources: int
@@ -80,7 +78,7 @@ def part_name(number: int) -> str:
 
 
 def light_partitions(folder: Path, partitions: Sequence[Any], size: int | None) -> list[Any]:
-    """Return partitions that weigh little when they travel: lists of files go into a table."""
+    """Return partitions that are small to send: lists of files go into a table."""
     if not isinstance(partitions[0], FileSource):
         return list(partitions)
     ids = [source_id for part in partitions for source_id in part.source_ids]
@@ -95,14 +93,14 @@ def light_partitions(folder: Path, partitions: Sequence[Any], size: int | None) 
 
 
 def find_lazy(number: int, partition: Any, job: Job) -> PartitionSummary | None:
-    """Find what was written of a lazy partition, without computing it; None if it is to be made."""
+    """Find the file of a lazy partition without computing it; None if it must be made."""
     return _find(number, partition.stamp(), job) if partition.lazy is not None else None
 
 
 def write_partition(
     predictor: Predictor, number: int, partition: Any, images: Any, job: Job
 ) -> PartitionSummary:
-    """Predict a partition and write its file, unless it is there."""
+    """Predict a partition and write its file, unless it exists."""
     source = partition.load(images)
     stamp = source.stamp()
     there = _find(number, stamp, job)
@@ -125,7 +123,7 @@ def write_partition(
 
 
 def _write_table(table: Any, summary: PartitionSummary, model: str, place: Any) -> None:
-    """Write predictions, what is known of them, and a checksum of both."""
+    """Write predictions, their description, and a checksum of both."""
     footer = {"model": model, **asdict(summary)}
     content = pa.BufferOutputStream()
     with pa.ipc.new_stream(content, table.schema) as stream:
@@ -138,12 +136,12 @@ def _write_table(table: Any, summary: PartitionSummary, model: str, place: Any) 
 
 
 def _stamp_of_job(number: int, stamp: str, job: Job) -> str:
-    """Hash what changes when a partition is of other cutouts."""
+    """Hash what identifies the cutouts of a partition."""
     return fingerprint_of([job.cutouts, number, stamp])
 
 
 def _find(number: int, stamp: str, job: Job) -> PartitionSummary | None:
-    """Find what was written of a partition, if its cutouts are still the same."""
+    """Find the file of a partition, if its cutouts are still the same."""
     there = _read_summary(Path(job.folder) / part_name(number), job.model)
     if there is None or there.number != number or there.stamp != _stamp_of_job(number, stamp, job):
         return None
@@ -156,13 +154,13 @@ def _refuse_unreadable(summary: PartitionSummary, job: Job) -> None:
     if job.strict and summary.unreadable:
         source_id, file, reason = summary.unreadable[0]
         raise CatalogError(
-            f"cannot read {file or source_id}: {reason}. Correct or replace it, or go on without "
-            "such cutouts by leaving out --strict"
+            f"cannot read {file or source_id}: {reason}. Correct or replace it, or leave out "
+            "--strict to go on without such cutouts"
         )
 
 
 def _read_summary(path: Path, model: str) -> PartitionSummary | None:
-    """Read what a file says of itself; None if it is missing, altered, or of other models."""
+    """Read the description of a file; None if it is missing, altered, or of another model."""
     try:
         content = path.read_bytes()
         table = pq.read_table(pa.BufferReader(content))
@@ -172,10 +170,10 @@ def _read_summary(path: Path, model: str) -> PartitionSummary | None:
             return None
         summary["unreadable"] = [tuple(one) for one in summary["unreadable"]]
         there = PartitionSummary(**summary)
-        # What it holds and says, written again, is this file, or somebody has altered it.
+        # If writing it again gives another file, somebody has altered it.
         again = BytesIO()
         _write_table(table.replace_schema_metadata(others), there, model, again)
-    except Exception:  # a damaged file can fail in any way, and is made anew
+    except Exception:  # a damaged file can fail in any way, and is made again
         return None
     return there if again.getvalue() == content else None
 
@@ -183,7 +181,7 @@ def _read_summary(path: Path, model: str) -> PartitionSummary | None:
 def identity_of(
     predictor: Predictor, source: CutoutSource, n_partitions: int, size: int | None
 ) -> dict[str, Any]:
-    """Return what must be the same when work goes on, and how the cutouts are read."""
+    """Return the fields that must not change when work continues, and how cutouts are read."""
     return {
         "format": PREDICTIONS,
         "format_version": FORMAT_VERSION,
@@ -198,7 +196,7 @@ def identity_of(
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read what a folder says of the predictions in it; None where there is no manifest."""
+    """Read the manifest of a folder of predictions; None if there is none."""
     path = folder / MANIFEST
     if not os.path.lexists(path):
         return None
@@ -207,7 +205,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path} cannot be read ({error}): choose another folder") from error
     if not isinstance(manifest, dict) or manifest.get("format") != PREDICTIONS:
-        raise CatalogError(f"{path} is not of spurclust's predictions: choose another folder")
+        raise CatalogError(
+            f"{path} is not a manifest of spurclust's predictions: choose another folder"
+        )
     size = manifest.get("partition_size")
     if size is not None and (type(size) is not int or size < 1):
         raise CatalogError(
@@ -219,7 +219,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
-    """Hold a folder that is new, or has a part of the same predictions, until the block ends."""
+    """Lock a folder, new or with a part of the same predictions, until the block ends."""
     make_folder(folder)
     with locked_folder(folder, LOCK):
         manifest = read_manifest(folder)
@@ -229,27 +229,27 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
             _refuse_other(folder, manifest, identity)
         if (folder / ERRORS).is_dir():
             raise CatalogError(
-                f"{folder / ERRORS} is a folder, where a list of unreadable cutouts is to be: "
-                "move it away"
+                f"{folder / ERRORS} is a folder, but spurclust writes the list of unreadable "
+                "cutouts there: move it away"
             )
-        # First, so that what comes after a crash is known to be ours; `finish` says "complete".
+        # Written first, so that files after a crash are known as ours; `finish` sets "complete".
         _write_json(folder / MANIFEST, {**identity, "complete": False})
         make_folder(folder / SOURCES)
         yield
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise an error where a file of somebody else would be replaced."""
+    """Raise an error if a file of another program would be replaced."""
     foreign = [name for name in (ERRORS, SOURCES, PATHS) if os.path.lexists(folder / name)]
     if foreign:
         raise CatalogError(
-            f"{folder} holds {', '.join(foreign)}, and no {MANIFEST}: move it away or choose "
+            f"{folder} holds {', '.join(foreign)}, but no {MANIFEST}: move it away or choose "
             "another folder"
         )
 
 
 def _refuse_other(folder: Path, manifest: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Raise an error where the folder holds predictions of something else."""
+    """Raise an error if the folder holds other predictions."""
     for name, what in _DIFFERENCES.items():
         there, wanted = manifest.get(name), identity[name]
         if there != wanted or type(there) is not type(wanted):
@@ -261,13 +261,13 @@ def _refuse_other(folder: Path, manifest: dict[str, Any], identity: dict[str, An
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write a file that appears whole."""
+    """Write a file, whole or not at all."""
     with atomic_write(path, advice=GO_ON) as part:
         part.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[PartitionSummary]) -> None:
-    """Write the list of unreadable cutouts and the complete manifest; remove what a crash left."""
+    """Write the list of unreadable cutouts and the complete manifest; remove rests of a crash."""
     unreadable = [one for summary in summaries for one in summary.unreadable]
     errors = folder / ERRORS
     if unreadable:
@@ -294,7 +294,7 @@ def finish(folder: Path, identity: dict[str, Any], summaries: Sequence[Partition
     _write_json(
         folder / MANIFEST, {**identity, "complete": True, **totals, "partitions": partitions}
     )
-    # Nobody else writes here: these are of processes that were killed.
+    # The folder is locked, so these are of killed processes.
     for place in (folder, folder / SOURCES):
         for stray in place.glob(".spurclust-*"):
             stray.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One partition in, one table out: all the science of a distributed prediction."""
+"""Predict one partition as a table, on any process."""
 
 import math
 import os
@@ -36,10 +36,10 @@ from spurclust.ranking import InspectionRanker
 from spurclust.region import is_flagged
 
 BATCH_BYTES = 2**26
-"""Bytes of cutouts that a thread holds at once."""
+"""Size of the cutouts that a thread holds at once, in bytes."""
 
 MOST_ROWS, LEAST_ROWS = 4096, 64
-"""Limits of a batch: the steps work in blocks of up to 256 rows."""
+"""Limits of the rows of a batch: the steps work in blocks of up to 256 rows."""
 
 _MAX_LISTED = 5
 _TEXT = pd.StringDtype("pyarrow")
@@ -57,28 +57,28 @@ class Predicted(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Predictor:
-    """All that predicting a partition needs, in a form that travels."""
+    """All that predicting a partition needs, in a form that other processes can receive."""
 
-    # The fingerprint differs when the models differ.
+    # The fingerprint identifies the models.
 
     models: FittedModels
     fingerprint: str = ""
     has_positions: bool = False
-    # Of batches, each by one thread; the models use one.
+    # Number of threads, one batch each; the models use one thread.
     n_jobs: int | None = None
 
     @property
     def options(self) -> ReadOptions:
-        """How to read cutouts as those of the fit were read."""
+        """Options to read cutouts like those of the fit."""
         return fitted_options(self.models, on_error="skip")
 
     def predict_partition(self, source: CutoutSource) -> Predicted:
-        """Predict all cutouts of a partition, in batches of which each thread holds one."""
+        """Predict all cutouts of a partition, in one batch per thread at a time."""
         options = self.options
         image_format = source.image_format or options.like
         n_bytes = math.prod(image_format.shape) * image_format.dtype.itemsize if image_format else 1
         most = int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
-        # As many batches for each thread, of one size.
+        # Equal batches, and equally many per thread.
         each = -(-len(source) // count_threads(self.n_jobs))
         step = max(LEAST_ROWS, -(-each // -(-max(each, 1) // most)))
 
@@ -137,7 +137,7 @@ def prepare(
     n_jobs: int | None = None,
     **options: Any,
 ) -> tuple[Predictor, CutoutSource]:
-    """Load a model, open cutouts, and find out what is missing about the reading of files."""
+    """Load a model, open cutouts, and complete the options for reading files."""
     if isinstance(model, SpuriousRegionDetector):
         models = FittedModels(model, ranker, dict.fromkeys(READING) | (reading or {}))
     else:
@@ -157,7 +157,7 @@ def prepare(
 
 def _has_positions(source: CutoutSource) -> bool:
     """Return whether sources have positions: in mosaics, or in headers, if the first is FITS."""
-    # Not from what is read: all parts need the same columns, also when work goes on.
+    # It must not depend on the cutouts read: all parts need the same columns.
     if isinstance(source, ArraySource):
         return bool(source.positions)
     return source.in_files and is_fits_name(source.take([0])[1][0])
@@ -172,8 +172,8 @@ def _digest_of_files(model: str | os.PathLike[str]) -> str:
 
 
 def _digest_of_results(models: FittedModels) -> str:
-    """Hash what fitted models say of the fitted sources: two that agree in it are one."""
-    # Two copies of equal models can be stored as different bytes.
+    """Hash the results of fitted models for the fitted sources, which identify the models."""
+    # Equal models can have different bytes.
     detector, ranker, reading = models
     results: list[NDArray[Any]] = [detector.embedding_, detector.component_]
     results += [detector.component_counts_]
@@ -185,15 +185,15 @@ def _digest_of_results(models: FittedModels) -> str:
 
 
 def shared_predictor(predictor: Predictor) -> Any:
-    """Make the predictor one task, whose result each worker fetches once and keeps."""
-    # Unlike scattered data, it can be made anew when a worker is lost.
+    """Make the predictor a task; each worker fetches its result once."""
+    # Unlike scattered data, it can be made again if a worker is lost.
     packed = pickle.dumps(predictor, protocol=pickle.HIGHEST_PROTOCOL)
     name = f"predictor-{predictor.fingerprint}-{joblib.hash(packed)}"
     return dask.delayed(pickle.loads, pure=False)(packed, dask_key_name=name)
 
 
 def in_parts(partition: Any) -> tuple[Any, Any]:
-    """Return a partition as one opaque object, and its lazy images, which dask is to see."""
+    """Return a partition as one opaque object, and its lazy images for dask."""
     light = partition if partition.lazy is None else replace(partition, lazy=None)
     return dask.delayed(light, traverse=False), partition.lazy
 
@@ -213,14 +213,14 @@ def predict_sources(
 ) -> dd.DataFrame:
     """Predict a survey of any size, lazily.
 
-    The result is a dask dataframe: filter, join and store it like any other. It is computed on the
-    scheduler that dask uses, by default in this process. To write the predictions of a large
-    survey, use `write_predictions`, which continues after a crash.
+    The result is a dask dataframe: filter, join and store it like any other. It is computed on
+    dask's scheduler, by default in this process. To write the predictions of a large survey, use
+    `write_predictions`, which continues after a crash.
 
     Parameters
     ----------
     model : str, path, FittedModels or SpuriousRegionDetector
-        The model.skops of a run, with the ranker beside it, or a fitted detector. It travels to
+        The model.skops of a run, with the ranker beside it, or a fitted detector. It is sent to
         each worker once.
     cutouts : str, path, sequence of them, ndarray, dask array, zarr array or group
         Files, tables of paths or arrays, see `open_cutouts`.
@@ -229,8 +229,8 @@ def predict_sources(
     reading : dict, default=None
         For a detector given as such: `size` or `reduce`, as its cutouts were read.
     partition_size : int, default=None
-        Sources in a partition; None is 2000 files, the chunks of a dask array, and about 64 MB of
-        other arrays.
+        Number of sources in a partition. None is 2000 files, a chunk of a dask array, or about 64
+        MB of other arrays.
     source_ids : sequence of length n_sources, default=None
         Ids of an array or of a list of files, see `open_cutouts`.
     id_pattern : str, default=None
@@ -240,20 +240,20 @@ def predict_sources(
     path_column : str, default="path"
         Column that has the paths.
     on_error : {"raise", "skip"}, default="raise"
-        What to do with a cutout that cannot be read: an error, or leave its row out, with a
-        warning.
+        "raise" raises an error for a cutout that cannot be read. "skip" leaves its row out, with
+        a warning.
 
     Returns
     -------
     dask.dataframe.DataFrame
-        The columns source_id, path (of files), tsne_x, tsne_y, component, spurious_probability,
-        flagged, novelty, with a ranker inspection_probability and, of FITS files and mosaics, ra
-        and dec in degrees, NaN where a header has no position.
+        The columns source_id, path (for files), tsne_x, tsne_y, component, spurious_probability,
+        flagged, novelty; with a ranker also inspection_probability; for FITS files and mosaics also
+        ra and dec in degrees, NaN without a position in the header.
 
     Raises
     ------
     CatalogError
-        When model or cutouts cannot be used. Errors of single cutouts come when they are computed.
+        When model or cutouts cannot be used. Errors of single cutouts occur when they are computed.
 
     Examples
     --------
@@ -293,7 +293,7 @@ def predict_sources(
 def _predict_frame(
     predictor: Predictor, partition: Any, images: Any, on_error: str
 ) -> pd.DataFrame:
-    """Predict one partition; raise an error or warn of what cannot be read."""
+    """Predict one partition; raise an error or warn for unreadable cutouts."""
     frame, unreadable = predictor.predict_partition(partition.load(images))
     if unreadable:
         lines = [f"{path or source_id}: {why}" for source_id, path, why in unreadable]

@@ -1,4 +1,4 @@
-"""Write the predictions of a survey, partition by partition, on whatever dask is set to."""
+"""Write the predictions of a survey, partition by partition, on any dask scheduler."""
 
 import os
 import warnings
@@ -29,35 +29,35 @@ from spurclust.scale.parts import (
 from spurclust.scale.predictor import Predictor, in_parts, prepare, shared_predictor
 
 AT_ONCE = 100
-"""Partitions in hand: ordering a graph of all takes a time that grows with the square of them."""
+"""Number of submitted partitions: the time to order a graph grows with the square of it."""
 
 AHEAD = 4
-"""The same for each thread of a cluster, if that is more."""
+"""The same per thread of a cluster, if that is more."""
 
 Numbered = tuple[int, Any]
-"""A partition after its number."""
+"""A number and its partition."""
 
 
 class Written(NamedTuple):
-    """What `write_predictions` has done.
+    """The result of `write_predictions`.
 
-    The numbers are those of the whole folder, with what earlier calls have written. The sources
-    themselves are in its Parquet files.
+    The numbers are those of the whole folder, including earlier calls. The sources are in its
+    Parquet files.
 
     Attributes
     ----------
     n_sources : int
-        All sources, also those that could not be read.
+        Number of all sources, including unreadable ones.
     n_flagged : int
-        Sources flagged.
+        Number of flagged sources.
     n_novel : int
-        Sources farther from the fitted ones than usual, see `NoveltyScale`.
+        Number of sources farther from the fitted ones than usual, see `NoveltyScale`.
     n_unreadable : int
-        Sources whose cutouts could not be read.
+        Number of sources with unreadable cutouts.
     n_partitions : int
-        All partitions.
+        Number of all partitions.
     n_kept : int
-        Partitions that were there already.
+        Number of partitions that existed already.
 
     Examples
     --------
@@ -92,18 +92,18 @@ def write_predictions(
     progress: bool = False,
     log: Callable[[str], None] | None = None,
 ) -> Written:
-    """Predict a survey of any size into a folder, and go on where an earlier call has stopped.
+    """Predict a survey of any size into a folder, and continue after an earlier call.
 
-    Each partition becomes a Parquet file in ``folder/sources``, which appears whole or not at all:
+    Each partition becomes a Parquet file in ``folder/sources``, written whole or not at all.
     ``pandas.read_parquet("folder/sources")`` reads them all. A later call with the same model and
-    cutouts makes only those that are missing, or whose cutouts have been replaced since: of files
-    and of zarr stores in files that is told by sizes and times, of numpy arrays by their pixels.
-    Dask arrays are taken for the same if their names are; dask names most by where they come from,
-    so that `da.from_zarr` of a store that was rewritten is the same array: give the store.
+    cutouts only makes partitions that are missing, or whose cutouts have changed. Sizes and times
+    of files show a change, and pixels of numpy arrays. Dask arrays count as unchanged if their
+    names are equal. `da.from_zarr` gives a rewritten store the same name, so give the store
+    instead.
 
-    Works in the client of `dask.distributed` that is active, if any, else in this process. Workers
-    must see the cutouts and the folder under the same names. While it works no other process may
-    work in the folder: the one that does holds a lock on ``folder/predicting.lock``.
+    It uses the active client of `dask.distributed`, if any, or else this process. Workers must see
+    the cutouts and the folder under the same names. Only one process at a time can work in the
+    folder: it holds a lock on ``folder/predicting.lock``.
 
     Parameters
     ----------
@@ -112,14 +112,14 @@ def write_predictions(
     cutouts : str, path, sequence of them, ndarray, dask array, zarr array or group
         Files, tables of paths or arrays, see `open_cutouts`.
     folder : str or path
-        The folder; it, and those above it, need not exist.
+        The folder. It is made if needed, with its parents.
     ranker : InspectionRanker, default=None
         For a detector given as such: adds the column inspection_probability.
     reading : dict, default=None
         For a detector given as such: `size` or `reduce`, as its cutouts were read.
     partition_size : int, default=None
-        Sources in a partition; None is that of the folder, if it has one, or 2000 files, the chunks
-        of a dask array, and about 64 MB of other arrays.
+        Number of sources in a partition. None is that of the folder, if it has one, or else 2000
+        files, a chunk of a dask array, or about 64 MB of other arrays.
     source_ids : sequence of length n_sources, default=None
         Ids of an array or of a list of files, see `open_cutouts`.
     id_pattern : str, default=None
@@ -129,26 +129,26 @@ def write_predictions(
     path_column : str, default="path"
         Column that has the paths.
     strict : bool, default=False
-        Stop at the first cutout that cannot be read. Otherwise they are listed, with the reasons,
-        in ``folder/errors.csv``.
+        Whether to stop at the first cutout that cannot be read. False lists them, with reasons, in
+        ``folder/errors.csv``.
     n_jobs : int, default=None
-        Threads, without a client; workers of a cluster use one for each task.
+        Number of threads without a client. Workers of a cluster use one thread per task.
     progress : bool, default=False
-        Show a bar on standard error, if that is a terminal.
+        Whether to show a progress bar on standard error, if that is a terminal.
     log : callable, default=None
         Called with each line about what was opened; ``print`` shows them.
 
     Returns
     -------
     Written
-        How many sources and partitions.
+        Numbers of sources and partitions.
 
     Raises
     ------
     CatalogError
-        When model, cutouts or folder cannot be used, another process works in it, the disk is full,
-        the scheduler is lost, or no cutout can be read. What is in the folder is whole, and the
-        same call goes on.
+        When model, cutouts or folder cannot be used, another process works in the folder, the disk
+        is full, the scheduler is lost, or no cutout can be read. All files in the folder are
+        complete, and the same call continues the work.
 
     Examples
     --------
@@ -200,7 +200,7 @@ def write_predictions(
 
 
 def _written(n_sources: int, summaries: list[PartitionSummary]) -> Written:
-    """Add up the partitions; raise an error where nothing could be read."""
+    """Add up the partitions; raise an error if no cutout could be read."""
     n_unreadable = sum(len(one.unreadable) for one in summaries)
     if n_unreadable == n_sources:
         source_id, path, reason = summaries[0].unreadable[0]
@@ -220,10 +220,10 @@ def _written(n_sources: int, summaries: list[PartitionSummary]) -> Written:
 def write_all(
     predictor: Predictor, partitions: list[Any], job: Job, client: Any
 ) -> Iterator[PartitionSummary]:
-    """Write all partitions that are not there; the first error ends it."""
+    """Write all missing partitions; the first error ends it."""
     missing = []
     for number, partition in enumerate(partitions):
-        # Files are looked at by the process that reads them; lazy ones would be computed before.
+        # The process that reads files looks at them; lazy partitions would be computed before.
         there = find_lazy(number, partition, job)
         if there:
             yield there
@@ -248,7 +248,7 @@ def _write_here(
         if few[0][1].lazy is None:
             yield from (write(number, partition, None) for number, partition in few)
         else:
-            # Together, as blocks can have chunks of an array in common.
+            # Together, because blocks can share chunks of an array.
             tasks = [dask.delayed(write)(number, *in_parts(block)) for number, block in few]
             yield from dask.compute(*tasks, scheduler="synchronous")
 
@@ -256,7 +256,7 @@ def _write_here(
 def _write_there(
     predictor: Predictor, missing: list[Numbered], job: Job, client: Any
 ) -> Iterator[PartitionSummary]:
-    """Write partitions in a cluster, which gets new ones as it returns others."""
+    """Write partitions in a cluster, and send new ones as others are done."""
     from distributed import KilledWorker, as_completed
     from distributed.comm import CommClosedError
 
@@ -274,22 +274,22 @@ def _write_there(
     except KilledWorker as error:
         raise CatalogError(
             f"a partition has killed its workers one after the other ({error}): give them more "
-            "memory, or fewer sources a partition"
+            "memory, or fewer sources per partition"
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise CatalogError(
-            "the dask scheduler was lost, or has cancelled the work: what has been written is "
-            "whole, and the same command goes on, once there is a scheduler again"
+            "the dask scheduler was lost, or has cancelled the work: all written files are "
+            "complete. Start a scheduler, and the same command goes on"
         ) from error
     finally:
         client.cancel([*running.futures])
 
 
 def _room(client: Any) -> int:
-    """Return how many partitions a cluster gets at a time; it can have grown."""
+    """Return how many partitions to send to a cluster at a time; it can have grown."""
     try:
         return int(max(AT_ONCE, AHEAD * sum(client.nthreads().values())))
-    except OSError:  # The scheduler is lost, which the partitions in hand will tell as well.
+    except OSError:  # The scheduler is lost; the submitted partitions will also show that.
         return AT_ONCE
 
 

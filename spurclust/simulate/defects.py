@@ -1,4 +1,4 @@
-"""The three defects: what the cutout of a spurious source shows."""
+"""Draw spurious sources, with one of three defects."""
 
 from collections.abc import Callable
 
@@ -23,20 +23,20 @@ from spurclust.simulate.optics import (
 from spurclust.simulate.scenes import Edge, Galaxy, Scene, Star, render
 
 _LONG_WAVE = np.array([band.blue > 2.35 for band in FILTERS])
-# The filter in which a false detection is made as bright as is wanted.
+# The filter in which the brightness of a false detection is set.
 _DETECTION = next(k for k, band in enumerate(FILTERS) if band.name == "F200W")
 _TEMPERATURES = (3000.0, 6500.0)
 
 
 def draw_spike(rng: np.random.Generator, roll: float) -> Scene:
-    """Draw a diffraction spike, of a star outside or at the edge, that was taken for a source."""
+    """Draw a diffraction spike, taken for a source, of a star outside or at the edge."""
     strong = rng.random() < 0.9
     angle = np.deg2rad(roll + rng.choice(SPIKE_ANGLES if strong else WEAK_SPIKE_ANGLES))
     along = 1.0 * 6.0 ** rng.random()
     beside = rng.normal(0.0, 1.0) * PIXEL_SCALE
     fluxes = star_fluxes(18.0, rng.uniform(*_TEMPERATURES))
     star = spiked_star(float(angle), float(along), float(beside), fluxes)
-    # As bright as detections are, from faint to strong.
+    # Detections from faint to strong.
     wanted = 5.0 * (60.0 / 5.0) ** rng.random()
     middle = render(Scene(roll, stars=[star]))[_DETECTION, 23:28, 23:28].max()
     bright = Star(star.x, star.y, star.fluxes * (wanted / float(middle)))
@@ -44,11 +44,11 @@ def draw_spike(rng: np.random.Generator, roll: float) -> Scene:
 
 
 def draw_edge(rng: np.random.Generator, roll: float) -> Scene:
-    """Draw the edge of the data, with a piece of a galaxy or only noise taken for a source."""
+    """Draw the edge of the data, where a piece of a galaxy or noise was taken for a source."""
     angle = float(np.deg2rad(roll + 90 * rng.integers(4)))
     distances = rng.uniform(-0.4, 0.45) + rng.normal(0.0, 0.04, len(FILTERS))
     kind = rng.random()
-    # The short-wave detectors have edges of their own, with gaps between them.
+    # The short-wave detectors have their own edges, with gaps between them.
     if kind < 0.25:
         distances[_LONG_WAVE] = np.inf
     elif kind < 0.35:
@@ -60,7 +60,7 @@ def draw_edge(rng: np.random.Generator, roll: float) -> Scene:
 
 
 def draw_close(rng: np.random.Generator, roll: float) -> Scene:
-    """Draw a bright galaxy or star of which a piece was taken for a source."""
+    """Draw a bright galaxy or star; a piece of it was taken for a source."""
     direction = rng.uniform(0, 2 * np.pi)
     towards = np.array([np.cos(direction), np.sin(direction)])
     galaxies, stars = draw_field(rng), []
@@ -74,7 +74,7 @@ def draw_close(rng: np.random.Generator, roll: float) -> Scene:
 
 
 def _host_and_clumps(rng: np.random.Generator, towards: Float64) -> list[Galaxy]:
-    """Draw a bright galaxy with clumps, the first of which was taken for a source."""
+    """Draw a bright galaxy with clumps; the first one was taken for a source."""
     magnitude, slope = rng.uniform(20.0, 23.5), rng.uniform(-1.8, 0.3)
     radius = float(np.clip(0.3 * 10 ** (-0.1 * (magnitude - 23) + rng.normal(0, 0.15)), 0.12, 0.9))
     x, y = rng.uniform(0.2, 0.75) * towards
@@ -91,14 +91,14 @@ def _host_and_clumps(rng: np.random.Generator, towards: Float64) -> list[Galaxy]
     return galaxies
 
 
-# In a survey of 1816 sources with 57 spurious ones: 29, 7 and 22 of them.
+# Their numbers in a survey of 1816 sources with 57 spurious ones.
 _SHARES = {"diffraction spike": 29, "edge data": 7, "close to another source": 22}
 DEFECTS: dict[str, Callable[[np.random.Generator, float], Scene]] = {
     "diffraction spike": draw_spike,
     "edge data": draw_edge,
     "close to another source": draw_close,
 }
-"""How to draw each defect, by the reason that people write down."""
+"""The function that draws each defect, by the reason that people write."""
 
 
 def count_defects(n_spurious: int) -> dict[str, int]:

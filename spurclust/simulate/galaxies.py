@@ -1,4 +1,4 @@
-"""Spectra and random galaxies of a deep field: what the cutout of a reliable source shows."""
+"""Draw reliable sources: spectra and random galaxies of a deep field."""
 
 from dataclasses import dataclass
 
@@ -19,17 +19,17 @@ _REFERENCE_WAVELENGTH = 1.5
 # Redshifts at which F090W loses a quarter of its light, and F115W half.
 _REDSHIFTS = (6.0, 8.6)
 _BRIGHTEST = 25.0
-# A candidate is detected: this signal to noise within its half-light ellipse, in F150W.
+# Signal to noise of a detected candidate within its half-light ellipse, in F150W.
 _LEAST_SIGNAL_TO_NOISE = 5.0
 _SHARPEST_RADIUS = 0.05
 _REFERENCE = next(k for k, band in enumerate(FILTERS) if band.name == "F150W")
-# Field galaxies on 1 square arcsec brighter than magnitude 29.5, and how steeply they grow fewer
-# with brightness: a factor of 10 in 1 / 0.28 magnitudes.
+# Number of field galaxies per square arcsec brighter than magnitude 29.5, and its slope: a factor
+# of 10 in 1 / 0.28 magnitudes.
 _FIELD_DENSITY = 0.2
 _FIELD_LIMIT = 29.5
 _FIELD_SLOPE = 0.28
 _FIELD_HALF_WIDTH = 1.1
-# A field galaxy this bright spoils a source that it is closer to than this, in arcsec.
+# A field galaxy of this magnitude spoils a source within this distance, in arcsec.
 _SPOILING_MAGNITUDE = 26.5
 _SPOILING_DISTANCE = 0.5
 _HALF_WIDTH = 0.765
@@ -44,7 +44,7 @@ def power_law_magnitudes(magnitude: float, slope: float) -> Float64:
 
 
 def lyman_break_magnitudes(magnitude: float, slope: float, redshift: float) -> Float64:
-    """Compute magnitudes of a power law without light blueward of Lyman alpha, infinite there."""
+    """Compute magnitudes of a power law without light blueward of Lyman alpha (infinite there)."""
     break_wavelength = _LYMAN_ALPHA * (1 + redshift)
     share = np.array([(b.red - max(b.blue, break_wavelength)) / (b.red - b.blue) for b in FILTERS])
     with np.errstate(divide="ignore"):
@@ -72,7 +72,7 @@ class Candidate:
 
 
 def draw_reliable(rng: np.random.Generator, roll: float) -> tuple[Scene, Candidate]:
-    """Draw a reliable source; one in four is hard to tell from spurious."""
+    """Draw a reliable source; one in four is hard to distinguish from spurious ones."""
     candidate = draw_candidate(rng)
     galaxies = candidate.galaxies + draw_field(rng)
     stars: list[Star] = []
@@ -111,7 +111,7 @@ def draw_candidate(rng: np.random.Generator) -> Candidate:
 
 
 def draw_field(rng: np.random.Generator) -> list[Galaxy]:
-    """Draw the galaxies that happen to be in a cutout, none of them bright and near its middle."""
+    """Draw the field galaxies of a cutout, without bright ones near its middle."""
     area = (2 * _FIELD_HALF_WIDTH) ** 2
     galaxies = []
     for _ in range(rng.poisson(_FIELD_DENSITY * area)):
@@ -124,7 +124,7 @@ def draw_field(rng: np.random.Generator) -> list[Galaxy]:
 
 
 def draw_gradient(rng: np.random.Generator) -> tuple[float, float]:
-    """Draw the slope of the sky, in sigma over the cutout: nearly always flat."""
+    """Draw the slope of the sky, in sigma over the cutout; it is nearly always flat."""
     if rng.random() > 0.1:
         return 0.0, 0.0
     x, y = rng.normal(0.0, 0.7, 2)
@@ -139,7 +139,7 @@ def spiked_star(angle: float, along: float, beside: float, fluxes: Float64) -> S
 
 
 def _faintest_magnitude(radius: float) -> float:
-    """Compute the magnitude of the faintest source of a size that is still detected."""
+    """Compute the magnitude of the faintest detected source of a size."""
     n_pixels = np.pi * (radius**2 + _SHARPEST_RADIUS**2) / PIXEL_SCALE**2
     least_flux = 2 * _LEAST_SIGNAL_TO_NOISE * np.sqrt(n_pixels)
     flux_at_zero = fluxes_from_magnitudes(np.zeros(len(FILTERS)))[_REFERENCE]
@@ -190,9 +190,9 @@ def _passing_spike(rng: np.random.Generator, roll: float) -> Star:
 
 
 def _blank_corner(rng: np.random.Generator, roll: float) -> Edge:
-    """Draw an edge of the data that only cuts off a corner or a narrow strip."""
+    """Draw an edge of the data that cuts off only a corner or a narrow strip."""
     angle = np.deg2rad(roll + 90 * rng.integers(4))
-    # How far the corner of the cutout is in the direction of the edge.
+    # The distance of the cutout's corner in the direction of the edge.
     corner = _HALF_WIDTH * (abs(np.cos(angle)) + abs(np.sin(angle)))
     distances = corner - rng.uniform(0.05, 0.3) + rng.normal(0.0, 0.02, len(FILTERS))
     return Edge(float(angle), np.maximum(distances, 0.5))

@@ -1,10 +1,10 @@
 """The telescope: its filters, its pupil, and the point spread functions.
 
 The pupil is JWST's: 18 hexagons around an empty center, crossed by the three struts that carry the
-secondary mirror. Its power spectrum is the image of a point source at one wavelength; the image
-in a filter is a mean over its band. Straight edges make spikes at right angles to themselves: the
-hexagons' six strong ones, four of which the two lower struts strengthen, and the two weak ones of
-the upper strut.
+secondary mirror. Its power spectrum is the image of a point source at one wavelength; the image in
+a filter is a mean over its band. Straight edges make spikes at right angles. The hexagons make six
+strong spikes, and the two lower struts strengthen four of them. The upper strut makes two weak
+spikes.
 
 References
 ----------
@@ -42,8 +42,8 @@ _UPPER_STRUT_WIDTH = 0.1105
 _LOWER_STRUT_WIDTH = 0.1224
 _LOWER_STRUT_ANGLES = (-60.0, -120.0)
 
-# The step in the pupil (meters) sets how far out the image goes without wrapping, 10 arcsec at 0.8
-# micrometers. The number of steps sets how finely it is sampled, a quarter of wavelength / 6.5 m.
+# The step in the pupil (meters) sets the size of the image without wrapping: 10 arcsec at 0.8
+# micrometers. The number of steps sets the sampling: a quarter of wavelength / 6.5 m.
 _PUPIL_STEP = 0.008
 _N_STEPS = 3240
 _WAVELENGTHS_PER_BAND = 25
@@ -54,7 +54,7 @@ _EXTENT = 9.0
 
 @dataclass(frozen=True)
 class Filter:
-    """A filter of the camera, taken as a top hat, and what the survey reaches in it."""
+    """A filter of the camera, as a top hat, with its depth in the survey."""
 
     name: str
     # Wavelengths of half transmission, in micrometers.
@@ -84,7 +84,7 @@ FILTERS = (
 
 
 def fluxes_from_magnitudes(magnitudes: Float64) -> Float64:
-    """Express AB magnitudes, of every filter, as fluxes in units of the noise of one pixel."""
+    """Express AB magnitudes in all filters as fluxes in units of the noise of one pixel."""
     depths = np.array([band.depth for band in FILTERS])
     n_pixels = np.pi * (_APERTURE_RADIUS / PIXEL_SCALE) ** 2
     at_depth = _DEPTH_SIGNAL_TO_NOISE * np.sqrt(n_pixels)
@@ -122,7 +122,7 @@ def _segment_centers() -> list[tuple[float, float]]:
 
 
 def _inside(distance: Float32, step: float) -> Float32:
-    """Return the share of a pixel inside an edge, as hard pixels would scatter light themselves."""
+    """Return the share of a pixel inside an edge; hard pixels would scatter light."""
     share: Float32 = np.clip(distance / step + 0.5, 0, 1).astype(np.float32)
     return share
 
@@ -146,12 +146,12 @@ def _strut(x: Float32, y: Float32, angle: float, width: float, step: float) -> F
 
 @lru_cache(maxsize=1)
 def _diffraction_quadrant() -> Float32:
-    """Compute the image of a point source against angle / wavelength, the upper right quarter."""
+    """Compute the upper right quarter of a point source's image against angle / wavelength."""
     # The pupil is real and symmetric in x, so all four quarters are equal.
     n_pupil = int(6.8 / _PUPIL_STEP)
     pupil = draw_pupil(n_pupil, _PUPIL_STEP)
     n_kept = _N_STEPS // 2
-    # Along y first and only for the half that is kept: half the work of a plain 2-D transform.
+    # Along y first, and only for the kept half: half the work of a plain 2-D transform.
     rows = scipy.fft.rfft(pupil, n=_N_STEPS, axis=1, workers=1)[:, :n_kept]
     field = scipy.fft.fft(rows, n=_N_STEPS, axis=0, workers=1)[:n_kept]
     power: Float32 = field.real**2 + field.imag**2
@@ -213,8 +213,8 @@ def light_at(band: Filter, x: Float64, y: Float64, roll: float) -> Float32:
 def point_spread_function(name: str, n_pixels: int = 401, *, roll: float = 0.0) -> Float32:
     """Return the image of a point source through a filter.
 
-    Use it to look at the optics, or for simulations of your own. They are perfect: no wavefront
-    error, no scattering in the detector.
+    Use it to look at the optics, or for your own simulations. The optics are perfect: there is no
+    wavefront error and no scattering in the detector.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def point_spread_function(name: str, n_pixels: int = 401, *, roll: float = 0.0) 
     Returns
     -------
     ndarray of shape (n_pixels, n_pixels)
-        The light of a source of flux 1: nearly all of it if the image is large enough.
+        The light of a source of flux 1; nearly all of it if the image is large enough.
 
     Raises
     ------

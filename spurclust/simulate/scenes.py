@@ -1,4 +1,4 @@
-"""What lies in the field of a cutout, and how the camera sees it.
+"""The scene of a cutout, and its image in the camera.
 
 Positions are relative to the middle of the cutout, in arcsec; fluxes are totals, one per filter, in
 units of the noise of one background pixel.
@@ -23,15 +23,16 @@ _N_FINE = 2 * N_PIXELS
 # one side comes in on the other, and this keeps it out of the cutout.
 _KERNEL_REACH = 30
 _N_GRID = _N_FINE + 2 * _KERNEL_REACH
-# A galaxy's middle is steeper than the samples: this many around it are averages of parts.
+# A galaxy's middle is steeper than the sampling: this many samples around it are averages.
 _CUSP_REACH = 4
 _CUSP_PARTS = 5
-# A cusp is not drawn sharper than the samples can hold, in arcsec.
+# Cusps are not sharper than the sampling, in arcsec.
 _SOFTENING = 0.002
-# Variance of a pixel, in units of the background's, for every sigma of light in it. Background of
-# 2500 electrons per pixel.
+# Variance of a pixel per sigma of light in it, in units of the background's variance, for a
+# background of 2500 electrons per pixel.
 _VARIANCE_PER_SIGMA = 0.02
-# Near an edge of the data fewer dithers overlap: this close (arcsec), so much more noise.
+# Fewer dithers overlap near an edge of the data: the distance in arcsec, and the factor on the
+# noise.
 _THIN_COVERAGE_WIDTH = 0.2
 _THIN_COVERAGE_NOISE = 1.5
 
@@ -67,14 +68,14 @@ class Edge:
 
     # Direction from the data to where there are none, in radians.
     angle: float
-    # From the middle of the cutout, one per filter: negative when the middle itself is off the
-    # data, infinite when the filter has no edge here.
+    # Distance from the middle of the cutout, one per filter: negative if the middle is off the
+    # data, infinite without an edge.
     distances: Float64
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """All that one cutout shows."""
+    """The content of one cutout."""
 
     # Angle of the telescope, in degrees.
     roll: float
@@ -152,7 +153,7 @@ def _convolved(galaxies: Sequence[Galaxy], roll: float) -> Float32:
 
 
 def _sampled_profile(galaxy: Galaxy, offsets: Float32) -> Float32:
-    """Draw a galaxy's profile, its cusp as means over the samples' areas."""
+    """Draw a galaxy's profile; the samples of its cusp are means over their areas."""
     profile = sersic_profile(galaxy, offsets[None, :], offsets[:, None])
     inner, positions = [], []
     for center in (galaxy.y, galaxy.x):

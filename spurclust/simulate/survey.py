@@ -1,4 +1,4 @@
-"""A simulated survey: in memory, as drawn strips, and as the files that a team keeps."""
+"""A simulated survey: in memory, as strips, and as the files of a team."""
 
 import os
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Step of the id, right ascension, declination, redshift, magnitude, effective radius.
 _Row: TypeAlias = tuple[int, float, float, float, float, float]
 
-# Visits of the telescope, and how much their rolls differ, in degrees.
+# Number of visits of the telescope, and the spread of their rolls in degrees.
 _N_VISITS = 3
 _ROLL_SCATTER = 1.5
 # Middle of the field, and its half width, in degrees.
@@ -41,7 +41,7 @@ _GAP = 4
 _WHITE = 255
 _PERCENTILES = (5.0, 99.5)
 _LABEL_TABLE = "labels.xlsx"
-# A tenth larger than the best compression of these noisy pictures, in a third of the time.
+# For these noisy pictures, files are a tenth larger than at best, in a third of the time.
 _COMPRESSION = 1
 
 
@@ -58,11 +58,11 @@ class SimulatedSurvey:
         The pixels, ``cubes[i, y, x, filter]``, in background sigma; NaN off the data. The filters
         are F090W, F115W, F150W, F200W, F277W and F444W, 0.03 arcsec per pixel.
     source_ids : list of str
-        The ids, rising numbers.
+        Ids: increasing numbers.
     y : ndarray of shape (n_sources,), int8
         1 spurious, 0 reliable.
     reasons : list of str
-        "diffraction spike", "edge data", "close to another source"; empty when reliable.
+        "diffraction spike", "edge data" or "close to another source"; empty for reliable sources.
     truth : DataFrame
         ``source_id``, ``ra`` and ``dec`` (degrees); for reliable sources also ``redshift``,
         ``magnitude`` (AB, at 1.5 micrometers, where the Lyman break does not reach) and
@@ -96,10 +96,10 @@ def simulate_survey(
 ) -> SimulatedSurvey:
     """Simulate a survey of galaxies beyond redshift 6, with spurious sources among them.
 
-    Use it for demonstrations, tests and benchmarks. The cutouts are those of a JWST deep field in
-    six wide filters, through JWST's pupil. The spurious sources are diffraction spikes, edges of
-    the data, and pieces of bright neighbors, as 29 : 7 : 22. Some reliable ones have such defects
-    beside them. Optics and labels are perfect, so metrics are better than on a real survey.
+    Use it for demonstrations, tests and benchmarks. The cutouts are like those of a JWST deep field
+    in six wide filters, with the pupil of JWST. The spurious sources are diffraction spikes, edges
+    of the data, and pieces of bright neighbors, as 29 : 7 : 22. Some reliable sources have such
+    defects beside them. Optics and labels are perfect, so metrics are better than on a real survey.
     A source takes 62 kB of memory, and 162 kB more as a strip.
 
     Parameters
@@ -107,13 +107,13 @@ def simulate_survey(
     n_sources : int, default=1816
         Number of sources, at least 1.
     n_spurious : int, default=57
-        Number of spurious ones among them, from 0 to `n_sources`, chosen at random.
+        Number of spurious sources among them, from 0 to `n_sources`, chosen at random.
     random_state : int or None, default=12
-        Controls the survey; None is another one every time. The cutout of a source depends only on
-        this, its number and its reason, not on how many sources there are.
+        Controls the survey; None makes another survey every time. A cutout depends only on this,
+        its number and its reason, not on the number of sources.
     n_jobs : int, default=None
-        Number of threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors. The
-        result does not depend on it.
+        Number of threads; None is 1 unless in a `joblib.parallel_config`, -1 is all cores. The
+        result is the same for any.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def simulate_survey(
     whole = _child(root, 0)
     rolls = (whole.uniform(0, 360) + whole.normal(0, _ROLL_SCATTER, _N_VISITS)).tolist()
     reasons = _assign_reasons(n_sources, n_spurious, whole)
-    # Computed once, before threads would each compute them.
+    # Computed once, or each thread would compute them.
     for roll in rolls:
         kernel_spectra(roll)
     cubes = np.empty((n_sources, N_PIXELS, N_PIXELS, len(FILTERS)), dtype=np.float32)
@@ -205,7 +205,7 @@ def _draw_source(cube: Float32, reason: str, rng: np.random.Generator, rolls: li
 
 
 def _tabulate(rows: list[_Row]) -> "pd.DataFrame":
-    """Return the table of true properties, with ids that rise."""
+    """Return the table of true properties, with increasing ids."""
     import pandas as pd
 
     columns = ["source_id", "ra", "dec", "redshift", "magnitude", "effective_radius"]
@@ -221,7 +221,7 @@ def draw_strips(cubes: Float32) -> NDArray[np.uint8]:
     Parameters
     ----------
     cubes : ndarray of shape (n_sources, height, width, n_filters) or (height, width, n_filters)
-        The pixels; NaN is off the data. Six filters of 51 x 51 pixels fill a strip.
+        Pixels; NaN is off the data. Six filters of 51 x 51 pixels fill a strip.
 
     Returns
     -------
@@ -293,26 +293,26 @@ def strip_name(source_id: str) -> str:
 def write_survey(
     survey: SimulatedSurvey, folder: str | os.PathLike[str], *, n_jobs: int | None = None
 ) -> Path:
-    """Write a simulated survey as files: a strip per source, and the table of labels.
+    """Write a simulated survey as files: one strip per source, and the table of labels.
 
-    ``spurclust run`` and the readers of ``spurclust.catalog`` take the files. They appear all
+    ``spurclust run`` and the functions of ``spurclust.catalog`` read the files. All files appear
     together when the last one is complete. After an error or an interrupt there are none.
 
     Parameters
     ----------
     survey : SimulatedSurvey
-        What `simulate_survey` returns.
+        The survey, from `simulate_survey`.
     folder : str or path
-        A new folder for the files, or an empty one.
+        A new or empty folder for the files.
     n_jobs : int, default=None
-        Number of threads; None means 1 unless in a `joblib.parallel_config`, -1 all processors.
+        Number of threads; None is 1 unless in a `joblib.parallel_config`, -1 is all cores.
 
     Returns
     -------
     Path
         The folder, with ``z6_<source_id>_F090W...F444W_crop.png`` (170 x 950 px, three equal 8-bit
         channels) and ``labels.xlsx``: Source_ID, Reliable_Source (0 = spurious), Reason (blank when
-        reliable), RA and Dec in degrees, in an order other than that of the files.
+        reliable), RA and Dec in degrees, in another order than the files.
 
     Raises
     ------

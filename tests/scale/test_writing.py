@@ -182,7 +182,7 @@ def test_a_manifest_of_somebody_else_is_refused(fitted, cutouts, tmp_path, conte
 
 def test_files_of_somebody_else_are_refused(fitted, cutouts, tmp_path):
     (tmp_path / "errors.csv").write_text("mine")
-    with pytest.raises(CatalogError, match=r"holds errors\.csv, and no manifest\.json"):
+    with pytest.raises(CatalogError, match=r"holds errors\.csv, but no manifest\.json"):
         write_predictions(fitted.model, cutouts, tmp_path)
     assert (tmp_path / "errors.csv").read_text() == "mine"
     with pytest.raises(CatalogError, match="is a file: choose a folder"):
