@@ -1,7 +1,7 @@
-"""The live inspection: from a folder of cutouts and nothing else to labels.
+"""The live inspection: from a folder of cutouts to labels.
 
-An `Inspection` shows sources, stores verdicts and learns from them in the background. It keeps all
-in a folder, and goes on from there.
+An `Inspection` shows sources, stores verdicts and learns from them in the background. It keeps
+everything in a folder, and can continue from there.
 """
 
 from importlib import import_module
@@ -33,7 +33,7 @@ __all__ = [
     "settle",
 ]
 
-# Imported when first used: the store needs no array library.
+# Imported when first used, because the store needs no array library.
 _HOMES = {
     "AuditedPrefix": "judging.audited",
     "audited_prefix": "judging.audited",

@@ -1,7 +1,7 @@
-"""Who is shown what next: sources are dealt from several orders, and held for whom they are shown.
+"""Choose the next sources for each inspector from several orders, and hold them meanwhile.
 
-An order is a ranking of sources, of which the first that is open is dealt. What is held is known in
-memory only: after a restart all that has no verdict is open again.
+An order is a ranking of sources; the first open one is dealt. Held sources are only known in
+memory: after a restart, all sources without a verdict are open again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from spurclust.judging.words import Why
 from spurclust.labels import UNINSPECTED
 
 SECOND_SHARE = 0.5
-"""Share of sources that another has judged already, as long as there are such."""
+"""Share of sources that another inspector has judged already, while there are any."""
 
 _GOLDEN = (5**0.5 - 1) / 2
-"""Multiples of it, modulo 1, are spread evenly, however many of them there are."""
+"""Any number of its multiples, modulo 1, are spread evenly."""
 
 
 class Item(NamedTuple):
@@ -32,11 +32,11 @@ class Item(NamedTuple):
     Attributes
     ----------
     row : int
-        Its index among the sources of the inspection.
+        Index among the sources of the inspection.
     source_id : str
-        Its id.
+        Id of the source.
     why : str
-        Why it is shown: "probable" (probably spurious), "unlike" (unlike all that is inspected),
+        Why it is shown: "probable" (probably spurious), "unlike" (unlike all inspected sources),
         "audit" (drawn at random), "second opinion", "adjudication" (inspectors disagree), "unsure"
         (nobody was sure) or "undone" (its verdict was taken back).
 
@@ -53,7 +53,7 @@ class Item(NamedTuple):
 
 
 class Order(NamedTuple):
-    """Sources in the order in which to show them, why, and which share of all that is shown."""
+    """Sources in the order to show them, why, and their share of the shown sources."""
 
     why: Why
     share: float
@@ -61,7 +61,7 @@ class Order(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A source that is held for an inspector, why, by which model it was chosen, and until when."""
+    """A source held for an inspector: why, the model that chose it, and until when."""
 
     row: int
     why: Why
@@ -70,7 +70,7 @@ class Held(NamedTuple):
 
 
 def check_shares(opinions: float, audit_share: float) -> None:
-    """Refuse shares that cannot be."""
+    """Raise for impossible shares."""
     if opinions < 1:
         raise ValueError(f"opinions={opinions}: each source needs at least 1")
     if not 0 <= audit_share <= 1:
@@ -78,7 +78,7 @@ def check_shares(opinions: float, audit_share: float) -> None:
 
 
 def check_name(inspector: str) -> None:
-    """Refuse the empty name, which means nobody."""
+    """Raise for the empty name, which means nobody."""
     if not inspector:
         raise ValueError("inspector is empty: give a name")
 
@@ -105,13 +105,13 @@ class Deck:
         self._n_dealt = len(tally.verdicts)
 
     def set_orders(self, model: int, orders: Sequence[Order]) -> None:
-        """Deal from new orders from now on, and from that of the audit."""
+        """Deal from new orders, and from that of the audit."""
         self.model = model
         rest = 1 - self._audit.share
         self.orders = [self._audit, *(one._replace(share=rest * one.share) for one in orders)]
 
     def deal(self, n: int, inspector: str) -> list[Held]:
-        """Return up to n sources for an inspector: those that are held already, then new ones."""
+        """Return up to n sources for an inspector: first held ones, then new ones."""
         now = self.clock()
         for name, held in self._held.items():
             if name != inspector:
@@ -127,11 +127,11 @@ class Deck:
         return list(mine.values())[:n]
 
     def held_by(self, inspector: str, row: int) -> Held | None:
-        """Return how a source is held for an inspector, if it is."""
+        """Return the held source of an inspector, if it is held."""
         return self._of(inspector).get(row)
 
     def release(self, inspector: str, row: int) -> None:
-        """Hold a source no longer."""
+        """Release a source."""
         self._of(inspector).pop(row, None)
 
     def put_first(self, inspector: str, row: int) -> None:
@@ -140,7 +140,7 @@ class Deck:
         self._held[inspector] = {row: first, **self._of(inspector)}
 
     def count_held(self, *, but_for: str) -> NDArray[np.int16]:
-        """Return for how many other inspectors each source is held."""
+        """Return the number of other inspectors for whom each source is held."""
         n_held = np.zeros(len(self.n_wanted), dtype=np.int16)
         for name, held in self._held.items():
             if name != but_for:
@@ -148,11 +148,11 @@ class Deck:
         return n_held
 
     def _of(self, inspector: str) -> dict[int, Held]:
-        """Return what is held for an inspector."""
+        """Return the sources held for an inspector."""
         return self._held.setdefault(inspector, {})
 
     def _choose(self, open_: _Open) -> tuple[int, Why] | None:
-        """Return the next source and why it is shown; None when there is none."""
+        """Return the next source and why it is shown, or None."""
         if (row := open_.first_of(open_.to_adjudicate)) is not None:
             return row, "adjudication"
         dealt: dict[Why, tuple[float, int]] = {}
@@ -172,7 +172,7 @@ class Deck:
 
 
 class _Open:
-    """Which sources can be dealt to an inspector, and as what."""
+    """The sources that can be dealt to an inspector, and why."""
 
     def __init__(self, deck: Deck, inspector: str) -> None:
         tally = deck.tally
@@ -189,13 +189,13 @@ class _Open:
             self.second |= begun & tally.disputed & (held == 0)
         elif inspector in tally.adjudicators:
             self.to_adjudicate = begun & tally.disputed & (held == 0)
-        # Once more for who was not sure, and for each of the others.
+        # Once more for inspectors who were not sure, and for each of the others.
         self.unsure = unsure & (times < 2) & (held == 0)
         for row in mine:
             self.close(row)
 
     def close(self, row: int) -> None:
-        """Deal a source no more."""
+        """Stop dealing a source."""
         for mask in (self.fresh, self.second, self.to_adjudicate, self.unsure):
             mask[row] = False
 

@@ -1,4 +1,4 @@
-"""Learn from the verdicts so far, and put all sources in order anew."""
+"""Learn from the verdicts so far, and order all sources again."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from spurclust.ranking.similarity import center_and_spread, scale_robustly
 from spurclust.ranking.suggestions import PROBABLE_SHARE
 
 N_TREES = 100
-"""Trees of the ranker that learns during the inspection: quick, and no worse for the order."""
+"""Number of trees of the ranker during the inspection: fast, and the order is as good."""
 
 N_UNLIKE = 40
-"""Sources unlike all that are inspected, and unlike each other, that are found at a time."""
+"""Number of sources to find at a time that are unlike all inspected ones and each other."""
 
 _POINTS = 64
-"""Inspected sources to which all distances are computed at once."""
+"""Number of inspected sources to which all distances are computed at once."""
 
 Float32 = NDArray[np.float32]
 
 
 class Snapshot(NamedTuple):
-    """What is known when learning begins: labels, which sources were judged, and their origins."""
+    """The state when learning begins: labels, judged sources, and their origins."""
 
     labels: NDArray[np.int8]
     judged: NDArray[np.bool_]
@@ -39,7 +39,7 @@ class Snapshot(NamedTuple):
 
 
 class Lesson(NamedTuple):
-    """What was learned: the orders to deal from, and where a model was fitted, that and more."""
+    """The result of learning: the orders to deal from, and the model if one was fitted."""
 
     number: int
     orders: list[Order]
@@ -50,7 +50,7 @@ class Lesson(NamedTuple):
 class Explorer:
     """Finds sources unlike the inspected ones; keeps the distance of each to the nearest."""
 
-    # Only what was inspected since is compared, which makes it quick for many sources.
+    # Only newly inspected sources are compared, which is fast for many sources.
 
     def __init__(self, rows: Float32) -> None:
         self._scaled = scale_robustly(rows, *center_and_spread(rows)).astype(np.float32, copy=False)
@@ -85,7 +85,7 @@ class Explorer:
 
 
 class Learner:
-    """Fits the ranker to what is known, and says in which orders to go on."""
+    """Fits the ranker to the labels, and returns the orders for the next sources."""
 
     def __init__(
         self, rows: Float32, isolation: NDArray[np.float64], ranker: InspectionRanker | None
@@ -108,7 +108,7 @@ class Learner:
         ranker.fit(self.rows, known.labels)
         if self._explorer is None:
             self._explorer = Explorer(self.rows)
-        # Of equally probable sources, the more isolated.
+        # Equally probable sources are ordered by isolation.
         probable = np.lexsort((-self.isolation, -ranker.inspection_probability_))
         unlike = self._explorer.farthest(known.judged, N_UNLIKE)
         orders = [
@@ -126,7 +126,7 @@ class Learner:
 
 
 class LearnerBeside:
-    """A learner in a process of its own, so that no answer of this one waits for it."""
+    """A learner in another process, so that this one stays responsive."""
 
     def __init__(self, learner: Learner) -> None:
         context = multiprocessing.get_context("spawn")
@@ -138,7 +138,7 @@ class LearnerBeside:
         end.close()
 
     def learn(self, number: int, known: Snapshot) -> Lesson:
-        """Return what the learner learns there, or, once the process has died, here."""
+        """Learn there, or here if the process has died."""
         try:
             if not self._is_sent:
                 self._connection.send(self.learner)
@@ -154,15 +154,15 @@ class LearnerBeside:
         return self.learner.first_lesson()
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process."""
         self._is_closed = True
         self._process.terminate()
         self._process.join()
 
 
 def _learn_on_demand(end: Connection) -> None:
-    """Learn whenever asked, until nobody can ask any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asks decides
+    """Learn whenever asked, until the connection closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process decides
     with suppress(EOFError, OSError):
         learner = end.recv()
         while True:
@@ -170,7 +170,7 @@ def _learn_on_demand(end: Connection) -> None:
 
 
 class Lessons:
-    """Learns in a thread of its own, one lesson at a time."""
+    """Learns in another thread, one lesson at a time."""
 
     def __init__(self, learner: Learner | LearnerBeside) -> None:
         self.learner = learner
@@ -180,7 +180,7 @@ class Lessons:
 
     @property
     def busy(self) -> bool:
-        """Whether there is a lesson that is not taken yet."""
+        """Whether a lesson has begun and is not taken yet."""
         return self._future is not None
 
     def begin(self, known: Snapshot) -> None:
@@ -188,7 +188,7 @@ class Lessons:
         self._future = self._thread.submit(self.learner.learn, self.last.number + 1, known)
 
     def take(self) -> bool:
-        """Take the lesson if it is finished, as the last; return whether it was."""
+        """Take the lesson if it is finished; return whether it was."""
         if self._future is None or not self._future.done():
             return False
         finished, self._future = self._future, None

@@ -1,4 +1,4 @@
-"""Measure the cutouts of an inspection once, and keep what was measured in its folder."""
+"""Measure the cutouts of an inspection once, and keep the features in its folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FEATURES = "features.npz"
 
 
 class Measured(NamedTuple):
-    """Which sources could be read, their features, and how isolated each is."""
+    """The readable sources, their features, and the isolation of each."""
 
     sources: NDArray[np.intp]
     rows: NDArray[np.float32]
@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 def measure_cutouts_once(
     source: CutoutSource, options: ReadOptions, folder: Path, features: ArrayLike | None = None
 ) -> Measured:
-    """Return features as given, as measured of these cutouts before, or measure and keep them."""
+    """Return features that are given or kept from before, or compute and keep them."""
     if features is not None:
         rows = np.asarray(features, dtype=np.float32)
         if rows.ndim != 2 or len(rows) != len(source):
@@ -54,18 +54,18 @@ def measure_cutouts_once(
 
 
 def _checksum(source: CutoutSource, options: ReadOptions) -> str:
-    """Hash which cutouts there are, and how they are read."""
+    """Hash the list of cutouts, and how they are read."""
     how = replace(options, n_jobs=None, progress=False)
     digest = sha256(f"{source.fingerprint} {source.filters} {how}".encode())
     for path in source.take(range(len(source)))[1] if source.in_files else ():
-        with suppress(OSError):  # a name that stands for several files
+        with suppress(OSError):  # a name of several files
             found = Path(path).stat()
             digest.update(f"{found.st_size} {found.st_mtime_ns} ".encode())
     return digest.hexdigest()
 
 
 def _load(path: Path, checksum: str) -> Measured | None:
-    """Return what is kept, if it is whole and of these cutouts."""
+    """Return the kept features, if they are complete and of these cutouts."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["checksum"]) != checksum:

@@ -1,4 +1,4 @@
-"""The live inspection: what to show next, what was said of it, and what that comes to."""
+"""The live inspection: the next sources, their verdicts, and the results."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Inspection:
     Parameters
     ----------
     cutouts : path, glob, sequence of paths, array-like, zarr array or CutoutSource
-        Where the cutouts are, see `spurclust.cutouts.open_cutouts`.
+        The cutouts, as for `spurclust.cutouts.open_cutouts`.
     labels : path, DataFrame, Labels, sequence of these, or array-like, default=None
-        Labels that exist already, as `spurclust.analyze` takes them. They are stored in the folder,
-        so they can be left out later.
+        Labels that exist already, as for `spurclust.analyze`. They are stored in the folder, so
+        they can be left out later.
     folder : path
-        Where the inspection is kept.
+        Folder of the inspection.
     features : array-like of shape (n_sources, n_features), default=None
         Features of the cutouts. None measures them once, and keeps them in the folder.
     options : ReadOptions, default=None
@@ -66,24 +66,24 @@ class Inspection:
     audit_share : float, default=0.1
         Share of the shown sources that is drawn at random.
     batch : int, default=10
-        Number of verdicts after which the order is learned again.
+        Number of verdicts before it learns again.
     hold_minutes : float, default=10
         Minutes for which a source is reserved for the inspector who sees it.
     ranker : InspectionRanker, default=None
         The ranker that learns; None is one of 100 trees.
     beside : bool, default=False
-        Whether it learns in a process of its own, so that no call is slower meanwhile. A script
-        then needs ``if __name__ == "__main__":``.
+        Whether it learns in another process, so that calls stay fast meanwhile. A script then needs
+        ``if __name__ == "__main__":``.
     random_state : int, RandomState or None, default=12
-        Draws the order of the audit. A folder keeps the first.
+        Controls the random order of the audit. A folder keeps its first order.
     n_jobs : int, default=-1
-        Threads that read and measure.
+        Number of threads that read and measure; -1 is all cores.
 
     Raises
     ------
     CatalogError
-        When cutouts, labels or folder cannot be used, another process uses the folder, or it has
-        the inspection of other cutouts.
+        When cutouts, labels or folder cannot be used, another process uses the folder, or the
+        folder has an inspection of other cutouts.
 
     Examples
     --------
@@ -153,13 +153,13 @@ class Inspection:
     def _restore(
         self, random_state: Any, opinions: float, adjudicators: Sequence[str]
     ) -> NDArray[np.int16]:
-        """Take what the folder has, refuse that of other cutouts; return the opinions wanted."""
+        """Restore the state in the folder; return the number of opinions wanted per source."""
         from spurclust.cutouts.files import fingerprint_of
 
         ids = fingerprint_of(self.source_ids)
         if self._store.setting("sources", ids) != ids:
             raise CatalogError(
-                f"{self.folder} has the inspection of other cutouts: choose another folder"
+                f"{self.folder} has an inspection of other cutouts: choose another folder"
             )
         if not isinstance(random_state, int):
             random_state = check_random_state(random_state).randint(2**31)
@@ -168,7 +168,7 @@ class Inspection:
         self._permutation = rng.permutation(len(self))
         in_order = [self.source_ids[row] for row in self._permutation.tolist()]
         keep_order(self._store, in_order, adjudicators)
-        self._n_unlearned = self.batch  # what is known already is learned at once
+        self._n_unlearned = self.batch  # existing labels are learned at once
         self._tally = Tally(self.source_ids, adjudicators)
         for event in self._store.events():
             self._tally.add(event)
@@ -176,7 +176,7 @@ class Inspection:
         return (int(opinions) + n_more).astype(np.int16)
 
     def _take_labels(self, labels: Any) -> None:
-        """Store labels that exist already, those that are new."""
+        """Store existing labels that are new to the folder."""
         given = {row: one._replace(time="") for row, one in self._tally.given.items()}
         events = given_labels(self.source, self._rows, self.source_ids, labels)
         new = [one for one in events if given.get(self._tally.row_of[one.source_id]) != one]
@@ -184,7 +184,7 @@ class Inspection:
             self._tally.add(event)
 
     def close(self) -> None:
-        """Wait for what is being learned, and leave the folder to others."""
+        """Wait until learning has ended, and release the folder."""
         self._resources.close()
 
     def __enter__(self) -> Self:
@@ -206,12 +206,12 @@ class Inspection:
         n : int, default=1
             Number of sources.
         inspector : str, default="inspector"
-            Who asks.
+            Name of the inspector.
 
         Returns
         -------
         list of Item
-            Fewer than `n` if nothing else is left for this inspector.
+            The sources; fewer than `n` if no more are left for this inspector.
         """
         check_name(inspector)
         with self._lock:
@@ -230,38 +230,40 @@ class Inspection:
     ) -> None:
         """Store a verdict on the disk.
 
-        Any source can be judged, shown or not. A second verdict of the same inspector replaces the
-        first. The same verdict again changes nothing, unless the source was shown again.
+        Any source can be judged, shown or not. A second verdict of an inspector replaces the first.
+        Repeating a verdict changes nothing, unless the source was shown again.
 
         Parameters
         ----------
         source_id : str
             The source.
         verdict : {"spurious", "reliable", "unsure"}
-            What it is. Unsure ones are shown once more at the end.
+            The verdict. Unsure sources are shown once more at the end.
         reason : str, default=""
-            Why it is spurious.
+            Why the source is spurious.
         inspector : str, default="inspector"
-            Who says so.
+            Name of the inspector.
         note : str, default=""
-            Anything else.
+            Any text.
 
         Raises
         ------
         ValueError
             When there is no such source or verdict.
         CatalogError
-            When it cannot be stored.
+            When the verdict cannot be stored.
         """
         check_name(inspector)
         if verdict not in get_args(Verdict):
-            raise ValueError(f"verdict={verdict!r}: it is none of {', '.join(get_args(Verdict))}")
+            raise ValueError(
+                f"verdict={verdict!r}: it is not one of {', '.join(get_args(Verdict))}"
+            )
         row = self._row(source_id)
         said = (verdict, reason, note)
         with self._lock:
             held = self._deck.held_by(inspector, row)
             before = self._tally.verdicts.get(row, {}).get(inspector)
-            # Whoever sends it twice, because no answer came, means it once.
+            # A page that got no answer sends the verdict again.
             if held is None and before and (before.verdict, before.reason, before.note) == said:
                 return
             model, why = (held.model, held.why) if held else (0, "")
@@ -276,7 +278,7 @@ class Inspection:
         Parameters
         ----------
         inspector : str, default="inspector"
-            Whose verdict.
+            Name of the inspector.
 
         Returns
         -------
@@ -299,13 +301,13 @@ class Inspection:
         return row
 
     def _take(self, event: Event) -> None:
-        """Store an event, then take it into account."""
+        """Store an event, and update the labels."""
         for stored in self._store.append([event]):
             self._tally.add(stored)
         self._n_unlearned += 1
 
     def _learn_if_due(self) -> None:
-        """Deal from what was learned, and learn what was said since, without waiting."""
+        """Take a finished lesson, and begin the next one if it is due, without waiting."""
         if self._lessons.take():
             self._deck.set_orders(self._lessons.last.number, self._lessons.last.orders)
         if self._n_unlearned >= self.batch and not self._lessons.busy:
@@ -314,7 +316,7 @@ class Inspection:
             self._lessons.begin(Snapshot(self._tally.labels.copy(), self._tally.judged, origins))
 
     def wait(self) -> None:
-        """Wait until learning has ended; for replays, since a person never waits."""
+        """Wait until learning has ended; for replays."""
         with self._lock:
             self._learn_if_due()
             while self._lessons.busy:
@@ -322,7 +324,7 @@ class Inspection:
                 self._learn_if_due()
 
     def progress(self) -> Progress:
-        """Return the counts so far, and what remains to be found.
+        """Return the counts so far, and estimates of what remains.
 
         Returns
         -------
@@ -339,7 +341,7 @@ class Inspection:
         Returns
         -------
         ndarray of uint8 of shape (n_sources,)
-            0 reliable, 1 spurious, 2 judged without a decision, 255 not judged.
+            0 reliable, 1 spurious, 2 judged but undecided, 255 not judged.
         """
         with self._lock:
             return self._tally.standing()
@@ -350,37 +352,37 @@ class Inspection:
         Parameters
         ----------
         max_remaining : int
-            Number of spurious sources that may remain, with 95 % confidence at any time.
+            Number of spurious sources that may remain. The confidence is 95 %, at any time.
 
         Returns
         -------
         int
-            Number of sources drawn at random to judge, if none of them is spurious.
+            Number of random sources to judge, if none of them is spurious.
         """
         with self._lock:
             judged, labels = self._tally.judged, self._tally.labels.copy()
         return inspections_to_bound(self._permutation, judged, labels, max_remaining)
 
     def labels(self) -> pd.DataFrame:
-        """Return the labels as they stand, as `spurclust.catalog.read_labels` reads them.
+        """Return the present labels, as a table for `spurclust.catalog.read_labels`.
 
         Returns
         -------
         DataFrame
             One row per judged source: Source_ID, Reliable_Source (1 reliable, 0 spurious, missing
-            where nobody is sure or inspectors disagree), Reason, Label_Origin ("random" for the
-            audited ones, see `audited_prefix`), Votes_Spurious, Votes_Reliable and Votes_Unsure.
+            where nobody is sure or inspectors disagree), Reason, Label_Origin ("random" for audited
+            sources, see `audited_prefix`), Votes_Spurious, Votes_Reliable and Votes_Unsure.
         """
         with self._lock:
             return labels_table(self._tally, self.source_ids, self._permutation)
 
     def verdicts(self, *, disputed: bool = False) -> pd.DataFrame:
-        """Return the standing verdicts of all inspectors.
+        """Return the valid verdicts of all inspectors.
 
         Parameters
         ----------
         disputed : bool, default=False
-            Whether to return only verdicts on sources on which inspectors disagree.
+            Whether to return only the verdicts on sources on which inspectors disagree.
 
         Returns
         -------
@@ -392,29 +394,29 @@ class Inspection:
             return verdicts_table(self._tally, rows)
 
     def agreement(self) -> pd.DataFrame:
-        """Compute the agreement of inspectors, from independent verdicts.
+        """Compute the agreement of inspectors from independent verdicts.
 
         Returns
         -------
         DataFrame
-            What `spurclust.metrics.agreement_table` returns, without pairs who have judged no
+            Result of `spurclust.metrics.agreement_table`, without pairs of inspectors who have no
             source in common.
         """
         with self._lock:
             return kappas_of(self._tally, self._deck.n_wanted)
 
     def export(self, folder: str | os.PathLike[str] | None = None) -> list[Path]:
-        """Write the labels to labels.csv, and all standing verdicts to verdicts.csv.
+        """Write the labels to labels.csv, and all valid verdicts to verdicts.csv.
 
         Parameters
         ----------
         folder : path, default=None
-            Where to; None is the folder of the inspection.
+            Folder of the files; None is that of the inspection.
 
         Returns
         -------
         list of Path
-            The files, which are replaced if they exist.
+            The files. Existing ones are replaced.
         """
         from spurclust.catalog import write_table
 
@@ -430,7 +432,7 @@ class Inspection:
         Parameters
         ----------
         row : int
-            Index of the source, as `Item` has it.
+            Index of the source: `row` of an `Item`.
 
         Returns
         -------
@@ -442,5 +444,5 @@ class Inspection:
 
     @property
     def ranker(self) -> InspectionRanker | None:
-        """The last model, fitted on `features`; None before the first."""
+        """The last model, fitted on `features`; None before the first one."""
         return self._lessons.last.ranker

@@ -1,4 +1,4 @@
-"""How far an inspection is, and what can be expected of the rest."""
+"""The progress of an inspection, and what to expect of the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spurclust.labels import RELIABLE, SPURIOUS, UNINSPECTED
 
 
 class Progress(NamedTuple):
-    """How far an inspection is.
+    """The progress of an inspection.
 
     Returned by `Inspection.progress`.
 
@@ -23,39 +23,39 @@ class Progress(NamedTuple):
     n_sources : int
         Number of sources.
     n_inspected : int
-        Number of those that were judged, or had a label before.
+        Number of sources that were judged, or had a label before.
     n_spurious : int
-        Number of those that are spurious.
+        Number of inspected sources that are spurious.
     n_reliable : int
-        Number of those that are reliable.
+        Number of inspected sources that are reliable.
     n_unsure : int
-        Number of judged sources of which nobody is sure.
+        Number of judged sources about which nobody is sure.
     n_disputed : int
-        Number of those on which inspectors disagree without a majority.
+        Number of judged sources on which inspectors disagree without a majority.
     inspectors : dict of str to int
         Number of sources that each inspector has judged.
     curve : ndarray of int of shape (n_inspections,)
-        Number of spurious sources among the first so many that were judged here, by the labels as
-        they stand.
+        Number of spurious sources among the first 1, 2, ... sources judged here, by the present
+        labels.
     n_expected : float
-        Spurious sources to expect in all, by the last model; NaN before the first. With few
-        audited sources it is a rough guide, and may be too small.
+        Expected number of spurious sources among all, by the last model; NaN before the first one.
+        With few audited sources it is rough, and may be too small.
     n_expected_interval : tuple of (int, int) or None
-        Their 95 % interval, from the audited sources; None without any.
+        Its 95 % interval, from the audited sources; None without any.
     completeness : float
-        Share of the expected that is found.
+        Share of the expected number that is found.
     completeness_interval : tuple of (float, float) or None
-        Its interval. It is valid for a look at a fixed time; who looks until it pleases needs
+        Its interval. It is valid at a time that was fixed before. To decide when to stop, use
         `most_remaining`.
     audited : AuditedPrefix
-        What was found in the random part, see `audited_prefix`.
+        Counts of the random part, see `audited_prefix`.
     most_remaining : int
-        So many spurious sources can there be among those without a label, with 95 % confidence,
-        however often somebody looks; see `bound_spurious`.
+        Maximum number of spurious sources among those without a label, with 95 % confidence at any
+        time; see `bound_spurious`.
     completeness_bound : float
-        Share of the spurious that is found at least, with the same confidence.
+        Lower bound of the share of the spurious that is found, with the same confidence.
     model : int
-        Number of the last model; 0 is before the first.
+        Number of the last model; 0 is before the first one.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Progress(NamedTuple):
 
 
 def progress_of(tally: Tally, permutation: NDArray[np.intp], lesson: Lesson) -> Progress:
-    """Count the verdicts, and compare what is found with what the last model expects."""
+    """Count the verdicts, and compare them with the expectations of the last model."""
     labels, judged = tally.labels, tally.judged
     disputed, found = int(tally.disputed.sum()), int((labels == SPURIOUS).sum())
     n_unlabeled = int((labels == UNINSPECTED).sum())
@@ -115,11 +115,11 @@ def progress_of(tally: Tally, permutation: NDArray[np.intp], lesson: Lesson) -> 
 
 
 def _expected(lesson: Lesson, least: int, most: int) -> tuple[float, tuple[int, int] | None]:
-    """Return how many sources are spurious in all, by the last model, and the interval."""
+    """Return the expected number of spurious sources among all, and its interval."""
     outlook = lesson.outlook
     if outlook is None:
         return np.nan, None
-    # More was said since the model was fitted.
+    # There may be more verdicts than when the model was fitted.
     expected = float(np.clip(outlook.n_found + outlook.n_expected, least, most))
     if outlook.interval is None:
         return expected, None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def given_labels(
     source: CutoutSource, rows: NDArray[np.intp], source_ids: Sequence[str], labels: Any
 ) -> list[Event]:
-    """Return labels that exist already, of some rows of a source, as events."""
+    """Return existing labels of some rows of a source as events."""
     from spurclust.analysis.reading import label_origins, label_tables, match_known
     from spurclust.analysis.stages import Stages
 

@@ -1,4 +1,4 @@
-"""What a run found: summarized as a plain dict and as text, rendered as a page to judge in."""
+"""Results of a run as a plain dict, as text, and as a page to judge in."""
 
 from spurclust.report.page import render_report
 from spurclust.report.summary import Results, summarize_run

@@ -24,18 +24,18 @@ from spurclust.plots.style import (
 from spurclust.report.summary import Results
 
 SPURIOUS_SCALE = 1.35
-"""By how much the dot of a known spurious source is larger."""
+"""Size of the dot of a known spurious source, as a multiple of the others."""
 
 _OUTLINE_SIGMA = 2.0
 _OUTLINE_POINTS = 60
-# Above this many sources, dots are as small as they may be.
+# Above this many sources, dots have their minimum size.
 _MANY, _SMALLEST, _LARGEST = 20_000, 3.5, 11.0
 _ALPHA, _ALPHA_OF_MANY = 0.75, 0.5
 _CURVE_POINTS = 400
 _GRAY = "#8C98A4"
 
-# Okabe & Ito's colors, each for a light and for a dark page: black would vanish on a dark one,
-# and yellow on a white one.
+# The colors of Okabe & Ito for a light and a dark page: black vanishes on a dark one, and yellow on
+# a white one.
 _PALETTE = (
     (SPURIOUS_COLOR, "#F0772B"),
     ("#CC79A7", "#D98FB8"),
@@ -46,11 +46,11 @@ _PALETTE = (
     (REGION_COLOR, REGION_COLOR),
     (LINE_COLOR, "#E8E8E8"),
 )
-# With the colors, 40 groups that differ.
+# Together with the colors, 40 groups differ.
 _MARKERS = ("circle", "triangle", "square", "diamond", "inverted_triangle")
 _FAINT = ("#A9B1BA", "#5A6572")
 _OTHER = ("#6F6F6F", "#BDBDBD")
-# From strong to faint, falling in brightness contrast with the page: light, dark.
+# From strong to faint contrast with the page: light, dark.
 _RAMP = (
     ("#A33B00", "#FFD9B0"),
     ("#DB6A10", "#F2A65A"),
@@ -65,7 +65,7 @@ _NOVELTY_EDGES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, float("inf"))
 _SHARE_EDGES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.999, 1.0)
 _MAX_GROUPS = 8
 MAX_COLUMNS = 12
-"""So many columns of the team's tables are shown, colored by and filtered by."""
+"""Maximum number of columns of the team's tables in the page."""
 
 
 def import_bokeh(part: str) -> Any:
@@ -133,7 +133,7 @@ def _by_reason(results: Results) -> Coloring:
     n_kept = len(kept)
     code_of = {name: code for code, name in enumerate(kept)}
     by_reason = [code_of.get(reason, n_kept) for reason in results.reasons]
-    # Reliable sources are faint here and blue elsewhere: the question is what the spurious are.
+    # Reliable sources are faint here, not blue, because the spurious are of interest.
     return Coloring(
         "reason",
         "Reason",
@@ -186,7 +186,7 @@ def _by_grade(
 
 
 def _by_column(results: Results, name: str) -> Coloring | None:
-    """Color by a column of the team's tables; not by texts or numbers that nearly all differ."""
+    """Color by a column of the team's tables, unless nearly all of its values differ."""
     cells = results.sources[name]
     is_number = cells.dtype != object
     known = cells.notna() if is_number else cells != ""
@@ -210,7 +210,7 @@ def _by_column(results: Results, name: str) -> Coloring | None:
 
 
 def _by_quantile(name: str, values: NDArray[np.float64]) -> Coloring:
-    """Color by a number of any range, in steps with equally many sources, the largest first."""
+    """Color by a number of any range, in steps with equal numbers of sources, the largest first."""
     edges = np.quantile(values[np.isfinite(values)], np.linspace(0, 1, len(_RAMP) + 1))
     return _by_grade(f"column {name}", name, values, edges.tolist())
 
@@ -225,7 +225,7 @@ def embedding_plot(results: Results) -> dict[str, Any]:
     """Return the interactive embedding for `Bokeh.embed.embed_item`."""
     models = import_bokeh("models")
     spurious = results.label == SPURIOUS
-    # What is drawn last is on top: the few that matter.
+    # The few important sources are drawn last, on top.
     rows = np.argsort(spurious, kind="stable")
     n_sources = len(rows)
     columns = {
@@ -256,9 +256,9 @@ def embedding_plot(results: Results) -> dict[str, Any]:
 
 
 def _add_dots(plot: Any, source: Any, alpha: float) -> list[Any]:
-    """Draw the sources, each by the renderer of its group's marker."""
+    """Draw the sources with one renderer per marker."""
     models = import_bokeh("models")
-    # One renderer of several markers mixes them up when only some of its sources are shown.
+    # A renderer with several markers confuses them when only some of its sources are shown.
     return [
         plot.scatter(
             "x", "y", source=source, marker=marker, size="size",
@@ -272,7 +272,7 @@ def _add_dots(plot: Any, source: Any, alpha: float) -> list[Any]:
 
 
 def _empty_plot(name: str, **options: Any) -> Any:
-    """Return a plot through which the page is seen."""
+    """Return a transparent plot."""
     models = import_bokeh("models")
     return import_bokeh("plotting").figure(
         name=name,
@@ -334,7 +334,7 @@ def component_outline(points: ArrayLike) -> NDArray[np.float64]:
 
 
 def curve_plot(results: Results) -> dict[str, Any] | None:
-    """Return completeness against workload, None when no source is known to be spurious."""
+    """Return completeness against workload, None without a known spurious source."""
     if not (results.label == SPURIOUS).any():
         return None
     models = import_bokeh("models")
@@ -357,7 +357,7 @@ def curve_plot(results: Results) -> dict[str, Any] | None:
 
 
 def _add_curves(plot: Any, results: Results) -> None:
-    """Draw what the orders of inspection reach."""
+    """Draw the curves of the orders of inspection."""
     label = results.label
     orders = (
         ("inspection_probability", "ranking, held out", RELIABLE_COLOR, "solid"),
@@ -368,7 +368,7 @@ def _add_curves(plot: Any, results: Results) -> None:
         if score is None or np.isnan(score[label != UNINSPECTED]).any():
             continue
         workload, completeness = completeness_curve(label, score, unlabeled=UNINSPECTED)
-        # More points would not be seen on a screen.
+        # More points would not be visible on a screen.
         kept = np.unique(np.linspace(0, len(workload) - 1, _CURVE_POINTS).round().astype(int))
         plot.line(
             workload[kept], completeness[kept], line_color=color, line_width=2.5,
@@ -388,7 +388,7 @@ def _add_tried(plot: Any, results: Results) -> None:
 
 
 def _add_region(plot: Any, results: Results) -> None:
-    """Draw the region, with its intervals where it was measured held out."""
+    """Draw the region, with its intervals if it was measured held out."""
     held_out = results.summary.get("held_out") or {}
     found, work = held_out.get("completeness") or {}, held_out.get("workload") or {}
     if found.get("fraction") is None or work.get("fraction") is None:

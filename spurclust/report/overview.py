@@ -1,4 +1,4 @@
-"""A result in metrics and sentences: what to inspect first, and with which command to go on."""
+"""Metrics and sentences on a result, the order of inspection, and the next command."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from spurclust.labels import SPURIOUS, UNINSPECTED
 from spurclust.report.summary import Results
 from spurclust.report.wording import describe_remaining
 
-# The options of `spurclust run` that define how a label table is read, with their defaults.
+# The options of `spurclust run` for reading a label table, with their defaults.
 _LABEL_OPTIONS = {
     "id_column": "Source_ID",
     "label_column": "Reliable_Source",
@@ -29,7 +29,7 @@ _FURTHER_OPTIONS = (
 
 @dataclass(frozen=True)
 class Metric:
-    """A number as text, with what it was measured on and how sure it is."""
+    """A number as text, with its source and its interval."""
 
     name: str
     value: str
@@ -44,7 +44,7 @@ class InspectionOrder:
 
     rank: NDArray[np.int64]
     probability: NDArray[np.float64]
-    calibrated: bool  # whether the probability is the ranking's, or that of the components
+    calibrated: bool  # whether the probability is that of the ranking, not that of the components
     explanation: str
 
 
@@ -53,7 +53,7 @@ def inspection_order(results: Results) -> InspectionOrder:
     fraction = results.sources["spurious_probability"].to_numpy(dtype=np.float64)
     inspected = results.label != UNINSPECTED
     overall = (results.label[inspected] == SPURIOUS).mean() if inspected.any() else 0.0
-    # A component without any inspected source has none: that of all is a fair guess.
+    # For a component without any inspected source, the fraction of all is a fair guess.
     fraction = np.where(np.isfinite(fraction), fraction, overall)
     probability = _complete(results.column("inspection_probability"))
     rank = _complete(results.column("inspection_rank"))
@@ -66,10 +66,10 @@ def inspection_order(results: Results) -> InspectionOrder:
         positions,
         np.clip(fraction if probability is None else probability, 0.0, 1.0),
         probability is not None,
-        "Ordered by the spurious fraction of each source's component, equal ones by id: the run "
-        "has no ranking of single sources."
+        "Ordered by the spurious fraction of the component, then by id: the run has no ranking of "
+        "single sources."
         if rank is None
-        else "In the order of the ranking (inspection_rank), the most suspect first.",
+        else "In the order of the ranking (inspection_rank), the most probably spurious first.",
     )
 
 
@@ -79,10 +79,10 @@ def _complete(values: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
 
 
 def _id_key(text: str) -> tuple[bool, int, str]:
-    """Sort ids of digits by their number, 9 before 10, and before all others."""
+    """Return a key that sorts ids of digits as numbers (9 before 10), before all others."""
     if not (text.isascii() and text.isdecimal()):
         return True, 0, text
-    # Longer is larger: no number of a thousand digits is made.
+    # More digits are larger; a conversion of a thousand digits would be slow.
     digits = text.lstrip("0")
     return False, len(digits), digits + text
 
@@ -97,7 +97,7 @@ def percent(fraction: float) -> str:
 
 
 def between(low: float, high: float) -> str:
-    """Format an interval of fractions, with one percent sign where that is enough."""
+    """Format an interval of fractions, with one percent sign if that is enough."""
     start = percent(low)
     return f"{start if start.startswith('<') else start.removesuffix(' %')} to {percent(high)}"
 
@@ -141,7 +141,7 @@ def _count_predictions(counts: Mapping[str, int]) -> list[Metric]:
 
 
 def quality_metrics(summary: Mapping[str, Any]) -> list[Metric]:
-    """Return how complete and how pure the flags are where that is defined, held out first."""
+    """Return completeness and purity of the flags, if defined, held out first."""
     metrics = []
     for kind in ("held_out", "in_sample"):
         measured = summary.get(kind) or {}
@@ -194,27 +194,25 @@ def statement(results: Results) -> str:
     text = (
         f"{grouped(flagged.sum())} of {grouped(len(flagged))} sources lie in the spurious region "
         f"({counted(n_region, 'component', 'components')} of {len(results.components)}), and "
-        f"{(flagged & spurious).sum()} of the {spurious.sum()} known spurious with them."
+        f"{(flagged & spurious).sum()} of the {spurious.sum()} known spurious are among them."
     )
     held_out = (results.summary.get("held_out") or {}).get("completeness") or {}
     if held_out.get("fraction") is None:
-        return (
-            f"{text} The same labels chose the region: expect less of sources nobody has inspected."
-        )
+        return f"{text} The same labels chose the region: expect less for uninspected sources."
     return (
-        f"{text} Of spurious sources whose labels it has not seen, expect it to hold "
+        f"{text} Of spurious sources with unseen labels, expect it to hold "
         f"{percent(held_out['fraction'])} ({between(*held_out['interval'])})."
     )
 
 
 def known_effort(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the expected effort, nothing where it is not known."""
+    """Return the expected effort, if known."""
     rows = (summary.get("ranking") or {}).get("expected_effort") or []
     return [row for row in rows if row["interval"] or row.get("inspections_left") is not None]
 
 
 def caveats(results: Results, order: InspectionOrder) -> list[str]:
-    """Return sentences that a reader should know before believing the numbers."""
+    """Return sentences that a reader should know before trusting the numbers."""
     found = []
     if results.summary.get("in_sample") and not results.summary.get("held_out"):
         found.append(
@@ -243,7 +241,7 @@ def caveats(results: Results, order: InspectionOrder) -> list[str]:
 
 
 def listings(summary: Mapping[str, Any]) -> dict[str, list[tuple[str, str]]]:
-    """Return titles with names and values on how the run was made, without those not set."""
+    """Return titles with names and values of the settings of the run."""
     held_out = summary.get("held_out") or {}
     names = ("n_settings", "n_splits", "n_spurious", "protocol")
     sections = {
@@ -279,13 +277,13 @@ def _text_of(value: Any) -> str:
 
 
 def label_options(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how the run has read its labels, which is how the page writes them."""
+    """Return the options with which the run has read its labels; the page writes them so."""
     given = summary.get("settings") or {}
     options = {
         name: default if given.get(name) is None else given[name]
         for name, default in _LABEL_OPTIONS.items()
     }
-    # Of several inspectors, the first.
+    # The first of several inspectors.
     columns: Any = options["label_column"]
     return {**options, "label_column": columns if isinstance(columns, str) else columns[0]}
 
@@ -317,7 +315,7 @@ def audit_command(results: Results) -> str | None:
 
 
 def next_command(summary: Mapping[str, Any]) -> str:
-    """Return the shell command that goes on with the labels made in the page."""
+    """Return the shell command that continues with the labels made in the page."""
     given = summary.get("settings") or {}
     mosaics = [word for text in given.get("mosaic") or [] for word in ("--mosaic", text)]
     words = ["spurclust", "run", *(mosaics or _paths(summary, "cutouts") or ["CUTOUTS"])]
@@ -340,7 +338,7 @@ def next_command(summary: Mapping[str, Any]) -> str:
 
 
 def _reading_words(reading: Mapping[str, Any]) -> list[str]:
-    """Return the options by which the cutouts were read, where these are not the defaults."""
+    """Return the options for reading the cutouts that differ from the defaults."""
     words = []
     if reading.get("size"):
         words += ["--size", *map(str, reading["size"])]

@@ -1,4 +1,4 @@
-"""Render a result and its cutouts as one page that needs nothing else."""
+"""Render a result and its cutouts as one self-contained page."""
 
 import base64
 import hashlib
@@ -48,35 +48,34 @@ def render_report(
 ) -> tuple[Iterator[str], list[str]]:
     """Render the page of a result.
 
-    The page is one HTML file with its data, pictures and scripts. Its own policy forbids it to
-    fetch anything. Ids, reasons and settings are shown as text, whatever they contain. Cutouts
-    shrink until all have room. Those of the known spurious and the flagged come first.
+    The page is one HTML file with its data, pictures and scripts. Its policy forbids it to fetch
+    anything. Ids, reasons and settings are always shown as text. Cutouts shrink until all fit.
+    Those of known spurious and flagged sources come first.
 
     Parameters
     ----------
     results : Results
         The tables and the summary.
     load : callable
-        Returns the pixels of the source in a row, ``cutout[y, x]`` with the top row first, or None
-        where there is no cutout. Called from several threads.
+        A function of a row that returns the pixels of the source, ``cutout[y, x]`` with the top row
+        first, or None without a cutout. Several threads call it.
     panel_names : sequence of str, default=()
-        Names of the panels of a cutout, which are its filters; without them, panels have numbers.
+        Names of the panels of a cutout, such as filters. Without names, panels have numbers.
     max_cutouts : int, default=12_000
-        Most cutouts in the page.
+        Maximum number of cutouts in the page.
     max_side : int, default=None
-        Pixels of their longer side, however many bytes that takes; by default, all that they have
-        if these find room.
+        Pixels of their longer side, whatever their size in bytes. None is all pixels, if they fit.
     max_bytes : int, default=40_000_000
-        Most bytes of all of them.
+        Maximum size of all cutouts in bytes.
     n_threads : int, default=1
-        Threads that load and shrink cutouts.
+        Number of threads that load and shrink cutouts.
 
     Returns
     -------
     page : iterator of str
         The HTML, piece by piece: with its cutouts it is large.
     sentences : list of str
-        Which cutouts the page holds, and which it leaves out.
+        Sentences on the cutouts in the page, and on those left out.
 
     Raises
     ------
@@ -120,7 +119,7 @@ def render_report(
 
 
 def _overview(results: Results, order: overview.InspectionOrder) -> dict[str, Any]:
-    """Return what the page states of the run as a whole."""
+    """Return the texts and numbers of the run for the page."""
     summary, components = results.summary, results.components
     how, by_reason = overview.reason_metrics(summary)
     return {
@@ -145,7 +144,7 @@ def page_data(
     pictures: Pictures,
     panel_names: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what the page's script works with: plain values, lists with one entry per source."""
+    """Return the data of the page's script: plain values, lists with one entry per source."""
     names, reason = np.unique(results.reasons.astype(str), return_inverse=True)
     by_reason = (results.summary.get("labels") or {}).get("reasons") or {}
     probability = order.probability if order.calibrated else None
@@ -189,21 +188,21 @@ def page_data(
 
 
 def _name_panels(n_panels: int, names: Sequence[str]) -> list[str]:
-    """Return names of as many panels, or of all filters where the panels were not found."""
+    """Return the names of the panels, or all filters if the panels were not found."""
     if n_panels in (1, len(names)):
         return list(names)
     return [str(number) for number in range(1, n_panels + 1)]
 
 
 def _rounded(values: Any, digits: int = _DIGITS) -> list[float | None] | None:
-    """Return short numbers, None where there is none."""
+    """Return short numbers, None if missing."""
     if values is None:
         return None
     return [None if np.isnan(value) else round(float(value), digits) for value in values]
 
 
 def _other_columns(results: Results) -> list[dict[str, Any]]:
-    """Return the columns of the team's tables: numbers, or codes of texts."""
+    """Return the columns of the team's tables: numbers, or codes of text."""
     columns: list[dict[str, Any]] = []
     for name in results.other_columns[:MAX_COLUMNS]:
         cells = results.sources[name]
@@ -217,21 +216,21 @@ def _other_columns(results: Results) -> list[dict[str, Any]]:
 
 
 def _shortened(number: float) -> float | None:
-    """Return a number of seven digits; all of a whole one, which may be an id; None for none."""
+    """Return a number with seven digits, or all digits if it is whole (maybe an id)."""
     if not np.isfinite(number):
         return None
     return number if number.is_integer() else float(f"{number:.7g}")
 
 
 def _expected_scale(results: Results, order: overview.InspectionOrder) -> float:
-    """Return by what the probabilities are too high, or low, for the number still to be found."""
+    """Return the factor that scales the probabilities to the expected number."""
     n_expected = (results.summary.get("ranking") or {}).get("n_expected")
     total = float(order.probability[results.label == UNINSPECTED].sum())
     return 1.0 if n_expected is None or not total else round(n_expected / total, _DIGITS)
 
 
 def _suggested(results: Results) -> list[int]:
-    """Return the rows that the run suggests to inspect next, the first one first."""
+    """Return the rows that the run suggests to inspect next, in order."""
     number = results.column("inspect_next")
     if number is None:
         return []
@@ -246,7 +245,7 @@ def _audited(results: Results) -> list[int]:
 
 
 def _doubtful(results: Results) -> NDArray[np.intp]:
-    """Return the rows whose labels are more probably wrong than right."""
+    """Return the rows with labels that are more probably wrong than right."""
     suspicion = results.column("label_suspicion")
     return np.flatnonzero([] if suspicion is None else suspicion > 0.5)
 
@@ -254,7 +253,7 @@ def _doubtful(results: Results) -> NDArray[np.intp]:
 def _named_rows(
     results: Results, column: str, wanted: Iterable[int]
 ) -> dict[int, list[int]] | None:
-    """Return the rows of the sources that a column names, as far as they are found."""
+    """Return the rows of the sources that a column names, if they are found."""
     if column not in results.sources:
         return None
     row_of = {name: row for row, name in enumerate(results.sources["source_id"])}
@@ -265,27 +264,27 @@ def _named_rows(
 
 
 def _sky_links(results: Results) -> dict[str, Any] | None:
-    """Return the addresses in a viewer of the sky, their common start once."""
+    """Return the addresses in a viewer of the sky, and their common start."""
     if "sky_viewer" not in results.sources:
         return None
-    # Whatever a table of a stranger has there, a link must not run a script.
+    # A link from someone else's table must not run a script.
     links = [link if link.startswith("https://") else "" for link in results.sources["sky_viewer"]]
     known = sorted(filter(None, links))
-    # What the first and the last in order share, all share.
+    # The common start of the first and the last in order is common to all.
     pairs = zip(known[0], known[-1], strict=False) if known else ()
     start = "".join(letter for letter, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     return {"start": start, "ends": [link[len(start) :] if link else None for link in links]}
 
 
 def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
-    """Return sentences on which cutouts the page has, which it lacks, and how to change that."""
+    """Return sentences on the cutouts in the page, the missing ones, and how to change that."""
     n, n_shown, n_missing = len(results), len(pictures.encoded), len(pictures.missing)
     size = ", with all their pixels" if n_shown else ""
     reading = results.summary.get("reading") or {}
-    # Files are read again for the page; what is in memory only stays as the run has read it.
+    # Files are read again for the page; cutouts in memory stay as the run has read them.
     in_memory = (results.sources["path"].iloc[list(pictures.encoded)] == "").any()
     if in_memory and (reading.get("size") or reading.get("reduce")):
-        size = ", with the pixels that --size or --reduce has left of them"
+        size = ", shrunk by --size or --reduce"
     if n_shown and pictures.is_shrunk:
         size = f", shrunk to {pictures.side} pixels on their longer side (see --max-size)"
     sentences = [
@@ -296,15 +295,15 @@ def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
         example = results.sources["path"].iloc[pictures.missing[0]] or "without a path"
         what = overview.counted(n_missing, "cutout was", "cutouts were")
         sentences.append(
-            f"{what} not found or not readable, {example} for one: spurclust report --cutouts "
-            "FOLDER looks for them elsewhere."
+            f"{what} not found or not readable, such as {example}. spurclust report --cutouts "
+            "FOLDER looks for them in another folder."
         )
     n_rest = n - n_shown - n_missing
     if n_rest:
         what = overview.counted(n_rest, "was", "were")
         sentences.append(
-            f"{what} left out to keep the page small; it has the known spurious, the flagged and "
-            "those to inspect next first. --max-cutouts and --max-size raise the limits."
+            f"{what} left out to keep the page small. The known spurious, the flagged and those to "
+            "inspect next come first. --max-cutouts and --max-size raise the limits."
         )
     n_columns = len(results.other_columns)
     if n_columns > MAX_COLUMNS:
@@ -316,13 +315,13 @@ def describe_cutouts(results: Results, pictures: Pictures) -> list[str]:
 
 
 def content_policy(scripts: Iterable[str]) -> str:
-    """Return a Content-Security-Policy under which only these scripts run, nothing is fetched."""
+    """Return a Content-Security-Policy that allows these scripts only, and no requests."""
     digests = (
         base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
         for script in scripts
     )
     allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
-    # Bokeh compiles its drawing for the graphics card, hence 'unsafe-eval'.
+    # 'unsafe-eval' is for Bokeh, which compiles its drawing for the graphics card.
     return (
         f"default-src 'none'; script-src 'unsafe-eval' {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -341,16 +340,16 @@ def _environment() -> Any:
     )
     formats = (overview.percent, overview.between, overview.grouped)
     environment.filters.update({function.__name__: function for function in formats})
-    # The filter "tojson" escapes whatever could end a script element.
+    # The filter "tojson" escapes all that could end a script element.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
 
 
 def _bokeh_script() -> str:
-    """Return Bokeh's own script, whole, so that nothing is fetched."""
+    """Return the whole script of Bokeh, so that nothing is fetched."""
     resources = import_bokeh("resources")
     inline = resources.Resources("inline", components=["bokeh", "bokeh-gl"], log_level="warn")
-    # A browser reads any line end as this one, and the policy has a digest of what it reads.
+    # A browser normalizes line ends, and the policy has a digest of the result.
     return "\n".join(inline.js_raw).replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -1,4 +1,4 @@
-"""The cutouts as JPEG files that a page can hold: their own pixels, within a limit of bytes."""
+"""Cutouts as JPEG files for a page: all their pixels, within a limit of bytes."""
 
 import base64
 import io
@@ -17,20 +17,20 @@ from spurclust.plots.rendering import render_cutout
 from spurclust.progress import track
 
 Load = Callable[[int], NDArray[Any] | None]
-"""Returns the pixels of the source in a row, its top row first; None where there is no cutout."""
+"""Returns the pixels of the source in a row, the top row first; None without a cutout."""
 
 Render = Callable[[NDArray[Any]], NDArray[np.uint8]]
 """Turns pixels of any type into RGB."""
 
 SOURCE_BYTES = 10_000
-"""Of one cutout in the better quality, so that those of 2000 sources are 20 MB."""
+"""Size of a cutout in the better quality: 2000 sources are 20 MB."""
 
 _BETTER_QUALITY, _QUALITY = 90, 75
 _SHRINK = 0.9
 _MIN_SIDE = 48
-# So many cutouts show where the panels are, and how large all will be.
+# Number of cutouts from which to find the panels and the size of all.
 _SAMPLE = 48
-# Four letters of base64 for three bytes, and the row's number.
+# base64 has four letters for three bytes; the number of the row is added.
 _LETTERS = 4 / 3
 _OVERHEAD = 12
 
@@ -55,7 +55,7 @@ def choose_rows(
     limit: int,
     suggested: Sequence[int] = (),
 ) -> NDArray[np.intp]:
-    """Choose whose cutouts a page shows, the most wanted first: all, or only those that matter."""
+    """Choose the sources whose cutouts a page shows, the most important first."""
     # Known spurious, flagged but not inspected, suggested, otherwise flagged, and all others.
     to_inspect = np.isin(np.arange(len(label)), suggested)
     known, new = label == SPURIOUS, flagged & (label == UNINSPECTED)
@@ -75,7 +75,7 @@ def encode_cutouts(
     max_bytes: int = 40_000_000,
     n_threads: int = 1,
 ) -> Pictures:
-    """Encode cutouts in their order, in their own pixels if all find room, until there is none."""
+    """Encode cutouts in order, until there is no room; with all pixels if all fit."""
     wanted = [int(row) for row in rows]
     chosen = wanted[:: max(1, len(wanted) // _SAMPLE)]
     sample = dict(zip(chosen, [_load_picture(row, load, n_panels) for row in chosen], strict=True))
@@ -86,7 +86,7 @@ def encode_cutouts(
         side, quality = _fit(cut, own_side, layout.n_panels, max_bytes / max(len(wanted), 1))
     else:
         side, quality = max_side, _QUALITY
-    # Pictures that are not of such panels are the larger ones.
+    # Pictures without such panels are larger.
     whole_side = side if max_side or side < own_side else None
     width, height = _shrunk_size(layout.width, layout.height, side, layout.n_panels)
     pictures = Pictures(
@@ -140,11 +140,11 @@ def _load_picture(row: int, load: Load, n_panels: int | None) -> NDArray[np.uint
 def as_picture(
     pixels: NDArray[Any], n_panels: int | None, render: Render = render_cutout
 ) -> NDArray[np.uint8]:
-    """Return 8-bit pixels; gray where colors are equal, and filters, so many, side by side."""
+    """Return 8-bit pixels: gray if colors are equal, and `n_panels` filters side by side."""
     if pixels.dtype == np.uint8 and pixels.ndim == 2:
         return pixels
     if pixels.ndim == 3 and pixels.shape[2] == n_panels and pixels.dtype != np.uint8:
-        # Three of them are filters as well, and no colors.
+        # Three of them are also filters, not colors.
         panels = [render(pixels[:, :, k]) for k in range(pixels.shape[2])]
         picture = np.concatenate(panels, axis=1)
     else:
@@ -154,7 +154,7 @@ def as_picture(
 
 
 class Panels(NamedTuple):
-    """Where the panels of cutouts are: those of one picture, and along which ranges."""
+    """The positions of the panels in a picture of a cutout."""
 
     frame: NDArray[np.uint8]
     rows: PanelAxis
@@ -176,7 +176,7 @@ class Panels(NamedTuple):
         return self.rows.length // self.rows.enlargement
 
     def cut(self, picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
-        """Return the panels side by side, each pixel once, or all of it if that loses anything."""
+        """Return the panels side by side, each pixel once, or all of it if that loses any."""
         if picture.shape != self.frame.shape:
             return picture, True
         rows, columns = self.rows, self.columns
@@ -187,14 +187,14 @@ class Panels(NamedTuple):
                 panel = picture[part][:: rows.enlargement, :: columns.enlargement]
                 again[part] = panel.repeat(columns.enlargement, 1).repeat(rows.enlargement, 0)
                 panels.append(panel)
-        # What is left out must be the same in all: edge data must not be lost with a margin.
+        # Pixels left out must be equal in all: edge data must not be lost with a margin.
         if (again != picture).any():
             return picture, True
         return np.concatenate(panels, axis=1), False
 
 
 def find_panels(pictures: list[NDArray[np.uint8]], n_panels: int | None) -> Panels:
-    """Find the panels of the most frequent shape; `n_panels` settles what the pixels do not."""
+    """Find the panels of the most frequent shape; `n_panels` decides if pixels do not."""
     if not pictures:
         pictures = [np.zeros((1, 1), dtype=np.uint8)]
     shape = Counter(picture.shape for picture in pictures).most_common(1)[0][0]
@@ -208,7 +208,7 @@ def find_panels(pictures: list[NDArray[np.uint8]], n_panels: int | None) -> Pane
 def _fit(
     pictures: list[NDArray[np.uint8]], side: int, n_panels: int, each: float
 ) -> tuple[int, int]:
-    """Find the side and the quality at which a sample of pictures takes so many bytes each."""
+    """Find the side and the quality for a mean size of a sample of pictures."""
 
     def letters(side: int, quality: int) -> float:
         sizes = [len(encode_picture(one, side, quality, n_panels)) for one in pictures]
@@ -224,7 +224,7 @@ def _fit(
 def encode_picture(
     picture: NDArray[np.uint8], side: int | None, quality: int = _QUALITY, n_panels: int = 1
 ) -> bytes:
-    """Return a JPEG file of a picture, shrunk if it is larger than so many pixels a side."""
+    """Return a JPEG file of a picture, shrunk if its longer side is larger than `side`."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(picture))
@@ -237,7 +237,7 @@ def encode_picture(
 
 
 def _shrunk_size(width: int, height: int, side: int, n_panels: int) -> tuple[int, int]:
-    """Return the size of a picture shrunk to about so many pixels a side, panel by panel."""
+    """Return the size of a picture shrunk to about `side` pixels, panel by panel."""
     scale = side / max(width, height)
     if scale >= 1:
         return width, height

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _VERSIONED = ("spurclust", "numpy", "scipy", "scikit-learn", "numba")
-# Enough to distinguish two results, short enough for the name of a stored item.
+# Long enough to distinguish two results, short enough for the name of a stored item.
 _IDENTITY_LENGTH = 24
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The tables and the summary of a run, which is all that a report needs besides the cutouts.
+    """The tables and the summary of a run: all that a report needs besides the cutouts.
 
-    Built from tables in memory or from those that `spurclust.catalog.read_results` returns: text
-    columns become text, all others floats, whichever way missing values are marked.
+    Made from tables in memory or from `spurclust.catalog.read_results`. Text columns become text
+    and all others float, whatever marks missing values.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ class Results:
     sources : DataFrame
         One row per source, as `spurclust.catalog.sources_table` returns it.
     components : DataFrame
-        One row per component, as `components_` of a detector; its numbers are the index, or the
-        column "component".
+        One row per component, as `components_` of a detector. The number of the component is the
+        index, or the column "component".
     summary : dict
         What `summarize_run` returns.
     tuning : DataFrame, default=None
-        The settings that a search tried.
+        Settings that a search tried.
     audit : sequence of str, default=()
         Ids of the sample of an audit, in the order drawn.
     """
@@ -77,7 +77,7 @@ class Results:
 
     @property
     def predictions(self) -> dict[str, int]:
-        """Return the counts of new sources, which have no labels; empty for those of a run."""
+        """Return the counts of new sources; empty for the results of a run."""
         return self.summary.get("predictions") or {}
 
     @cached_property
@@ -92,7 +92,7 @@ class Results:
 
     @cached_property
     def reasons(self) -> NDArray[np.object_]:
-        """Return the reason of each source, named where a spurious one has none."""
+        """Return the reason of each source, with a name for a missing one."""
         given = np.array([reason.strip() for reason in self.sources["reason"]], dtype=np.object_)
         named = np.array(name_reasons(given), dtype=np.object_)
         return np.where(self.label == SPURIOUS, named, given)
@@ -106,7 +106,7 @@ class Results:
             if column.dtype == object:
                 content = json.dumps(column.tolist()).encode("ascii")
             else:
-                # The last bits of a number may depend on how it was written to a file and read.
+                # The last bits of a number may change when it is written to a file and read.
                 content = column.to_numpy(dtype="<f4").tobytes()
             digest.update(name.encode() + content)
         return digest.hexdigest()[:_IDENTITY_LENGTH]
@@ -138,7 +138,7 @@ class Results:
 
 
 def _plain_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return text columns as text, "" where missing, and all others as float, NaN where missing."""
+    """Return text columns as text ("" if missing), and all others as float (NaN if missing)."""
     import pandas as pd
 
     columns: dict[Any, Any] = {}
@@ -163,7 +163,7 @@ def summarize_run(
     steadiness: Any = None,
     outlook: Any = None,
 ) -> dict[str, Any]:
-    """Summarize a fitted detector: what is flagged, and how many of the known spurious.
+    """Summarize a fitted detector: the flagged sources, and the known spurious among them.
 
     The completeness and purity here are in-sample: the same labels chose the region.
 
@@ -174,7 +174,7 @@ def summarize_run(
     y : array-like of shape (n_samples,)
         1 spurious, 0 reliable, -1 uninspected, in the order of the fit.
     reasons : sequence of str of length n_samples, default=()
-        Why a source is spurious. The ten most frequent reasons count by themselves, all others
+        Why a source is spurious. The ten most frequent reasons count separately, all others
         together.
     counts : mapping, default=None
         The numbers of sources, labels and reasons.
@@ -187,14 +187,14 @@ def summarize_run(
     stability : array-like of shape (n_samples,), default=None
         Share of runs in which each source is flagged.
     steadiness : spurclust.tuning.Steadiness, default=None
-        How much of the region other random draws leave as it is.
+        Steadiness of the region, from `spurclust.tuning.region_steadiness`.
     outlook : InspectionOutlook, default=None
-        What `spurclust.ranking.inspection_outlook` returns for the order of inspection.
+        Result of `spurclust.ranking.inspection_outlook`.
 
     Returns
     -------
     dict
-        Plain Python values, None for what is not defined; ready for JSON.
+        Plain Python values for JSON; None for undefined ones.
     """
     label, flagged = np.asarray(y), np.asarray(detector.flagged_)
     spurious, inspected = label == SPURIOUS, label != UNINSPECTED
@@ -275,7 +275,7 @@ def _held_out(
         },
         "n_spurious": int(tested.sum()),
         "completeness_by_reason": by_reason,
-        # Few sources shrink what was asked for.
+        # With few sources, settings shrink.
         "params": {
             name: float(getattr(detector, f"{name}_", value))
             for name, value in search.best_params_.items()
@@ -288,14 +288,14 @@ def _held_out(
 
 
 def _plain_metric(metric: tuple[float, float, float]) -> dict[str, Any]:
-    """Return a metric and its interval, None where it is not defined."""
+    """Return a metric and its interval, None if it is not defined."""
     value, low, high = metric
     known = not math.isnan(value)
     return {"fraction": value if known else None, "interval": [low, high] if known else None}
 
 
 def _outlook(outlook: Any) -> dict[str, Any]:
-    """Return what is still to be found, and after how many inspections; None where not known."""
+    """Return the outlook as plain values, None if not known."""
     numbers = {name: _known(value) for name, value in outlook._asdict().items() if name != "effort"}
     rows = []
     for row in outlook.effort.itertuples():
@@ -312,7 +312,7 @@ def _outlook(outlook: Any) -> dict[str, Any]:
 
 
 def _known(value: Any) -> Any:
-    """Return a plain number or numbers, whole ones as int; None for NaN."""
+    """Return plain numbers, whole ones as int; None for NaN."""
     if isinstance(value, tuple):
         return [_known(each) for each in value]
     if value is None or math.isnan(value):

@@ -1,4 +1,4 @@
-"""A summary in words: as a terminal and the page show it."""
+"""A summary in words, for a terminal and for the page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def format_summary(summary: Mapping[str, Any]) -> str:
     Parameters
     ----------
     summary : mapping
-        What `summarize_run` returns.
+        Result of `summarize_run`.
 
     Returns
     -------
     str
-        A few lines, in-sample metrics marked as such.
+        A few lines. In-sample metrics are marked.
     """
     if summary["labels"].get("n_inspected") == 0:
         return (
@@ -66,7 +66,7 @@ def format_summary(summary: Mapping[str, Any]) -> str:
 
 
 def _format_steadiness(similarity: float, n_flagged: Sequence[int]) -> str:
-    """Format how much of the region other random draws leave as it is."""
+    """Format the steadiness of the region."""
     return (
         f"Steadiness {similarity:.2f}: the share of these that {len(n_flagged)} regions of other "
         f"random trees have in common with this one (Jaccard similarity; they flag "
@@ -100,7 +100,7 @@ def _ends(share: Mapping[str, Any]) -> str:
 
 
 def _format_outlook(ranking: Mapping[str, Any], n_sources: int) -> list[str]:
-    """Format what is still to be found, and how many inspections find most of the spurious."""
+    """Format the expected numbers of spurious sources and of inspections."""
     lines = [text for text in [describe_remaining(ranking)] if text]
     effort = ranking["expected_effort"]
     if all(row["interval"] for row in effort):
@@ -121,7 +121,7 @@ def _format_outlook(ranking: Mapping[str, Any], n_sources: int) -> list[str]:
 
 
 def describe_remaining(ranking: Mapping[str, Any]) -> str:
-    """Return a sentence on how many spurious are still to be found, "" where none can be."""
+    """Return a sentence on how many spurious remain, "" if none can."""
     n_uninspected, n_expected = ranking.get("n_uninspected"), ranking.get("n_expected")
     if not n_uninspected:
         return ""
@@ -137,9 +137,9 @@ def describe_remaining(ranking: Mapping[str, Any]) -> str:
             "labels behind it are a random sample of all sources)."
         )
     return (
-        f"{text}. There is no interval, since the inspected sources are not known to be a random "
-        "sample of all, and completeness and purity hold for the inspected only: draw a sample "
-        "with spurclust audit."
+        f"{text}. There is no interval, because the inspected sources are not known to be a random "
+        "sample of all. Completeness and purity hold only for the inspected. Draw a sample with "
+        "spurclust audit."
     )
 
 

@@ -39,7 +39,7 @@ def test_the_page_is_the_same_from_memory_and_from_files(analysis, saved):
 
 
 def test_shrunk_cutouts_are_read_again_for_people_and_others_are_not(analysis):
-    missing = "60 cutouts were not found or not readable, nowhere.png for one"
+    missing = "60 cutouts were not found or not readable, such as nowhere.png"
     shrunk = replace(analysis, sources=analysis.sources.assign(path="nowhere.png"))
     assert missing in shrunk.report()
     reading = {**analysis.summary["reading"], "reduce": None}

@@ -61,7 +61,7 @@ def test_missing_cutouts_are_counted_and_found_elsewhere(folder, tmp_path, monke
     assert main(["report", "."]) == 0
     said = capsys.readouterr().out
     assert "cutouts of 0 of 6 sources" in said
-    assert "6 cutouts were not found or not readable, strips/0.png for one" in said
+    assert "6 cutouts were not found or not readable, such as strips/0.png" in said
     (tmp_path / "strips" / "3.png").write_text("no picture")
     moved = shutil.move(tmp_path / "strips", tmp_path / "moved")
     assert main(["report", ".", "--cutouts", str(moved)]) == 0

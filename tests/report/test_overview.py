@@ -69,7 +69,7 @@ def test_held_out_metrics_come_first_and_are_the_ones_stated(make_results):
 
 
 def test_in_sample_metrics_are_said_to_be(results):
-    assert "expect less of sources nobody has inspected" in overview.statement(results)
+    assert "expect less for uninspected sources" in overview.statement(results)
     assert overview.reason_metrics(results.summary)[0] == "in-sample"
     sentences = overview.caveats(results, inspection_order(results))
     assert sum("in-sample" in sentence for sentence in sentences) == 1

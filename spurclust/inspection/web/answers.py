@@ -1,4 +1,4 @@
-"""What the page asks of an `Inspection` and what it is answered, as plain values for JSON."""
+"""Parse requests of the page, and answer them as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spurclust.inspection.session import Inspection
 
 MAX_ITEMS = 60
-"""Most sources that are shown, or judged, at once."""
+"""Maximum number of sources to show or judge at once."""
 
 MAX_REASON, MAX_NOTE = 120, 2000
 N_NEAREST = 3
@@ -33,15 +33,15 @@ MAX_DISPUTES = 10
 REASONS = "reasons.json"
 GUARANTEES = (0.8, 0.9, 0.95, 0.99)
 FIRST_REASONS = ("diffraction spike", "edge data", "close to another source")
-"""Reasons that are offered while nobody has given any."""
+"""Reasons to offer while nobody has given any."""
 
 _CURVE_POINTS = 300
 _BUSY_SHARE = 0.1
-"""Share of the time that may be spent on counting how far the inspection is."""
+"""Maximum share of the time to spend on computing the progress."""
 
 
 class BadRequestError(ValueError):
-    """A request that the page does not make."""
+    """A request that the page would not make."""
 
 
 class Judgment(NamedTuple):
@@ -58,9 +58,9 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         parsed = json.loads(body)
     except ValueError as error:
-        raise BadRequestError(f"this is no JSON: {error}") from None
+        raise BadRequestError(f"this is not JSON: {error}") from None
     if not isinstance(parsed, dict):
-        raise BadRequestError("this is no JSON object")
+        raise BadRequestError("this is not a JSON object")
     return parsed
 
 
@@ -95,18 +95,18 @@ def parse_judgments(given: Any, n_sources: int) -> list[Judgment]:
 
 
 def _parse_text(value: Any, most: int) -> str:
-    """Check what somebody has written; what cannot be seen is left out."""
+    """Check a text, and leave out invisible characters."""
     if not isinstance(value, str) or len(value) > most:
         raise BadRequestError(f"a reason or note must be text of at most {most} letters")
     return "".join(letter for letter in value if letter.isprintable() or letter == "\n").strip()
 
 
 def parse_rows(text: str, n_sources: int) -> list[int]:
-    """Check indices of sources, with commas between."""
+    """Check indices of sources, separated by commas."""
     parts = text.split(",")
     if len(parts) > MAX_ITEMS or not all(part.isdecimal() and len(part) < 20 for part in parts):
         raise BadRequestError(
-            f"rows must be at most {MAX_ITEMS} whole numbers, with commas between"
+            f"rows must be at most {MAX_ITEMS} whole numbers, separated by commas"
         )
     return [parse_row(int(part), n_sources) for part in parts]
 
@@ -114,7 +114,7 @@ def parse_rows(text: str, n_sources: int) -> list[int]:
 def describe_items(
     inspection: Inspection, items: Sequence[Item], columns: pd.DataFrame | None
 ) -> list[dict[str, Any]]:
-    """Return what the page shows of sources: why, what the catalogue says, what others said."""
+    """Return the texts on sources: why they are shown, their catalogue columns, verdicts."""
     return [
         {
             "row": item.row,
@@ -130,7 +130,7 @@ def describe_items(
 def describe_similar(
     inspection: Inspection, rows: Sequence[int], reason_of: Mapping[str, str]
 ) -> dict[int, list[dict[str, Any]]]:
-    """Return the known spurious sources that are most similar to each of some sources."""
+    """Return the most similar known spurious sources of some sources."""
     ranker = inspection.ranker
     if ranker is None:
         return {row: [] for row in rows}
@@ -147,7 +147,7 @@ def describe_similar(
 
 
 def _facts(columns: pd.DataFrame, row: int) -> list[tuple[str, str]]:
-    """Return what a catalogue says of a source."""
+    """Return the catalogue columns of a source."""
     from spurclust.catalog.source_columns import is_blank
 
     cells = columns.iloc[[row]]
@@ -159,7 +159,7 @@ def _facts(columns: pd.DataFrame, row: int) -> list[tuple[str, str]]:
 
 
 def _opinions(inspection: Inspection, item: Item) -> list[dict[str, str]]:
-    """Return what was said, to who adjudicates; any other opinion is an independent one."""
+    """Return the verdicts for an adjudicator; other opinions are independent."""
     if item.why != "adjudication":
         return []
     verdicts = inspection.verdicts(disputed=True)
@@ -168,7 +168,7 @@ def _opinions(inspection: Inspection, item: Item) -> list[dict[str, str]]:
 
 
 def _said(verdicts: pd.DataFrame) -> list[dict[str, str]]:
-    """Return what a table of verdicts has, for the page."""
+    """Return the rows of a table of verdicts for the page."""
     names = ("Inspector", "Verdict", "Reason", "Note")
     return [
         {name.lower(): str(cell) for name, cell in zip(names, cells, strict=True)}
@@ -177,7 +177,7 @@ def _said(verdicts: pd.DataFrame) -> list[dict[str, str]]:
 
 
 class Reasons:
-    """The reasons that are offered, in the order in which they first were, also in later visits."""
+    """The reasons to offer, in a lasting order."""
 
     def __init__(self, inspection: Inspection, offered: Sequence[str] = ()) -> None:
         self._path = inspection.folder / REASONS
@@ -192,7 +192,7 @@ class Reasons:
         self._keep()
 
     def add(self, source_id: str, reason: str) -> None:
-        """Note a reason that was given."""
+        """Add a reason."""
         with self._lock:
             self.of[source_id] = reason
             if reason not in self.names:
@@ -200,7 +200,7 @@ class Reasons:
                 self._keep()
 
     def _kept(self) -> list[str]:
-        """Return the reasons of an earlier visit."""
+        """Return the reasons of earlier visits."""
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
             return [reason for reason in kept if isinstance(reason, str)]
@@ -213,14 +213,14 @@ class Reasons:
 
 
 def describe_sources(inspection: Inspection, catalogue: Labels) -> pd.DataFrame | None:
-    """Return what a catalogue says of each source of an inspection."""
+    """Return the catalogue columns of the sources of an inspection."""
     from spurclust.catalog import match_labels
 
     return match_labels(catalogue, inspection.source_ids).columns
 
 
 class Counting:
-    """How far the inspection is, counted anew only so often that it costs a small share of time."""
+    """The progress, computed only so often that it takes a small share of the time."""
 
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
@@ -228,7 +228,7 @@ class Counting:
         self._kept: dict[float, tuple[float, dict[str, Any]]] = {}
 
     def __call__(self, guarantee: float) -> dict[str, Any]:
-        """Return what the page says of the progress."""
+        """Return the progress for the page."""
         if guarantee not in GUARANTEES:
             raise BadRequestError(f"guarantee must be one of {', '.join(map(str, GUARANTEES))}")
         with self._lock:
@@ -243,7 +243,7 @@ class Counting:
 
 
 def describe_progress(inspection: Inspection, guarantee: float) -> dict[str, Any]:
-    """Return how far the inspection is, and how many inspections a guarantee still takes."""
+    """Return the progress, and the number of inspections that a guarantee still needs."""
     found = inspection.progress()
     wanted = math.floor(found.n_spurious / guarantee - found.n_spurious + 1e-9)
     described = {name: getattr(found, name) for name in found._fields}
@@ -271,7 +271,7 @@ def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def describe_disputes(inspection: Inspection, inspector: str) -> list[dict[str, Any]]:
-    """Return the first disputed sources; what was said of them only to who adjudicates."""
+    """Return the first disputed sources, with their verdicts for adjudicators only."""
     verdicts = inspection.verdicts(disputed=True)
     decides = inspector in inspection.adjudicators
     return [

@@ -1,4 +1,4 @@
-"""Work beside the server, in a process of its own: no verdict waits for it."""
+"""Work in another process beside the server, so that no verdict waits for it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NICENESS = 5
 
 
 class Beside:
-    """Calls a function in a process of its own, of low priority, which ends with this one."""
+    """Calls a function in another process of low priority, which ends with this one."""
 
     def __init__(self, function: Callable[..., Any], *args: Any) -> None:
         self._call = (function, *args)
         self.future: Future[Any] = Future()
-        # To start a process takes a while.
+        # Starting a process takes a while.
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -31,13 +31,13 @@ class Beside:
             self.future.set_result(self._ask())
         except (EOFError, OSError):
             self.future.set_exception(OSError("it ended early: the server's terminal may say why"))
-        except Exception as error:  # what cannot be sent to a process raises anything
+        except Exception as error:  # arguments that cannot be sent raise any type
             self.future.set_exception(error)
 
     def _ask(self) -> Any:
         context = multiprocessing.get_context("spawn")
         connection, end = context.Pipe()
-        # A daemon could not use several threads of joblib.
+        # A daemonic process cannot use joblib's workers.
         process = context.Process(target=_work, args=(end,))
         with connection:
             process.start()
@@ -52,7 +52,7 @@ class Beside:
 
 
 def _work(end: Connection) -> None:
-    """Receive what to call, and send what it returns or raises."""
+    """Receive a function, call it, and send its result or error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server decides
     if hasattr(os, "nice"):
         os.nice(_NICENESS)

@@ -1,4 +1,4 @@
-"""The embedding of the sources as `analyze` without labels makes it, once for an inspection."""
+"""The embedding of the sources without labels, made once per inspection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from spurclust.inspection.web.beside import Beside
 
 EMBEDDING = "embedding.npz"
 MOST_FITTED = 10_000
-"""Of more sources so many, drawn at random, are embedded, and the others placed among them."""
+"""Maximum number of sources to embed; others are placed among a random sample of this size."""
 
 _STATE = 12
 _LARGEST = 2**16 - 1
 
 
 class Embedding:
-    """The points of the sources, which are made beside the server when somebody first asks."""
+    """The points of the sources, computed beside the server on the first request."""
 
     def __init__(self, rows: NDArray[np.float32], folder: Path) -> None:
         self._known = rows, folder
@@ -33,7 +33,7 @@ class Embedding:
         self.work: Beside | None = None
 
     def points(self) -> NDArray[np.uint16] | None:
-        """Return the points; None while they are being made."""
+        """Return the points; None while they are computed."""
         with self._lock:
             if self._points is None and self.work is None:
                 self._points = kept_points(*self._known)
@@ -47,7 +47,7 @@ class Embedding:
 def kept_points(
     rows: NDArray[np.float32], folder: str | os.PathLike[str]
 ) -> NDArray[np.uint16] | None:
-    """Return the points of sources with these features that a folder has, if it has them."""
+    """Return the points of these features in a folder, if it has them."""
     try:
         with Path(folder, EMBEDDING).open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["checksum"]) == _checksum(rows):
@@ -70,21 +70,21 @@ def _checksum(rows: NDArray[np.float32]) -> str:
 
 
 def _embed(rows: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Embed at most so many sources by the default steps of a detector, and place the others."""
+    """Embed a sample by the default steps of a detector, and place the others."""
     from spurclust.detector import SpuriousRegionDetector
     from spurclust.labels import no_labels
     from spurclust.steps import configure_steps, fit_steps
 
-    # Fewer sources than the perplexity wants are no matter of the page.
+    # The page does not warn about too few sources for the perplexity.
     warnings.simplefilter("ignore")
     fitted = np.random.RandomState(_STATE).permutation(len(rows))[:MOST_FITTED]
     fitted.sort()
     detector = SpuriousRegionDetector(random_state=_STATE, n_jobs=1)
-    # Cutouts of any size: what comes after their features does not depend on it.
+    # Any size of cutouts: the steps after the features do not depend on it.
     steps = configure_steps(detector, (len(fitted), 1, 1), labeled=False)
     del steps["flatten"]
     projection = steps["reduce"][-1]
-    projection.n_components = min(projection.n_components, rows.shape[1])  # of one's own features
+    projection.n_components = min(projection.n_components, rows.shape[1])  # given features
     points = np.empty((len(rows), 2))
     _, codes = no_labels(len(fitted))
     points[fitted] = fit_steps(steps, rows[fitted], codes).embedding

@@ -1,4 +1,4 @@
-"""The folder of results that the page has made of the labels as they stand."""
+"""The folder of results from the present labels, made for the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spurclust.inspection.session import Inspection
 
 RESULTS = "results"
-"""Name of the folder, in that of the inspection."""
+"""Name of the folder in that of the inspection."""
 
 
 class Results:
@@ -29,7 +29,7 @@ class Results:
         self._work: Beside | None = None
 
     def start(self) -> dict[str, Any]:
-        """Begin to make the folder, unless that is being done."""
+        """Begin to make the folder, unless it is being made."""
         found = self.inspection.progress()
         if self.make is None:
             raise BadRequestError("here only `spurclust run` makes results")
@@ -43,7 +43,7 @@ class Results:
         return self.state()
 
     def state(self) -> dict[str, Any]:
-        """Return whether the folder is being made, is ready, and of how many inspections."""
+        """Return whether the folder is being made or is ready, and its number of inspections."""
         error = None
         if self._work is not None:
             if not self._work.future.done():

@@ -1,4 +1,4 @@
-"""Who may use the server: secret links, cookies, tokens, names of the host, and limits."""
+"""Access to the server: secret links, cookies, tokens, host names, and limits."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 
-_CLOSED = "Open the link that `spurclust inspect` has printed for you; this one opens nothing."
+_CLOSED = "This link opens nothing. Open the link that `spurclust inspect` has printed for you."
 
 
 def secret_keys(folder: Path, inspectors: Iterable[str]) -> dict[str, str]:
-    """Return a secret for each inspector, the same ones whenever the folder is opened again."""
+    """Return a secret per inspector; a folder keeps its secrets."""
     path = folder / LINKS
     try:
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -62,7 +62,7 @@ def secret_keys(folder: Path, inspectors: Iterable[str]) -> dict[str, str]:
 
 
 def token_of(key: str) -> str:
-    """Return what requests that change something carry, beside the cookie."""
+    """Return the token for requests that change something, beside the cookie."""
     return hmac.new(key.encode(), b"token", sha256).hexdigest()
 
 
@@ -75,7 +75,7 @@ def host_name(header: str) -> str:
 
 
 class Guard:
-    """Lets through to an app what comes from its inspectors, by a name the host has."""
+    """Passes on requests of inspectors to known names of the host."""
 
     def __init__(
         self, app: ASGIApp, keys: Mapping[str, str], hosts: Iterable[str], cookie: str
@@ -85,7 +85,7 @@ class Guard:
         self.hosts = {name.lower() for name in (*LOOPBACK, *hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or have it answered."""
+        """Answer a request, or pass it on."""
         from starlette.datastructures import MutableHeaders
         from starlette.responses import PlainTextResponse
 
@@ -104,7 +104,7 @@ class Guard:
         await app(scope, receive, send_with_headers)
 
     def inspector_of(self, key: str) -> str | None:
-        """Return whose secret this is."""
+        """Return the inspector of a secret."""
         found = None
         for name, known in self.keys.items():
             if hmac.compare_digest(known.encode(), key.encode("utf-8", "replace")):
@@ -112,11 +112,11 @@ class Guard:
         return found
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Return why a request is refused; note in its scope who asks."""
+        """Return why a request is refused, if it is; store the inspector in its scope."""
         from starlette.requests import Request
 
         request = Request(scope)
-        # The address at which it has arrived is one of this machine's own.
+        # The address at which the request arrived belongs to this machine.
         here = (scope.get("server") or ("",))[0]
         if host_name(request.headers.get("host", "")) not in {*self.hosts, here}:
             return 421, "This server has another name: open the link that was printed."

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from spurclust.inspection.session import Inspection
 
 PORT = 8765
-"""Where the page is served, unless that is taken."""
+"""Default port of the page."""
 
 _PAGE = Path(__file__).parent / "page"
 _SHARED_SCRIPTS = ("basics.js", "panels.js", "keys.js")
@@ -57,10 +57,10 @@ _MEDIA = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 _BYTES = "application/octet-stream"
-# Pictures have the number of the server's run in their address, so they never change.
+# The address of a picture has the number of the server's run, so it never changes.
 _FOREVER = {"Cache-Control": "private, max-age=86400, immutable"}
 
-# A redirection would be part of the visit from elsewhere, in which a strict cookie is not sent.
+# A redirection counts as a visit from elsewhere, without strict cookies.
 _WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8">
 <meta http-equiv="refresh" content="0; url=/"><link rel="icon" href="/icon.svg">
 <title>Inspection</title>
@@ -68,7 +68,7 @@ _WELCOME = """<!doctype html><html lang="en"><meta charset="utf-8">
 
 
 class InspectionSite:
-    """The answers of the server to the page of an inspection, with what a catalogue adds."""
+    """The answers of the server to the page of an inspection."""
 
     def __init__(
         self,
@@ -110,19 +110,19 @@ class InspectionSite:
         }
 
     def items(self, inspector: str, n: int) -> dict[str, Any]:
-        """Return what an inspector is to look at next."""
+        """Return the next sources for an inspector."""
         items = self.inspection.next(n, inspector=inspector)
         described = describe_items(self.inspection, items, self.columns)
         return {"run": self.run, "items": described}
 
     def similar(self, rows: str) -> dict[str, Any]:
-        """Return what is similar to sources, which takes longer than to name the next ones."""
+        """Return the most similar sources; a separate request, because it takes longer."""
         asked = parse_rows(rows, len(self.inspection))
         found = describe_similar(self.inspection, asked, self.reasons.of)
         return {"run": self.run, "similar": found}
 
     def judge(self, inspector: str, body: bytes) -> dict[str, Any]:
-        """Store verdicts, then return what comes next."""
+        """Store verdicts, and return the next sources."""
         asked = parse_object(body)
         judgments = parse_judgments(asked.get("verdicts"), len(self.inspection))
         n = parse_count(asked.get("n"))
@@ -134,13 +134,13 @@ class InspectionSite:
         return self.items(inspector, n)
 
     def undo(self, inspector: str, body: bytes) -> dict[str, Any]:
-        """Take the last verdict back, then return what comes next: its source."""
+        """Take back the last verdict, and return the next sources: first its source."""
         n = parse_count(parse_object(body).get("n"))
         undone = self.inspection.undo(inspector=inspector)
         return {**self.items(inspector, n), "undone": undone}
 
     def progress(self, inspector: str, guarantee: float) -> dict[str, Any]:
-        """Return how far the inspection is, the disputes, and what is made beside it."""
+        """Return the progress, the disputes, and the state of results and embedding."""
         return {
             "run": self.run,
             **self.count(guarantee),
@@ -149,16 +149,16 @@ class InspectionSite:
         }
 
     def points(self) -> bytes:
-        """Return the points of all sources in the embedding, none while it is being made."""
+        """Return the points of all sources in the embedding; none while they are computed."""
         found = self.embedding.points()
         return b"" if found is None else found.astype("<u2").tobytes()
 
     def codes(self) -> bytes:
-        """Return what each source is: 0 reliable, 1 spurious, 2 undecided, 255 not judged."""
+        """Return the state of each source: 0 reliable, 1 spurious, 2 undecided, 255 not judged."""
         return self.inspection.standing().tobytes()
 
     def table(self, name: str, suffix: str) -> bytes:
-        """Return the labels, or all verdicts, as a file; those of the folder are written too."""
+        """Return the labels, or all verdicts, as a file; also write those of the folder."""
         from spurclust.catalog import write_table
 
         self.inspection.export()
@@ -169,7 +169,7 @@ class InspectionSite:
             return path.read_bytes()
 
     def _own_labels(self) -> pd.DataFrame:
-        """Return the labels as the team's own tables have them."""
+        """Return the labels in the columns of the team's tables."""
         table = self.inspection.labels()
         if self.spurious_value:
             table["Reliable_Source"] = 1 - table["Reliable_Source"]
@@ -179,7 +179,7 @@ class InspectionSite:
 def make_app(
     site: InspectionSite, keys: dict[str, str], *, hosts: Iterable[str] = (), cookie: str = "key"
 ) -> ASGIApp:
-    """Return the ASGI application that answers each inspector, who is known by a secret."""
+    """Return the ASGI application; inspectors are known by their secrets."""
     from starlette.applications import Starlette
     from starlette.routing import Route
 
@@ -209,7 +209,7 @@ def make_app(
 
 
 class _Answers:
-    """The routes: each parses a request and asks the site, in a thread where that takes time."""
+    """The routes: each parses a request and asks the site, in a thread if that takes time."""
 
     def __init__(self, site: InspectionSite, cookie: str) -> None:
         self.site, self.cookie = site, cookie
@@ -221,13 +221,15 @@ class _Answers:
         self._html = (_PAGE / "inspect.html").read_text(encoding="utf-8")
 
     def enter(self, request: Request) -> Response:
-        """Turn the secret of a link into a cookie, and go on to the page."""
+        """Turn the secret of a link into a cookie, and redirect to the page."""
         from starlette.responses import HTMLResponse, PlainTextResponse
 
         key = request.query_params.get("key", "")
         inspector = self.inspector_of(key)
         if inspector is None:
-            return PlainTextResponse("This link is not, or no more, one of this inspection.", 403)
+            return PlainTextResponse(
+                "This link does not belong to this inspection, or no longer.", 403
+            )
         response = HTMLResponse(_WELCOME.format(name=html.escape(inspector)))
         year = 365 * 24 * 3600
         response.set_cookie(
@@ -256,7 +258,7 @@ class _Answers:
         return await _ask(self.site.start, request.state.inspector, request.state.key)
 
     async def next(self, request: Request) -> Response:
-        """Return what comes next."""
+        """Return the next sources."""
 
         def ask(inspector: str, n: str) -> dict[str, Any]:
             return self.site.items(inspector, parse_count(_number(n)))
@@ -264,11 +266,11 @@ class _Answers:
         return await _ask(ask, request.state.inspector, request.query_params.get("n", "1"))
 
     async def similar(self, request: Request) -> Response:
-        """Return what is similar to sources."""
+        """Return the most similar sources."""
         return await _ask(self.site.similar, request.query_params.get("rows", ""))
 
     async def progress(self, request: Request) -> Response:
-        """Return how far the inspection is."""
+        """Return the progress."""
 
         def ask(inspector: str, guarantee: str) -> dict[str, Any]:
             return self.site.progress(inspector, _number(guarantee, float))
@@ -285,11 +287,11 @@ class _Answers:
         return await _ask(self.site.points, media=_BYTES)
 
     async def codes(self, _: Request) -> Response:
-        """Return what each source is."""
+        """Return the state of each source."""
         return await _ask(self.site.codes, media=_BYTES)
 
     async def report(self, _: Request) -> Response:
-        """Return the report as a file: as a page of this server it would not be allowed to run."""
+        """Return the report as a file; the policy of this server would not let it run as a page."""
         return await _ask(
             self.site.results.report.read_bytes,
             media="text/html; charset=utf-8",
@@ -348,7 +350,7 @@ async def _ask(
     media: str = "application/json",
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Ask the site in a thread, and answer what it returns, or why it cannot."""
+    """Ask the site in a thread, and return its answer or error."""
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse
 
@@ -363,7 +365,7 @@ async def _ask(
 
 
 def _number(text: str, kind: Callable[[str], Any] = int) -> Any:
-    """Convert a number in an address; what is none is refused by the checks of its values."""
+    """Convert a number in an address; the checks of its values refuse anything else."""
     try:
         return kind(text)
     except ValueError:
@@ -371,7 +373,7 @@ def _number(text: str, kind: Callable[[str], Any] = int) -> Any:
 
 
 def listen(host: str, port: int | None = None) -> socket.socket:
-    """Open the socket to serve at; without a port, the usual one or, if taken, another."""
+    """Open the socket; without a port, at the default one or, if it is taken, another."""
     if port is not None and not 0 <= port < 2**16:
         raise CatalogError(f"--port {port}: ports are numbers below {2**16}")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -394,7 +396,7 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
 
 
 def make_server(app: ASGIApp) -> Any:
-    """Return uvicorn's server of an application: one process, no log of who asks what."""
+    """Return the uvicorn server of an application: one process, no log of requests."""
     uvicorn = import_optional("uvicorn", feature="The live inspection", extra="inspect")
     config = uvicorn.Config(
         app,
@@ -411,7 +413,7 @@ def make_server(app: ASGIApp) -> Any:
 
 
 def machine_names(host: str) -> list[str]:
-    """Return the names by which others reach a server at this address."""
+    """Return the names for a server at this address."""
     return [host, socket.gethostname(), socket.getfqdn()]
 
 

@@ -1,4 +1,4 @@
-"""Cutouts as pictures for people: their own pixels, panel by panel, in the stretch they choose."""
+"""Cutouts as pictures for people: each pixel, panel by panel, in a chosen stretch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Stretch = Literal["plain", "linear", "asinh", "log", "zscale"]
 
 CONTRASTS = (99.9, 99.5, 98.0, 95.0, 90.0)
-"""Percentiles of a panel that are drawn white, the lowest contrast first."""
+"""Percentiles of a panel that become white, the lowest contrast first."""
 
 _LOW = 1.0
 _ZSCALE_CONTRASTS = (0.1, 0.25, 0.4, 0.6, 0.9)
@@ -65,7 +65,7 @@ class Showing:
         self._inspection = inspection
         source = inspection.source
         paths = source.take(range(len(source)))[1] if source.in_files else [""]
-        # Rows of FITS images begin at the bottom; so do those of mosaics, which know their scale.
+        # Rows of FITS images and of mosaics (which have a scale) begin at the bottom.
         form = source.read([0], inspection.options).image_format
         self._flips = (
             is_fits_name(paths[0]) if paths[0] else getattr(form, "scale", None) is not None
@@ -87,13 +87,13 @@ class Showing:
 
     @property
     def panel_names(self) -> list[str]:
-        """Names of the panels: filters where they are known."""
+        """Names of the panels: filters if known."""
         if self.n_panels in (1, len(self.filters)):
             return self.filters
         return [str(number) for number in range(1, self.n_panels + 1)]
 
     def picture(self, row: int, stretch: Stretch = "plain", contrast: int = 1) -> bytes:
-        """Return the cutout of a source as a PNG file, its panels side by side."""
+        """Return the cutout of a source as a PNG file, with its panels side by side."""
         from PIL import Image
 
         render = partial(stretch_panel, stretch=stretch, contrast=contrast)
