@@ -2,9 +2,9 @@
 Why is this source suspect?
 ===========================
 
-The ranker orders sources by how probably each is spurious. This example asks why one source stands
-where it stands: which panels and features count, which known spurious sources are similar, and
-which sources of the survey are.
+The ranker orders sources by their probability of being spurious. This example explains the rank of
+one source: which panels and features count, which known spurious sources are similar, and which
+other sources of the survey are.
 """
 
 import numpy as np
@@ -18,8 +18,8 @@ survey = simulate_survey(400, 40, random_state=12)
 ids, reasons = np.array(survey.source_ids), np.array(survey.reasons)
 
 # %%
-# The most suspect uninspected source
-# -----------------------------------
+# The most probable uninspected source
+# ------------------------------------
 # Half of the survey is inspected.
 
 y = survey.y.copy()

@@ -36,5 +36,5 @@ with plt.rc_context(style):
     components.ax_.axvline(100 * detector.threshold, color="C3", linewidth=0.8)
 
 # %%
-# Save it as vectors, with its writing as text:
+# Save it as vectors, with text as text:
 # ``spurclust.plots.save_figure(figure, "figure1.pdf")``.

@@ -3,7 +3,7 @@ New cutouts, and drift
 ======================
 
 A fitted detector flags new cutouts, and places them in its embedding; nothing fitted moves. The
-novelty of each says how unlike the fitted ones it is. When many are novel, the model no longer
+novelty of a cutout shows how unlike the fitted ones it is. If many are novel, the model no longer
 fits: the detector, the telescope or the reduction has changed.
 """
 

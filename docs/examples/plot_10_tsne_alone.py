@@ -2,8 +2,8 @@
 t-SNE on other data
 ===================
 
-:class:`~spurclust.TSNE` is a scikit-learn transformer of its own, for any rows. Beside
-``sklearn.manifold.TSNE`` it has ``transform``: new rows are placed among the fitted ones. This
+:class:`~spurclust.TSNE` is a scikit-learn transformer for any rows. Unlike
+``sklearn.manifold.TSNE``, it has ``transform``, which places new rows among the fitted ones. This
 example embeds the handwritten digits of scikit-learn with both.
 """
 

@@ -33,7 +33,7 @@ detector.fit(survey.images[chosen], y[chosen])
 # %%
 # A lazy table
 # ------------
-# Nothing is computed until it is asked for; then it is computed wherever dask is set to.
+# Nothing is computed until it is needed. Then dask computes it on its scheduler.
 
 cutouts = da.from_array(survey.images, chunks=(100, -1, -1))
 table = predict_sources(detector, cutouts, source_ids=survey.source_ids)
@@ -46,7 +46,7 @@ flagged.sort_values("spurious_probability", ascending=False).head()
 # %%
 # Into a folder
 # -------------
-# Every partition is a file that appears whole or not at all. After a crash the same call makes only
+# Every partition is a file, written whole or not at all. After a crash the same call makes only
 # what is missing. With an active ``dask.distributed.Client`` the work goes to its cluster.
 
 with TemporaryDirectory() as folder:

@@ -2,9 +2,9 @@
 Audit what was not flagged
 ==========================
 
-Labels that chose a region flatter it. An audit does not: inspect a random sample of what was not
-flagged, and bound how many spurious sources remain. The bound holds however often you look at it,
-so that you can stop as soon as it is good enough.
+Metrics on the labels that chose a region are too good. An audit avoids this: inspect a random sample of
+the unflagged sources, and bound how many spurious sources remain. The bound holds however often you
+look at it, so you can stop as soon as it is good enough.
 """
 
 import matplotlib.pyplot as plt
@@ -15,7 +15,7 @@ from spurclust.metrics import confidence_sequence, draw_audit_sample, inspection
 # %%
 # How many inspections does it take?
 # ----------------------------------
-# Of 1300 unflagged sources at most 10 shall be spurious.
+# At most 10 of 1300 unflagged sources may be spurious.
 
 n_unflagged = 1300
 print(inspections_needed(n_unflagged, 10), "inspections prove that, if none is found")

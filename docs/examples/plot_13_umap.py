@@ -1,6 +1,6 @@
 """
-UMAP in the place of t-SNE
-==========================
+UMAP instead of t-SNE
+=====================
 
 `UMAP <https://umap-learn.readthedocs.io>`_ is another method that puts similar sources close
 together. Pass it as the step ``embed``. This example compares it with t-SNE on the same features.

@@ -88,7 +88,7 @@ print(*(path.name for path in inspection.export()), sep=", ")
 inspection.labels().head()
 
 # %%
-# An end is no end: construct it again with the same folder, and it goes on.
+# To continue an inspection, construct it again with the same folder.
 
 inspection.close()
 with Inspection(survey.images, folder=Path(folder.name, "survey")) as inspection:

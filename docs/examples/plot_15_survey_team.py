@@ -5,7 +5,7 @@ A notebook for a survey team
 A team has a folder of cutouts and a table with labels of some of them. This notebook goes from
 there to a result that can be quoted: look, label more, run again, save, audit.
 
-Download it, and put your own folder in the place of ``survey``.
+Download it, and use your own folder instead of ``survey``.
 """
 
 from html import escape
@@ -120,8 +120,8 @@ Page(load_analysis(results).report(max_size=1))
 # %%
 # Audit
 # -----
-# Labels flatter the region that they chose. An audit does not: inspect a random sample of what is
-# neither flagged nor inspected.
+# Metrics on the labels that chose the region are too good. An audit avoids this: inspect a random sample
+# of what is neither flagged nor inspected.
 
 sample = draw_audit(results, sample=60)
 audit = pd.read_csv(sample.path, dtype={"Source_ID": str}).drop(columns="Reliable_Source")

@@ -93,7 +93,7 @@ def _evaluate(args: argparse.Namespace) -> str | None:
         f"Of {result.n_pool} sources that were neither flagged nor inspected, "
         f"{result.n_inspected} drawn at random were inspected: {result.n_spurious} spurious.\n"
         f"At most {result.most_remaining} spurious ones remain among the other "
-        f"{result.n_pool - result.n_inspected} (confidence {args.confidence:g}, whenever you look)."
+        f"{result.n_pool - result.n_inspected} (confidence {args.confidence:g}, at any time)."
         "\n"
         f"The flags hold at least {result.completeness_low:.3f} of all spurious sources, counting "
         f"as flagged only the {result.n_flagged_spurious} that are known." + _plan(args, result)

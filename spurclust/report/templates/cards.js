@@ -57,12 +57,12 @@ function byDoubt(members) {
 
 const queuesOf = (members) => [
   ["flagged", "Flagged, not yet inspected", members.filter((row) => data.label[row] < 0 && data.flagged[row])],
-  ...(data.inspect_next.length ? [["mixed", "Mixed: most suspect, and most unusual", data.inspect_next.filter(passes)]] : []),
+  ...(data.inspect_next.length ? [["mixed", "Mixed: most probable, and most unusual", data.inspect_next.filter(passes)]] : []),
   ...(data.audit.length ? [["audit", "Audit: a random sample of the others", data.audit.filter(passes)]] : []),
-  ["uninspected", "All that nobody has inspected", members.filter((row) => data.label[row] < 0)],
+  ["uninspected", "All uninspected", members.filter((row) => data.label[row] < 0)],
   ["doubtful", "Labeled reliable, to inspect again", members.filter((row) => data.label[row] === 0)],
   ["known", "Known spurious, to inspect again", members.filter((row) => data.label[row] === 1)],
-  ["unlikely", "Known spurious, the least suspect first", data.suspicion ? byDoubt(members.filter((row) => data.label[row] === 1)) : []],
+  ["unlikely", "Known spurious, the most doubtful first", data.suspicion ? byDoubt(members.filter((row) => data.label[row] === 1)) : []],
 ];
 
 const queues = new Map(queuesOf(byRank).map(([key, title, members]) => [key, { title, members }]));

@@ -67,7 +67,7 @@ function readVerdicts() {
 
 function noticeStorage() {
   const text = storageWorks ? ""
-    : "This browser keeps nothing for pages from the disk, or its store is full: download the labels before you close or reload the page.";
+    : "This browser keeps nothing for pages from the disk, or its storage is full: download the labels before you close or reload the page.";
   find("storage-notice").textContent = text;
   find("storage-notice").hidden = storageWorks;
   find("judge-notice").textContent = text;

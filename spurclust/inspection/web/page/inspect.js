@@ -111,7 +111,7 @@ async function undo() {
     find("last").textContent = answer.undone === null ? "You have no verdict to take back." : `Taken back: ${answer.undone}`;
     showAll();
   } catch (error) {
-    notice(error instanceof Refused ? error.message : "The server does not answer: nothing was taken back, or it will show. Try again.");
+    notice(error instanceof Refused ? error.message : "The server does not answer. The next answer shows whether the verdict was taken back.");
   } finally {
     inspecting.busy = false;
     refreshStanding();

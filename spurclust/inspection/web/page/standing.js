@@ -38,7 +38,7 @@ function showNumbers() {
       `${grouped(standing.n_reliable)} reliable, ${grouped(standing.n_unsure)} unsure, ${grouped(standing.n_disputed)} disputed`),
     number("Found so far, expected", expected, how),
     number("Found so far, guaranteed", `at least ${share(standing.completeness_bound)}`,
-      `at most ${grouped(standing.most_remaining)} remain, with 95 % confidence whenever you look; from ${counted(audited.n_inspected, "source", "sources")} drawn at random`));
+      `at most ${grouped(standing.most_remaining)} remain, with 95 % confidence at any time; from ${counted(audited.n_inspected, "source", "sources")} drawn at random`));
   find("needed").textContent = standing.n_needed
     ? `about ${counted(standing.n_needed, "more source", "more sources")} drawn at random, if none of them is spurious.`
     : "that is guaranteed already.";
@@ -77,7 +77,7 @@ function agreementPart() {
   const shown = standing.agreement.filter((row) => row.about === "spurious");
   const reasons = standing.agreement.filter((row) => row.about !== "spurious");
   const cells = (name) => (row) => [row[name], grouped(row.n_sources), kappaOf(row)];
-  return part("Agreement", "Kappa of verdicts given without knowing of each other, with its 95 % interval: 1 is full agreement, 0 what chance gives.",
+  return part("Agreement", "Kappa of independent verdicts, with its 95 % interval: 1 is full agreement, 0 is agreement by chance.",
     tableOf(["inspectors", "sources", "kappa"], shown.map(cells("inspectors"))),
     ...(reasons.length ? [tableOf(["reason, of all", "sources", "kappa"], reasons.map(cells("about")))] : []));
 }
@@ -113,7 +113,7 @@ function showResults(results) {
   find("results").hidden = state === "absent";
   find("make-results").disabled = state === "making";
   const texts = {
-    making: ["They are being made in the background: judge on."],
+    making: ["They are being made in the background. You can go on judging."],
     failed: [`They could not be made: ${results.error}`],
     ready: [`Ready, of ${counted(results.n_inspected ?? 0, "inspection", "inspections")}, on the machine that serves this page: ${results.folder}`],
   };
