@@ -15,7 +15,8 @@ import pytest
 import spurclust
 
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]
 RECIPE = (ROOT / "conda" / "recipe.yaml").read_text(encoding="utf-8")
 
 
@@ -37,6 +38,20 @@ def test_the_conda_recipe_has_the_lower_bounds_of_the_project():
     python = {"python": PROJECT["requires-python"].removeprefix(">=")}
     lines = re.findall(r"^    - (.*)$", RECIPE.partition("  run:\n")[2], re.MULTILINE)
     assert bounds_of(lines) == bounds_of([*PROJECT["dependencies"], *needed]) | python
+
+
+def test_the_conda_recipe_renders_to_what_the_project_is():
+    rattler_build = pytest.importorskip("rattler_build")
+    path = ROOT / "conda" / "recipe.yaml"
+    (variant,) = rattler_build.Stage0Recipe.from_file(path).render(rattler_build.VariantConfig())
+    recipe = variant.recipe.to_dict()
+    assert recipe["package"] == {"name": PROJECT["name"], "version": spurclust.__version__}
+    (script,) = PROJECT["scripts"].items()
+    assert recipe["build"]["python"]["entry_points"] == [" = ".join(script)]
+    host = bounds_of(recipe["requirements"]["host"])
+    assert host == bounds_of([*BUILD["requires"], f"python{PROJECT['requires-python']}"])
+    assert recipe["about"]["license"] == PROJECT["license"]
+    assert recipe["about"]["license_file"] == PROJECT["license-files"]
 
 
 @pytest.fixture(scope="module")

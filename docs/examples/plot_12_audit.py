@@ -2,9 +2,9 @@
 Audit what was not flagged
 ==========================
 
-Metrics on the labels that chose a region are too good. An audit avoids this: inspect a random sample of
-the unflagged sources, and bound how many spurious sources remain. The bound holds however often you
-look at it, so you can stop as soon as it is good enough.
+Metrics on the labels that chose a region are too good. An audit avoids this: inspect a random
+sample of the unflagged sources, and bound how many spurious sources remain. The bound holds however
+often you look at it, so you can stop as soon as it is good enough.
 """
 
 import matplotlib.pyplot as plt

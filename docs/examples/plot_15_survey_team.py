@@ -120,8 +120,8 @@ Page(load_analysis(results).report(max_size=1))
 # %%
 # Audit
 # -----
-# Metrics on the labels that chose the region are too good. An audit avoids this: inspect a random sample
-# of what is neither flagged nor inspected.
+# Metrics on the labels that chose the region are too good. An audit avoids this: inspect a random
+# sample of what is neither flagged nor inspected.
 
 sample = draw_audit(results, sample=60)
 audit = pd.read_csv(sample.path, dtype={"Source_ID": str}).drop(columns="Reliable_Source")

@@ -23,3 +23,18 @@ def test_links_to_files_lead_somewhere(name):
     page = ROOT / name
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_addresses_of_other_sites_are_well_formed():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/[!_a]*/*.md")]
+    pages += [*ROOT.glob("benchmarks/*.md"), *ROOT.glob("docs/examples/*.py")]
+    found = [
+        address
+        for page in pages
+        for address in re.findall(
+            r"(?:\]\(|<)(https?:[^)>]*)[)>]", page.read_text(encoding="utf-8")
+        )
+    ]
+    assert len(found) > 10
+    good = re.compile(r"https://[a-z0-9-]+(\.[a-z0-9-]+)+(/[\w.,~%/()-]*)?(#[\w.-]+)?")
+    assert [address for address in found if not good.fullmatch(address)] == []
