@@ -75,8 +75,8 @@ def test_the_cutouts_drawn_are_read_as_those_of_the_predictions(tmp_path):
     manifest["reading"] = {"hdu": ["OTHER"], "full": [9, 9], "dtype": "float32", "pad": "end"}
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     report_predictions(folder)
-    data = data_of((folder / "report.html").read_text(encoding="utf-8"))
-    shown = [Image.open(BytesIO(b64decode(data["cutouts"][str(k)]))) for k in range(N_SOURCES)]
+    cutouts = data_of((folder / "report.html").read_text(encoding="utf-8"), "cutouts")
+    shown = [Image.open(BytesIO(b64decode(cutouts[str(k)]))) for k in range(N_SOURCES)]
     assert {picture.size for picture in shown} == {(9, 9)}
     manifest["reading"] = "by eye"
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
@@ -84,9 +84,9 @@ def test_the_cutouts_drawn_are_read_as_those_of_the_predictions(tmp_path):
         report_predictions(folder)
 
 
-def data_of(page):
+def data_of(page, part="data"):
     """Return what the script of a page works with."""
-    return json.loads(page.split('id="data"')[1].split(">", 1)[1].split("</script>")[0])
+    return json.loads(page.split(f'id="{part}"')[1].split(">", 1)[1].split("</script>")[0])
 
 
 def test_of_many_sources_the_flagged_come_first(tmp_path, monkeypatch):

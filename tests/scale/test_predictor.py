@@ -82,7 +82,7 @@ def test_other_cutouts_than_were_fitted_are_refused_in_every_form(
         (tmp_path / "files" / f"{k}.png").write_bytes(data)
     for form in forms(other, tmp_path / "files"):
         for predict in (flag_sources, predict_sources):
-            with pytest.raises(CatalogError, match=f"{reason}.*, (and|which) the fitted "):
+            with pytest.raises(CatalogError, match=f"{reason}.*, (but|the type of) the fitted "):
                 predict(fitted.model, form)
 
 

@@ -141,7 +141,7 @@ def test_a_partition_with_damaged_pages_is_made_anew(fitted, cutouts, expected, 
 
 
 def test_cutouts_of_another_shape_leave_no_folder(fitted, images, expected, tmp_path):
-    with pytest.raises(CatalogError, match=r"it is 13 x 16 pixels .*, and the fitted"):
+    with pytest.raises(CatalogError, match=r"it is 13 x 16 pixels .*, but the fitted"):
         write_predictions(fitted.model, images[:, 1:], tmp_path / "out")
     assert not (tmp_path / "out").exists()
     write_predictions(fitted.model, images, tmp_path / "out")
