@@ -1,4 +1,4 @@
-"""How much of the region is luck, as stages of a run."""
+"""Steadiness and stability of the region, as stages of a run."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from spurclust.analysis.stages import Stages
 def measure_steadiness(
     detector: Any, features: NDArray[Any], y: NDArray[np.int8], stages: Stages
 ) -> Any:
-    """Make the region again by other random draws, and compare; None where nothing is flagged."""
+    """Make the region again with other random draws, and compare; None if nothing is flagged."""
     if not detector.flagged_.any():
         return None
     from spurclust.tuning import region_steadiness
@@ -23,7 +23,7 @@ def measure_steadiness(
 def measure_stability(
     detector: Any, images: NDArray[Any], y: NDArray[np.int8], n_states: int, stages: Stages
 ) -> NDArray[np.float64] | None:
-    """Return in which share of runs from other random states each source is flagged."""
+    """Return the share of runs with other random states in which each source is flagged."""
     if not n_states:
         return None
     from spurclust.tuning import flag_stability

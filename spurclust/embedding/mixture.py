@@ -14,12 +14,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from spurclust.labels import UNINSPECTED
 
 STARTS_TIMES_COMPONENTS, MOST_STARTS = 60, 5
-"""Few components lie in very different places from start to start, and are fitted quickly. Many
-cover the same groups wherever they start."""
+"""Few components depend much on their start, and are fitted quickly. Many components cover the same
+groups from any start."""
 
 TOLERANCE_OF_STARTS = 0.01
-"""Ten times the tolerance of the kept mixture. Three or four iterations show which start is the
-best; the others are spared ten to thirty more."""
+"""Ten times the tolerance of the kept mixture. Three or four iterations show the best start, which
+saves ten to thirty iterations of each other start."""
 
 _MAX_STATE = np.iinfo(np.int32).max
 
@@ -28,10 +28,9 @@ class GuidedMixture(GaussianMixture):
     """Fit Gaussian mixtures from several starts, and keep the one that explains the labels best.
 
     With few components, the start decides whether a small group of sources gets a component of its
-    own, or shares a large one. Of several mixtures, this one keeps that whose components are the
-    purest: where the labels of the inspected sources are most probable, given the share of each
-    class in their component. Each mixture is fitted without labels: roughly to be chosen, and the
-    chosen one well.
+    own, or shares a large one. It keeps the mixture with the purest components: the one where the
+    labels of the inspected sources are most probable, given the share of each class in their
+    component. Each mixture is fitted roughly and without labels. The best one is then fitted well.
 
     Parameters
     ----------
@@ -48,16 +47,16 @@ class GuidedMixture(GaussianMixture):
     Attributes
     ----------
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
-        The components, as those of `sklearn.mixture.GaussianMixture`.
+        The components, as in `sklearn.mixture.GaussianMixture`.
     converged_, n_iter_, lower_bound_, lower_bounds_ : bool, int, float, list of float
-        How the kept mixture was found, as there.
+        State of the fit of the kept mixture, as there.
     n_features_in_ : int
         Number of coordinates of a point.
 
     Notes
     -----
-    The probability of the labels is that of a multinomial in each component, whose shares are the
-    counts plus one half (Jeffreys' prior). Without labels, the most probable mixture is kept.
+    The labels of each component have a multinomial distribution; its shares are the counts plus one
+    half (Jeffreys' prior). Without labels, the most probable mixture is kept.
 
     Examples
     --------
@@ -87,7 +86,7 @@ class GuidedMixture(GaussianMixture):
         self.n_starts = n_starts
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Fit a mixture from each start roughly, and the best of them well.
+        """Fit a mixture from each start roughly, and the best one well.
 
         Parameters
         ----------

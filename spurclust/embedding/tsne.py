@@ -264,6 +264,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         TSNE
             Itself.
 
+        Raises
+        ------
+        ValueError
+            When `n_components` is neither 1 nor 2, or `init` has another shape.
+
         Warns
         -----
         UserWarning

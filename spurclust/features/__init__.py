@@ -1,4 +1,4 @@
-"""Cutouts to named numbers."""
+"""Compute named features of cutouts."""
 
 from spurclust.features.extractor import CutoutFeatures
 

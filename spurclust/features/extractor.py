@@ -32,8 +32,8 @@ from spurclust.fitted import COUNT, IMAGES, Part, Plain, Several
 from spurclust.parallel import map_row_blocks
 
 BLOCK_PIXELS = 400_000
-"""Pixels of panels in one block of cutouts: its arrays stay in the processor's cache. Larger ones
-would also be returned to the system, and zeroed by it, again and again."""
+"""Number of pixels in one block of cutouts, whose arrays fit in the processor's cache. The system
+would also reclaim and zero larger arrays again and again."""
 
 
 class CutoutFeatures(TransformerMixin, BaseEstimator):
@@ -42,17 +42,17 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     Use it instead of `ImageFlattener` if defects have a typical shape but no typical position. Two
     spikes at different positions then look similar. No feature changes when a square panel is
     flipped, or turned by a quarter. A defect that shows only in its position in the panel is lost.
-    Panels are found, and their enlargement is undone.
+    It finds the panels, and undoes their enlargement.
 
     Parameters
     ----------
     panels : int or tuple of (int, int), default=None
-        Number of panels side by side, or rows and columns of them. None finds them, from the gaps
-        of one value between them, or as squares when the width is a whole number of heights. Every
-        channel is a panel as well, unless all are equal.
+        Number of panels side by side, or of rows and columns. None finds them from the gaps of one
+        value between them, or as squares if the width is a multiple of the height. Every channel is
+        also a panel, unless all channels are equal.
     enlargement : int, default=None
-        Factor by which the panels were drawn enlarged. None finds it, from pixels that are equal
-        in all cutouts of the fit.
+        Factor by which the panels are enlarged. None finds it from pixels that are equal in all
+        fitted cutouts.
     panel_size : int, default=64
         Maximum number of pixels along a side of a panel. Larger panels are averaged. Raising it
         resolves finer defects, and takes longer.
@@ -66,7 +66,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     panel_shape_ : tuple of int
         Height and width of a panel when its features are computed, in pixels.
     enlargement_ : tuple of int
-        By how much panels are drawn larger, in height and in width.
+        Factors by which panels are enlarged, in height and in width.
     n_features_in_ : int
         Number of pixels times channels of a source.
     image_shape_ : tuple of int
@@ -76,15 +76,15 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The features of one panel are named ``panel<k>_``, from 1, and what they measure: gray levels
-    (``quantile_``, ``level``, ``peak``, ``noise``), pixels without data (``blank``, ``flat``),
-    rings and the source in the center (``ring``, ``center``), its light of both signs and its
-    shape (``source_``), light above the sky (``light``, ``concentration_``), what is bright beside
-    the source (``outer_``, ``border_``, ``bright``), asymmetry (``side``, ``quadrant_``, ``slope``,
-    wedges), and straight lines (``streak``). The others compare panels: ``blank_in_``,
+    The names of the features of one panel are ``panel<k>_``, from 1, and what they measure: gray
+    levels (``quantile_``, ``level``, ``peak``, ``noise``), pixels without data (``blank``,
+    ``flat``), rings and the source in the center (``ring``, ``center``), its light of both signs
+    and its shape (``source_``), light above the sky (``light``, ``concentration_``), bright things
+    beside the source (``outer_``, ``border_``, ``bright``), asymmetry (``side``, ``quadrant_``,
+    ``slope``, wedges), and straight lines (``streak``). The others compare panels: ``blank_in_``,
     ``contrast_``, ``signal_``, ``similarity_`` and ``streak_alignment``.
 
-    Beside a very bright source, 8 bits show no noise. That background may be taken for blank.
+    Beside a very bright source, 8 bits show no noise, so that background can pass for blank.
 
     References
     ----------
@@ -121,7 +121,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     }
 
     def _fitted_problem(self) -> str | None:
-        """Return what is wrong where panels are not in the image, or not as described."""
+        """Return what is wrong if panels are not in the image, or not as described."""
         image = as_channels(np.zeros((1, *self.image_shape_), dtype=np.uint8))
         if not lies_within(self._layout, image.shape[1:]):
             return "panels lie outside of the image"
@@ -203,7 +203,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_features_out,)
-            Names; those that begin with ``panel<k>_`` are of the k-th panel, from 1.
+            Names. Those that begin with ``panel<k>_`` belong to the k-th panel, from 1.
         """
         check_is_fitted(self)
         return np.array(self._names, dtype=object)
@@ -230,7 +230,7 @@ def _measure_block(images: NDArray[Any], layout: PanelLayout, panel_size: int) -
 
 
 def measure_cutouts(values: NDArray[Any]) -> Features:
-    """Measure panels of shape (n_samples, n_panels, height, width): each, and how they compare."""
+    """Measure each panel of an array (n_samples, n_panels, height, width), and compare panels."""
     n_panels, height, width = values.shape[1:]
     geometry = panel_geometry(height, width)
     panels = prepare_panels(values.reshape(-1, height, width))

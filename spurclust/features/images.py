@@ -1,4 +1,4 @@
-"""Cutouts as images: check what is given, find the panels of a strip, and cut them out."""
+"""Cutouts as images: check them, find the panels of a strip, and cut them out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.utils.validation import validate_data
 from spurclust.fitted import COUNT, Number, Part, Several
 
 LAYOUT_SOURCES = 256
-"""A layout is found from so many sources: enough that no gap is an accident."""
+"""Number of sources from which to find a layout: enough to exclude accidental gaps."""
 
 
 def validate_images(
@@ -38,7 +38,7 @@ def validate_images(
             "(height, width) or (height, width, n_channels), none of them 0."
         )
     shape = images.shape[1:]
-    # scikit-learn itself reports rows of another length.
+    # scikit-learn reports rows of another length.
     if (
         not reset
         and shape != estimator.image_shape_
@@ -57,19 +57,19 @@ def validate_images(
 
 
 def content_keys(X: Any) -> NDArray[np.uint64]:
-    """Return a checksum of each image, row or path, by which they have an order of their own."""
+    """Return a checksum of each image, row or path, which defines an order."""
     rows = X if isinstance(X, list | tuple) else np.asarray(X)
     contents = (
         str(row).encode() if isinstance(row, str) else np.ascontiguousarray(row).data
         for row in rows
     )
-    # Of 100 000 rows, two would have one crc32.
+    # Among 100 000 rows, two would have the same crc32.
     keys = [crc32(content) << 32 | adler32(content) for content in contents]
     return np.array(keys, dtype=np.uint64)
 
 
 def sample_sources(images: NDArray[Any], most: int) -> NDArray[np.intp]:
-    """Choose at most so many sources, the same in whatever order they are given."""
+    """Choose at most `most` sources, independent of their order."""
     if len(images) <= most:
         return np.arange(len(images))
     return np.argsort(content_keys(images), kind="stable")[:most]
@@ -99,7 +99,7 @@ class PanelLayout(NamedTuple):
 
     @property
     def n_panels(self) -> int:
-        """Panels of a cutout, those of all channels."""
+        """Number of panels of a cutout, in all channels."""
         return len(self.rows.starts) * len(self.columns.starts) * self.n_channels
 
 
@@ -117,7 +117,7 @@ def find_layout(
     images: NDArray[Any], panels: int | tuple[int, int] | None, enlargement: int | None
 ) -> PanelLayout:
     """Find the panels of cutouts of shape (n_samples, height, width, n_channels)."""
-    # Gaps between panels are columns (rows) of one value that is the same in all cutouts.
+    # Gaps between panels are columns or rows of one value, equal in all cutouts.
     some = images[sample_sources(images, LAYOUT_SOURCES)]
     rows, columns = _panels_along(some, 1), _panels_along(some, 2)
     if panels is None:
@@ -151,13 +151,13 @@ def _varied_lines(images: NDArray[Any], axis: int) -> NDArray[np.bool_]:
 
 
 def _inside(images: NDArray[Any], axis: int) -> tuple[int, int]:
-    """Return the range of an axis without its constant margins; all of it when all is constant."""
+    """Return the range of an axis without constant margins, or all of a constant axis."""
     varied = np.flatnonzero(_varied_lines(images, axis))
     return (int(varied[0]), int(varied[-1]) + 1) if len(varied) else (0, images.shape[axis])
 
 
 def _panels_along(images: NDArray[Any], axis: int) -> list[tuple[int, int]]:
-    """Return the ranges between gaps when they have one length, else one range around all."""
+    """Return the ranges between gaps if their lengths are equal, else one range around all."""
     varied = _varied_lines(images, axis)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], varied, [False]]).astype(np.int8)))
     ranges = [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
@@ -168,7 +168,7 @@ def _panels_along(images: NDArray[Any], axis: int) -> list[tuple[int, int]]:
 
 
 def _squares(columns: tuple[int, int], rows: tuple[int, int]) -> list[tuple[int, int]]:
-    """Divide a strip without gaps into square panels where this leaves nothing over."""
+    """Divide a strip without gaps into square panels, if they fill it."""
     height, width = rows[1] - rows[0], columns[1] - columns[0]
     if width % height:
         return [columns]
@@ -202,20 +202,20 @@ def _axis(
 
 
 def _enlargement(images: NDArray[Any], axis: int, ranges: Sequence[tuple[int, int]]) -> int:
-    """Return the largest factor by which all panels may have been enlarged along an axis."""
+    """Return the largest possible enlargement of all panels along an axis."""
     lines = np.moveaxis(images, axis, 0)
     factor = 0
     for start, stop in ranges:
         panel = lines[start:stop]
         changes = 1 + np.flatnonzero(~_equal(panel[1:], panel[:-1]).all(axis=(1, 2, 3)))
         factor = gcd(factor, *changes.tolist(), stop - start)
-    # Panels in which nothing changes show no enlargement.
+    # Constant panels show no enlargement.
     return factor if 0 < factor < ranges[0][1] - ranges[0][0] else 1
 
 
 def cut_panels(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> NDArray[Any]:
     """Cut out panels, undo their enlargement, and average those larger than `panel_size`."""
-    # To (n_samples, n_panels, height, width): row by row, those of the first channel first.
+    # To (n_samples, n_panels, height, width), row by row; the first channel comes first.
     rows, columns = layout.rows, layout.columns
     cut = [
         images[
@@ -232,7 +232,7 @@ def cut_panels(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> ND
 
 
 def _shrunk(panels: NDArray[Any], panel_size: int) -> NDArray[Any]:
-    """Average squares of pixels where panels are larger than they need be; NaN is left out."""
+    """Average squares of pixels of panels that are too large; NaN is left out."""
     height, width = panels.shape[2:]
     factor = -(-max(height, width) // panel_size)
     if factor == 1:

@@ -1,6 +1,6 @@
-"""The measurements: numbers of shape (n,) by name, from each panel and from all panels of a cutout.
+"""Measure each panel, and all panels of a cutout: arrays of shape (n,) by name.
 
-What is divided by the noise is compressed by arcsinh, so that bright sources do not drown the rest.
+Values in units of the noise are compressed by arcsinh, so that bright sources do not dominate.
 Every processor computes the same bits.
 """
 
@@ -24,17 +24,17 @@ from spurclust.features.panels import (
 from spurclust.features.sources import measure_sources
 
 TINY = np.float32(1e-3)
-"""Added to gray levels that something is divided by."""
+"""Added to gray levels before a division by them."""
 
 LIGHT_SIGMA = 2.0
-"""Light is what exceeds the median by so many times the noise."""
+"""Light is above the median by this multiple of the noise."""
 
 BRIGHT_SIGMA = 1.3
 """Smoothed pixels this far above the median, in noise before smoothing, are bright: four times
 the noise that smoothing leaves."""
 
 HARMONICS = (1, 2, 3, 4, 6)
-"""Periods around the center that are measured: one neighbor, a bar, three to six spikes."""
+"""Numbers of periods around the center to measure: one neighbor, a bar, three to six spikes."""
 
 
 def measure_panels(panels: Panels, geometry: PanelGeometry) -> tuple[Features, Float32]:
@@ -70,7 +70,7 @@ def compare_panels(
 
 
 def _measure_levels(panels: Panels) -> Features:
-    """Measure how gray levels are distributed, whatever the unit of the data."""
+    """Measure the distribution of gray levels, in any unit of the data."""
     span = panels.high - panels.low
     scatter = panels.gray.std(axis=(1, 2))
     names = [f"quantile_{100 * share:02.0f}" for share in QUANTILES]
@@ -123,7 +123,7 @@ def _measure_profile(panels: Panels, sums: Features, ring_squares: Float32) -> F
 
 
 def _measure_light(panels: Panels, geometry: PanelGeometry) -> Features:
-    """Measure the light above the sky: how much, how far off, how large, how round."""
+    """Measure the light above the sky: its amount, offset, size and roundness."""
     sky = panels.median + np.float32(LIGHT_SIGMA) * panels.noise
     light = np.maximum(panels.gray - sky[:, None, None], 0).reshape(len(sky), -1)
     moments = sum_weighted(geometry.moments, light)
@@ -142,7 +142,7 @@ def _measure_light(panels: Panels, geometry: PanelGeometry) -> Features:
 
 
 def _measure_neighbors(panels: Panels, geometry: PanelGeometry) -> Features:
-    """Measure what is bright besides the source in the center."""
+    """Measure bright pixels besides the source in the center."""
     smooth, median, noise = panels.smooth, panels.median, panels.noise
     rows = smooth.reshape(len(smooth), -1)
     near = geometry.radius_pixels <= max(2.0, float(geometry.radius_pixels.min()))
@@ -203,7 +203,7 @@ def _measure_streaks(panels: Panels, means: Float32, long_lines: Mask) -> tuple[
     through = lines[:, :, lines.shape[2] // 2]
     brightest = best.max(axis=1)
     direction = scatter.argmax(axis=1)
-    # Folded, so that flips and quarter turns of the panel do not matter.
+    # Folded, so that flips and quarter turns of the panel have no effect.
     turned = direction % (N_ANGLES // 2)
     folded = np.minimum(turned, N_ANGLES // 2 - turned) * (180 / N_ANGLES)
     center_line = through.max(axis=1) - np.median(through, axis=1)
@@ -248,7 +248,7 @@ def _correlations(pixels: Float32) -> Float32:
     n_panels = unit.shape[1]
     products = np.empty((len(unit), n_panels, n_panels), dtype=np.float32)
     for k in range(n_panels):
-        # A product of BLAS has other last bits on another processor.
+        # The last bits of a BLAS product depend on the processor.
         above = np.einsum("ij,ikj->ik", unit[:, k], unit[:, k:])
         products[:, k, k:] = products[:, k:, k] = above
     return products
@@ -270,7 +270,7 @@ def _measure_agreement(panels: Panels, own: Features, angle: Float32, n_panels: 
         features[f"{name}_max"] = ranked[:, -1]
         features[f"{name}_second"] = ranked[:, -2]
         features[f"{name}_alone"] = ranked[:, -1] - ranked[:, -2]
-    # Twice the angle: a streak has no head.
+    # Twice the angle, because a streak has no direction.
     sums = np.abs((streak * np.exp(2j * angle.astype(np.float64))).sum(axis=1))
     alignment = sums / (np.abs(streak).sum(axis=1) + 1e-3)
     return features | {"streak_alignment": alignment.astype(np.float32)}

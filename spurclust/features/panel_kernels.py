@@ -7,16 +7,16 @@ from spurclust.parallel import kernel
 EXACT: frozenset[str] = frozenset()
 
 REACH = 3
-"""Neighbors on each side that smoothing weighs."""
+"""Number of neighbors on each side for smoothing."""
 
 HIGH_BITS, MIDDLE_BITS, LOW_BITS = 12, 10, 9
-"""Bits of a positive number that are counted in turn; the sign is left out."""
+"""Number of bits of a positive number to count, without the sign."""
 
 TILE = 64
-"""Panels that are summed together."""
+"""Number of panels that are summed together."""
 
 TRANSPOSED = 16
-"""Pixels of a panel that are transposed at a time: those of one line of the cache."""
+"""Number of pixels of a panel that are transposed at a time: one line of the cache."""
 
 
 @kernel(
@@ -49,7 +49,7 @@ def smooth_panels(panels, weights, down, along, out):  # type: ignore[no-untyped
 
 @kernel("void(float32[:, :, ::1], float32[::1])", fastmath=EXACT)
 def median_difference(panels, out):  # type: ignore[no-untyped-def]
-    """Find the median absolute difference of neighbors, by counting its bits from the highest."""
+    """Find the median absolute difference of neighbors bit by bit, from the highest."""
     n, height, width = panels.shape
     size = (height - 1) * width + height * (width - 1)
     differences = np.empty(size, dtype=np.float32)

@@ -1,7 +1,7 @@
-"""Panels made ready to be measured, and the parts of a panel over which sums are taken.
+"""Prepare panels, and define the parts of a panel for sums.
 
-Each set of parts is mapped to itself by the flips and quarter turns of a square panel, so that what
-is computed from the sums need not depend on which way up a panel is.
+Flips and quarter turns of a square panel map each set of parts to itself. So results from the sums
+need not depend on the orientation of a panel.
 """
 
 from functools import lru_cache
@@ -16,8 +16,8 @@ Mask = NDArray[np.bool_]
 Features = dict[str, Float32]
 
 LOW, HIGH = 0.05, 0.995
-"""Quantiles of a panel that become 0 and 1: strips are commonly drawn like this, so that a panel
-means the same in a strip and in a cube."""
+"""Quantiles of a panel that become 0 and 1. Strips are commonly drawn like this, so panels of a
+strip and of a cube are equal."""
 
 LEAST_NOISE = 0.3 / 255
 """Below this, in gray levels, 8 bits show no noise."""
@@ -29,7 +29,7 @@ QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 """Quantiles that become features."""
 
 LARGEST = 1e38
-"""Beyond this, levels are cut: their differences must fit into float32."""
+"""Limit of levels: their differences must fit into float32."""
 
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
@@ -53,7 +53,7 @@ LEAST_CHORD = 0.5
 
 
 class Panels(NamedTuple):
-    """Panels ready to be measured."""
+    """Prepared panels."""
 
     # Of shape (n, height, width): gray levels from 0 to 1, the median where blank, and smoothed.
     gray: Float32
@@ -79,11 +79,11 @@ def prepare_panels(values: NDArray[Any]) -> Panels:
     flat = flat_pixels(values)
     levels = _levels(values)
     rows = levels.reshape(len(levels), -1)
-    # Blank is NaN, and what is drawn where there are no data: areas of at least 3 x 3 pixels that
-    # all have the least value of their panel.
+    # Blank pixels are NaN, or lie in areas of at least 3 x 3 pixels with the minimum of their
+    # panel, which is how pixels without data are drawn.
     missing = np.isnan(levels)
     undrawn = flat & (levels == np.fmin.reduce(rows, axis=1)[:, None, None])
-    # In rising order, undrawn pixels come first and missing ones last.
+    # In ascending order, blank pixels with the minimum come first, and NaN comes last.
     start = np.count_nonzero(undrawn, axis=(1, 2))
     stop = rows.shape[1] - np.count_nonzero(missing, axis=(1, 2))
     picked = _quantiles(_sorted_rows(values, rows), start, stop, (LOW, HIGH, 0.5, 1.0, *QUANTILES))
@@ -98,20 +98,20 @@ def prepare_panels(values: NDArray[Any]) -> Panels:
 
 
 def round_exact(function: np.ufunc, values: NDArray[np.floating[Any]]) -> Float32:
-    """Evaluate in float64 and round: in float32, last bits depend on the processor."""
+    """Evaluate in float64 and round, because last bits of float32 depend on the processor."""
     return np.asarray(function(values, dtype=np.float64), dtype=np.float32)
 
 
 def flat_pixels(values: NDArray[Any]) -> Mask:
-    """Mark what lies in a square of 3 x 3 equal pixels; pixels outside count as their edge."""
+    """Mark pixels in squares of 3 x 3 equal pixels; pixels outside repeat the edge."""
     padded = np.pad(values, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    # Pixels in one line are compared fastest; squares across the ends of a row are left out.
+    # Comparing pixels in one line is fastest; squares across the ends of a row are removed.
     line, width = padded.ravel(), padded.shape[2]
     along = line[1:] == line[:-1]
     down = line[width:] == line[:-width]
     three = along[1:] & along[:-1]
     n = line.size - 2 * width - 2
-    square = np.zeros(line.size, dtype=np.bool_)  # by its first pixel
+    square = np.zeros(line.size, dtype=np.bool_)  # marked at its first pixel
     np.logical_and(down[1 : 1 + n], down[width + 1 : width + 1 + n], out=square[:n])
     for row in range(3):
         square[:n] &= three[row * width : row * width + n]
@@ -125,7 +125,7 @@ def flat_pixels(values: NDArray[Any]) -> Mask:
 
 
 def _levels(values: NDArray[Any]) -> Float32:
-    """Turn pixels into float32 whose differences are finite."""
+    """Convert pixels to float32 with finite differences."""
     if values.dtype.kind == "f":
         values = np.clip(values, -LARGEST, LARGEST)
     return np.ascontiguousarray(values, dtype=np.float32)
@@ -162,13 +162,13 @@ def _scale(levels: Float32, low: Float32, high: Float32) -> Float32:
     """Scale rows so that `low` is 0 and `high` is 1, and clip them; 0 where both are equal."""
     span = (high - low)[:, None]
     scaled = levels - low[:, None]
-    # Other libraries may have told the processor to take subnormal numbers for 0.
+    # Other libraries may set the processor to treat subnormal numbers as 0.
     scaled /= np.where(span >= np.finfo(np.float32).tiny, span, np.inf)
     return np.clip(scaled, 0, 1, out=scaled)
 
 
 def _noise(gray: Float32) -> Float32:
-    """Estimate the noise from the differences of neighbors, which do not see what is smooth."""
+    """Estimate the noise from differences of neighbors, which smooth light hardly changes."""
     from spurclust.features.panel_kernels import median_difference
 
     middle = np.zeros(len(gray), dtype=np.float32)
@@ -178,7 +178,7 @@ def _noise(gray: Float32) -> Float32:
 
 
 def _smooth(gray: Float32) -> Float32:
-    """Weigh the neighbors of each pixel by a normal distribution."""
+    """Smooth with Gaussian weights."""
     from spurclust.features.panel_kernels import REACH, smooth_panels
 
     weights = np.exp(-0.5 / SMOOTHING**2 * np.arange(-REACH, REACH + 1) ** 2)
@@ -189,7 +189,7 @@ def _smooth(gray: Float32) -> Float32:
 
 
 class PanelGeometry(NamedTuple):
-    """Where the pixels of a panel are, and the weights of sums over its parts."""
+    """The positions of the pixels of a panel, and the weights of sums over its parts."""
 
     # Distance from the center, in half panels and in pixels.
     radius: Float32
@@ -201,7 +201,7 @@ class PanelGeometry(NamedTuple):
     weights: scipy.sparse.csr_array
     # Weights of 1, x, y, x^2, y^2, xy, and the pixels within a quarter and a half of half a panel.
     moments: scipy.sparse.csr_array
-    # Which lines of each direction of the Radon transform are long enough.
+    # The lines of each direction of the Radon transform that are long enough.
     long_lines: Mask
 
 
@@ -257,7 +257,7 @@ def sum_weighted(weights: scipy.sparse.csr_array, rows: Float32, n_squared: int 
 
 
 def _means(masks: list[Mask]) -> scipy.sparse.csr_array:
-    """Return a row of weights per mask that takes the mean of its pixels; 0 where it is empty."""
+    """Return one row of weights per mask for the mean of its pixels; 0 if it is empty."""
     rows = np.array([mask.ravel() for mask in masks], dtype=np.float64)
     return scipy.sparse.csr_array(rows / np.maximum(rows.sum(axis=1, keepdims=True), 1))
 
@@ -294,8 +294,8 @@ def _slopes(x: Float32, y: Float32) -> scipy.sparse.csr_array:
 
 def _lines(x: Float32, y: Float32, radius: Float32) -> tuple[scipy.sparse.csr_array, Mask]:
     """Return the weights of a Radon transform: means along lines across the disk inside a panel."""
-    # A pixel is shared between the two lines nearest to it. The middle line of each direction
-    # passes through the center.
+    # The two nearest lines share a pixel. The middle line of each direction passes through the
+    # center.
     disk = np.flatnonzero(radius.ravel() <= 1)
     x, y = x.ravel()[disk], y.ravel()[disk]
     reach = int(np.abs(np.concatenate([x, y])).max() / LINE_WIDTH) + 1

@@ -1,7 +1,8 @@
 """The source in the center: light of both signs, and its shape.
 
-Difference images hold negative light beside or instead of positive light, which a panel scaled from
-its background to its highlights cuts off. So pixels are in noise here, above or below the median.
+Difference images have negative light beside or instead of positive light. Scaling a panel from its
+background to its highlights cuts it off. So pixels here are in units of the noise, above or below
+the median.
 """
 
 from functools import lru_cache
@@ -19,13 +20,13 @@ REACH = 7
 """Pixels on each side of the center that are smoothed."""
 
 LIGHT_SIGMA = 1.5
-"""Light is what lies so many times the noise above or below the median."""
+"""Light is above or below the median by this multiple of the noise."""
 
 CLEAR_SIGMA = 2.0
-"""Pixels so many times the noise off the median are counted."""
+"""Counted pixels differ from the median by this multiple of the noise."""
 
 BRIGHTEST = 1e5
-"""Pixels further off the median, in noise, are cut."""
+"""Limit of pixels in units of the noise."""
 
 
 class Center(NamedTuple):
@@ -54,7 +55,7 @@ def center_geometry(height: int, width: int) -> Center:
     radius = np.hypot(x, y)
     near = radius <= max(APERTURE, float(radius.min()))
     index = np.arange(x.size).reshape(x.shape)
-    # A quarter turn of what is no square leads out of it.
+    # A quarter turn of a rectangle leads out of it.
     turned = np.rot90(index) if x.shape[0] == x.shape[1] else index
     ring = np.rint(radius[near]).astype(int)
     masks = (ring == np.unique(ring)[:, None]).astype(np.float32)
@@ -102,7 +103,7 @@ def measure_sources(panels: Panels) -> Features:
 
 
 def _in_noise(panels: Panels, where: Center) -> Float32:
-    """Return the pixels around the center, in noise above the median; 0 where blank."""
+    """Return the pixels around the center in units of the noise; 0 where blank."""
     crop = slice(None), where.rows, where.columns
     signed = panels.levels[crop] - panels.middle[:, None, None]
     unit = (panels.high - panels.low) * panels.noise
@@ -111,7 +112,7 @@ def _in_noise(panels: Panels, where: Center) -> Float32:
 
 
 def _smooth(panels: Float32) -> Float32:
-    """Average 3 x 3 pixels; those outside count as their edge."""
+    """Average 3 x 3 pixels; pixels outside repeat the edge."""
     padded = np.pad(panels, ((0, 0), (1, 1), (1, 1)), mode="edge")
     down = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     return np.asarray((down[..., :-2] + down[..., 1:-1] + down[..., 2:]) / np.float32(9))

@@ -255,6 +255,11 @@ def agreement_table(
         ``n_sources``, ``agreement``, ``kappa`` (Cohen's of two inspectors, Fleiss' of more),
         ``kappa_low``, ``kappa_high``.
 
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or a verdict is neither 0 nor 1 nor `unlabeled`.
+
     Examples
     --------
     >>> from spurclust.metrics import agreement_table

@@ -152,6 +152,11 @@ def completeness(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None
     float
         Between 0 and 1; NaN when no source is known to be spurious.
 
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or a label (other than `unlabeled`) or flag is not 0 or 1.
+
     Examples
     --------
     >>> from spurclust.metrics import completeness
@@ -185,6 +190,12 @@ def completeness_interval(
     FractionInterval
         value, low, high; NaN, 0, 1 when no source is known to be spurious.
 
+    Raises
+    ------
+    ValueError
+        When the shapes differ, a label (other than `unlabeled`) or flag is not 0 or 1, or
+        `confidence` is not between 0 and 1.
+
     Examples
     --------
     >>> from spurclust.metrics import completeness_interval
@@ -210,6 +221,11 @@ def purity(y_true: ArrayLike, flagged: ArrayLike, *, unlabeled: Any = None) -> f
     -------
     float
         Between 0 and 1; NaN when no inspected source is flagged.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, or a label (other than `unlabeled`) or flag is not 0 or 1.
 
     Examples
     --------
@@ -243,6 +259,12 @@ def purity_interval(
     -------
     FractionInterval
         value, low, high; NaN, 0, 1 when no inspected source is flagged.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ, a label (other than `unlabeled`) or flag is not 0 or 1, or
+        `confidence` is not between 0 and 1.
 
     Examples
     --------

@@ -141,6 +141,11 @@ class GalleryDisplay(style.Display):
         -------
         GalleryDisplay
             The display of the chosen sources, drawn.
+
+        Raises
+        ------
+        ValueError
+            When `which` is not one of these, or there is not one cutout per source.
         """
         label = embeddings.labels_of(detector, y)
         flagged, spurious = np.asarray(detector.flagged_, dtype=bool), label == SPURIOUS

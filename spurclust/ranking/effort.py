@@ -65,6 +65,11 @@ def expected_effort(
         the number still to be made among the uninspected sources; it uses the probabilities, and is
         NaN where a score is not a probability. All are NaN when no source is known to be spurious.
 
+    Raises
+    ------
+    ValueError
+        When a completeness is outside (0, 1], or the score of an inspected source is NaN.
+
     Notes
     -----
     The workload at a completeness is a quantile of the positions of the spurious in the order. Its

@@ -1,4 +1,4 @@
-"""How much of the region is luck: of the trees, of the start of the embedding, of the mixture."""
+"""How much random draws change the region: trees, starts of the embedding and the mixture."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from spurclust.tuning.held_out import (
 )
 
 PERPLEXITY_FACTORS = (0.6, 1.0, 1.6)
-"""30, 50 and 80 for a perplexity of 50: equal steps, about as far as one would go."""
+"""Factors on the perplexity: 30, 50 and 80 for 50."""
 
 N_PARTS, N_REPLICAS = 3, 2
 """A third of the trees differs from all of them as much as two whole forests differ. If the mean of
@@ -36,15 +36,15 @@ a third has the variance v, that of a forest has v / 3, and both differences hav
 
 
 class Steadiness(NamedTuple):
-    """How much of a region stays when it is made again by other random draws.
+    """How much of a region stays if other random draws make it again.
 
-    It shows the part of luck, not that of the labels: a steady region can be wrong.
+    It shows the effect of random draws, not that of the labels: a steady region can be wrong.
 
     Attributes
     ----------
     similarity : float
-        Mean Jaccard similarity of the flagged sources with those of the replicas: those flagged in
-        both, divided by those flagged in one or both. 1 means that luck has no part.
+        Mean Jaccard similarity with the replicas: the sources flagged in both, divided by those
+        flagged in one or both. 1 means that random draws have no effect.
     n_flagged : tuple of int
         Number of sources that each replica flags.
     """
@@ -63,22 +63,22 @@ def region_steadiness(
     *,
     n_jobs: int | None = None,
 ) -> Steadiness:
-    """Make the region of a fitted detector again, by other random draws, and compare.
+    """Make the region of a fitted detector again with other random draws, and compare.
 
-    Each of two replicas takes another third of the trees that taught the axis, embeds the sources
-    anew, and fits a mixture from another start. A third of the trees differs from all of them as
-    much as another forest would. Without a `GuidedProjection`, only the start of the mixture is
-    another.
+    Each of two replicas takes another third of the trees of the taught axis, embeds the sources
+    again, and fits a mixture from another start. A third of the trees differs from all trees as
+    much as another forest would. Without a `GuidedProjection`, only the start of the mixture
+    changes.
 
     Parameters
     ----------
     detector : SpuriousRegionDetector
         The fitted detector.
     features : array-like of shape (n_samples, n_features)
-        What its first step made of the fitted sources, for example the `features` that
+        Output of its first step for the fitted sources, for example the `features` that
         `SpuriousRegionDetector.fit_assign` returns.
     y : array-like of shape (n_samples,)
-        The labels that it was fitted on.
+        Labels of the fit, in the same order.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores. The result is the same for any.
 
@@ -106,7 +106,7 @@ def region_steadiness(
     projections: Iterable[Any] = repeat(None)
     if isinstance(steps["reduce"], GuidedProjection):
         projections = steps["reduce"].project_by_parts(rows, N_PARTS)
-    # Threads that each make a replica wait less for each other than those that share one.
+    # Threads wait less for each other if each makes a replica than if all share one.
     own_jobs = {"n_jobs": max(count_threads(n_jobs) // N_REPLICAS, 1)}
 
     def flag_again(numbered: tuple[int, Any]) -> NDArray[np.bool_]:
@@ -128,7 +128,7 @@ def region_steadiness(
 
 
 def _jaccard(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Return the share of what either holds that both hold; 1 where neither holds anything."""
+    """Return the Jaccard similarity; 1 if neither flags any source."""
     either = (one | other).sum()
     return float((one & other).sum() / either) if either else 1.0
 
@@ -144,8 +144,8 @@ def flag_stability(
 ) -> NDArray[np.float64]:
     """Compute the share of runs in which each source is flagged.
 
-    Near 0 or 1, the data decide the flag of a source. In between, the random start of the embedding
-    does. A stable flag can still be wrong: see the held-out metrics.
+    Near 0 or 1, the data decide the flag of a source. In between, random draws do. A stable flag
+    can still be wrong: see the held-out metrics.
 
     Parameters
     ----------
@@ -153,14 +153,14 @@ def flag_stability(
 (n_samples, height, width, n_channels)
         Rows or cutouts of any real dtype.
     y : array-like of shape (n_samples,)
-        Labels, as `detector.fit` takes them.
+        Labels, as for `detector.fit`.
     detector : SpuriousRegionDetector
-        The settings of the runs; it need not be fitted and is not changed.
+        The detector with the settings of the runs. It is not changed, and need not be fitted.
     random_states : iterable of int, default=(0, 1, 2, 3, 4)
-        A run for each, of which it is the `random_state` of embedding and mixture.
+        `random_state` of the embedding and the mixture of each run.
     perplexities : iterable of float, default=None
-        With each of these. None is 0.6, 1 and 1.6 times that of the detector, if its embedding has
-        one.
+        Perplexities of the runs. None is 0.6, 1 and 1.6 times that of the detector, if its
+        embedding has one.
     n_jobs : int, default=None
         Number of threads; None is 1, -1 is all cores. The result is the same for any.
 
@@ -176,10 +176,10 @@ def flag_stability(
 
     Notes
     -----
-    From `init="pca"` t-SNE is the same for every `random_state`. So each run starts it from points
-    at random, `init="random"`; another `init` is kept. That of the mixture, which starts it
-    elsewhere too, matters as much on real strips. Cutouts are reduced once for all runs, so that
-    the axis that labels teach is the same: `region_steadiness` shows what other trees would do.
+    With `init="pca"`, t-SNE is the same for every `random_state`. So each run starts it at random
+    points (`init="random"`); any other `init` is kept. On real strips, the start of the mixture
+    matters as much. Cutouts are reduced once for all runs, so all runs share the taught axis.
+    `region_steadiness` shows the effect of other trees.
 
     Examples
     --------
@@ -237,11 +237,11 @@ def flag_stability(
 
 
 def _perplexities_of(embed: Any, given: Iterable[float] | None) -> list[float | None]:
-    """List the perplexities to try; None is for an embedding that has none."""
+    """List the perplexities to try; None is for an embedding without one."""
     own = {} if embed == "passthrough" else embed.get_params(deep=False)
     if "perplexity" not in own:
         if given is not None:
-            raise ValueError(f"embed={embed!r} takes no perplexity: leave perplexities=None.")
+            raise ValueError(f"embed={embed!r} has no perplexity: leave perplexities=None.")
         return [None]
     if given is None:
         return [factor * own["perplexity"] for factor in PERPLEXITY_FACTORS]
@@ -254,14 +254,14 @@ def _perplexities_of(embed: Any, given: Iterable[float] | None) -> list[float | 
 
 
 def _started_elsewhere(embed: Any, settings: dict[str, Any]) -> Any:
-    """Return an unfitted embedding with the settings, from a start at random unless it has one."""
+    """Return an unfitted embedding with the settings, and a random start unless it has one."""
     if isinstance(getattr(embed, "init", None), str) and embed.init == "pca":
         settings = {**settings, "init": "random"}
     return _with_settings(embed, settings)
 
 
 def _with_settings(step: Any, settings: dict[str, Any]) -> Any:
-    """Return a clone of a step with those of the settings that it takes."""
+    """Return a clone of a step with the settings that it has."""
     if step == "passthrough":
         return step
     own = step.get_params(deep=False)

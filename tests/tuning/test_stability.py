@@ -75,7 +75,7 @@ def test_embeddings_without_a_perplexity(survey, detector, embed):
     detector.set_params(embed=embed, reduce="passthrough")
     share = flag_stability(X, y, detector, random_states=[7])
     assert_array_equal(share, detector.set_params(random_state=7).fit(X, y).flagged_)
-    with pytest.raises(ValueError, match="takes no perplexity: leave perplexities=None"):
+    with pytest.raises(ValueError, match="has no perplexity: leave perplexities=None"):
         flag_stability(X, y, detector, perplexities=[30])
 
 
