@@ -141,7 +141,7 @@ def _open_hdf5(path: Path) -> _Opened:
             small = {one: node[:] for one, node in found.items() if _is_column(node)}
     except OSError as error:
         raise CatalogError(
-            f"{path} cannot be opened as an HDF5 file ({error}): copy or write it anew"
+            f"{path} cannot be opened as an HDF5 file ({error}): copy it or write it again"
         ) from error
     return _Opened(images, images.stored, images.name, path, small, _stamp([str(path)]))
 
@@ -171,7 +171,7 @@ def _open_npy(path: Path) -> _Opened:
         # numpy takes anything but an array for a pickle, and advises to trust it.
         why = "it holds Python objects, or is damaged" if "pickle" in str(error) else str(error)
         raise CatalogError(
-            f"{path} cannot be opened as arrays of numpy ({why}): write it anew, ids as text, as "
+            f"{path} cannot be opened as arrays of numpy ({why}): write it again, ids as text, as "
             "with numpy.asarray(ids, dtype=str)"
         ) from error
     name = _choose(arrays, str(path))

@@ -109,7 +109,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         Raises
         ------
         CatalogError
-            On a file that is no image, or cutouts that differ in size or type.
+            On a file that is not an image, or cutouts that differ in size or type.
         """
         self._fit(X, keep=False)
         return self
@@ -132,7 +132,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         Raises
         ------
         CatalogError
-            On a file that is no image, or cutouts that differ in size or type.
+            On a file that is not an image, or cutouts that differ in size or type.
         """
         cutouts = self._fit(X, keep=True)
         warn_of_losses(cutouts, doubtful=False)

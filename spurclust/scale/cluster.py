@@ -48,6 +48,11 @@ def open_client(*, workers: int | None = None, scheduler: str | None = None) -> 
     CatalogError
         When both are given, or no scheduler answers.
 
+    Warns
+    -----
+    UserWarning
+        When the scheduler has no workers yet.
+
     Examples
     --------
     >>> from spurclust.scale import open_client

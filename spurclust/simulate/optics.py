@@ -72,7 +72,7 @@ class Filter:
 
 
 # Half-power wavelengths: JWST User Documentation, "NIRCam Filters". Depths are those of a deep
-# field. Long-wave pixels (0.063 arcsec) are drizzled to half their size, hence smoother noise.
+# field. Long-wave pixels (0.063 arcsec) are drizzled to half their size, which smooths the noise.
 FILTERS = (
     Filter("F090W", 0.795, 1.005, depth=29.2, noise_width=0.45),
     Filter("F115W", 1.013, 1.282, depth=29.2, noise_width=0.45),
