@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from spurclust.labels import UNINSPECTED
 
-STARTS_TIMES_COMPONENTS, MOST_STARTS = 60, 5
+STARTS_TIMES_COMPONENTS, MOST_STARTS = 120, 5
 """Few components depend much on their start, and are fitted quickly. Many components cover the same
 groups from any start."""
 
@@ -37,7 +37,7 @@ class GuidedMixture(GaussianMixture):
     n_components : int, default=1
         Number of components.
     n_starts : int or "auto", default="auto"
-        Number of mixtures to choose from. "auto" is 60 divided by `n_components`, at least 1 and
+        Number of mixtures to choose from. "auto" is 120 divided by `n_components`, at least 1 and
         at most 5.
     covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
         Shape of the components.

@@ -63,7 +63,7 @@ def test_classes_may_be_any_values():
     assert_array_equal(codes.means_, names.means_)
 
 
-@pytest.mark.parametrize(("n_components", "n_starts"), [(1, 5), (20, 3), (200, 1)])
+@pytest.mark.parametrize(("n_components", "n_starts"), [(1, 5), (20, 5), (40, 3), (200, 1)])
 def test_more_components_have_fewer_starts(n_components, n_starts):
     given = GuidedMixture(n_components, n_starts=n_starts, random_state=0)
     X = np.random.default_rng(0).normal(size=(400, 2))
