@@ -146,8 +146,8 @@ def _equal(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _varied_lines(images: NDArray[Any], axis: int) -> NDArray[np.bool_]:
     """Return which lines across an axis hold more than one value in all cutouts together."""
-    lines = np.moveaxis(images, axis, 0)
-    return np.asarray((lines != lines[:, :1, :1, :1]).any(axis=(1, 2, 3)))
+    others = tuple(each for each in range(images.ndim) if each != axis)
+    return np.asarray(images.min(axis=others) != images.max(axis=others))
 
 
 def _inside(images: NDArray[Any], axis: int) -> tuple[int, int]:
