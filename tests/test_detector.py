@@ -334,7 +334,7 @@ def test_a_user_s_own_reduction_keeps_fitted_points():
 
 
 def test_soft_assignment_needs_probabilities():
-    with pytest.raises(ValueError, match=r'predict_proba, which KMeans has not.*"hard"'):
+    with pytest.raises(ValueError, match=r'predict_proba: KMeans has none.*"hard"'):
         detector(mixture=KMeans(4), assignment="soft").fit(*survey())
     assert detector(mixture=KMeans(4, n_init=1)).fit(*survey()).n_components_ == 4
 
