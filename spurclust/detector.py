@@ -337,8 +337,8 @@ class SpuriousRegionDetector(FlaggingMixin, ClassifierMixin, BaseEstimator):
         if n_used < self.n_components:
             warnings.warn(
                 f"n_components={self.n_components} is too large for {len(self.embedding_)} "
-                "sources: a spurious fraction needs about ten sources in the component, so that "
-                f"it means something: {n_used} are used.",
+                "sources: a spurious fraction needs about ten sources in its component. "
+                f"{n_used} are used.",
                 stacklevel=5,
             )
         return fit_mixture(mixture, self.embedding_, n_used, codes)

@@ -386,7 +386,7 @@ class TestEdges:
     def test_few_sources(self, n):
         with (
             pytest.warns(UserWarning, match=rf"perplexity=50 is too large for {n} .*: 1 is used"),
-            pytest.warns(UserWarning, match=rf"n_components=6 is too large for {n} .*: 1 are used"),
+            pytest.warns(UserWarning, match=rf"n_components=6 is too large for {n} .* 1 are used"),
         ):
             model = self.fit(survey(n)[0], np.arange(n) == 0)
         assert (model.n_components_, model.perplexity_) == (1, 1.0)
@@ -413,7 +413,7 @@ class TestEdges:
         X = np.full((20, *shape), 7, dtype=np.uint8)
         with (
             pytest.warns(UserWarning, match="perplexity=50"),
-            pytest.warns(UserWarning, match="n_components=6 is too large for 20 sources.*: 1 are"),
+            pytest.warns(UserWarning, match="n_components=6 is too large for 20 sources.* 1 are"),
         ):
             model = self.fit(X, np.arange(20) < 2)
         assert_array_equal(model.embedding_, np.zeros((20, 2)))
@@ -426,7 +426,7 @@ class TestEdges:
         X[3] = 200
         with (
             pytest.warns(UserWarning, match="perplexity=50"),
-            pytest.warns(UserWarning, match="n_components=6 is too large for 20 sources.*: 1 are"),
+            pytest.warns(UserWarning, match="n_components=6 is too large for 20 sources.* 1 are"),
         ):
             model = self.fit(X, np.arange(20) == 3, flatten=ImageFlattener())
         assert model.flagged_.all()  # 1 of 20 in the only component
@@ -475,7 +475,7 @@ def test_a_threshold_exactly_reached_is_in_the_region():
 def test_fewer_components_for_few_sources(n, n_used):
     X, y = np.random.default_rng(0).normal(size=(n, 2)), np.arange(n) < 2
     steps = dict.fromkeys(("flatten", "reduce", "embed"), "passthrough")
-    message = f"n_components=20 is too large for {n} sources, .* {n_used} are used"
+    message = f"n_components=20 is too large for {n} sources: .* {n_used} are used"
     with pytest.warns(UserWarning, match=message) as warned:
         model = SpuriousRegionDetector(20, random_state=0, **steps).fit(X, y)
     assert model.n_components_ == len(model.components_) == n_used
