@@ -17,7 +17,7 @@ from scipy.special import ndtri
 from sklearn.metrics import cohen_kappa_score
 
 from spurclust.labels import frequent_reasons, is_uninspected, name_reasons
-from spurclust.metrics.fractions import as_bits, binomial_interval
+from spurclust.metrics.fractions import as_bits, binomial_interval, check_confidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,8 +210,7 @@ def _with_interval(
     confidence: float,
 ) -> Kappa:
     """Add the interval to a kappa, from the agreement on each source and that of chance."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
+    check_confidence(confidence)
     n, low, high = len(agree), np.nan, np.nan
     if value == 1:
         least, _ = binomial_interval(n, n, confidence)

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln
 from sklearn.utils import check_random_state
 
+from spurclust.metrics.fractions import check_confidence
+
 TIE = 1e-9
 """Relative difference within which a probability equals the allowed one, because of rounding."""
 
@@ -381,8 +383,7 @@ def _count(name: str, value: int, low: int, high: int | None = None, of: str = "
 
 def _log_allowed(confidence: float) -> float:
     """Return the logarithm of the error probability that a confidence allows."""
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
+    check_confidence(confidence)
     return float(np.log1p(-confidence) + TIE)
 
 

@@ -80,8 +80,7 @@ def binomial_interval(
     k, n = np.broadcast_arrays(np.asarray(k, dtype=float), np.asarray(n, dtype=float))
     if np.any(k < 0) or np.any(k > n):
         raise ValueError(f"k must be between 0 and n, got k={k} and n={n}.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
+    check_confidence(confidence)
     tail = (1 - confidence) / 2
     low = np.where(k > 0, betaincinv(np.maximum(k, 1), n - k + 1, tail), 0.0)
     high = np.where(k < n, betaincinv(k + 1, np.maximum(n - k, 1), 1 - tail), 1.0)
@@ -93,6 +92,12 @@ def check_fraction(name: str, value: float, *, above_zero: bool) -> None:
     if not (0 < value <= 1 or (value == 0 and not above_zero)):
         allowed = "(0, 1]" if above_zero else "[0, 1]"
         raise ValueError(f"{name} must be in {allowed}, got {value}.")
+
+
+def check_confidence(confidence: float) -> None:
+    """Raise if a confidence is outside (0, 1)."""
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence}.")
 
 
 def inspected_pairs(

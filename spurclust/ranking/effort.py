@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from spurclust.labels import SPURIOUS, UNINSPECTED, binary_labels, is_uninspected
 from spurclust.metrics import workload_at_completeness
-from spurclust.metrics.fractions import check_fraction
+from spurclust.metrics.fractions import check_confidence, check_fraction, inspected_pairs
 from spurclust.ranking.ranker import InspectionRanker
 from spurclust.ranking.sampling import LEAST_P, sampling_p_value
 from spurclust.ranking.suggestions import Strategy, outlyingness, suggest_sources
@@ -68,7 +68,8 @@ def expected_effort(
     Raises
     ------
     ValueError
-        When a completeness is outside (0, 1], or the score of an inspected source is NaN.
+        When labels and scores are of different lengths, a completeness is outside (0, 1], the
+        confidence outside (0, 1), or the score of an inspected source is NaN.
 
     Notes
     -----
@@ -91,6 +92,8 @@ def expected_effort(
     """
     import pandas as pd
 
+    check_confidence(confidence)
+    inspected_pairs(y_true, score, "score", unlabeled)
     labels = np.asarray(y_true)
     uninspected = is_uninspected(labels, unlabeled)
     n_spurious = int((labels[~uninspected] == SPURIOUS).sum())

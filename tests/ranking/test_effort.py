@@ -78,6 +78,13 @@ def test_learning_finds_more_than_chance(two_kinds, strategy, enough):
     assert (table["completeness"].iloc[-1] > 0.9) == enough
 
 
+def test_unequal_lengths_and_an_impossible_confidence():
+    with pytest.raises(ValueError, match=r"y_true has shape \(3,\) and score has \(2,\)"):
+        expected_effort([1, 0, 0], [0.5, 0.2])
+    with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 1"):
+        expected_effort([1, 0], [0.5, 0.2], confidence=1)
+
+
 def test_a_replay_ends_when_all_are_inspected(two_kinds):
     rows, y = two_kinds
     table = replay_inspection(
