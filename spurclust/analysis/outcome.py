@@ -104,9 +104,8 @@ class Analysis:
     def expected_effort(self) -> "pd.DataFrame | None":
         """Expected number of inspections, in the order of the ranking, per completeness.
 
-        Intervals are NaN unless all labels are a random sample. `inspections_left` is the number
-        still to be made. ``summary["ranking"]`` has the number of spurious sources still to be
-        found.
+        Intervals are NaN unless all labels are a random sample. `inspections_left` are those still
+        to be made. ``summary["ranking"]`` has the number of spurious sources still to be found.
         """
         import pandas as pd
 
@@ -138,8 +137,7 @@ class Analysis:
         Returns
         -------
         DataFrame
-            The most similar first. Columns: source_id, label, reason, and distance (1 is typical of
-            two random sources).
+            The most similar first: source_id, label, reason, distance (1 for two random sources).
         """
         return find_similar(self, source_id, n)
 
@@ -356,10 +354,9 @@ class Analysis:
         path : str or path-like
             The file.
         **options : dict
-            `cutouts`: the new folder of the cutouts, if they were moved. `audit`: the table of an
-            audit's sample, which becomes a queue. `max_cutouts`: maximum number of cutouts in the
-            page (12 000). `max_size`: their maximum size together, in megabytes (40).
-            `cutout_size`: pixels of their longer side. `n_jobs`: threads.
+            `cutouts`: their new folder, if they were moved. `audit`: the table of an audit's
+            sample, which becomes a queue. `max_cutouts` in the page (12 000). `max_size`: megabytes
+            of all of them (40). `cutout_size`: pixels of a longer side. `n_jobs`: threads.
 
         Returns
         -------
@@ -386,8 +383,7 @@ class Analysis:
     ) -> None:
         """Write tables, summary, models, pictures and the report: all or none.
 
-        Files of an earlier analysis in the folder are replaced. Other files are never touched.
-        `check_folder` checks beforehand whether the folder can be used.
+        Files of an earlier analysis are replaced, others never touched. `check_folder` checks first.
 
         Parameters
         ----------
