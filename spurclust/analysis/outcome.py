@@ -383,7 +383,7 @@ class Analysis:
     ) -> None:
         """Write tables, summary, models, pictures and the report: all or none.
 
-        Files of an earlier analysis are replaced, others never touched. `check_folder` checks first.
+        Files of an earlier analysis are replaced, others not touched. `check_folder` checks first.
 
         Parameters
         ----------
