@@ -36,7 +36,8 @@ MODULES = ["spurclust.region", "spurclust.cli.main", "spurclust.novelty"]
 HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
 HEAVY += ["distributed", "pyarrow", "zarr"]
 # Attributes that only some fits have.
-SOMETIMES = {"feature_names_in_"}
+# The last is that of mixtures since scikit-learn 1.7.
+SOMETIMES = {"feature_names_in_", "lower_bounds_"}
 
 
 def public_objects():

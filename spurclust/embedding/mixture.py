@@ -65,8 +65,8 @@ class GuidedMixture(GaussianMixture):
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(300, 2)) + np.repeat([[0, 0], [9, 0]], [290, 10], axis=0)
     >>> y = np.repeat([0, 1], [290, 10])
-    >>> GuidedMixture(2, random_state=0).fit(X, y).weights_.min().round(3)
-    np.float64(0.033)
+    >>> float(GuidedMixture(2, random_state=0).fit(X, y).weights_.min().round(3))
+    0.033
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

@@ -198,8 +198,8 @@ def replay_inspection(
     >>> y = (np.arange(200) < 20).astype(int)
     >>> rows = rng.normal(size=(200, 5)) + 4 * y[:, None]
     >>> table = replay_inspection(rows, y, n_inspections=60, random_state=0)
-    >>> table["inspections"].tolist(), table["completeness"].iloc[-1]
-    ([20, 40, 60], np.float64(1.0))
+    >>> table["inspections"].tolist(), float(table["completeness"].iloc[-1])
+    ([20, 40, 60], 1.0)
     """
     import pandas as pd
 

@@ -333,7 +333,7 @@ def test_a_state_of_a_generator_that_reads_beyond_it_is_refused(images, tmp_path
     ("reduce", "mixture"),
     [
         (PCA(3, whiten=True), GaussianMixture(covariance_type="tied")),
-        (make_pipeline(StandardScaler(), PCA(3)), BayesianGaussianMixture()),
+        (make_pipeline(StandardScaler(), PCA(3)), BayesianGaussianMixture(max_iter=1000)),
         (MinMaxScaler(), GaussianMixture(covariance_type="spherical")),
         (TruncatedSVD(3), MiniBatchKMeans(random_state=0)),
         (None, KMeans(random_state=0)),

@@ -79,7 +79,9 @@ def test_the_summary_agrees_with_the_tables(results):
 
 
 def test_what_a_run_prints(full_run):
-    assert full_run.errors == ""
+    # With some versions of scikit-learn the region of so few sources holds nearly all.
+    errors = full_run.errors.splitlines()
+    assert [line for line in errors if "warning: The region holds" not in line] == []
     patterns = [rf"^  {stage} +\d+\.\d\d s$" for stage in STAGES]
     patterns += [rf"^sources +{N_SOURCES}$", r"^  component +size +inspected", "diffraction spike"]
     patterns += [rf"^Flagged \d+ of {N_SOURCES} sources \(workload [01]\.\d+\)", "In-sample"]
