@@ -36,7 +36,7 @@ MODULES = ["spurclust.region", "spurclust.cli.main", "spurclust.novelty"]
 HEAVY = ["matplotlib", "dask", "astropy", "numba", "pandas", "PIL", "skops", "openTSNE", "tqdm"]
 HEAVY += ["distributed", "pyarrow", "zarr"]
 # Attributes that only some fits have.
-# The last is that of mixtures since scikit-learn 1.7.
+# Mixtures have the last in newer versions of scikit-learn only.
 SOMETIMES = {"feature_names_in_", "lower_bounds_"}
 
 
