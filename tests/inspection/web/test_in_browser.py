@@ -71,6 +71,7 @@ class Inspector:
 
     def press(self, key):
         """Press a key, and wait until the source is another."""
+        self.until("!inspecting.busy")
         row = self.shown()
         self.page.keyboard.press(key)
         self.until(f"!inspecting.busy && currentItem()?.row !== {row}")
@@ -120,7 +121,7 @@ def test_forty_verdicts_by_keys_are_exported(served, visit, tmp_path):
     anna.until("standing?.n_inspected === 40")
     assert "40 of 60 inspected" in anna.text("#count")
     assert anna.page.locator("#curve polyline").count() == 1
-    assert anna.page.locator("#nearest .cutout img").count() > 0
+    anna.until("find('nearest').querySelector('.cutout img')")
     assert anna.page.evaluate(NAMELESS) == []
 
 
@@ -185,6 +186,24 @@ def test_nothing_is_lost_when_the_server_starts_anew(served, visit):
         "spurious",
         "kept",
     ]
+    anna.judge(2)
+    anna.errors[:] = [one for one in anna.errors if "ERR_CONNECTION" not in one]
+
+
+def test_a_late_answer_brings_no_judged_source_back(served, visit):
+    anna = visit(served)
+    held = []
+    anna.page.route("**/api/next*", lambda route: held.append((route, route.fetch())))
+    served.stop()
+    served.start()
+    anna.until(f"connection.run === '{served.site.run}'")
+    anna.page.keyboard.press("s")
+    anna.page.wait_for_timeout(500)
+    for route, answer in held:
+        route.fulfill(response=answer)
+    anna.until("!inspecting.busy")
+    anna.page.wait_for_timeout(500)
+    assert str(anna.shown()) not in served.inspection.verdicts()["Source_ID"].tolist()
     anna.judge(2)
     anna.errors[:] = [one for one in anna.errors if "ERR_CONNECTION" not in one]
 

@@ -68,6 +68,7 @@ function fitGrid() {
 }
 
 async function toggleGrid() {
+  if (inspecting.busy) return;
   const opens = !isGrid();
   find("grid").hidden = !opens;
   find("stage").hidden = opens;

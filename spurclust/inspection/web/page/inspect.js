@@ -58,10 +58,16 @@ function showSimilar() {
   fitAll();
 }
 
+/** Ask what comes next; meanwhile nothing is judged, or the answer would bring back a judged one. */
 async function refreshItems() {
-  const n = isGrid() ? GRID_AT_ONCE : AHEAD;
-  takeItems(await askUntilAnswered(`/api/next?n=${n}`));
-  showAll();
+  if (inspecting.busy) return; // the answer to a verdict brings them
+  inspecting.busy = true;
+  try {
+    takeItems(await askUntilAnswered(`/api/next?n=${isGrid() ? GRID_AT_ONCE : AHEAD}`));
+    showAll();
+  } finally {
+    inspecting.busy = false;
+  }
 }
 
 function rowsOfVerdict() {
