@@ -11,10 +11,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from threading import Event
 from typing import Any, NamedTuple
 
 # Only light imports here and at the top of each script: a child starts with its parent's peak.
@@ -25,6 +28,7 @@ PACKAGES = (
 )
 THREAD_LIMITS = ("OPENBLAS_", "OMP_", "MKL_", "NUMBA_", "LOKY_")
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+WATCH_SECONDS = 0.2
 LOAD_AT_START = os.getloadavg()[0]
 BUSY = 0.5
 """Share of the cores; waiting OpenMP threads then spin, and run many times slower."""
@@ -141,17 +145,37 @@ def timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
     return result, {"seconds": time.perf_counter() - start, "memory": peak_memory()}
 
 
+def watch_memory(pid: int, ended: Event) -> float:
+    """Return the peak memory of a process and its children together, in GB, seen now and then."""
+    import psutil
+
+    peak = 0.0
+    while not ended.wait(WATCH_SECONDS):
+        with suppress(psutil.Error):  # one of them has just ended
+            first = psutil.Process(pid)
+            each = [one.memory_full_info() for one in (first, *first.children(recursive=True))]
+            # Of pages that processes share, pss counts to each its part; macOS has only uss.
+            peak = max(peak, sum(getattr(one, "pss", one.uss) for one in each))
+    return peak / 1e9
+
+
 def run_process(command: Sequence[str], **options: Any) -> Finished:
-    """Run a command as a process of its own."""
+    """Run a command as a process of its own; its memory is that of all its processes."""
+    require("psutil")
+    ended = Event()
     start = time.perf_counter()
-    process = subprocess.Popen(command, **options)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
+    with ThreadPoolExecutor(1) as pool:
+        process = subprocess.Popen(command, **options)
+        watched = pool.submit(watch_memory, process.pid, ended)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        ended.set()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         shown = " ".join(command)[:200]
         raise ChildError(f"exit code {process.returncode}, its message is above: {shown}")
-    return Finished(seconds, usage.ru_maxrss * PEAK_UNIT / 1e9, each=(seconds,))
+    largest = usage.ru_maxrss * PEAK_UNIT / 1e9  # of the largest process, and of any moment
+    return Finished(seconds, max(watched.result(), largest), each=(seconds,))
 
 
 def run_child(script: str, function: str, **arguments: Any) -> Finished:

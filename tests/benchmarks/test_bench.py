@@ -57,6 +57,12 @@ def test_a_process_has_its_own_peak_memory(bench):
     assert bench.run_process([sys.executable, "-c", "pass"]).memory <= bench.peak_memory()
 
 
+def test_the_memory_of_a_process_includes_its_children(bench):
+    hold = "import time; held = b'1' * 300_000_000; time.sleep(1)"
+    both = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}"
+    assert bench.run_process([sys.executable, "-c", both]).memory > 0.6
+
+
 def test_what_fails_says_so(bench):
     with pytest.raises(bench.ChildError, match="exit code 3"):
         bench.run_process([sys.executable, "-c", "raise SystemExit(3)"])
