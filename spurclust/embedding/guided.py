@@ -228,8 +228,13 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     def _normal_scores(self, rows: Float32) -> Float32:
         """Make each feature normal by its quantiles in the fit."""
-        # Faster than output_distribution="normal", which calls scipy.stats for each column.
-        scores = ndtri(self._quantiles.transform(rows))
+        from spurclust.embedding.kernels import interpolate_shares
+
+        shares = np.empty(rows.shape, dtype=np.float32)
+        quantiles = np.ascontiguousarray(self._quantiles.quantiles_.T)
+        references = self._quantiles.references_
+        interpolate_shares(np.ascontiguousarray(rows), quantiles, references, shares)
+        scores = ndtri(shares)
         return np.asarray(np.clip(scores, -LARGEST_SCORE, LARGEST_SCORE, out=scores))
 
     def _scores(self, forest: CrossFittedForest, rows: Float32) -> NDArray[np.float64]:

@@ -54,6 +54,44 @@ def add_shares(  # type: ignore[no-untyped-def]
                 out[i, k] += shares[node, k]
 
 
+@kernel(
+    types.void(
+        types.Array(types.float32, 2, "C", readonly=True),
+        types.Array(types.float64, 2, "C", readonly=True),
+        types.Array(types.float64, 1, "C", readonly=True),
+        types.float32[:, ::1],
+    ),
+    fastmath=frozenset(),
+)
+def interpolate_shares(rows, quantiles, references, out):  # type: ignore[no-untyped-def]
+    """Transform as QuantileTransformer does; it takes the mean of both ends of equal quantiles."""
+    n = references.shape[0]
+    for k in range(rows.shape[1]):
+        column = quantiles[k]
+        for i in range(rows.shape[0]):
+            value = np.float64(rows[i, k])
+            low, left = 0, n
+            while left > 0:
+                half = (left + 1) // 2
+                low += half if column[low + half - 1] < value else 0
+                left -= half
+            if low == n or value == column[n - 1]:
+                share = 1.0
+            elif low == 0:
+                share = 0.0
+            elif value == column[low]:
+                high = low
+                while column[high + 1] == value:
+                    high += 1
+                share = 0.5 * (references[low] + references[high])
+            else:
+                slope = (references[low] - references[low - 1]) / (column[low] - column[low - 1])
+                from_below = references[low - 1] + slope * (value - column[low - 1])
+                from_above = references[low] - slope * (column[low] - value)
+                share = 0.5 * (from_below + from_above)
+            out[i, k] = share
+
+
 @kernel("void(float32[::1], int32[::1], float32, int64)")
 def replace_farthest(heap_d, heap_i, distance, index):  # type: ignore[no-untyped-def]
     """Replace the farthest reference of a heap by a nearer one."""

@@ -31,8 +31,8 @@ from spurclust.features.panels import Features, Float32, panel_geometry, prepare
 from spurclust.fitted import COUNT, IMAGES, Part, Plain, Several
 from spurclust.parallel import map_row_blocks
 
-BLOCK_PIXELS = 400_000
-"""Number of pixels in one block of cutouts, whose arrays fit in the processor's cache. The system
+BLOCK_PIXELS = 500_000
+"""Limit of the pixels in one block of cutouts, whose arrays fit in the processor's cache. The system
 would also reclaim and zero larger arrays again and again."""
 
 
@@ -188,7 +188,8 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         images = as_channels(validate_images(self, X, reset=False))
         pixels = self.n_panels_ * self.panel_shape_[0] * self.panel_shape_[1]
-        block = int(np.clip(BLOCK_PIXELS // pixels, 1, 256))
+        # A power of two, so that several blocks fill a batch of a prediction.
+        block = 1 << (int(np.clip(BLOCK_PIXELS // pixels, 1, 256)).bit_length() - 1)
         measure = partial(_measure_block, layout=self._layout, panel_size=self.panel_size)
         return map_row_blocks(measure, images, block, self.n_jobs)
 

@@ -35,11 +35,13 @@ from spurclust.parallel import count_threads, map_threads
 from spurclust.ranking import InspectionRanker
 from spurclust.region import is_flagged
 
-BATCH_BYTES = 2**26
-"""Size of the cutouts that a thread holds at once, in bytes."""
+BATCH_BYTES = 2**24
+"""Size of the cutouts that a thread holds at once, in bytes. The system would reclaim and zero
+larger arrays again and again."""
 
 MOST_ROWS, LEAST_ROWS = 4096, 64
-"""Limits of the rows of a batch: the steps work in blocks of up to 256 rows."""
+"""Limits of the rows of a batch, which are a multiple of the latter: the steps work in blocks, and
+fill the last one with zeros."""
 
 _MAX_LISTED = 5
 _TEXT = pd.StringDtype("pyarrow")
@@ -78,9 +80,10 @@ class Predictor:
         image_format = source.image_format or options.like
         n_bytes = math.prod(image_format.shape) * image_format.dtype.itemsize if image_format else 1
         most = int(np.clip(BATCH_BYTES // n_bytes, LEAST_ROWS, MOST_ROWS))
-        # Equal batches, and equally many per thread.
-        each = -(-len(source) // count_threads(self.n_jobs))
-        step = max(LEAST_ROWS, -(-each // -(-max(each, 1) // most)))
+        # About equal batches, and equally many per thread.
+        each = max(-(-len(source) // count_threads(self.n_jobs)), 1)
+        n_batches = -(-each // most)
+        step = LEAST_ROWS * -(-each // (LEAST_ROWS * n_batches))
 
         def predict(start: int) -> tuple[pd.DataFrame | None, list[Unreadable]]:
             cutouts = source.read(range(start, min(start + step, len(source))), options)

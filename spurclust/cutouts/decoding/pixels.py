@@ -84,9 +84,9 @@ def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDA
     Pictures span their type, so 8 bits become 16 by a factor of 257. FITS stores values. Floats of
     any width are converted.
     """
-    kinds = (str(image.dtype), str(dtype))
     if image.dtype == dtype:
         return image
+    kinds = (str(image.dtype), str(dtype))
     if image.dtype.kind == dtype.kind == "f":
         return image.astype(dtype)
     if by_value:
