@@ -32,7 +32,7 @@ from spurclust.fitted import COUNT, IMAGES, Part, Plain, Several
 from spurclust.parallel import map_row_blocks
 
 BLOCK_PIXELS = 500_000
-"""Limit of the pixels in one block of cutouts, whose arrays fit in the processor's cache. The system
+"""Limit of the pixels in a block of cutouts, whose arrays fit in the processor's cache. The system
 would also reclaim and zero larger arrays again and again."""
 
 
