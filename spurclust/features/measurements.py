@@ -222,12 +222,14 @@ def _measure_streaks(panels: Panels, means: Float32, long_lines: Mask) -> tuple[
 def _measure_similarity(panels: Panels, geometry: PanelGeometry, n_panels: int) -> Features:
     """Correlate the smoothed panels of a cutout: in all pixels, in the center, and further out."""
     above = panels.smooth - panels.median[:, None, None]
+    # Loops over the cutouts are faster than over their few panels.
+    above = np.ascontiguousarray(above.reshape(-1, n_panels, *above.shape[1:]).swapaxes(0, 1))
     near = geometry.radius_pixels <= max(5.0, float(geometry.radius_pixels.min()))
     first, second = np.triu_indices(n_panels, 1)
     features: Features = {}
     for name, where in {"all": None, "center": near, "outer": geometry.radius > 0.5}.items():
-        pixels = above.reshape(len(above), -1) if where is None else above[:, where]
-        matrix = _correlations(pixels.reshape(-1, n_panels, pixels.shape[1]))
+        pixels = above.reshape(*above.shape[:2], -1) if where is None else above[:, :, where]
+        matrix = _correlations(pixels)
         pairs = np.sort(matrix[:, first, second], axis=1)
         others = (matrix.sum(axis=2) - 1) / (n_panels - 1)
         features |= {
@@ -241,16 +243,16 @@ def _measure_similarity(panels: Panels, geometry: PanelGeometry, n_panels: int) 
 
 
 def _correlations(pixels: Float32) -> Float32:
-    """Correlate all panels of each cutout with each other; 0 with a constant one."""
+    """Correlate panels (n_panels, n, n_pixels) of each cutout with each other; 0 if constant."""
     centered = pixels - pixels.mean(axis=2, keepdims=True)
     length = np.sqrt((centered**2).sum(axis=2, keepdims=True))
     unit = centered / np.maximum(length, np.float32(1e-6))
-    n_panels = unit.shape[1]
-    products = np.empty((len(unit), n_panels, n_panels), dtype=np.float32)
+    n_panels, n_cutouts = unit.shape[:2]
+    products = np.empty((n_cutouts, n_panels, n_panels), dtype=np.float32)
     for k in range(n_panels):
         # The last bits of a BLAS product depend on the processor.
-        above = np.einsum("ij,ikj->ik", unit[:, k], unit[:, k:])
-        products[:, k, k:] = products[:, k:, k] = above
+        above = np.einsum("ij,kij->ki", unit[k], unit[k:])
+        products[:, k, k:] = products[:, k:, k] = above.T
     return products
 
 
