@@ -165,7 +165,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
     def _describe(self, images: NDArray[Any]) -> Self:
         """Name the features, and describe the panels that were found."""
         some = cut_panels(images[:1], self._layout, self.panel_size)
-        self._names = list(measure_cutouts(some))
+        self._names = measure_cutouts(some)[0]
         self.n_panels_ = self._layout.n_panels
         self.panel_shape_ = tuple(some.shape[2:])
         self.enlargement_ = self._layout.rows.enlargement, self._layout.columns.enlargement
@@ -226,19 +226,19 @@ def measure_alike(one: Any, other: Any) -> bool:
 
 def _measure_block(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> Float32:
     """Compute the features of one block of cutouts."""
-    features = measure_cutouts(cut_panels(images, layout, panel_size))
-    return np.stack(list(features.values()), axis=1).astype(np.float32, copy=False)
+    return measure_cutouts(cut_panels(images, layout, panel_size))[1]
 
 
-def measure_cutouts(values: NDArray[Any]) -> Features:
-    """Measure each panel of an array (n_samples, n_panels, height, width), and compare panels."""
+def measure_cutouts(values: NDArray[Any]) -> tuple[list[str], Float32]:
+    """Measure and compare the panels of an array (n_samples, n_panels, height, width)."""
     n_panels, height, width = values.shape[1:]
     geometry = panel_geometry(height, width)
     panels = prepare_panels(values.reshape(-1, height, width))
     own, angle = measure_panels(panels, geometry)
-    features: Features = {}
+    between: Features = {}
     if n_panels > 1:
-        features |= compare_panels(panels, geometry, own, angle, n_panels)
-    for k in range(n_panels):
-        features |= {f"panel{k + 1}_{name}": each[k::n_panels] for name, each in own.items()}
-    return features
+        between = compare_panels(panels, geometry, own, angle, n_panels)
+    names = [f"panel{k + 1}_{name}" for k in range(n_panels) for name in own]
+    of_panels = np.column_stack(list(own.values())).reshape(len(values), -1)
+    features = np.column_stack([*between.values(), of_panels])
+    return [*between, *names], features.astype(np.float32, copy=False)

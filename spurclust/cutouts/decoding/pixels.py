@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # a decompression bomb.
 MAX_VALUES = 2**25
 
-COMPARED_VALUES = 2**16
+COMPARED_VALUES = 2**18
 """Number of values whose channels are compared at a time: they fit in the cache."""
 
 LARGEST = 1e15
