@@ -308,7 +308,7 @@ def save_report(analysis: Any, folder: str | os.PathLike[str], **options: Any) -
         summary = {**analysis.summary, "files": sorted([*files, REPORT])}
         with atomic_write(Path(folder, "summary.json")) as part:
             text = json.dumps(summary, indent=2, ensure_ascii=False)
-            part.write_text(text + "\n", encoding="utf-8")
+            part.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return notes
 
 

@@ -78,6 +78,9 @@ def write_results(folder: str | os.PathLike[str], *, replaceable: bool = True) -
         raise CatalogError(
             f"the disk of {target} is full: make room or choose another folder; nothing was written"
         ) from error
+    except CatalogError as error:
+        # Nobody knows the hidden folder, which is removed.
+        raise CatalogError(str(error).replace(str(staging), str(target))) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -188,7 +191,9 @@ def _list_in_summary(staging: Path) -> list[str]:
     summary = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     summary["written_by"] = "spurclust"
     summary["files"] = sorted({*_files_in(staging), _SUMMARY})
-    path.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(summary, indent=2, ensure_ascii=False)
+    # Names of files that are not UTF-8 have characters that only an escape can hold.
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     return list(summary["files"])
 
 

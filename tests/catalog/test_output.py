@@ -56,7 +56,8 @@ def test_new_folder(tmp_path, name):
 
 
 def test_summary_keeps_what_is_in_it(tmp_path):
-    summary = {"z": 1, "a": {"completeness": 0.1, "what": "é"}, "files": ["invented"]}
+    what = "é, and bytes of a name that is not UTF-8: \udce9"
+    summary = {"z": 1, "a": {"completeness": 0.1, "what": what}, "files": ["invented"]}
     write(tmp_path / "out", {"summary.json": json.dumps(summary), "x": "x"})
     found = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
     expected = {**summary, "files": ["summary.json", "x"], "written_by": "spurclust"}
@@ -184,6 +185,18 @@ def test_full_disk(tmp_path):
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_error_does_not_name_the_hidden_folder(tmp_path):
+    target = tmp_path / "out"
+    with (
+        pytest.raises(CatalogError) as caught,
+        write_results(target) as staging,
+        atomic_write(staging / "a.png"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(target / "a.png") in str(caught.value)
+    assert ".spurclust-" not in str(caught.value)
 
 
 def test_folder_that_appears_meanwhile(tmp_path):
