@@ -230,7 +230,8 @@ def check_folder(
     Raises
     ------
     CatalogError
-        When the folder cannot be written to, or holds files of others by these names.
+        When the folder cannot be written to, holds predictions, or has files of others by these
+        names.
     ValueError
         When a format is not known.
     ImportError
@@ -243,7 +244,10 @@ def check_folder(
     """
     from spurclust.catalog.output import check_output_folder
     from spurclust.catalog.results import RANKER
+    from spurclust.cutouts.files import holds_predictions
 
+    if holds_predictions(folder):
+        raise CatalogError(f"{folder} holds predictions of spurclust: choose another folder")
     if table_format not in TABLE_SUFFIXES:
         raise ValueError(f"table_format={table_format!r}: it must be one of {[*TABLE_SUFFIXES]}")
     if isinstance(plot_formats, str) or not set(plot_formats) <= set(PLOT_FORMATS):

@@ -280,12 +280,19 @@ def read_results(folder: str | os.PathLike[str]) -> RunTables:
             raise CatalogError(f"{path / name} is missing: {_GIVE}")
     sources = _read_table(path / SOURCES, _SOURCES_NEEDED)
     components = _read_table(path / "components.csv", _COMPONENTS_NEEDED).set_index("component")
+    summary = _read_summary(path / "summary.json")
+    n_sources = (summary.get("labels") or {}).get("n_sources", len(sources))
+    if n_sources != len(sources):
+        raise CatalogError(
+            f"{path / SOURCES} has {len(sources)} of the {n_sources} sources of the run: copy it "
+            f"again, or {_AGAIN}"
+        )
     tuning = path / "tuning.csv"
     return RunTables(
         sources=_checked_sources(path / SOURCES, sources, len(components)),
         components=components.astype({"in_region": bool}),
         tuning=_read_table(tuning, ()) if tuning.is_file() else None,
-        summary=_read_summary(path / "summary.json"),
+        summary=summary,
     )
 
 

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             with _output(getattr(args, "quiet", False)):
                 args.call(args)
     except (ValueError, OSError, ImportError, MemoryError) as error:
-        print(f"spurclust: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"spurclust: error: {' '.join(_message(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as error:
         text = str(error) or "interrupted, nothing was written"
@@ -64,6 +64,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     sys.stdout.flush()
     return 0
+
+
+def _message(error: Exception) -> str:
+    """Return what an error is about, and what to do where the system or a library raised it."""
+    if isinstance(error, PermissionError) and error.filename:
+        return f"{error.filename} cannot be used ({error.strerror}): permit it, or choose another"
+    if isinstance(error, UnicodeEncodeError):
+        return f"a name is not UTF-8: {error.object!a}. Rename the file or folder"
+    return str(error)
 
 
 @contextmanager

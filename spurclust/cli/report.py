@@ -66,6 +66,8 @@ def _write_report(folder: str, out: str | None, choices: dict[str, Any]) -> list
 def run_report(args: argparse.Namespace) -> None:
     """Write the page of a folder of results."""
     check_report()
+    if args.out is not None and Path(args.out).suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--out {args.out} is not the name of a page: end it in .html")
     choices = {
         "cutouts": args.cutouts,
         "max_cutouts": args.max_cutouts,

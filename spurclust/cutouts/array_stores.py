@@ -52,7 +52,8 @@ def _is_store(path: Path) -> bool:
     """Return whether a path is named as a store, or is the folder of one of zarr."""
     if path.suffix.lower() in _SUFFIXES:
         return not path.name.startswith(".")
-    return any((path / mark).is_file() for mark in _ZARR_MARKS)
+    # Unlike Path.is_file, it raises no error for a folder without permission.
+    return any(os.path.isfile(path / mark) for mark in _ZARR_MARKS)  # noqa: PTH113
 
 
 def open_store(source: Any, source_ids: Sequence[object] | None = None) -> ArraySource:

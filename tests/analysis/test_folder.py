@@ -10,6 +10,7 @@ from PIL import Image
 from spurclust.analysis import check_folder, load_analysis, save_report
 from spurclust.analysis.folder import picture_process
 from spurclust.catalog import load_model
+from spurclust.cutouts.files import PREDICTIONS
 from spurclust.errors import CatalogError
 
 FILES = {"sources.csv", "sources.ecsv", "components.csv", "summary.json", "model.skops"}
@@ -84,6 +85,12 @@ def test_what_cannot_be_saved_is_found_before_the_work(tmp_path):
     (tmp_path / "tuning.csv").write_text("mine")
     with pytest.raises(CatalogError, match=r"tuning\.csv"):
         check_folder(tmp_path, tune=True)
+
+
+def test_an_analysis_does_not_go_into_a_folder_of_predictions(tmp_path):
+    (tmp_path / "manifest.json").write_text(f'{{"format": "{PREDICTIONS}"}}')
+    with pytest.raises(CatalogError, match="holds predictions"):
+        check_folder(tmp_path)
 
 
 def test_a_page_is_added_to_a_folder_once_it_is_ours(analysis, tmp_path):

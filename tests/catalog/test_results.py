@@ -14,6 +14,7 @@ NAMES = [
     *("source_id", "path", "label", "reason", "tsne_x", "tsne_y"),
     *("component", "spurious_probability", "flagged"),
 ]
+FIVE = '{"written_by": "spurclust", "labels": {"n_sources": 5}}'
 COMPONENTS = component_table(np.array([[5, 3, 1], *[[4, 0, 0]] * 5]), 0.05)
 
 
@@ -96,6 +97,7 @@ def test_a_missing_file_is_named(run_folder, name):
         ("summary.json", "{", "summary.json is damaged"),
         ("summary.json", "[1]", "is not of spurclust"),
         ("summary.json", '{"written_by": "other"}', "is not of spurclust"),
+        ("summary.json", FIVE, "sources.csv has 4 of the 5 sources of the run: copy it again"),
         ("sources.csv", "", "cannot be read as a table"),
         ("sources.csv", 'a,b\n"1,2\n', "cannot be read as a table"),
         ("sources.csv", "source_id,label\n1,1\n", "has no column path, reason"),

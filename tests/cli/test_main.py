@@ -71,6 +71,22 @@ def test_input_that_cannot_be_used_is_one_error(survey, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PermissionError(13, "Permission denied", "a/b.csv"), "a/b.csv cannot be used (Permission"),
+        (UnicodeEncodeError("utf-8", "l\udce9.csv", 1, 2, "surrogates"), r"'l\udce9.csv'. Rename"),
+    ],
+)
+def test_an_error_of_the_system_names_what_to_do(monkeypatch, tmp_path, capsys, error, text):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("spurclust.cli.run.choose_cutouts", fail)
+    assert run(tmp_path, tmp_path / "out") == 1
+    one_error(capsys, text)
+
+
+@pytest.mark.parametrize(
     "where", ["spurclust.catalog.save_model", "spurclust.cli.run.make_detector"]
 )
 def test_an_interrupt_leaves_nothing(survey, tmp_path, monkeypatch, capsys, where):

@@ -10,7 +10,7 @@ import pytest
 
 from spurclust.cli.main import main
 
-from .conftest import N_SOURCES, predict, write_images, write_results
+from .conftest import N_SOURCES, one_error, predict, write_images, write_results
 
 pytest.importorskip("bokeh")
 pytest.importorskip("jinja2")
@@ -54,6 +54,13 @@ def test_a_page_of_someone_else_stays(beside, capsys):
     assert (beside / "report.html").read_text() == "mine"
     assert main(["report", "out", "--out", "other.html"]) == 0
     assert json.loads((beside / "summary.json").read_text())["files"] == []
+
+
+def test_the_page_does_not_replace_a_table(beside, capsys):
+    before = (beside / "sources.csv").read_text()
+    assert main(["report", "out", "--out", "out/sources.csv"]) == 1
+    one_error(capsys, "out/sources.csv is not the name of a page: end it in .html")
+    assert (beside / "sources.csv").read_text() == before
 
 
 def test_missing_cutouts_are_counted_and_found_elsewhere(folder, tmp_path, monkeypatch, capsys):
