@@ -92,10 +92,11 @@ def test_an_error_stops_the_threads(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("position", [0, 2, 4])
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_one_colored_cutout_makes_the_set_colored(tmp_path, position, n_jobs):
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_one_colored_cutout_makes_the_set_colored(tmp_path, position, n_jobs, channel):
     images = gray(5)
     expected = [as_rgb(image) for image in images]
-    expected[position][-1, -1, 2] ^= 1  # by the least possible amount
+    expected[position][-1, -1, channel] ^= 1  # by the least possible amount
     images[position] = expected[position]
     write(tmp_path, images)
     np.testing.assert_array_equal(read_cutouts(tmp_path, n_jobs=n_jobs).images, expected)

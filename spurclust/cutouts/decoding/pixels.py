@@ -1,7 +1,6 @@
 """Check, convert, place and shrink the pixels of one image."""
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,6 @@ from numpy.typing import NDArray
 # About 5800 x 5800 gray values, far more than any cutout. A header that declares more is damaged or
 # a decompression bomb.
 MAX_VALUES = 2**25
-
-COMPARED_VALUES = 2**18
-"""Number of values whose channels are compared at a time: they fit in the cache."""
 
 LARGEST = 1e15
 """Far above any flux. Larger values mean a pixel without data, and their squares overflow."""
@@ -57,25 +53,15 @@ def gray_as_one_channel(image: NDArray[Any]) -> NDArray[Any]:
     """Return one channel of an image whose channels are all equal, else the image."""
     if image.ndim == 2:
         return image
-    line, within = image.ravel(), _within_pixels(image.shape[2])
-    for start in range(0, line.size, len(within)):
-        # Comparing neighbors in memory is fastest.
-        block = line[start : start + len(within)]
-        differs = block[1:] != block[:-1]
-        if image.dtype.kind == "f":
-            differs &= ~(np.isnan(block[1:]) & np.isnan(block[:-1]))
-        differs &= within[: len(differs)]
-        if differs.any():
-            return image
-    return image[..., 0]
+    if image.dtype == np.uint8 and image.shape[2] == 3:
+        from spurclust.cutouts.decoding.pixel_kernels import take_gray
 
-
-@lru_cache(maxsize=4)
-def _within_pixels(n_channels: int) -> NDArray[np.bool_]:
-    """Return which values are followed by the next channel of the same pixel."""
-    within = np.ones((max(1, COMPARED_VALUES // n_channels), n_channels), dtype=np.bool_)
-    within[:, -1] = False
-    return within.ravel()
+        gray = np.empty(image.shape[:2], dtype=np.uint8)
+        return gray if take_gray(image.ravel(), gray.reshape(-1)) else image
+    first, is_float = image[..., 0], image.dtype.kind == "f"
+    others = np.moveaxis(image, -1, 0)[1:]
+    same = all(np.array_equal(first, other, equal_nan=is_float) for other in others)
+    return first if same else image
 
 
 def convert(image: NDArray[Any], dtype: np.dtype[Any], *, by_value: bool) -> NDArray[Any] | None:
