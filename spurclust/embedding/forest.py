@@ -113,6 +113,7 @@ class CrossFittedForest(NamedTuple):
         rows, codes = rows[order], codes[order]
         keys = row_keys(rows)
         folds = _assign_folds(codes, keys, n_folds)
+        has_missing = bool(np.isnan(rows).any())
         trees = []
         for fold in range(n_folds):
             seen = folds != fold
@@ -123,7 +124,8 @@ class CrossFittedForest(NamedTuple):
             rng_of_fold = np.random.RandomState(rng.randint(_MAX_STATE))
             states = rng_of_fold.randint(_MAX_STATE, size=max(n_estimators // n_folds, 1))
             # Threads of scikit-learn's forest change each other's warning filters.
-            grown = map_threads(partial(_grow_tree, X, y), states, count_threads(n_jobs))
+            grow_tree = partial(_grow_tree, X, y, has_missing)
+            grown = map_threads(grow_tree, states, count_threads(n_jobs))
             trees.append(PackedTrees.pack(grown, n_classes))
         return cls(trees, keys, folds)
 
@@ -170,11 +172,14 @@ class CrossFittedForest(NamedTuple):
         return short_repr(self)
 
 
-def _grow_tree(X: Float32, y: NDArray[np.integer[Any]], random_state: int) -> ExtraTreeClassifier:
-    """Grow a tree of an ensemble."""
+def _grow_tree(
+    X: Float32, y: NDArray[np.integer[Any]], check_input: bool, random_state: int
+) -> ExtraTreeClassifier:
+    """Grow a tree of an ensemble; rows with missing values need the check."""
     n_features = X.shape[1]
     n_tried = max(n_features // FEATURES_PER_TRIED, round(n_features**0.5))
-    return ExtraTreeClassifier(max_features=n_tried, random_state=random_state).fit(X, y)
+    tree = ExtraTreeClassifier(max_features=n_tried, random_state=random_state)
+    return tree.fit(X, y, check_input=check_input)
 
 
 def _assign_folds(

@@ -181,12 +181,52 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """
         return self.project(X, self._fit(X, y))
 
+    def fit_transform_like(
+        self, X: ArrayLike, y: ArrayLike, other: GuidedProjection, projected: Float32
+    ) -> Float32:
+        """Fit to other labels of the same features, and project them.
+
+        The principal components ignore the labels, so they are those of the other projection.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features.
+        y : array-like of shape (n_samples,)
+            Classes, or `unlabeled`.
+        other : GuidedProjection
+            A projection with the same parameters, fitted to the same features.
+        projected : ndarray of shape (n_samples, other.n_components_ + 1), float32
+            What its `fit_transform` returned.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_ + 1), float32
+            What `fit_transform(X, y)` returns.
+        """
+        self._validate_params()
+        rows, labels = validate_data(self, X, y, dtype=np.float32, y_numeric=False)
+        rng = check_random_state(self.random_state)
+        # Choosing rows for quantiles draws numbers, which the trees must not draw again.
+        _fit_quantiles(rows[:, :1], rng)
+        for name in ("_quantiles", "_components", "_scale", "n_components_"):
+            setattr(self, name, getattr(other, name))
+        self._teach(rows, labels, rng)
+        return self._beside_taught(projected[:, : self.n_components_], rows)
+
     def _fit(self, X: ArrayLike, y: ArrayLike) -> Float32:
         """Fit, and return the normalized features."""
         self._validate_params()
         rows, labels = validate_data(
             self, X, y, dtype=np.float32, ensure_min_samples=2, y_numeric=False
         )
+        rng = check_random_state(self.random_state)
+        normal = self._fit_components(rows, rng)
+        self._teach(rows, labels, rng)
+        return normal
+
+    def _teach(self, rows: Float32, labels: NDArray[Any], rng: np.random.RandomState) -> None:
+        """Grow the trees of the taught axis."""
         known = ~is_uninspected(labels, self.unlabeled)
         if not known.any():
             raise ValueError(
@@ -195,8 +235,6 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             )
         check_classification_targets(labels[known])
         self.classes_, codes = np.unique(labels[known], return_inverse=True)
-        rng = check_random_state(self.random_state)
-        normal = self._fit_components(rows, rng)
         self.forest_ = CrossFittedForest.grow(
             rows[known],
             codes,
@@ -207,13 +245,10 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             n_jobs=self.n_jobs,
         )
         self._score_mean, self._score_deviation = _moments(self._scores(self.forest_, rows))
-        return normal
 
     def _fit_components(self, rows: Float32, rng: np.random.RandomState) -> Float32:
         """Fit the quantiles and the principal components; return the features made normal."""
-        self._quantiles = QuantileTransformer(
-            n_quantiles=min(N_QUANTILES, len(rows)), random_state=rng
-        ).fit(rows)
+        self._quantiles = _fit_quantiles(rows, rng)
         normal = self._normal_scores(rows)
         self.n_components_ = min(self.n_components, *rows.shape)
         # The smaller of the two numbers decides which solver is fast.
@@ -291,8 +326,12 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             What `transform` returns.
         """
         rows = validate_data(self, X, dtype=np.float32, reset=False)
+        return self._beside_taught(self._on_components(normal), rows)
+
+    def _beside_taught(self, components: Float32, rows: Float32) -> Float32:
+        """Return the components and the taught axis of features."""
         taught = (self._scores(self.forest_, rows) - self._score_mean) / self._score_deviation
-        return np.hstack([self._on_components(normal), self.strength * taught]).astype(np.float32)
+        return np.hstack([components, self.strength * taught]).astype(np.float32)
 
     def _on_components(self, normal: Float32) -> Float32:
         """Project features that have been made normal on the principal components, scaled."""
@@ -344,6 +383,12 @@ class GuidedProjection(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         tags.target_tags.required = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
+
+def _fit_quantiles(rows: Float32, rng: np.random.RandomState) -> QuantileTransformer:
+    """Fit the quantiles of each feature."""
+    n_quantiles = min(N_QUANTILES, len(rows))
+    return QuantileTransformer(n_quantiles=n_quantiles, random_state=rng).fit(rows)
 
 
 def _moments(scores: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

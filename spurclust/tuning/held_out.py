@@ -14,7 +14,8 @@ from sklearn.base import clone
 from sklearn.utils import get_tags
 
 from spurclust.detector import SpuriousRegionDetector
-from spurclust.embedding import GuidedMixture
+from spurclust.embedding import GuidedMixture, GuidedProjection
+from spurclust.embedding.neighbors import order_by_content
 from spurclust.labels import UNINSPECTED
 from spurclust.parallel import count_threads, is_joblib_set, iterate_threads
 from spurclust.progress import track
@@ -95,7 +96,8 @@ def predict_held_out(
         return _try_hidden(space, shared, codes, splits)._replace(fitted=shared)
     first = None
     if ignores_labels(steps["flatten"]):
-        first = fit_steps({"flatten": steps["flatten"]}, images, codes)
+        names = ["flatten", *["reduce"] * isinstance(steps["reduce"], GuidedProjection)]
+        first = fit_steps({name: steps[name] for name in names}, images, codes)
     try_split = partial(_try_embedded, images=images, codes=codes, fitted=first)
     found = _try_each(try_split, space, steps, splits)
     return found._replace(fitted=first and [first] * len(space.perplexities))
@@ -159,8 +161,25 @@ def embed_by_perplexity(
     """Embed sources with each perplexity; flatten and reduce them once."""
     steps = [space.configure(images, perplexity) for perplexity in space.perplexities]
     first = {name: step for name, step in steps[0].items() if name != "embed"}
+    if fitted is not None and "reduce" in fitted.steps:
+        fitted = _teach_again(first["reduce"], codes, fitted)
     first_fitted = fit_steps(first, images, codes, fitted=fitted)
     return [fit_steps(each, images, codes, fitted=first_fitted) for each in steps]
+
+
+def _teach_again(
+    reduce: GuidedProjection, codes: NDArray[np.int8], fitted: FittedSteps
+) -> FittedSteps:
+    """Fit a projection to other labels than a fitted one, whose components it takes."""
+    features, projected = (fitted.outputs[name] for name in ("flatten", "reduce"))
+    order = order_by_content(features, codes)  # as in fit_step
+    made = reduce.fit_transform_like(
+        features[order], codes[order], fitted.steps["reduce"], projected[order]
+    )
+    return FittedSteps(
+        {**fitted.steps, "reduce": reduce},
+        {**fitted.outputs, "reduce": made[np.argsort(order)]},
+    )
 
 
 def _try_quietly(try_split: Callable[..., HeldOut], space: SearchSpace, split: Split) -> HeldOut:

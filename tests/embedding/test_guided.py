@@ -40,6 +40,20 @@ def test_fitted_sources_look_no_better_separated_than_new_ones():
     assert fitted == pytest.approx(unseen, abs=0.05)
 
 
+# Above 10 000 sources, the quantiles draw some of them first.
+@pytest.mark.parametrize(("n", "n_features"), [(200, 20), (10_001, 3)])
+def test_other_labels_teach_the_same_as_in_a_fit_of_their_own(n, n_features):
+    X, y = features(n, seed=4, n_features=n_features)
+    other = guide()
+    projected = other.fit_transform(X, y)
+    y = np.roll(y, 7)
+    like, alone = guide(), guide()
+    np.testing.assert_array_equal(
+        like.fit_transform_like(X, y, other, projected), alone.fit_transform(X, y)
+    )
+    np.testing.assert_array_equal(like.transform(X[:9] + 1), alone.transform(X[:9] + 1))
+
+
 def test_labels_without_meaning_teach_nothing():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(400, 20)).astype(np.float32)
