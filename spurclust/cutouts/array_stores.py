@@ -1,6 +1,8 @@
 """Stored arrays of cutouts: zarr, HDF5, npy and npz, read a few sources at a time."""
 
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -162,13 +164,17 @@ def _read_hdf5(place: tuple[str, str], rows: Any) -> Any:
 def _open_npy(path: Path) -> _Opened:
     """Open an array of numpy, or a file of several, which is read into memory."""
     try:
+        with path.open("rb") as file:
+            # numpy would leave such a file open.
+            if file.read(2) == b"PK" and not zipfile.is_zipfile(file):
+                raise zipfile.BadZipFile("it is cut or damaged")
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             images: Any = _StoredArray(str(path), _read_npy, loaded, str(path))
             return _Opened(images, loaded.shape, str(path), path, {}, _stamp([str(path)]))
         with loaded:
             arrays = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         # numpy takes anything but an array for a pickle, and advises to trust it.
         why = "it holds Python objects, or is damaged" if "pickle" in str(error) else str(error)
         raise CatalogError(

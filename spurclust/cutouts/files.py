@@ -66,6 +66,12 @@ def _list_files(source: Any) -> tuple[list[str], str]:
         paths = [path_text(path) for path in source]
         if not paths:
             raise CatalogError("the list of cutouts is empty: give at least one file")
+        folder = next((one for one in paths if not is_image_name(one) and Path(one).is_dir()), None)
+        if folder is not None:
+            raise CatalogError(
+                f"{folder} is a folder in a list of files: give one folder, or a pattern of files "
+                "in several, such as 'field*/*.png'"
+            )
         return paths, ""
     text = path_text(source)
     if "://" in text:

@@ -159,7 +159,8 @@ class Inspection:
         ids = fingerprint_of(self.source_ids)
         if self._store.setting("sources", ids) != ids:
             raise CatalogError(
-                f"{self.folder} has an inspection of other cutouts: choose another folder"
+                f"{self.folder} has an inspection of other cutouts: choose another folder, and "
+                "give this one as labels (--labels) to go on with its verdicts"
             )
         if not isinstance(random_state, int):
             random_state = check_random_state(random_state).randint(2**31)

@@ -224,8 +224,9 @@ def test_ids_are_in_a_table_beside_the_store(tmp_path, images, store, name):
 
 
 @pytest.mark.parametrize("name", ["cutouts.h5", "cutouts.npy", "cutouts.npz"])
-def test_a_damaged_file_is_named(tmp_path, name):
-    (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))
+@pytest.mark.parametrize("start", [b"\x89HDF\r\n\x1a\n", b"PK\x03\x04", b"\x93NUMPY\x01\0"])
+def test_a_damaged_file_is_named(tmp_path, name, start):
+    (tmp_path / name).write_bytes(start + bytes(500))
     with pytest.raises(CatalogError, match=f"{name} cannot be opened as"):
         open_cutouts(tmp_path / name)
 

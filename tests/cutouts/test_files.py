@@ -71,6 +71,8 @@ def test_nothing_to_read_is_an_error(tmp_path):
         list_cutouts(tmp_path / "absent")
     with pytest.raises(CatalogError, match="list of cutouts is empty"):
         list_cutouts([])
+    with pytest.raises(CatalogError, match=f"{tmp_path} is a folder in a list of files"):
+        list_cutouts(["1.png", tmp_path])
 
 
 @pytest.mark.parametrize("wrong", [3, None, b"a.png", BytesPath()])

@@ -94,7 +94,12 @@ def _members(path: str, stamp: tuple[int, int]) -> dict[str, "_ZipMember | _TarM
             for info in archive.infolist()
             if not info.is_dir()
         }
-    with tarfile.open(path, "r:") as file:
-        return {
+    with tarfile.open(path, "r:") as file, Path(path).open("rb") as raw:
+        members = {
             normpath(info.name).lstrip("/"): _TarMember(path, info) for info in file if info.isreg()
         }
+        # tarfile ends without an error at a header that is cut or damaged.
+        raw.seek(file.offset)
+        if raw.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError(f"it is cut or damaged at byte {file.offset}")
+        return members

@@ -98,6 +98,16 @@ def test_a_file_in_a_file_that_is_no_archive(tmp_path):
         read_cutouts([tmp_path / "a.txt" / "1.png"])
 
 
+@pytest.mark.parametrize("where", [512, 1024])
+def test_no_file_after_a_damaged_part_of_an_archive_is_dropped(tmp_path, where):
+    path = pack(tmp_path / "a.tar", {f"{k}.png": bytes(512) for k in range(3)})
+    data = path.read_bytes()
+    for damaged in (data[: where + 100], data[:1024] + b"rubbish" + data[1031:]):
+        path.write_bytes(damaged)
+        with pytest.raises(CatalogError, match=r"a\.tar cannot be read as an archive"):
+            open_cutouts(path)
+
+
 def test_an_archive_that_was_cut_short(tmp_path):
     path = pack(tmp_path / "a.tar", {"1.png": png(FILES["survey/9.png"]), "2.png": bytes(5000)})
     source = open_cutouts(path)
