@@ -95,7 +95,7 @@ def _members(path: str, stamp: tuple[int, int]) -> dict[str, "_ZipMember | _TarM
             if not info.is_dir()
         }
     with tarfile.open(path, "r:") as file, Path(path).open("rb") as raw:
-        members = {
+        members: dict[str, _ZipMember | _TarMember] = {
             normpath(info.name).lstrip("/"): _TarMember(path, info) for info in file if info.isreg()
         }
         # tarfile ends without an error at a header that is cut or damaged.
