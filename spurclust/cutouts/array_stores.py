@@ -217,9 +217,9 @@ def _find_ids(opened: _Opened) -> Sequence[object] | None:
 
 
 def _texts(ids: Iterable[object], origin: object) -> list[str]:
-    """Return ids as text."""
+    """Return ids as text, "" for NaN."""
     try:
-        return list(map(id_text, ids))
+        return ["" if one != one else id_text(one) for one in ids]
     except ValueError as error:
         raise CatalogError(f"the ids of {origin}: {error}: store them as text") from error
 

@@ -26,6 +26,8 @@ PARTITION_SIZE = 2000
 MANIFEST, PREDICTIONS = "manifest.json", "spurclust predictions"
 """Name of the manifest in a folder of predictions, and a word at its start."""
 
+_MISSING = frozenset({"None", "nan", "<NA>", "NaT"})
+
 
 def list_cutouts(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[str]:
     """List the image files of a folder, a pattern or a list, in a fixed order.
@@ -342,11 +344,7 @@ def check_source_ids(
     source_ids: Sequence[object], n_sources: int, what: str, where: str = ""
 ) -> list[str]:
     """Return ids as text, one per cutout; raise if one is blank or repeated."""
-    ids = [
-        # zarr and numpy have bytes as well.
-        one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else str(one)
-        for one in source_ids
-    ]
+    ids = list(map(_id_as_given, source_ids))
     if len(ids) != n_sources:
         raise CatalogError(
             f"{where}there are {n_sources} {what}, but {len(ids)} source_ids: give each an id of "
@@ -361,6 +359,14 @@ def check_source_ids(
             )
         seen.add(source_id)
     return ids
+
+
+def _id_as_given(one: object) -> str:
+    """Return an id as text, "" for a missing value of Python, numpy or pandas."""
+    if isinstance(one, bytes):  # of zarr or numpy
+        return one.decode("utf-8", "backslashreplace")
+    text = str(one)
+    return "" if text in _MISSING and not isinstance(one, str) else text
 
 
 def fingerprint_of(*columns: Iterable[object]) -> str:

@@ -41,6 +41,8 @@ def measure_cutouts_once(
                 f"features have shape {rows.shape}: give one row for each of the {len(source)} "
                 "sources"
             )
+        if not np.isfinite(rows).all():
+            raise ValueError("features have NaN or infinite values: give finite ones")
         return Measured(np.arange(len(rows)), rows, outlyingness(rows))
     checksum = _checksum(source, options)
     kept = _load(folder / FEATURES, checksum)

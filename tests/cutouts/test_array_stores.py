@@ -247,9 +247,10 @@ def test_ids_in_any_shape_and_type_are_text(tmp_path, images, suffix):
     for ids, problem in (
         (np.arange(80), "a.*images: there are 90 cutouts, but 80 source_ids"),
         (np.zeros(90), "a.*images: source_ids: '0', entry 1, stands twice"),
+        (np.append(np.arange(89.0), np.nan), "a.*images: source_ids: '', entry 89, is blank"),
         (np.full(90, 1e300), "the ids of .*a.*images: 1e.300 has lost digits"),
     ):
-        bad = save(tmp_path / f"{len(ids)}{ids[0]:.0e}a{suffix}", {"images": images, "id": ids})
+        bad = save(tmp_path / f"{len(ids)}{ids[-1]:.0e}a{suffix}", {"images": images, "id": ids})
         with pytest.raises(CatalogError, match=problem):
             open_cutouts(bad)
 

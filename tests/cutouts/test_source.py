@@ -73,13 +73,15 @@ def test_a_partition_of_files_knows_when_one_is_replaced(cutouts, tmp_path):
         (["a"] * N_NEW, "'a', entry 1, stands twice"),
         (["", *range(1, N_NEW)], "entry 0, is blank"),
         ([" ", *range(1, N_NEW)], "entry 0, is blank"),
+        ([*range(1, N_NEW), None], f"entry {N_NEW - 1}, is blank"),
+        ([*range(1, N_NEW), np.nan], f"entry {N_NEW - 1}, is blank"),
     ],
 )
 def test_ids_that_are_given(cutouts, images, kind, source_ids, message):
     kind = sorted(map(str, cutouts.iterdir())) if kind == "files" else images
     with pytest.raises(CatalogError, match=message):
         open_cutouts(kind, source_ids=source_ids)
-    ids = [f"s{k}" for k in range(N_NEW)]
+    ids = ["None", *(f"s{k}" for k in range(1, N_NEW))]
     assert read_cutouts(kind, source_ids=ids).source_ids == ids
 
 

@@ -71,3 +71,10 @@ def test_unreadable_cutouts_are_left_out(measure, folder):
         measured = measure(on_error="skip")
     assert measured.sources.tolist() == [0, 1, 2, *range(4, 12)]
     assert len(measured.rows) == len(measured.isolation) == 11
+
+
+def test_given_features_are_finite_and_of_all_sources(folder):
+    source = open_cutouts(folder / "cutouts")
+    for features, words in ((np.full((12, 2), np.nan), "NaN or infinite"), ([[0]], "one row for")):
+        with pytest.raises(ValueError, match=words):
+            measure_cutouts_once(source, ReadOptions(), folder, features)
