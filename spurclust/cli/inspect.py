@@ -12,6 +12,7 @@ from typing import Any
 from spurclust.cli import options, run
 from spurclust.cli.named_cutouts import choose_cutouts, mosaic_words, one_or_two, path_columns
 from spurclust.cli.options import COUNT, say
+from spurclust.errors import check_installed
 
 
 def add_commands(commands: Any) -> None:
@@ -90,6 +91,8 @@ def run_inspect(args: argparse.Namespace) -> None:
     from spurclust.inspection.web.security import secret_keys
     from spurclust.inspection.web.server import InspectionSite, listen
 
+    for package in ("filelock", "starlette", "uvicorn"):
+        check_installed(package, feature="The live inspection", extra="inspect")
     catalogue = options.read_catalogue(args)
     with listen(args.host, args.port) as listener, _open_inspection(args, catalogue) as inspection:
         columns = None if catalogue is None else describe_sources(inspection, catalogue)

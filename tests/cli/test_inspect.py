@@ -151,3 +151,10 @@ def test_a_second_one_on_the_folder_is_refused(visit, cutouts, tmp_path):
     said = visit("--no-browser", visitor=lambda app: codes.append(main(args)))
     assert codes == [1]
     assert "is being used by another process" in said.err
+
+
+@pytest.mark.parametrize("package", ["starlette", "uvicorn"])
+def test_nothing_is_measured_without_a_server(visit, tmp_path, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    assert "pip install 'spurclust[inspect]'" in visit(code=1).err
+    assert not (tmp_path / "survey").exists()
