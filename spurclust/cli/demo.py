@@ -53,6 +53,9 @@ def _simulate(args: argparse.Namespace, folder: str) -> None:
 
 def run_demo(args: argparse.Namespace) -> None:
     """Simulate a survey, unless it is there, and analyze it."""
+    from spurclust.catalog.output import check_output_folder
+
+    check_output_folder(args.out)
     name = f"survey-{args.n_sources}-{args.n_spurious}-{args.random_state}"
     folder = Path(args.out, name)
     if (folder / "labels.xlsx").exists():

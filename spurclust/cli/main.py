@@ -47,7 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     >>> main(["predict", "missing.skops", ".", "--out", "table.csv"])
     1
     """
-    args = make_parser().parse_args(argv)
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    if getattr(args, "out", None) == "":
+        parser.error("argument --out: it is empty, perhaps a variable of the shell that is not set")
     try:
         with warnings.catch_warnings():
             # Warnings of spurclust do not end a run, not even with -W error.

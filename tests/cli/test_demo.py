@@ -40,3 +40,11 @@ def test_demo_of_very_few_sources(tmp_path, capsys, n_sources):
 def test_simulate_refuses_a_folder_in_use(survey, capsys):
     assert main(["simulate", str(survey), "--n-sources", "2", "--n-spurious", "1"]) == 1
     one_error(capsys, str(survey))
+
+
+def test_nothing_is_simulated_for_a_folder_that_cannot_be(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["demo", "--out", str(tmp_path / "file")]) == 1
+    found = capsys.readouterr()
+    assert "file is not a folder" in found.err
+    assert "simulating" not in found.out

@@ -35,6 +35,13 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     assert "usage: spurclust" in capsys.readouterr().err
 
 
+def test_an_empty_folder_of_results_is_wrong_usage(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["run", "folder", "--out", ""])
+    assert stop.value.code == 2
+    assert "--out: it is empty" in capsys.readouterr().err
+
+
 def test_the_module_is_the_command():
     command = [sys.executable, "-m", "spurclust", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
