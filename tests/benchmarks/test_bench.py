@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Timer
 
 import pytest
 
@@ -58,9 +59,13 @@ def test_a_process_has_its_own_peak_memory(bench):
 
 
 def test_the_memory_of_a_process_includes_its_children(bench):
-    hold = "import time; held = b'1' * 300_000_000; time.sleep(1)"
+    hold = "held = b'1' * 300_000_000; input()"
     both = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {hold!r}]); {hold}"
-    assert bench.run_process([sys.executable, "-c", both]).memory > 0.6
+    ended = Event()
+    with subprocess.Popen([sys.executable, "-c", both], stdin=subprocess.PIPE) as process:
+        Timer(2, ended.set).start()
+        assert 0.6 < bench.watch_memory(process.pid, ended) < 0.8
+        process.communicate(b"\n\n")
 
 
 def test_what_fails_says_so(bench):
