@@ -35,7 +35,10 @@ def find_store(source: object) -> Path | None:
     # A folder with a store has no image, and no table but that of the store's ids.
     if not isinstance(source, (str, os.PathLike)) or "://" in str(source):
         return None
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:
+        raise CatalogError(f"{source}: there is no such user: correct the path") from error
     if _is_store(path):
         return path.absolute()
     names = os.listdir(path) if path.is_dir() else []  # noqa: PTH208 (names are all that is needed)

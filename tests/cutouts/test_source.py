@@ -90,6 +90,8 @@ def test_nothing_there(tmp_path):
         open_cutouts(tmp_path / "missing")
     with pytest.raises(CatalogError, match="no cutout in"):
         open_cutouts(tmp_path)
+    with pytest.raises(CatalogError, match="no such user: correct the path"):
+        open_cutouts("~nobody-of-that-name/cutouts")
 
 
 def test_fingerprints_tell_columns_apart():
