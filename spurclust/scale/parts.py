@@ -239,7 +239,12 @@ def begun(folder: Path, identity: dict[str, Any]) -> Iterator[None]:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    """Raise an error if a file of another program would be replaced."""
+    """Raise an error if the folder holds a run, or a file would be replaced."""
+    if (folder / "summary.json").exists():
+        raise CatalogError(
+            f"{folder} holds the results of a run (summary.json): choose another folder for the "
+            "predictions"
+        )
     foreign = [name for name in (ERRORS, SOURCES, PATHS) if os.path.lexists(folder / name)]
     if foreign:
         raise CatalogError(

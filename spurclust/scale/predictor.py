@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from spurclust.analysis.reading import (
     check_fitted,
@@ -142,6 +144,8 @@ def prepare(
 ) -> tuple[Predictor, CutoutSource]:
     """Load a model, open cutouts, and complete the options for reading files."""
     if isinstance(model, SpuriousRegionDetector):
+        for fitted in [model] if ranker is None else [model, ranker]:
+            check_is_fitted(fitted)
         models = FittedModels(model, ranker, dict.fromkeys(READING) | (reading or {}))
     else:
         models = model if isinstance(model, FittedModels) else load_fitted(model)
@@ -156,6 +160,15 @@ def prepare(
     for done in check_fitted(source, predictor.options):
         warnings.warn(f"cutouts {done}", stacklevel=3)
     return predictor, source
+
+
+def checked_size(partition_size: int | None) -> int | None:
+    """Return the size of partitions; raise an error if it is not a positive integer."""
+    if partition_size is None:
+        return None
+    if not isinstance(partition_size, Integral) or partition_size < 1:
+        raise ValueError(f"partition_size={partition_size!r}: it must be a positive integer")
+    return int(partition_size)
 
 
 def _has_positions(source: CutoutSource) -> bool:
@@ -257,6 +270,8 @@ def predict_sources(
     ------
     CatalogError
         When model or cutouts cannot be used. Errors of single cutouts occur when they are computed.
+    sklearn.exceptions.NotFittedError
+        When a detector or ranker given as such is not fitted.
 
     Examples
     --------
@@ -274,6 +289,7 @@ def predict_sources(
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f'on_error={on_error!r}: it must be "raise" or "skip"')
+    size = checked_size(partition_size)
     predictor, source = prepare(
         model,
         cutouts,
@@ -288,7 +304,7 @@ def predict_sources(
     shared = shared_predictor(predictor)
     frames = [
         dask.delayed(_predict_frame)(shared, *in_parts(partition), on_error)
-        for partition in source.partitions(partition_size)[0]
+        for partition in source.partitions(size)[0]
     ]
     return dd.from_delayed(frames, meta=predictor.empty_frame(has_paths=source.in_files))
 

@@ -26,7 +26,13 @@ from spurclust.scale.parts import (
     read_manifest,
     write_partition,
 )
-from spurclust.scale.predictor import Predictor, in_parts, prepare, shared_predictor
+from spurclust.scale.predictor import (
+    Predictor,
+    checked_size,
+    in_parts,
+    prepare,
+    shared_predictor,
+)
 
 AT_ONCE = 100
 """Number of submitted partitions: the time to order a graph grows with the square of it."""
@@ -149,6 +155,8 @@ def write_predictions(
         When model, cutouts or folder cannot be used, another process works in the folder, the disk
         is full, the scheduler is lost, or no cutout can be read. All files in the folder are
         complete, and the same call continues the work.
+    sklearn.exceptions.NotFittedError
+        When a detector or ranker given as such is not fitted.
 
     Examples
     --------
@@ -166,6 +174,7 @@ def write_predictions(
     >>> first.n_partitions, first.n_kept, again.n_kept
     (3, 0, 3)
     """
+    partition_size = checked_size(partition_size)
     out = Path(folder).expanduser().absolute()
     manifest = read_manifest(out)
     if partition_size is None and manifest is not None:

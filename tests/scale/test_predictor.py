@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import zarr
 from PIL import Image
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from spurclust import SpuriousRegionDetector
 from spurclust.analysis import flag_sources
@@ -104,6 +106,13 @@ def test_the_columns_are_those_of_the_empty_table(fitted, cutouts, images):
         frame = predictor.predict_partition(source).frame
         empty = predictor.empty_frame(has_paths=source.in_files)
         assert frame.dtypes.to_dict() == empty.dtypes.to_dict()
+
+
+def test_models_that_are_not_fitted(fitted, images):
+    with pytest.raises(NotFittedError, match="SpuriousRegionDetector instance is not fitted"):
+        prepare(clone(fitted.detector), images)
+    with pytest.raises(NotFittedError, match="InspectionRanker instance is not fitted"):
+        prepare(fitted.detector, images, ranker=clone(fitted.ranker))
 
 
 def test_without_a_ranker(fitted, images):

@@ -189,6 +189,27 @@ def test_files_of_somebody_else_are_refused(fitted, cutouts, tmp_path):
         write_predictions(fitted.model, cutouts, tmp_path / "errors.csv")
 
 
+def test_a_folder_of_a_run_is_refused(fitted, cutouts, tmp_path):
+    (tmp_path / "summary.json").write_text("{}")
+    with pytest.raises(CatalogError, match=r"holds the results of a run \(summary\.json\): choose"):
+        write_predictions(fitted.model, cutouts, tmp_path)
+    assert not (tmp_path / "manifest.json").exists()
+    assert not (tmp_path / "sources").exists()
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "2"])
+def test_a_size_of_partitions_that_is_no_positive_integer(fitted, images, tmp_path, size):
+    with pytest.raises(ValueError, match=f"partition_size={size!r}: it must be a positive integer"):
+        write_predictions(fitted.model, images, tmp_path / "out", partition_size=size)
+    with pytest.raises(ValueError, match="partition_size"):
+        predict_sources(fitted.model, images, partition_size=size)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_size_of_partitions_may_be_of_numpy(fitted, cutouts, tmp_path):
+    assert write_predictions(fitted.model, cutouts, tmp_path, partition_size=np.int64(40))[4] == 3
+
+
 def test_a_folder_where_the_unreadable_would_be_listed_is_refused_before_the_work(
     fitted, cutouts, tmp_path
 ):
