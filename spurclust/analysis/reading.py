@@ -62,9 +62,8 @@ def read_survey(
     with stages("reading"):
         read = source.read(chosen, options)
     warn_of_losses(read, stacklevel=3)
-    if len(read) < 2:
-        raise CatalogError(f"{source.name} has {len(read)} cutout: give those of a whole survey")
     read = replace(read, skipped=[*source.lost, *read.skipped])
+    _refuse_few(source.name, read)
     rows = np.arange(len(source)) if chosen is None else chosen
     are_read = rows_read(source, rows, read)
     matched = known.of(are_read)
@@ -86,6 +85,17 @@ def read_survey(
         reading={"filters": source.filters, **how_read(replace(options, like=read.image_format))},
         settings={"cutouts": source.name, "labels": [table.origin for table in tables]},
     )
+
+
+def _refuse_few(name: str, read: "Cutouts") -> None:
+    """Raise an error for less than two cutouts, with the reason of the first skipped one."""
+    if len(read) >= 2:
+        return
+    why = f"{name} has {len(read)} cutout{'s' * (not len(read))}: give those of a whole survey"
+    for one in read.skipped[:1]:
+        file = one.path or one.source_id
+        why += f". {len(read.skipped)} were skipped, such as {file}: {one.reason}"
+    raise CatalogError(why)
 
 
 def how_read(options: "ReadOptions") -> dict[str, Any]:
@@ -251,9 +261,10 @@ def match_known(
         labels = [UNINSPECTED] * len(source)
     y = np.asarray(labels, dtype=object)
     if y.shape != (len(source),):
+        kind = f"an array of shape {y.shape}" if y.ndim else f"of type {type(labels).__name__}"
         raise ValueError(
-            f"labels are an array of shape {y.shape}: give one label for each of the {len(source)} "
-            "sources, or a table of labels"
+            f"labels are {kind}: give one label for each of the {len(source)} sources, or a table "
+            "of labels as a file or a DataFrame"
         )
     y = np.where(pd.isna(y), UNINSPECTED, y)
     for row in np.flatnonzero(~np.isin(y, (SPURIOUS, RELIABLE, UNINSPECTED))):

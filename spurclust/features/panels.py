@@ -28,8 +28,8 @@ SMOOTHING = 1.0
 QUANTILES = (0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 """Quantiles that become features."""
 
-LARGEST = 1e38
-"""Limit of levels: their differences must fit into float32."""
+LARGEST = np.float32(1e38)
+"""Limit of levels: their differences must fit into float32. Its own type makes float16 wider."""
 
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 
 from spurclust import analyze, load_analysis
 from spurclust.analysis import flag_sources
@@ -167,3 +168,18 @@ def test_one_cutout_is_no_survey(tmp_path):
     labels = pd.DataFrame({"Source_ID": ["7"], "Reliable_Source": [0]})
     with pytest.raises(CatalogError, match="has 1 cutout: give those of a whole survey"):
         analyze(tmp_path, labels)
+
+
+def test_no_cutout_is_left_and_the_error_has_the_reason(tmp_path):
+    fits_survey(tmp_path / "cutouts", 3)
+    reason = r"has 0 cutouts: .* 3 were skipped, such as .*0\.fit\.gz: .*16 x 16"
+    with pytest.raises(CatalogError, match=reason), pytest.warns(UserWarning, match="were skipped"):
+        analyze(tmp_path / "cutouts", on_error="skip", size=1000)
+
+
+def test_labels_of_an_unknown_type_are_named(cutouts):
+    table = Table({"Source_ID": cutouts.source_ids})
+    with pytest.raises(ValueError, match=r"labels are of type Table: .* 60 sources, or a table"):
+        analyze(cutouts.images, table)
+    with pytest.raises(ValueError, match=r"labels are an array of shape \(3,\): "):
+        analyze(cutouts.images, [0, 1, 1])

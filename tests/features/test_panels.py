@@ -84,6 +84,15 @@ def test_panels_are_prepared_as_by_numpy(dtype):
         assert (ready.gray[k][missing] == ready.median[k]).all()
 
 
+def test_half_floats_are_prepared_as_their_values_in_single():
+    half = np.random.default_rng(0).normal(size=(3, 6, 6)).astype(np.float16)
+    half[0, 0, 0], half[1, 2, 3] = np.inf, np.nan
+    for found, expected in zip(
+        prepare_panels(half), prepare_panels(half.astype(np.float32)), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
 @given(SHAPES, st.integers(0, 2**32 - 1))
 def test_panels_are_smoothed_as_by_scipy(shape, seed):
     values = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
