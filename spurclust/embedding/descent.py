@@ -236,10 +236,17 @@ def _steps(forces: _Forces, phase: Phase) -> Iterator[float]:
     for _ in range(phase.n_iter):
         forces.update(phase.exaggeration)
         total = np.float32((forces.sums - 1).sum())  # without each point itself
-        gradient = 4 * (forces.attraction - forces.repulsion / total)
-        uphill = gradient * velocity >= 0
-        gains = np.where(uphill, np.maximum(0.8 * gains, np.float32(MIN_GAIN)), gains + 0.2)
-        velocity = phase.momentum * velocity - phase.learning_rate * gains * gradient
-        forces.points += velocity
-        forces.points -= forces.points.mean(axis=1, dtype=np.float64, keepdims=True).astype("f4")
+        with np.errstate(all="ignore"):  # overflows are reported below
+            gradient = 4 * (forces.attraction - forces.repulsion / total)
+            uphill = gradient * velocity >= 0
+            gains = np.where(uphill, np.maximum(0.8 * gains, np.float32(MIN_GAIN)), gains + 0.2)
+            velocity = phase.momentum * velocity - phase.learning_rate * gains * gradient
+            forces.points += velocity
+            center = forces.points.mean(axis=1, dtype=np.float64, keepdims=True).astype("f4")
+            forces.points -= center
+        if not np.isfinite(forces.points).all():
+            raise ValueError(
+                f"the points move too far apart: lower learning_rate ({phase.learning_rate:g}), "
+                "early_exaggeration or the spread of init"
+            )
         yield float(np.sqrt(np.square(gradient, dtype=np.float64).sum()))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.mixture import GaussianMixture
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from spurclust.labels import UNINSPECTED
@@ -101,6 +101,7 @@ class GuidedMixture(GaussianMixture):
             Itself.
         """
         self._validate_params()
+        check_consistent_length(X, y)
         rng = check_random_state(self.random_state)
         starts = [self._start(rng.randint(_MAX_STATE)) for _ in range(self._n_starts)]
         components = [each.fit_predict(X) for each in starts]

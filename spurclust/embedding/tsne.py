@@ -267,7 +267,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When `n_components` is neither 1 nor 2, or `init` has another shape.
+            When `n_components` is neither 1 nor 2, `init` has another shape, or `learning_rate` is
+            too large.
 
         Warns
         -----

@@ -6,14 +6,14 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from inspect import signature
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags, check_random_state, get_tags
-from sklearn.utils._param_validation import StrOptions, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.detector import Assignment, SpuriousRegionDetector
@@ -161,7 +161,9 @@ class SpuriousRegionDetectorCV(FlaggingMixin, ClassifierMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any] | str]] = {
         **SpuriousRegionDetector._parameter_constraints,
         # Each of their values is checked separately.
-        **dict.fromkeys((*SEARCHED, "completeness", "workload"), "no_validation"),
+        **dict.fromkeys(SEARCHED, "no_validation"),
+        "completeness": [Interval(Real, 0, 1, closed="right")],
+        "workload": [None, Interval(Real, 0, 1, closed="right")],
         "cv": ["cv_object"],
         "protocol": [StrOptions({"transductive", "inductive"})],
     }

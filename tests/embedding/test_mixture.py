@@ -70,3 +70,9 @@ def test_more_components_have_fewer_starts(n_components, n_starts):
     y = np.arange(400) % 2
     auto = GuidedMixture(n_components, random_state=0).fit(X, y)
     assert_array_equal(auto.means_, given.fit(X, y).means_)
+
+
+def test_each_point_needs_a_label():
+    X, y = draw()
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[495, 400\]"):
+        GuidedMixture(2).fit(X, y[:400])

@@ -235,6 +235,12 @@ def test_parameters():
             TSNE(**wrong).fit(rows)
 
 
+@pytest.mark.parametrize("learning_rate", [1e9, 1e300])
+def test_steps_that_are_too_long(learning_rate):
+    with pytest.raises(ValueError, match=r"lower learning_rate \(1e\+"):
+        TSNE(5, method="exact", learning_rate=learning_rate).fit(blobs(40))
+
+
 def test_it_stops_when_nothing_moves():
     tsne = TSNE(perplexity=5, max_iter=3000, min_grad_norm=1e-3, n_jobs=2).fit(blobs(40))
     assert tsne.n_iter_ < 3000
