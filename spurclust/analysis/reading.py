@@ -188,7 +188,8 @@ def _first_dtype(source: "CutoutSource", reading: Mapping[str, Any]) -> "np.dtyp
     reason = ""
     for row in range(len(source)):
         try:
-            return source.read([row], options).images.dtype
+            dtype: np.dtype[Any] = source.read([row], options).images.dtype
+            return dtype
         except CatalogError as error:
             reason = reason or str(error)
     raise CatalogError(f"none of {len(source)} cutouts could be read. {reason}")

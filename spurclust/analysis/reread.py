@@ -2,15 +2,13 @@
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-    from spurclust.cutouts import ReadOptions
 
 
 def _origin(analysis: Any) -> Literal["upper", "lower"]:
@@ -47,33 +45,17 @@ def read_images(analysis: Any) -> tuple["NDArray[Any]", Literal["upper", "lower"
     return read.images, origin
 
 
-class FileCutouts:
-    """The cutouts of files in the format of the fit, each read when asked for."""
-
-    def __init__(self, paths: Sequence[str], options: "ReadOptions") -> None:
-        self._paths, self._options = paths, options
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __getitem__(self, row: int) -> "NDArray[Any]":
-        from spurclust.cutouts.gather import gather
-
-        path = self._paths[row]
-        image: NDArray[Any] = gather([path], [path], self._options)[0].images[0]
-        return image
-
-
 def cutouts_to_draw(analysis: Any) -> tuple[Any, Literal["upper", "lower"]]:
     """Return a sequence of cutouts, read when drawn, and the position of row 0."""
     from spurclust.analysis.reading import options_like
+    from spurclust.cutouts.gather import FileImages
 
     paths = analysis.sources["path"].tolist()
     if analysis.cutouts is not None or not all(paths):
         return read_images(analysis)
     shape = analysis.detector.image_shape_
-    options = options_like(analysis.summary["reading"], shape, progress=False)
-    return FileCutouts(paths, options), _origin(analysis)
+    options = options_like(analysis.summary["reading"], shape)
+    return FileImages(paths, options), _origin(analysis)
 
 
 def find_similar(analysis: Any, source_id: object, n: int) -> "pd.DataFrame":

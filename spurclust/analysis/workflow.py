@@ -4,6 +4,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +27,10 @@ DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
 """Default number of components on features. More than the original 6 flag fewer reliable sources;
 on pixels, each would have too few labels. See benchmarks/quality.py."""
 
+
+KEPT_BYTES = 2**30
+"""If the pixels of all files take more memory, they are read again for the features, the pictures
+and the report."""
 
 N_SUGGESTED = 100
 """Number of suggestions for the next inspection, probable and diverse ones in turn."""
@@ -160,6 +165,8 @@ default=None
     detector = detector or default_detector(tune=tune, random_state=random_state, n_jobs=n_jobs)
     ranker = ranker or InspectionRanker(random_state=random_state, n_jobs=n_jobs)
     options = ReadOptions(size, reduce, on_error=on_error, n_jobs=n_jobs, hdu=hdu, pad=pad)
+    if _reads_in_parts(detector, ranker):
+        options = replace(options, kept_bytes=KEPT_BYTES)
     draw = None if reference_size is None else Draw(reference_size, reference, random_state)
     labels = label_tables(labels) or labels  # before listing a large folder
     source = open_cutouts(
@@ -199,6 +206,14 @@ def _check_options(
             "a detector and tune=True are given: give a SpuriousRegionDetectorCV as the detector, "
             "or leave one of the two out"
         )
+
+
+def _reads_in_parts(detector: Any, ranker: "InspectionRanker") -> bool:
+    """Return whether the cutouts are needed only for their features, and not all at once."""
+    from spurclust.features import CutoutFeatures
+
+    steps = detector.flatten, ranker.extractor
+    return all(step is None or isinstance(step, CutoutFeatures) for step in steps)
 
 
 def default_detector(

@@ -91,6 +91,9 @@ class ReadOptions:
         Extensions of FITS files to read, see `read_cutouts`.
     pad : {"center", "start", "end", "never"}, default="center"
         Position of a trimmed cutout among pixels without data, see `read_cutouts`.
+    kept_bytes : int, default=None
+        If the pixels of files take more, they are not kept in memory, but read again when asked
+        for. None keeps all.
 
     Raises
     ------
@@ -112,6 +115,7 @@ class ReadOptions:
     progress: bool = False
     hdu: str | int | Sequence[str | int] | None = None
     pad: Literal["center", "start", "end", "never"] = "center"
+    kept_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.on_error not in ("raise", "skip"):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from math import inf, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from spurclust.cutouts.bands import read_source
 from spurclust.cutouts.decoding import UnreadableCutoutError, shrink
+from spurclust.cutouts.doubts import Look, find_doubtful, look_at
 from spurclust.cutouts.formats import (
     ASPECTS,
     Aspect,
@@ -28,6 +30,7 @@ from spurclust.cutouts.formats import (
     stored_in,
 )
 from spurclust.errors import CatalogError
+from spurclust.features.images import LazyImages
 from spurclust.parallel import iterate_threads
 from spurclust.printing import short_repr
 from spurclust.progress import track
@@ -40,12 +43,6 @@ CLEAR_MAJORITY = 0.9
 
 # A warning lists as many files as a person reads; Cutouts.skipped has all.
 _MAX_LISTED, _MAX_NAMED = 20, 5
-
-_NO_DATA = "have no data in any pixel"
-_CONSTANT = "have one value in all pixels"
-_PEAK = "have pixels a million times as large as the others (for no data, use NaN)"
-_MOST_OVER_USUAL = 1e6
-_IDENTICAL = "have the same pixels as another (was a download repeated?)"
 
 
 class Skipped(NamedTuple):
@@ -65,7 +62,8 @@ class Cutouts:
     Attributes
     ----------
     images : ndarray of shape (n_sources, height, width) or (n_sources, height, width, n_channels)
-        Pixels, `images[i, y, x]`; without the last axis if every cutout is gray.
+        Pixels, `images[i, y, x]`; without the last axis if every cutout is gray. Files larger
+        than `ReadOptions.kept_bytes` are read again for each `images[i]` or `images[i:j]`.
     source_ids : list of str
         Ids, all different.
     paths : list of str
@@ -82,9 +80,11 @@ class Cutouts:
         Positions from the headers of FITS files, in degrees or sexagesimal.
     image_format : ImageFormat
         Common format of the cutouts.
+    looks : list of Look
+        Range and checksum of the pixels of each file, with `ReadOptions.kept_bytes`.
     """
 
-    images: NDArray[Any]
+    images: Any
     source_ids: list[str]
     paths: list[str]
     skipped: list[Skipped]
@@ -93,6 +93,7 @@ class Cutouts:
     notes: dict[str, list[str]] = field(default_factory=dict)
     positions: list[tuple[Any, Any] | None] = field(default_factory=list)
     image_format: ImageFormat | None = None
+    looks: list[Look] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.source_ids)
@@ -109,18 +110,37 @@ class _Read(NamedTuple):
     error: UnreadableCutoutError | MisfitError | None = None
     lost_alpha: bool = False
     notes: Sequence[str] = ()
+    look: Look | None = None
+
+
+class FileImages(LazyImages):
+    """The cutouts of files, each in one format and read when asked for."""
+
+    def __init__(self, paths: Sequence[str], options: ReadOptions, keys: Any = ()) -> None:
+        self._paths = paths
+        self._how = replace(options, on_error="raise", n_jobs=1, progress=False, kept_bytes=None)
+        like: Any = options.like
+        self.shape, self.dtype = (len(paths), *like.shape), like.dtype
+        self.keys = np.array(keys, dtype=np.uint64)
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        chosen = np.arange(len(self))[rows]
+        paths = [self._paths[row] for row in np.atleast_1d(chosen)]
+        images: NDArray[Any] = gather(paths, paths, self._how)[0].images
+        return images if np.ndim(chosen) else images[0]
 
 
 class _Stack:
-    """Images of one format in one array, which changes at most once, from gray to color."""
+    """Images of one format in one array (none if it is too large), which can become colored."""
 
-    def __init__(self, capacity: int, like: ImageFormat | None, *, keep: bool) -> None:
-        self._capacity, self._keep = capacity, keep
+    def __init__(self, capacity: int, options: ReadOptions) -> None:
+        self._capacity = capacity
+        self._most_bytes = inf if options.kept_bytes is None else options.kept_bytes
         self.format: ImageFormat | None = None
         self.n_images = 0
         self.images: NDArray[Any] | None = None
-        if like is not None:
-            self._allocate(like)
+        if options.like is not None:
+            self._allocate(options.like)
 
     def add(self, image: NDArray[Any]) -> bool:
         """Append one image if it has the size and type of those before; return whether."""
@@ -142,20 +162,23 @@ class _Stack:
     def _allocate(self, new: ImageFormat) -> None:
         """Allocate an array for all images of the set, and move the present ones into it."""
         self.format = new
-        if self._keep:
-            images = np.empty((self._capacity, *new.shape), dtype=new.dtype)
-            if self.images is not None and self.n_images:
-                images[: self.n_images] = self.images[: self.n_images, ..., np.newaxis]
-            self.images = images
+        shape = (self._capacity, *new.shape)
+        if prod(shape) * new.dtype.itemsize > self._most_bytes:
+            self.images = None
+            return
+        images = np.empty(shape, dtype=new.dtype)
+        if self.images is not None and self.n_images:
+            images[: self.n_images] = self.images[: self.n_images, ..., np.newaxis]
+        self.images = images
 
 
 def gather(
-    source_ids: Sequence[str], paths: Sequence[str], options: ReadOptions, *, keep: bool = True
+    source_ids: Sequence[str], paths: Sequence[str], options: ReadOptions
 ) -> tuple[Cutouts, ImageFormat]:
-    """Read files into one array, in their order; without `keep`, only find their format."""
-    # Files that differ are read twice, because the common format is known after the first time.
+    """Read files into one array, in their order; if it is too large, as `FileImages`."""
+    # Files that differ are read twice: the common format is known after the first time.
     names = [path or f"source {one}" for one, path in zip(source_ids, paths, strict=True)]
-    stack = _Stack(len(paths), options.like, keep=keep)
+    stack = _Stack(len(paths), options)
     found: dict[int, _Read] = {}
     skipped: dict[int, str] = {}
     is_mixed = False
@@ -177,16 +200,22 @@ def gather(
             reason = f"{names[min(skipped)]}: {skipped[min(skipped)]}"
             raise CatalogError(f"none of {len(paths)} cutouts could be read. {reason}")
         like, odd = _common_format(stored, names, options)
+        is_mixed |= stack.images is None and len({one.n_colors for one in stored.values()}) > 1
         is_mixed |= like.full is not None and any(one.full != like.full for one in stored.values())
         skipped |= odd
     kept = [k for k in found if k not in skipped]
     ids, files = [source_ids[k] for k in kept], [paths[k] for k in kept]
     passed_over = [Skipped(source_ids[k], paths[k], skipped[k]) for k in sorted(skipped)]
     if is_mixed or len(kept) < len(found):
-        cutouts, like = gather(ids, files, replace(options, like=like), keep=keep)
+        cutouts, like = gather(ids, files, replace(options, like=like))
         return replace(cutouts, skipped=passed_over + cutouts.skipped), like
-    pixels = np.empty((0, *like.shape)) if stack.images is None else stack.images
-    cutouts = Cutouts(pixels[: len(kept)], ids, files, passed_over, image_format=like)
+    looks = [one.look for k in kept if (one := found[k]).look]
+    pixels: Any = np.empty((0, *like.shape))
+    if stack.images is not None:
+        pixels = stack.images[: len(kept)]
+    elif kept:
+        pixels = FileImages(files, replace(options, like=like), [one.key for one in looks])
+    cutouts = Cutouts(pixels, ids, files, passed_over, image_format=like, looks=looks)
     return _described(cutouts, [names[k] for k in kept], [found[k] for k in kept]), like
 
 
@@ -363,7 +392,10 @@ def _read(name: str, path: str, options: ReadOptions) -> _Read:
         return _Read(stored, error=UnreadableCutoutError(name, str(error)))
     if like is not None:
         check_shrunk(name, image.shape, like)
-    return _Read(stored, image, None, decoded.lost_alpha, notes)
+        if image.ndim < len(like.shape):
+            image = np.broadcast_to(image[..., np.newaxis], like.shape)
+    look = None if options.kept_bytes is None else look_at(image)
+    return _Read(stored, image, None, decoded.lost_alpha, notes, look)
 
 
 def warn_of_losses(cutouts: Cutouts, *, doubtful: bool = True, stacklevel: int = 2) -> None:
@@ -399,35 +431,14 @@ def warn_of_losses(cutouts: Cutouts, *, doubtful: bool = True, stacklevel: int =
             f"{len(cutouts.lost_alpha)} cutouts are partly transparent, such as "
             f"{cutouts.lost_alpha[0]}: their colors are kept as stored, without the transparency"
         )
-    notes = {**cutouts.notes, **(_doubtful(cutouts) if doubtful else {})}
+    called = (path or one for one, path in zip(cutouts.source_ids, cutouts.paths, strict=True))
+    looks = cutouts.looks or map(look_at, cutouts.images)
+    notes = {**cutouts.notes, **(find_doubtful(called, looks) if doubtful else {})}
     for text, names in notes.items():
         shown = names[:_MAX_NAMED] + ["..."] * (len(names) > _MAX_NAMED)
         texts.append(f"{len(names)} of {n_cutouts} cutouts {text}: {', '.join(shown)}")
     for text in texts:
         warnings.warn(text, stacklevel=stacklevel + 1)
-
-
-def _doubtful(cutouts: Cutouts) -> dict[str, list[str]]:
-    """Find cutouts without data, of one value, and with the pixels of another."""
-    found: dict[str, list[str]] = {_NO_DATA: [], _CONSTANT: [], _IDENTICAL: []}
-    first: dict[int, str] = {}
-    peaks: dict[str, float] = {}
-    sources = zip(cutouts.images, cutouts.source_ids, cutouts.paths, strict=True)
-    for image, source_id, path in sources:
-        name = path or source_id
-        pixels = image[~np.isnan(image)] if image.dtype.kind == "f" else image
-        if not pixels.size:
-            found[_NO_DATA].append(name)
-        elif pixels.min() == pixels.max():
-            found[_CONSTANT].append(name)
-        else:
-            peaks[name] = max(abs(float(pixels.min())), abs(float(pixels.max())))
-            other = first.setdefault(hash(image.tobytes()), name)
-            if other != name:
-                found[_IDENTICAL].append(f"{name} and {other}")
-    usual = float(np.median([*peaks.values()])) if peaks else 0
-    found[_PEAK] = [name for name, peak in peaks.items() if peak > _MOST_OVER_USUAL * usual > 0]
-    return {text: names for text, names in found.items() if names}
 
 
 def path_text(path: object) -> str:

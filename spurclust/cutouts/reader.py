@@ -111,7 +111,7 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         CatalogError
             On a file that is not an image, or cutouts that differ in size or type.
         """
-        self._fit(X, keep=False)
+        self._fit(X, kept_bytes=0)
         return self
 
     def fit_transform(self, X: ArrayLike, y: object = None) -> NDArray[Any]:  # noqa: ARG002
@@ -134,9 +134,10 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         CatalogError
             On a file that is not an image, or cutouts that differ in size or type.
         """
-        cutouts = self._fit(X, keep=True)
+        cutouts = self._fit(X)
         warn_of_losses(cutouts, doubtful=False)
-        return cutouts.images
+        images: NDArray[Any] = cutouts.images
+        return images
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Read cutouts of the shape and type seen in `fit`.
@@ -159,7 +160,8 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         check_is_fitted(self)
         cutouts, _ = self._read(X, like=self.cutout_format_)
         warn_of_losses(cutouts, doubtful=False)
-        return cutouts.images
+        images: NDArray[Any] = cutouts.images
+        return images
 
     def set_output(self, *, transform: str | None = None) -> Self:  # noqa: ARG002
         """Do nothing: images are not a table, and stay arrays in any pipeline.
@@ -176,23 +178,19 @@ class CutoutReader(  # type: ignore[call-arg]  # the untyped mixin takes the key
         """
         return self
 
-    def _fit(self, X: ArrayLike, *, keep: bool) -> Cutouts:
-        """Read all files, keep the images if asked, and find their common format."""
+    def _fit(self, X: ArrayLike, **reading: Any) -> Cutouts:
+        """Read all files, and find their common format."""
         self._validate_params()
-        cutouts, common = self._read(X, keep=keep)
+        cutouts, common = self._read(X, **reading)
         self.cutout_shape_, self.cutout_dtype_ = common.shape, common.dtype
         self.cutout_format_ = common
         return cutouts
 
-    def _read(
-        self, X: ArrayLike, *, like: ImageFormat | None = None, keep: bool = True
-    ) -> tuple[Cutouts, ImageFormat]:
+    def _read(self, X: ArrayLike, **reading: Any) -> tuple[Cutouts, ImageFormat]:
         """Read the paths of some rows."""
-        options = ReadOptions(
-            self.size, self.reduce, like, n_jobs=self.n_jobs, hdu=self.hdu, pad=self.pad
-        )
+        given = {name: getattr(self, name) for name in ("size", "reduce", "n_jobs", "hdu", "pad")}
         paths = _paths_of_rows(X)
-        return gather(paths, paths, options, keep=keep)
+        return gather(paths, paths, ReadOptions(**given, **reading))
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

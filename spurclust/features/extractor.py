@@ -19,11 +19,13 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from spurclust.features.images import (
+    LAYOUT_SOURCES,
     PanelLayout,
     as_channels,
     cut_panels,
     find_layout,
     lies_within,
+    sample_sources,
     validate_images,
 )
 from spurclust.features.measurements import compare_panels, measure_panels
@@ -158,9 +160,10 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
             Itself.
         """
         self._validate_params()
-        images = as_channels(validate_images(self, X, reset=True))
-        self._layout = find_layout(images, self.panels, self.enlargement)
-        return self._describe(images)
+        images = validate_images(self, X, reset=True)
+        some = as_channels(images[sample_sources(images, LAYOUT_SOURCES)])
+        self._layout = find_layout(some, self.panels, self.enlargement)
+        return self._describe(some)
 
     def _describe(self, images: NDArray[Any]) -> Self:
         """Name the features, and describe the panels that were found."""
@@ -186,7 +189,7 @@ class CutoutFeatures(TransformerMixin, BaseEstimator):
             Features, in the order of `get_feature_names_out`.
         """
         check_is_fitted(self)
-        images = as_channels(validate_images(self, X, reset=False))
+        images = validate_images(self, X, reset=False)
         pixels = self.n_panels_ * self.panel_shape_[0] * self.panel_shape_[1]
         # A power of two, so that several blocks fill a batch of a prediction.
         block = 1 << (int(np.clip(BLOCK_PIXELS // pixels, 1, 256)).bit_length() - 1)
@@ -226,7 +229,7 @@ def measure_alike(one: Any, other: Any) -> bool:
 
 def _measure_block(images: NDArray[Any], layout: PanelLayout, panel_size: int) -> Float32:
     """Compute the features of one block of cutouts."""
-    return measure_cutouts(cut_panels(images, layout, panel_size))[1]
+    return measure_cutouts(cut_panels(as_channels(images), layout, panel_size))[1]
 
 
 def measure_cutouts(values: NDArray[Any]) -> tuple[list[str], Float32]:

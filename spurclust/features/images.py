@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import gcd
+from math import gcd, prod
 from typing import Annotated, Any, NamedTuple
 from zlib import adler32, crc32
 
@@ -19,19 +20,42 @@ LAYOUT_SOURCES = 256
 """Number of sources from which to find a layout: enough to exclude accidental gaps."""
 
 
+class LazyImages(ABC):
+    """Images that are read when asked for, in parts: they do not all fit in memory."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    keys: NDArray[np.uint64]
+    """The `content_keys`, known without reading the images again."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @abstractmethod
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        """Read the image of a row, or those of a slice or of several rows."""
+
+
 def validate_images(
     estimator: BaseEstimator, X: ArrayLike, *, reset: bool, min_samples: int = 1
 ) -> NDArray[Any]:
     """Check rows or images of any real dtype; store or compare the shape of one source."""
-    images: NDArray[Any] = check_array(
-        X,
-        dtype="numeric",
-        allow_nd=True,
-        ensure_all_finite="allow-nan",
-        ensure_min_samples=min_samples,
-        estimator=estimator,
-        input_name="X",
-    )
+    images: Any = X
+    if not isinstance(X, LazyImages):
+        images = check_array(
+            X,
+            dtype="numeric",
+            allow_nd=True,
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=min_samples,
+            estimator=estimator,
+            input_name="X",
+        )
     if images.ndim > 4 or 0 in images.shape[1:]:
         raise ValueError(
             f"Found array with shape {images.shape}: a source is a row of pixels or an image "
@@ -49,23 +73,28 @@ def validate_images(
             f"sources of shape {estimator.image_shape_}: give cutouts of the size and number of "
             "channels of the fit."
         )
-    rows = images.reshape(len(images), -1)
-    validate_data(estimator, X if images.ndim == 2 else rows, reset=reset, skip_check_array=True)
+    # Only the number of pixels and names of columns are compared.
+    row = np.empty((1, prod(shape)), dtype=images.dtype)
+    validate_data(estimator, X if images.ndim == 2 else row, reset=reset, skip_check_array=True)
     if reset:
         estimator.image_shape_ = shape
-    return images
+    checked: NDArray[Any] = images
+    return checked
 
 
 def content_keys(X: Any) -> NDArray[np.uint64]:
     """Return a checksum of each image, row or path, which defines an order."""
+    if isinstance(X, LazyImages):
+        return X.keys
     rows = X if isinstance(X, list | tuple) else np.asarray(X)
-    contents = (
-        str(row).encode() if isinstance(row, str) else np.ascontiguousarray(row).data
-        for row in rows
-    )
+    return np.array([content_key(row) for row in rows], dtype=np.uint64)
+
+
+def content_key(row: Any) -> int:
+    """Return a checksum of an image, row or path."""
+    content = str(row).encode() if isinstance(row, str) else np.ascontiguousarray(row).data
     # Among 100 000 rows, two would have the same crc32.
-    keys = [crc32(content) << 32 | adler32(content) for content in contents]
-    return np.array(keys, dtype=np.uint64)
+    return crc32(content) << 32 | adler32(content)
 
 
 def sample_sources(images: NDArray[Any], most: int) -> NDArray[np.intp]:
@@ -116,23 +145,22 @@ def lies_within(layout: PanelLayout, shape: tuple[int, ...]) -> bool:
 def find_layout(
     images: NDArray[Any], panels: int | tuple[int, int] | None, enlargement: int | None
 ) -> PanelLayout:
-    """Find the panels of cutouts of shape (n_samples, height, width, n_channels)."""
+    """Find the panels of some cutouts of shape (n_samples, height, width, n_channels)."""
     # Gaps between panels are columns or rows of one value, equal in all cutouts.
-    some = images[sample_sources(images, LAYOUT_SOURCES)]
-    rows, columns = _panels_along(some, 1), _panels_along(some, 2)
+    rows, columns = _panels_along(images, 1), _panels_along(images, 2)
     if panels is None:
-        if len(rows) == len(columns) == 1 and some.shape[1] > 2:
+        if len(rows) == len(columns) == 1 and images.shape[1] > 2:
             columns = _squares(columns[0], rows[0])
     else:
         n_rows, n_columns = (1, panels) if isinstance(panels, int) else panels
         if len(rows) != n_rows:
-            rows = _divided(_inside(some, 1), n_rows, "height")
+            rows = _divided(_inside(images, 1), n_rows, "height")
         if len(columns) != n_columns:
-            columns = _divided(_inside(some, 2), n_columns, "width")
+            columns = _divided(_inside(images, 2), n_columns, "width")
     return PanelLayout(
-        _axis(some, 1, rows, enlargement),
-        _axis(some, 2, columns, enlargement),
-        1 if _equal(some, some[..., :1]).all() else some.shape[3],
+        _axis(images, 1, rows, enlargement),
+        _axis(images, 2, columns, enlargement),
+        1 if _equal(images, images[..., :1]).all() else images.shape[3],
     )
 
 

@@ -1,9 +1,12 @@
+import json
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.decomposition import PCA
 
 from spurclust import (
@@ -14,9 +17,11 @@ from spurclust import (
     analyze,
     load_analysis,
 )
+from spurclust.analysis import workflow
 from spurclust.catalog import read_labels
 from spurclust.cutouts import list_cutouts
 from spurclust.errors import CatalogError
+from spurclust.features import extractor
 from spurclust.ranking import outlyingness
 from spurclust.tuning import InspectedStratifiedKFold
 
@@ -301,3 +306,57 @@ def test_settings_of_numpy_are_saved(cutouts, y, tmp_path):
     found = analyze(cutouts.images, y, detector=make_detector(), ranking=False, settings=settings)
     plain = {"seeing": 0.5, "counts": [0, 1, 2], "folder": "north"}
     assert plain.items() <= found.summary["settings"].items()
+
+
+def written_by_run(folder, place, **changed):
+    """Run, and return the files: no models, which differ in their random names, and no seconds."""
+    found = analyze(
+        folder, folder / "labels.xlsx", detector=make_detector(), name="survey", **changed
+    )
+    found.save(place)
+    files = {path.name: path.read_bytes() for path in place.rglob("*.*") if path.suffix != ".skops"}
+    summary = json.loads(files.pop("summary.json"))
+    del summary["seconds"]
+    # bokeh numbers its models.
+    report = files.pop("report.html").decode()
+    lines = re.sub(r"</dt><dd>[0-9.]+</dd>", "", report).splitlines()
+    kept = [line for line in lines if '-item">' not in line]
+    assert len(lines) - 2 == len(kept) > 500
+    return found, {**files, "summary.json": summary, "report.html": kept}
+
+
+@pytest.mark.parametrize("reduce", [None, 5])
+def test_a_run_that_reads_cutouts_again_writes_the_same_files(
+    folder, tmp_path, monkeypatch, reduce
+):
+    monkeypatch.setattr(extractor, "LAYOUT_SOURCES", N_SOURCES // 2)
+    kept, files = written_by_run(folder, tmp_path / "kept", reduce=reduce)
+    monkeypatch.setattr(workflow, "KEPT_BYTES", kept.cutouts.images.nbytes - 1)
+    again, others = written_by_run(folder, tmp_path / "again", reduce=reduce)
+    assert not isinstance(again.cutouts.images, np.ndarray)
+    assert again.cutouts.images.shape == kept.cutouts.images.shape
+    np.testing.assert_array_equal(again.cutouts.images[2:5], kept.cutouts.images[2:5])
+    assert [name for name in files if files[name] != others[name]] == []
+    assert files.keys() == others.keys()
+
+
+def test_a_cutout_that_vanished_before_it_was_read_again_is_named(folder, tmp_path, monkeypatch):
+    strips = shutil.copytree(folder, tmp_path / "strips")
+    monkeypatch.setattr(workflow, "KEPT_BYTES", 0)
+    found = analyze(
+        strips, strips / "labels.xlsx", detector=make_detector(), reduce=5, ranking=False
+    )
+    gone, changed = (Path(path) for path in found.sources["path"][:2])
+    gone.unlink()
+    Image.new("L", (8, 8)).save(changed)
+    with pytest.raises(CatalogError, match=f"cannot read .*{gone.name}: .*no such file"):
+        found.cutouts.images[0]
+    with pytest.raises(CatalogError, match=changed.name):
+        found.cutouts.images[1:2]
+
+
+def test_features_of_the_users_own_take_all_cutouts_at_once(folder, monkeypatch):
+    monkeypatch.setattr(workflow, "KEPT_BYTES", 0)
+    detector = make_detector(flatten=ImageFlattener())
+    found = analyze(folder, folder / "labels.xlsx", detector=detector, reduce=5, ranking=False)
+    assert isinstance(found.cutouts.images, np.ndarray)

@@ -21,6 +21,7 @@ from PIL import Image
 from spurclust.cutouts import ImageFormat, ReadOptions, gather, open_cutouts, read_cutouts
 from spurclust.cutouts.decoding import shrink
 from spurclust.errors import CatalogError
+from spurclust.features.images import content_keys
 
 RNG = np.random.default_rng(3)
 
@@ -475,3 +476,19 @@ def test_a_strip_whose_panels_are_not_found_is_padded_as_one_picture(tmp_path):
     with pytest.warns(UserWarning, match="12 x 40 .* as one picture, because no equal panels"):
         padded = read_cutouts(tmp_path, pad="start").images[-1]
     np.testing.assert_array_equal(padded, np.pad(images[-1][:, :35], ((0, 0), (0, 5))))
+
+
+@pytest.mark.parametrize("colored", [0, 2, 4, None])
+def test_images_read_again_and_their_checksums_are_those_of_kept_ones(tmp_path, colored):
+    images = gray(5)
+    if colored is not None:
+        images[colored] = RNG.integers(0, 256, (6, 8, 3)).astype(np.uint8)
+    write(tmp_path, images)
+    kept = read_cutouts(tmp_path).images
+    again = open_cutouts(tmp_path).read(options=ReadOptions(kept_bytes=kept.nbytes - 1)).images
+    assert (again.shape, again.dtype, len(again)) == (kept.shape, kept.dtype, 5)
+    for rows in (1, slice(1, 4), [3, 0], slice(None)):
+        np.testing.assert_array_equal(again[rows], kept[rows])
+    np.testing.assert_array_equal(content_keys(again), content_keys(kept))
+    stored = open_cutouts(tmp_path).read(options=ReadOptions(kept_bytes=kept.nbytes)).images
+    assert isinstance(stored, np.ndarray)
