@@ -120,7 +120,9 @@ def region_steadiness(
         found = predict_trials(mixture, points, trial, detector.assignment, detector.n_components_)
         return is_flagged(found[0], detector.threshold)
 
-    replicas = map_threads(flag_again, enumerate(islice(projections, N_REPLICAS), start=1), n_jobs)
+    numbered = enumerate(islice(projections, N_REPLICAS), start=1)
+    with quiet_about_few_sources():  # the fit has warned
+        replicas = map_threads(flag_again, numbered, n_jobs)
     return Steadiness(
         float(np.mean([_jaccard(detector.flagged_, each) for each in replicas])),
         tuple(int(each.sum()) for each in replicas),

@@ -142,6 +142,17 @@ def test_a_region_is_as_steady_as_its_replicas_are_like_it(survey, quick):
     assert found == region_steadiness(detector, features, y, n_jobs=2)
 
 
+def test_a_perplexity_that_is_too_large_is_named_once(survey):
+    images, y = survey
+    guided = GuidedProjection(4, n_estimators=60, random_state=0)
+    detector = SpuriousRegionDetector(
+        2, 0.3, perplexity=5000, reduce=guided, flatten="passthrough", random_state=0
+    )
+    with pytest.warns(UserWarning, match="perplexity=5000 is too large"):
+        features = detector.fit_assign(images, y).features
+    region_steadiness(detector, features, y)  # a warning would be an error
+
+
 def test_without_trees_only_the_mixture_starts_elsewhere(survey, detector):
     images, y = survey
     detector.set_params(mixture=GaussianMixture(random_state=0))
