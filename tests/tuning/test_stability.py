@@ -146,7 +146,7 @@ def test_a_perplexity_that_is_too_large_is_named_once(survey):
     images, y = survey
     guided = GuidedProjection(4, n_estimators=60, random_state=0)
     detector = SpuriousRegionDetector(
-        2, 0.3, perplexity=5000, reduce=guided, flatten="passthrough", random_state=0
+        2, 0.3, perplexity=5000, unlabeled=-1, reduce=guided, flatten="passthrough", random_state=0
     )
     with pytest.warns(UserWarning, match="perplexity=5000 is too large"):
         features = detector.fit_assign(images, y).features
