@@ -9,15 +9,8 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 
-@pytest.mark.parametrize(
-    ("target", "n_cases"),
-    [
-        ("models", 20),
-        ("folder", 8),
-        pytest.param("models", 200, marks=pytest.mark.slow),
-        pytest.param("folder", 80, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("target", "n_cases"), [("models", 200), ("folder", 80)])
 def test_altered_files_are_read_right_or_refused(target, n_cases):
     command = [sys.executable, str(SCRIPT), target, "--cases", str(n_cases), "--seed", "7"]
     done = subprocess.run(command, capture_output=True, text=True)

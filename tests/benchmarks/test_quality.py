@@ -98,6 +98,7 @@ def test_a_replay_is_drawn(script, tmp_path, capsys, monkeypatch):
     assert picture.stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_regions_are_compared_on_the_sources_that_all_have(quality):
     y = (np.arange(400) < 60).astype(int)
     rows = np.random.default_rng(0).normal(size=(400, 6)) + 4 * y[:, None]

@@ -157,6 +157,7 @@ def dawdle(dask_worker=None):
     models.FittedModels.predict = wait
 
 
+@pytest.mark.slow
 def test_a_partition_that_kills_its_workers(fitted, cutouts, tmp_path):
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
@@ -194,6 +195,7 @@ def network(tmp_path):
                 process.wait()
 
 
+@pytest.mark.slow
 def test_the_scheduler_is_lost(network, fitted, cutouts, expected, tmp_path):
     scheduler, address = network
     out = tmp_path / "out"
