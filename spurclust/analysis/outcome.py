@@ -53,7 +53,7 @@ class Analysis:
     search : SpuriousRegionDetectorCV or None
         The search that chose the detector's settings. It is not saved.
     cutouts : Cutouts or None
-        The cutouts, in memory up to 256 MiB, else read again; None when an analysis was loaded.
+        The cutouts, in memory up to 1 GiB, else read again; None when an analysis was loaded.
     features : ndarray or None
         The features of the ranker, one row per source; None when an analysis was loaded.
 

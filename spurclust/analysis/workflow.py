@@ -28,7 +28,7 @@ DEFAULT_COMPONENTS = {"features": 20, "pixels": 6}
 on pixels, each would have too few labels. See benchmarks/quality.py."""
 
 
-KEPT_BYTES = 2**28
+KEPT_BYTES = 2**30
 """If the pixels of all files take more memory, they are read again for the features, the pictures
 and the report."""
 
