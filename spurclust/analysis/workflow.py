@@ -169,13 +169,9 @@ default=None
         options = replace(options, kept_bytes=KEPT_BYTES)
     draw = None if reference_size is None else Draw(reference_size, reference, random_state)
     labels = label_tables(labels) or labels  # before listing a large folder
+    columns = {"id_column": id_column, "path_column": path_column}
     source = open_cutouts(
-        cutouts,
-        source_ids=source_ids,
-        id_pattern=id_pattern,
-        filters=filters,
-        id_column=id_column,
-        path_column=path_column,
+        cutouts, source_ids=source_ids, id_pattern=id_pattern, filters=filters, **columns
     )
     stages = Stages(log)
     survey = read_survey(source, labels, catalogue, options, draw, stages)
